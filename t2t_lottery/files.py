@@ -1,0 +1,56 @@
+"""Files that are whole or absent. Standard library only."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from t2t_lottery.errors import UserError
+
+
+def write_text(path: str, text: str) -> None:
+  """Writes a UTF-8 file whole or not at all, with the folders it needs."""
+  os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+  unfinished = f"{path}.{os.getpid()}.unfinished"
+  try:
+    with open(unfinished, "w", encoding="utf-8", newline="\n") as file:
+      file.write(text)
+      file.flush()
+      os.fsync(file.fileno())
+    os.replace(unfinished, path)
+  except OSError as error:
+    if os.path.exists(unfinished):
+      os.remove(unfinished)
+    raise UserError(f"cannot write {path}: {error.strerror}") from error
+
+
+def to_json(value: Any) -> str:
+  """JSON on one line."""
+  return json.dumps(value, ensure_ascii=False)
+
+
+def write_json(path: str, value: Any) -> None:
+  """Writes JSON whole or not at all, one line."""
+  write_text(path, to_json(value) + "\n")
+
+
+def read_json(path: str) -> Any:
+  """Reads a JSON file.
+
+  Raises:
+    UserError: if it is missing or damaged.
+  """
+  try:
+    with open(path, encoding="utf-8") as file:
+      return json.load(file)
+  except OSError as error:
+    raise UserError(f"cannot read {path}: {error.strerror}") from error
+  except ValueError as error:
+    raise UserError(f"{path} is damaged ({error}): delete it to have it made again") from error
+
+
+def read_lines(path: str) -> list[str]:
+  r"""The lines of a text file, split at "\n" only."""
+  with open(path, encoding="utf-8", newline="\n") as file:
+    return file.read().split("\n")[:-1]

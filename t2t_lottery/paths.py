@@ -1,0 +1,83 @@
+"""Every file and folder name that a run writes, in one place. Standard library only."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import NamedTuple
+
+
+class Runs(NamedTuple):
+  """The runs that belong to one table: same problem, model size and seed.
+
+  Attributes:
+    runs_dir: where all runs lie.
+    problem: t2t's problem name.
+    size: `base`, `small` or `tiny`.
+    seed: `--random_seed` of each run.
+  """
+
+  runs_dir: str
+  problem: str
+  size: str
+  seed: int
+
+  def folder(self, run: str) -> str:
+    """The folder of a run: t2t-trainer's `--output_dir`."""
+    return os.path.join(self.runs_dir, self.problem, self.size, f"seed{self.seed}", run)
+
+
+def kept(model_dir: str, step: int) -> str:
+  """The checkpoint of a step that later levels rewind to, out of reach of t2t's rotation."""
+  return os.path.join(model_dir, "rewind", f"model.ckpt-{step}")
+
+
+def ticket(model_dir: str) -> str:
+  """The checkpoint from which a new run starts; gone once it has started."""
+  return os.path.join(model_dir, "ticket", "ticket.ckpt")
+
+
+def checkpoint(model_dir: str, step: int) -> str:
+  """t2t's own checkpoint of a step."""
+  return os.path.join(model_dir, f"model.ckpt-{step}")
+
+
+def checkpoint_steps(model_dir: str) -> list[int]:
+  """Steps of t2t's own checkpoints in a run's folder, rising."""
+  found = (re.fullmatch(r"model\.ckpt-(\d+)\.index", name) for name in os.listdir(model_dir))
+  return sorted(int(match[1]) for match in found if match)
+
+
+def description(model_dir: str) -> str:
+  """What a run is: written before it starts, compared when it is asked for again."""
+  return os.path.join(model_dir, "run.json")
+
+
+def train_log(model_dir: str) -> str:
+  """All that t2t-trainer prints."""
+  return os.path.join(model_dir, "train.log")
+
+
+def datagen_log(data_dir: str, problem: str) -> str:
+  """All that t2t-datagen prints."""
+  return os.path.join(data_dir, f"{problem}.datagen.log")
+
+
+def hparams(model_dir: str) -> str:
+  """The hparams that t2t-trainer saves."""
+  return os.path.join(model_dir, "hparams.json")
+
+
+def translation(model_dir: str, split: str, step: int) -> str:
+  """The translation of `dev` or `test` by the checkpoint of a step."""
+  return os.path.join(model_dir, "translations", f"{split}.{step}.txt")
+
+
+def result(model_dir: str) -> str:
+  """A run's line of results; there when the run is evaluated."""
+  return os.path.join(model_dir, "result.json")
+
+
+def results(runs_dir: str) -> str:
+  """The results of all runs, a line each."""
+  return os.path.join(runs_dir, "results.jsonl")

@@ -1,0 +1,63 @@
+"""Runs t2t's scripts, each with a log of its own."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+
+from t2t_lottery import files
+
+
+def script(name: str) -> str:
+  """A script of the environment that this process runs in, such as t2t-trainer."""
+  return os.path.join(os.path.dirname(sys.executable), name)
+
+
+def usr_dir() -> str:
+  """The value of `--t2t_usr_dir`."""
+  return os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "usr_dir")
+
+
+def run(arguments: list[str], log: str, on_line: Callable[[str], None] = lambda line: None) -> int:
+  """Runs a command, appends it and all it prints to a log, and returns its exit status.
+
+  Args:
+    arguments: the command.
+    log: path of the log.
+    on_line: called with each line of output.
+  """
+  os.makedirs(os.path.dirname(log), exist_ok=True)
+  environment = {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ}
+  with open(log, "a", encoding="utf-8") as file:
+    file.write(f"$ {shlex.join(arguments)}\n")
+    file.flush()
+    with subprocess.Popen(
+        arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        errors="replace", env=environment) as process:
+      # Told to end, this process must not leave the other behind.
+      before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+      try:
+        assert process.stdout is not None
+        for line in process.stdout:
+          file.write(line)
+          file.flush()
+          on_line(line)
+        return process.wait()
+      except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+      finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def last_line(log: str) -> str:
+  """The last line of a log that says something: this library's own message, if there is one after the last command."""
+  lines = [line.strip() for line in files.read_lines(log) if line.strip()]
+  start = max(i for i, line in enumerate(lines) if line.startswith("$ "))
+  told = [line for line in lines[start:] if line.startswith("t2t-lottery: ")]
+  return (told or lines)[-1]
