@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+about="Lottery Ticket pruning (paper, section 3): each level's mask comes from the final weights of the level before and
+is applied to the initial weights, theta_0."
+
+parse "$@"
+dense
+iterative lt
+table lt

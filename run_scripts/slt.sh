@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+about="Stabilized Lottery Ticket pruning (paper, section 3): each level's mask comes from the final weights of the level
+before and is applied to its early weights, theta_t."
+
+parse "$@"
+dense
+iterative slt
+table slt

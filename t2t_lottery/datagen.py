@@ -1,0 +1,37 @@
+"""Makes a problem's data by t2t-datagen: `python -m t2t_lottery.datagen --problem=...`. At once if it is there whole."""
+
+from __future__ import annotations
+
+from absl import app
+
+from t2t_lottery import errors, paths, rawtext, settings, subprocesses
+from t2t_lottery.errors import UserError
+
+
+def datagen(config: settings.Settings) -> None:
+  """Makes the data.
+
+  Raises:
+    UserError: if t2t-datagen fails.
+  """
+  problem = config.runs.problem
+  if rawtext.is_whole(problem, config.data_dir):
+    return
+  print(f"{problem}: generating data", flush=True)
+  log = paths.datagen_log(config.data_dir, problem)
+  status = subprocesses.run(
+      [subprocesses.script("t2t-datagen"), f"--t2t_usr_dir={subprocesses.usr_dir()}", f"--problem={problem}",
+       f"--data_dir={config.data_dir}", f"--tmp_dir={config.tmp_dir}"], log)
+  if status:
+    raise UserError(f"{problem}: t2t-datagen ended with status {status}: {subprocesses.last_line(log)} (full log: {log})")
+
+
+def main(argv: list[str]) -> None:
+  """The command."""
+  del argv
+  with errors.one_line():
+    datagen(settings.from_flags())
+
+
+if __name__ == "__main__":
+  app.run(main)

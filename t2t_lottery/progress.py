@@ -1,0 +1,61 @@
+"""One line of progress per run: steps, speed, loss, time left. Standard library only."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+
+_LOSS = re.compile(r"^INFO:tensorflow:loss = ([-+.\deEnainf]+), step = (\d+)")
+_SPEED = re.compile(r"^INFO:tensorflow:global_step/sec: ([.\deE+-]+)")
+_FINAL_LOSS = re.compile(r"^INFO:tensorflow:Loss for final step: ([-+.\deEnainf]+)")
+
+
+class Progress:
+  """Reads t2t-trainer's output and keeps one line about it.
+
+  On a terminal the line is written over; elsewhere it is printed once at the start and once at the end.
+
+  Args:
+    run: the run's name.
+    train_steps: its length.
+  """
+
+  def __init__(self, run: str, train_steps: int):
+    self._run = run
+    self._train_steps = train_steps
+    self._step = 0
+    self._speed = 0.0
+    self._loss = "?"
+    self._start = time.monotonic()
+    self._live = sys.stdout.isatty()
+    print(f"{run}: starting {train_steps} steps", end="" if self._live else "\n", flush=True)
+
+  def read(self, line: str) -> None:
+    """Takes one line of t2t-trainer's output."""
+    if match := _LOSS.match(line):
+      self._loss, self._step = match[1], int(match[2])
+    elif match := _FINAL_LOSS.match(line):
+      self._loss, self._step = match[1], self._train_steps
+    elif match := _SPEED.match(line):
+      self._speed = float(match[1])
+    else:
+      return
+    if self._live:
+      print(f"\r{self.text()}\x1b[K", end="", flush=True)
+
+  def text(self) -> str:
+    """The line."""
+    left = (self._train_steps - self._step) / self._speed if self._speed else 0
+    times = f"{_clock(left)} left" if left else f"{_clock(time.monotonic() - self._start)} in all"
+    return (f"{self._run}: step {self._step}/{self._train_steps}, {self._speed:.1f} steps/s, "
+            f"loss {self._loss}, {times}")
+
+  def close(self) -> None:
+    """Ends the line."""
+    print(f"\r{self.text()}\x1b[K" if self._live else self.text(), flush=True)
+
+
+def _clock(seconds: float) -> str:
+  hours, rest = divmod(int(seconds), 3600)
+  return f"{hours}:{rest // 60:02d}:{rest % 60:02d}"

@@ -1,0 +1,71 @@
+"""The flags that all steps of a driver share, and what they say together."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from absl import flags
+
+from t2t_lottery import paths, schedule
+from t2t_lottery.errors import UserError
+
+_PROBLEM = flags.DEFINE_string("problem", None, "t2t problem, such as translate_ende_wmt14.", required=True)
+_SIZE = flags.DEFINE_enum("size", "base", list(schedule.SIZES), "Model size; base is the paper's.")
+_SEED = flags.DEFINE_integer("seed", 1, "Random seed of each run.", lower_bound=0)
+_RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Where runs and results lie.")
+_DATA_DIR = flags.DEFINE_string("data_dir", "data", "Where t2t-datagen puts records.")
+_TMP_DIR = flags.DEFINE_string("tmp_dir", "data/tmp", "Where t2t-datagen looks for raw text, or downloads it to.")
+_STEPS = flags.DEFINE_integer(
+    "steps", None, "Length of each run; every other step count scales with it. Default: the size's.", lower_bound=20)
+
+
+class Settings(NamedTuple):
+  """What every step of a driver needs to know.
+
+  Attributes:
+    runs: where the runs of this problem, size and seed lie.
+    size: the model's size.
+    steps: step counts of each run.
+    overrides: t2t hparams that differ from the size's hparams set because the length does.
+    data_dir, tmp_dir: t2t's.
+  """
+
+  runs: paths.Runs
+  size: schedule.Size
+  steps: schedule.Steps
+  overrides: dict[str, float | str]
+  data_dir: str
+  tmp_dir: str
+
+  def hparams_set(self, method: str) -> str:
+    """Name of a method's hparams set at this size."""
+    return f"transformer_{method}" + ("" if self.runs.size == "base" else f"_{self.runs.size}")
+
+
+def from_flags() -> Settings:
+  """The settings that the parsed flags give."""
+  size = schedule.SIZES[_SIZE.value]
+  train_steps = _STEPS.value or size.train_steps
+  return Settings(
+      runs=paths.Runs(os.path.expanduser(_RUNS_DIR.value), _PROBLEM.value, _SIZE.value, _SEED.value),
+      size=size,
+      steps=schedule.for_length(train_steps),
+      overrides={} if train_steps == size.train_steps else schedule.overrides(train_steps, size),
+      data_dir=os.path.expanduser(_DATA_DIR.value),
+      tmp_dir=os.path.expanduser(_TMP_DIR.value))
+
+
+def parse_level(text: str) -> float:
+  """Sparsity of a level, which is given in percent.
+
+  Raises:
+    UserError: if it is not a number in [0, 100).
+  """
+  try:
+    level = float(text)
+  except ValueError:
+    level = -1.0
+  if not 0 <= level < 100:
+    raise UserError(f"level {text} is not a percentage in [0, 100)")
+  return level / 100

@@ -1,0 +1,130 @@
+"""Trains one run by t2t-trainer: `python -m t2t_lottery.train --run=slt-50 --method=slt --level=50 --mask_from=dense ...`.
+
+Done at once when the run's last checkpoint is there; an interrupted run goes on from its newest checkpoint.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import Any
+
+from absl import app, flags
+
+from t2t_lottery import errors, files, paths, progress, settings, subprocesses
+from t2t_lottery.errors import UserError
+
+_RUN = flags.DEFINE_string("run", None, "Name of the run, such as slt-50.", required=True)
+_METHOD = flags.DEFINE_string("method", "dense", "Method, such as slt: which hparams set the run takes.")
+_LEVEL = flags.DEFINE_string("level", "0", "Sparsity in percent.")
+_MASK_FROM = flags.DEFINE_string("mask_from", None, "The run whose final weights the mask is drawn from.")
+_REWIND_FROM = flags.DEFINE_string("rewind_from", None, "The run to rewind to. Default: the one the mask is drawn from.")
+_GPUS = flags.DEFINE_integer("gpus", None, "t2t's --worker_gpu. Default: 1 if this machine has a GPU, else 0.")
+_TRAINER_FLAGS = flags.DEFINE_multi_string("trainer_flag", [], "More flags for t2t-trainer, such as --profile.")
+
+
+def describe(config: settings.Settings) -> dict[str, Any]:
+  """What the run is: the same description is the same run."""
+  sparsity = settings.parse_level(_LEVEL.value)
+  run: dict[str, Any] = {
+      "run": _RUN.value,
+      "problem": config.runs.problem,
+      "size": config.runs.size,
+      "seed": config.runs.seed,
+      "method": _METHOD.value,
+      "sparsity_asked": sparsity,
+      "hparams_set": config.hparams_set(_METHOD.value),
+      "train_steps": config.steps.train_steps,
+  }
+  if _MASK_FROM.value:
+    rewind_step = 0 if _METHOD.value == "lt" else config.steps.rewind_step
+    run["mask_from"] = f"{_MASK_FROM.value}@{config.steps.train_steps}"
+    run["rewind_to"] = f"{_REWIND_FROM.value or _MASK_FROM.value}@{rewind_step}"
+  return run
+
+
+def command(config: settings.Settings, run: dict[str, Any]) -> list[str]:
+  """The t2t-trainer command that trains the run."""
+  hparams = dict(config.overrides)
+  if "mask_from" in run:
+    mask_from, mask_step = run["mask_from"].split("@")
+    rewind_from, rewind_step = run["rewind_to"].split("@")
+    hparams["mask_checkpoint"] = paths.checkpoint(config.runs.folder(mask_from), int(mask_step))
+    hparams["rewind_checkpoint"] = paths.kept(config.runs.folder(rewind_from), int(rewind_step))
+    hparams["sparsity"] = run["sparsity_asked"]
+  gpus = _count_gpus() if _GPUS.value is None else _GPUS.value
+  every = config.steps.checkpoint_steps
+  return [
+      subprocesses.script("t2t-trainer"),
+      f"--t2t_usr_dir={subprocesses.usr_dir()}",
+      f"--problem={run['problem']}",
+      f"--data_dir={config.data_dir}",
+      f"--output_dir={config.runs.folder(run['run'])}",
+      "--model=lottery_transformer",
+      f"--hparams_set={run['hparams_set']}",
+      "--hparams=" + ",".join(f"{name}={value}" for name, value in hparams.items()),
+      f"--train_steps={run['train_steps']}",
+      f"--random_seed={run['seed']}",
+      f"--worker_gpu={gpus}",
+      "--schedule=train",
+      # t2t saves a checkpoint every max(iterations_per_loop, local_eval_frequency) steps; the former counts for TPUs.
+      f"--local_eval_frequency={every}",
+      f"--iterations_per_loop={min(every, 100)}",
+      *_TRAINER_FLAGS.value,
+  ]
+
+
+def train(config: settings.Settings) -> None:
+  """Trains the run that the flags describe.
+
+  Raises:
+    UserError: if the run's folder holds another run, or t2t-trainer fails.
+  """
+  run = describe(config)
+  folder = config.runs.folder(run["run"])
+  _claim(folder, run)
+  last = run["train_steps"]
+  if os.path.exists(paths.checkpoint(folder, last) + ".index"):
+    print(f"{run['run']}: trained ({last} steps)", flush=True)
+    return
+  log = paths.train_log(folder)
+  shown = progress.Progress(run["run"], last)
+  status = subprocesses.run(command(config, run), log, shown.read)
+  shown.close()
+  if status:
+    raise UserError(f"{run['run']}: t2t-trainer ended with status {status}: {subprocesses.last_line(log)} (full log: {log})")
+  if not os.path.exists(paths.checkpoint(folder, last) + ".index"):
+    raise UserError(f"{run['run']}: t2t-trainer left no checkpoint of step {last} in {folder} (full log: {log})")
+
+
+def _claim(folder: str, run: dict[str, Any]) -> None:
+  """Writes what the run is into its folder; refuses a folder that holds another one."""
+  path = paths.description(folder)
+  if not os.path.exists(path):
+    files.write_json(path, run)
+    return
+  there = files.read_json(path)
+  for name in sorted({*run, *there}):
+    if run.get(name) != there.get(name):
+      raise UserError(
+          f"{folder} holds a run with {name}={there.get(name)}, asked for is {run.get(name)}: "
+          "give another --runs_dir, or delete the folder")
+
+
+def _count_gpus() -> int:
+  try:
+    found = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False).stdout
+  except OSError:
+    return 0
+  return min(1, found.count("GPU "))
+
+
+def main(argv: list[str]) -> None:
+  """The command."""
+  del argv
+  with errors.one_line():
+    train(settings.from_flags())
+
+
+if __name__ == "__main__":
+  app.run(main)
