@@ -1,0 +1,66 @@
+"""Members of WMT's tar archives, unpacked whole or not at all.
+
+t2t's compile_data unpacks in place: killed in the middle, it leaves half a corpus that its next run
+takes for whole.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import tarfile
+import zlib
+
+from t2t_lottery import errors
+
+
+def plain_name(member: str) -> str:
+  """Name of a member once unpacked: 10^9 holds .gz files inside its tar."""
+  return member[:-3] if member.endswith(".gz") else member
+
+
+def _write(archive: tarfile.TarFile, info: tarfile.TarInfo, path: str) -> None:
+  stream = archive.extractfile(info)
+  if stream is None:
+    raise tarfile.ReadError(f"{info.name} is no file")
+  os.makedirs(os.path.dirname(path), exist_ok=True)
+  with stream, open(path + ".incomplete", "wb") as out:
+    if info.name.endswith(".gz"):
+      with gzip.open(stream, "rb") as unzipped:
+        shutil.copyfileobj(unzipped, out, 1 << 20)
+    else:
+      shutil.copyfileobj(stream, out, 1 << 20)
+  os.replace(path + ".incomplete", path)
+
+
+def unpack(archive_path: str, members: tuple[str, ...], folder: str) -> None:
+  """Unpacks those members that the folder lacks, without .gz, under their names in the archive.
+
+  Args:
+    archive_path: a tar file, compressed or not.
+    members: names inside it.
+    folder: where they go.
+
+  Raises:
+    errors.UserError: the archive is truncated, damaged, or lacks a member.
+  """
+  lacking = {m for m in members if not os.path.exists(os.path.join(folder, plain_name(m)))}
+  try:
+    with tarfile.open(archive_path) as archive:
+      for info in archive:
+        name = os.path.normpath(info.name)
+        if name in lacking:
+          _write(archive, info, os.path.join(folder, plain_name(name)))
+          lacking.remove(name)
+        if not lacking:
+          return
+  except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+    reason = str(error).partition("\n")[0].rstrip(":")
+    raise errors.UserError(
+        f"{archive_path} is truncated or damaged ({reason}): delete it and fetch it again"
+    ) from None
+  if lacking:
+    raise errors.UserError(
+        f"{archive_path} holds no {', '.join(sorted(lacking))}: truncated, or another archive?"
+    )

@@ -1,0 +1,109 @@
+"""Downloads that are whole or absent: resumed after a break, checked, and only then named.
+
+t2t's maybe_download starts a broken download of gigabytes anew and checks nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow.compat.v1 as tf
+
+from t2t_lottery import errors
+
+_TIMEOUT_SECONDS = 60
+
+
+class Checksum(NamedTuple):
+  """What a published file must be: its size in bytes, if known, and its digest by hashlib."""
+
+  size: int | None
+  algorithm: str
+  digest: str
+
+
+def check_file(path: str, checksum: Checksum, origin: str) -> None:
+  """Compares a file with its checksum.
+
+  Args:
+    path: the file.
+    checksum: what it must be.
+    origin: what to call the file in the error.
+
+  Raises:
+    errors.UserError: another size (truncated) or another digest.
+  """
+  size = os.path.getsize(path)
+  if checksum.size is not None and size != checksum.size:
+    raise errors.UserError(
+        f"{origin} has {size} bytes, not {checksum.size} (truncated?): delete it and fetch it again"
+    )
+  digest = hashlib.new(checksum.algorithm)
+  with open(path, "rb") as stream:
+    while block := stream.read(1 << 20):
+      digest.update(block)
+  if digest.hexdigest() != checksum.digest:
+    raise errors.UserError(
+        f"wrong checksum: {origin} has {checksum.algorithm} {digest.hexdigest()}, not"
+        f" {checksum.digest}: delete it and fetch it again"
+    )
+
+
+def _receive(url: str, path: str) -> None:
+  """Appends to path what it still lacks of url, if the server can start in the middle."""
+  have = os.path.getsize(path) if os.path.exists(path) else 0
+  request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+  try:
+    response = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)
+  except urllib.error.HTTPError as error:
+    if error.code != 416:
+      raise
+    return  # Nothing is lacking: the break came between the last byte and the check.
+  with response:
+    resumed = have and getattr(response, "status", None) == 206
+    lacking = response.headers.get("Content-Length")
+    with open(path, "ab" if resumed else "wb") as stream:
+      start = stream.tell()
+      shutil.copyfileobj(response, stream, 1 << 20)
+      got = stream.tell() - start
+  if lacking is not None and got != int(lacking):
+    raise urllib.error.URLError(f"the connection broke after {got} of {lacking} bytes")
+
+
+def fetch(url: str, path: str, check: Callable[[str], None]) -> None:
+  """Downloads url to path.
+
+  A broken download stays beside as `path.incomplete` and the next call goes on with it; one that
+  arrived but does not pass the check is deleted.
+
+  Args:
+    url: an http(s), ftp or file URL.
+    path: where the file goes.
+    check: raises errors.UserError when the file at a path is not the one wanted.
+
+  Raises:
+    errors.UserError: the download fails, or the check does.
+  """
+  partial = path + ".incomplete"
+  os.makedirs(os.path.dirname(path), exist_ok=True)
+  tf.logging.info("Downloading %s to %s", url, path)
+  try:
+    _receive(url, partial)
+  except (OSError, EOFError, http.client.HTTPException) as error:
+    reason = getattr(error, "reason", None) or error
+    raise errors.UserError(
+        f"cannot download {url} ({reason}): run again to go on, or put the file at {path}"
+    ) from error
+  try:
+    check(partial)
+  except errors.UserError:
+    os.remove(partial)
+    raise
+  os.replace(partial, path)

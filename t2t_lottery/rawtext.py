@@ -1,0 +1,147 @@
+"""A problem's dev and test set as raw text, and whether its data is whole. Standard library only.
+
+BLEU is computed on raw text, so datagen writes dev and test, as they came, beside the records: one
+sentence a line, split on "\\n" alone. A manifest written last names every file of the problem with
+its size and checksum; data without it is not whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from t2t_lottery import errors, files
+
+SPLITS = ("train", "dev", "test")
+RAW_SPLITS = ("dev", "test")
+SIDES = ("source", "reference")
+
+
+class FileInfo(NamedTuple):
+  """Size in bytes and SHA-256 (hexadecimal) of a file."""
+
+  size: int
+  sha256: str
+
+
+def raw_name(problem_name: str, split: str, side: str) -> str:
+  """Name, inside data_dir, of one side ("source" or "reference") of a raw split."""
+  return f"{problem_name}.{split}.{side}"
+
+
+def manifest_path(problem_name: str, data_dir: str) -> str:
+  """The file whose presence says that the problem's data is whole."""
+  return os.path.join(data_dir, f"{problem_name}.manifest.json")
+
+
+def file_info(path: str) -> FileInfo:
+  """Reads a file once for its size and checksum."""
+  digest, size = hashlib.sha256(), 0
+  with open(path, "rb") as stream:
+    while block := stream.read(1 << 20):
+      digest.update(block)
+      size += len(block)
+  return FileInfo(size, digest.hexdigest())
+
+
+def write_manifest(
+    problem_name: str, data_dir: str, written: dict[str, FileInfo], facts: dict[str, Any]
+) -> None:
+  """Declares the problem's data whole.
+
+  Args:
+    problem_name: registered name.
+    data_dir: folder that holds the files.
+    written: every file of the problem by its name inside data_dir.
+    facts: what else is worth knowing: "vocabulary", the file's name, and counts.
+  """
+  content = {
+      "problem": problem_name,
+      **facts,
+      "files": {name: info._asdict() for name, info in sorted(written.items())},
+  }
+  files.write_text(manifest_path(problem_name, data_dir), json.dumps(content, indent=1) + "\n")
+
+
+def manifest_files(problem_name: str, data_dir: str) -> dict[str, FileInfo]:
+  """Files named in the problem's manifest; empty when there is no readable manifest."""
+  try:
+    with open(manifest_path(problem_name, data_dir), encoding="utf-8") as stream:
+      named = json.load(stream)["files"]
+    return {name: FileInfo(info["size"], info["sha256"]) for name, info in named.items()}
+  except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    return {}
+
+
+def _have_their_sizes(named: Iterable[tuple[str, FileInfo]], data_dir: str) -> bool:
+  try:
+    return all(os.stat(os.path.join(data_dir, name)).st_size == info.size for name, info in named)
+  except OSError:
+    return False
+
+
+def is_whole(problem_name: str, data_dir: str) -> bool:
+  """Whether datagen of the problem has ended and every file it wrote still has its size."""
+  named = manifest_files(problem_name, data_dir)
+  return bool(named) and _have_their_sizes(named.items(), data_dir)
+
+
+def check_whole(problem_name: str, data_dir: str) -> None:
+  """Says what to run when the problem's data is not whole.
+
+  Raises:
+    errors.UserError: the data is missing or not whole.
+  """
+  if not is_whole(problem_name, data_dir):
+    raise errors.UserError(
+        f"no whole data of {problem_name} in {data_dir}: run t2t-datagen --t2t_usr_dir=usr_dir"
+        f" --problem={problem_name} --data_dir={data_dir} --tmp_dir=..."
+    )
+
+
+def vocabulary(problem_name: str, data_dir: str) -> str:
+  """Path of the problem's t2t subword vocabulary file.
+
+  Raises:
+    errors.UserError: the data is not whole.
+  """
+  check_whole(problem_name, data_dir)
+  with open(manifest_path(problem_name, data_dir), encoding="utf-8") as stream:
+    return os.path.join(data_dir, json.load(stream)["vocabulary"])
+
+
+def _read_side(problem_name: str, data_dir: str, split: str, side: str) -> list[str]:
+  name = raw_name(problem_name, split, side)
+  with open(os.path.join(data_dir, name), "rb") as stream:
+    content = stream.read()
+  if hashlib.sha256(content).hexdigest() != manifest_files(problem_name, data_dir)[name].sha256:
+    raise errors.UserError(
+        f"{os.path.join(data_dir, name)} was changed since datagen wrote it: delete it and run"
+        " t2t-datagen again"
+    )
+  return content.decode("utf-8").split("\n")[:-1]
+
+
+def raw_text(problem_name: str, data_dir: str, split: str) -> tuple[list[str], list[str]]:
+  """Raw sentences of a split, as BLEU wants them.
+
+  Args:
+    problem_name: registered name.
+    data_dir: t2t's data_dir.
+    split: "dev" or "test".
+
+  Returns:
+    Sources and references, a sentence each, of equal length.
+
+  Raises:
+    errors.UserError: the data is not whole, or the text was changed after datagen.
+    ValueError: another split than dev and test.
+  """
+  if split not in RAW_SPLITS:
+    raise ValueError(f"split must be one of {RAW_SPLITS}, not {split!r}")
+  check_whole(problem_name, data_dir)
+  source, reference = (_read_side(problem_name, data_dir, split, side) for side in SIDES)
+  return source, reference
