@@ -1,0 +1,151 @@
+"""Translates with a checkpoint through CTranslate2: checkpoint in, text out, no TensorFlow.
+
+The search is t2t's (`tensor2tensor/utils/beam_search.py`) but for one thing: at each step t2t
+records the translations that end among the 2*beam best candidates, CTranslate2 only those among the
+beam best. That is made good where it matters most, at the first step: there it decides whether a
+weak model translates to nothing. Greedy search is the same.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import ctranslate2
+
+from t2t_lottery import ct2_model, subwords
+from t2t_lottery.errors import UserError
+
+# A translation has at most so many subwords more than its source (Vaswani et al. 2017, 6.1).
+EXTRA_LENGTH = 50
+_BATCH_SIZE = 32
+# t2t searches on while a better translation may come; until 1.5*beam have ended, nearly all have.
+_PATIENCE = 1.5
+_END = str(subwords.EOS)
+
+
+def signature(beam_size: int = 4, alpha: float = 0.6) -> str:
+  """How translations come about, in the manner of sacreBLEU's signatures."""
+  search = (
+    f"beam:{beam_size}|alpha:{alpha:g}|penalty:((5+len)/6)^alpha" if beam_size > 1 else "greedy"
+  )
+  return (
+    f"{search}|cap:source+{EXTRA_LENGTH}|type:float32|decoder:ctranslate2-{ctranslate2.__version__}"
+  )
+
+
+class Translator:
+  """Translates text with one checkpoint of t2t's Transformer.
+
+  Args:
+    checkpoint: prefix of the checkpoint.
+    hparams: of the run, as t2t-trainer saves them in `hparams.json`.
+    vocabulary: path of the shared subword vocabulary.
+
+  Raises:
+    UserError: if the checkpoint cannot be read, does not fit, or is of a model that CTranslate2
+      cannot compute.
+  """
+
+  def __init__(self, checkpoint: str, hparams: Mapping[str, Any], vocabulary: str):
+    self._subwords = subwords.Subwords(vocabulary)
+    spec = ct2_model.convert(checkpoint, hparams, len(self._subwords))
+    with tempfile.TemporaryDirectory() as folder:
+      spec.save(folder)
+      # Threads over batches scale better than threads within a matrix product, which is small here.
+      self._model = ctranslate2.Translator(
+        folder, compute_type="float32", inter_threads=len(os.sched_getaffinity(0)), intra_threads=1
+      )
+
+  def translate(
+    self, sentences: Sequence[str], beam_size: int = 4, alpha: float = 0.6
+  ) -> list[str]:
+    """Translates sentences.
+
+    The cap on length is a sentence's own: its number of subwords, end of sentence included, and
+    `EXTRA_LENGTH`. That is t2t's rule for a batch of one sentence; t2t takes the longest of a
+    batch, so its result depends on the neighbours.
+
+    Args:
+      sentences: raw text, one sentence each.
+      beam_size: 1 for greedy search.
+      alpha: exponent of t2t's length penalty.
+
+    Returns:
+      A translation for each sentence, on one line.
+
+    Raises:
+      UserError: if a sentence is longer than the model's position table.
+    """
+    sources = [self._subwords.encode(sentence.strip()) + [subwords.EOS] for sentence in sentences]
+    by_length: dict[int, list[int]] = defaultdict(list)
+    for i, source in enumerate(sources):
+      if len(source) + EXTRA_LENGTH > ct2_model.MAX_LENGTH:
+        raise UserError(
+          f"sentence {i + 1} has {len(source)} subwords; "
+          f"at most {ct2_model.MAX_LENGTH - EXTRA_LENGTH} can be translated"
+        )
+      by_length[len(source)].append(i)
+    pending: dict[int, Any] = {}
+    for length in sorted(by_length, reverse=True):
+      # A call has one cap: so a call for each length, all of them in CTranslate2's queue at once.
+      same_length = [sources[i] for i in by_length[length]]
+      pending.update(
+        zip(by_length[length], self._search(same_length, beam_size, length + EXTRA_LENGTH))
+      )
+    first_steps = self._search(sources, 2 * beam_size, 1) if beam_size > 1 else None
+    translations = []
+    for i in range(len(sources)):
+      found = _hypotheses(pending[i].result())
+      if first_steps:
+        found += [pair for pair in _hypotheses(first_steps[i].result()) if pair[0] == [_END]]
+      translations.append(self._text(_best(found, alpha)))
+    return translations
+
+  def _search(self, sources: list[list[int]], beam_size: int, max_length: int) -> list[Any]:
+    """Queues a beam search for the `beam_size` most probable translations of each source."""
+    return self._model.translate_batch(
+      [list(map(str, source)) for source in sources],
+      max_batch_size=_BATCH_SIZE,
+      asynchronous=True,
+      beam_size=beam_size,
+      num_hypotheses=beam_size,
+      patience=_PATIENCE,
+      max_input_length=0,
+      max_decoding_length=max_length,
+      min_decoding_length=0,
+      # Leaves log probabilities as they are. Not 0, with which CTranslate2 stops as soon as one
+      # translation has ended.
+      length_penalty=1e-12,
+      return_scores=True,
+      return_end_token=True,
+    )
+
+  def _text(self, tokens: Sequence[str]) -> str:
+    """One line of text; a character that no line of a UTF-8 file can hold is replaced."""
+    text = self._subwords.decode(int(token) for token in tokens)
+    return text.replace("\n", " ").encode("utf-8", "replace").decode("utf-8")
+
+
+def _hypotheses(result: Any) -> list[tuple[list[str], float]]:
+  """Each translation's subword ids as text, its end included if it has one; log probability."""
+  return list(zip(result.hypotheses, result.scores))
+
+
+def _best(hypotheses: Sequence[tuple[list[str], float]], alpha: float) -> list[str]:
+  """The translation that t2t ranks first, without its end of sentence.
+
+  Those that ended come first, by log probability / ((5 + length) / 6)^alpha, the end counted in the
+  length; if none ended, the most probable one. Source: the end of `beam_search.beam_search`.
+  """
+
+  def rank(hypothesis: tuple[list[str], float]) -> tuple[bool, float]:
+    tokens, score = hypothesis
+    ended = tokens[-1:] == [_END]
+    return ended, score / ((5 + len(tokens)) / 6) ** alpha if ended else score
+
+  best, _ = max(hypotheses, key=rank)
+  return best[:-1] if best[-1:] == [_END] else best

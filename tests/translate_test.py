@@ -1,0 +1,179 @@
+"""Translation beside t2t's own: same text, dense or pruned, embedding whole or in shards."""
+
+import os
+import subprocess
+import sys
+from collections import defaultdict
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+import trained
+from absl.testing import parameterized
+from tensor2tensor.utils import registry, trainer_lib
+
+import usr_dir  # noqa: F401
+from t2t_lottery import bundle, checkpoints, files, paths, rawtext, subwords, translate
+from t2t_lottery.errors import UserError
+
+SENTENCES = 400
+SHARDS = 12
+
+
+def t2t_translations(checkpoint, hparams, problem, data_dir, sentences, beam_size):
+  """What t2t itself translates, with the same cap on length.
+
+  t2t's cap is the longest source of a batch + decode_length, so a batch holds sentences of one
+  length.
+
+  Args:
+    checkpoint: prefix of the checkpoint.
+    hparams: path of the run's hparams.json.
+    problem: name of the problem, registered.
+    data_dir: where its vocabulary lies.
+    sentences: raw text.
+    beam_size: 1 for greedy search.
+  """
+  with tf.Graph().as_default(), tf.Session() as session:
+    hp = trainer_lib.create_hparams(
+      "transformer_base_v3", data_dir=data_dir, problem_name=problem, hparams_path=hparams
+    )
+    encoder = hp.problem_hparams.vocabulary["inputs"]
+    model = registry.model("transformer")(hp, tf.estimator.ModeKeys.PREDICT)
+    inputs = tf.placeholder(tf.int32, [None, None, 1, 1])
+    features = {
+      "inputs": inputs,
+      "target_space_id": tf.constant(hp.problem_hparams.target_space_id),
+    }
+    outputs = model.infer(
+      features, beam_size=beam_size, top_beams=1, alpha=0.6, decode_length=translate.EXTRA_LENGTH
+    )["outputs"]
+    tf.train.Saver().restore(session, checkpoint)
+    batches = defaultdict(list)
+    for i, sentence in enumerate(sentences):
+      ids = encoder.encode(sentence.strip()) + [subwords.EOS]
+      batches[len(ids)].append((i, ids))
+    texts = {}
+    for batch in batches.values():
+      found = session.run(outputs, {inputs: np.array([ids for _, ids in batch])[:, :, None, None]})
+      for (i, _), ids in zip(batch, found.reshape(len(batch), -1).tolist()):
+        texts[i] = encoder.decode(ids[: ids.index(subwords.EOS)] if subwords.EOS in ids else ids)
+    return [texts[i] for i in range(len(sentences))]
+
+
+def disagreements(checkpoint, hparams, problem, data_dir, sentences, beam_size):
+  """Pairs (t2t's translation, ours) that differ."""
+  theirs = t2t_translations(checkpoint, hparams, problem, data_dir, sentences, beam_size)
+  translator = translate.Translator(
+    checkpoint, files.read_json(hparams), rawtext.vocabulary(problem, data_dir)
+  )
+  ours = translator.translate(sentences, beam_size)
+  return [pair for pair in zip(theirs, ours) if pair[0] != pair[1]]
+
+
+def in_shards(checkpoint, hparams, shards, folder):
+  """The same model with its embedding in shards; returns prefix and hparams.json."""
+  variables = bundle.read(checkpoint, bundle.is_model_variable)
+  (name,) = [name for name in variables if name.endswith("/shared/weights_0")]
+  # As `modalities.get_weights` does: the first shards are one row longer.
+  for i, shard in enumerate(np.array_split(variables.pop(name), shards)):
+    variables[f"{name[:-1]}{i}"] = shard
+  prefix = os.path.join(folder, "sharded", "model.ckpt-1")
+  checkpoints.write(prefix, variables)
+  path = os.path.join(folder, "hparams.json")
+  files.write_json(path, {**files.read_json(hparams), "symbol_modality_num_shards": shards})
+  return prefix, path
+
+
+class TranslateTest(parameterized.TestCase, tf.test.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.runs = trained.trained()
+    cls.sentences = rawtext.raw_text(trained.PROBLEM, cls.runs.data_dir, "dev")[0][:SENTENCES]
+    cls.checkpoint = cls.runs.last("dense")
+    cls.hparams = paths.hparams(cls.runs.runs.folder("dense"))
+    cls.vocabulary = rawtext.vocabulary(trained.PROBLEM, cls.runs.data_dir)
+
+  def translator(self, **changed):
+    return translate.Translator(
+      self.checkpoint, {**files.read_json(self.hparams), **changed}, self.vocabulary
+    )
+
+  @parameterized.product(run=("dense", f"slt-{trained.LEVELS[-1]}"), shards=(1, SHARDS))
+  def test_agrees_with_t2t(self, run, shards):
+    checkpoint, hparams = self.runs.last(run), paths.hparams(self.runs.runs.folder(run))
+    if shards > 1:
+      checkpoint, hparams = in_shards(checkpoint, hparams, shards, self.get_temp_dir())
+    where = (checkpoint, hparams, trained.PROBLEM, self.runs.data_dir, self.sentences)
+    self.assertEqual(disagreements(*where, beam_size=1), [])
+    self.assertLessEqual(len(disagreements(*where, beam_size=4)), 0.01 * len(self.sentences))
+
+  def test_imports_no_tensorflow(self):
+    code = "import sys, t2t_lottery.translate; sys.exit('tensorflow' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=trained.ROOT, check=True)
+
+  def test_odd_sentences_give_a_line_each(self):
+    odd = ["", " ", "a\nb", "\u2028", "😀 \\ _ \\u; 12", "word " * 300, self.sentences[0]]
+    translator = self.translator()
+    lines = translator.translate(odd)
+    self.assertLen(lines, len(odd))
+    self.assertNotIn("\n", "".join(lines))
+    "".join(lines).encode("utf-8")
+    self.assertEqual(lines[-1], translator.translate(odd[-1:])[0])
+    self.assertEqual(translator.translate([]), [])
+
+  def test_too_long_a_sentence(self):
+    with self.assertRaisesRegex(UserError, "sentence 2 has .* subwords; at most 4046"):
+      self.translator().translate(["a", "a, " * 5000])
+
+  @parameterized.parameters(
+    ("layer_preprocess_sequence", "none"),
+    ("layer_postprocess_sequence", "dan"),
+    ("self_attention_type", "dot_product_relative"),
+    ("ffn_layer", "conv_relu_conv"),
+    ("pos", "emb"),
+    ("shared_embedding_and_softmax_weights", False),
+    ("attention_key_channels", 8),
+  )
+  def test_refuses_what_ctranslate2_cannot_compute(self, name, value):
+    with self.assertRaisesRegex(
+      UserError, f"cannot be translated by CTranslate2: {name} .*t2t_decoder"
+    ):
+      self.translator(**{name: value})
+
+  @parameterized.parameters(
+    ("num_hidden_layers", 3, "has no variable transformer/body/encoder/layer_2/"),
+    ("num_hidden_layers", 1, "do not tell of transformer/body/decoder/layer_1/"),
+    ("hidden_size", 64, r"has an embedding of \[.*\], vocabulary and hparams say \[.*, 64\]"),
+  )
+  def test_refuses_hparams_of_another_model(self, name, value, message):
+    with self.assertRaisesRegex(UserError, message):
+      self.translator(**{name: value})
+
+  def test_refuses_another_vocabulary(self):
+    path = os.path.join(self.get_temp_dir(), "vocabulary")
+    files.write_text(path, "'<pad>_'\n'<EOS>_'\n'a_'\n")
+    with self.assertRaisesRegex(UserError, r"vocabulary and hparams say \[3, "):
+      translate.Translator(self.checkpoint, files.read_json(self.hparams), path)
+
+  def test_refuses_weights_that_are_not_finite(self):
+    # CTranslate2's ReLU turns NaN into 0 and so would translate, otherwise than t2t.
+    variables = bundle.read(self.checkpoint, bundle.is_model_variable)
+    name = "transformer/body/encoder/layer_0/ffn/conv1/kernel"
+    variables[name][0, 0] = np.nan
+    prefix = os.path.join(self.get_temp_dir(), "diverged", "model.ckpt-1")
+    checkpoints.write(prefix, variables)
+    with self.assertRaisesRegex(UserError, f"not finite .{name}.: training diverged"):
+      translate.Translator(prefix, files.read_json(self.hparams), self.vocabulary)
+
+  def test_signature_tells_the_search(self):
+    self.assertRegex(
+      translate.signature(),
+      r"^beam:4\|alpha:0.6\|penalty:\(\(5\+len\)/6\)\^alpha\|cap:source\+50\|type:float32\|"
+      r"decoder:ctranslate2-[0-9.]+$",
+    )
+    self.assertStartsWith(translate.signature(beam_size=1), "greedy|cap:source+50|")
+
+
+if __name__ == "__main__":
+  tf.test.main()
