@@ -1,10 +1,10 @@
 # What the drivers share: their flags, and one function for each step. Sourced, not run.
 # A step is done at once when its result is there, and writes its result whole or not at all.
+# Defaults are the paper's (section 4); a driver may set others before `parse`.
 
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-# The paper's (section 4).
 problem=translate_ende_wmt14
 size=base
 levels="10 20 30 40 50 60 70 80 85 90 95 98"
@@ -13,6 +13,7 @@ runs_dir=$root/runs
 data_dir=$root/data
 tmp_dir=
 steps=
+hparams=
 rewind=last
 
 usage() {
@@ -25,6 +26,7 @@ usage: $0 [flags]
   --levels="L ..."  sparsity of each level in percent, rising        [$levels]
   --seed=N          random seed of each run                          [$seed]
   --steps=N         length of each run; other step counts scale      [the size's]
+  --hparams=LIST    more t2t hparams for each run, as batch_size=1024 [none]
   --rewind=WHICH    rewind to the last level's run, or the dense run [$rewind]
   --runs_dir=DIR    where runs and results lie                       [runs]
   --data_dir=DIR    where t2t-datagen puts records                   [data]
@@ -44,7 +46,7 @@ parse() {
   for flag in "$@"; do
     case $flag in
       --help | -h) usage; exit 0 ;;
-      --problem=* | --size=* | --levels=* | --seed=* | --steps=* | --runs_dir=* | --data_dir=* | --tmp_dir=*)
+      --problem=* | --size=* | --levels=* | --seed=* | --steps=* | --hparams=* | --runs_dir=* | --data_dir=* | --tmp_dir=*)
         printf -v "$(cut -c3- <<<"${flag%%=*}")" %s "${flag#*=}" ;;
       --rewind=last | --rewind=dense) rewind=${flag#*=} ;;
       *) fail "unknown flag $flag (see $0 --help)" ;;
@@ -53,7 +55,7 @@ parse() {
   check_levels
   "$root/run_scripts/setup.sh"
   common=(--problem="$problem" --size="$size" --seed="$seed" --runs_dir="$runs_dir" --data_dir="$data_dir"
-    --tmp_dir="${tmp_dir:-$data_dir/tmp}" ${steps:+--steps="$steps"})
+    --tmp_dir="${tmp_dir:-$data_dir/tmp}" ${steps:+--steps="$steps"} ${hparams:+--hparams="$hparams"})
 }
 
 check_levels() {

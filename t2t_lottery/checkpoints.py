@@ -40,7 +40,8 @@ class Checkpoint:
     except (tf.errors.OpError, ValueError) as error:
       raise UserError(f"{role}: cannot read {prefix}: {_first_line(error)}") from error
     self.shapes: dict[str, tuple[int, ...]] = {
-        name: tuple(shape) for name, shape in self._reader.get_variable_to_shape_map().items()}
+      name: tuple(shape) for name, shape in self._reader.get_variable_to_shape_map().items()
+    }
 
   def read(self, name: str) -> np.ndarray:
     """The value of one variable.
@@ -87,8 +88,9 @@ class Checkpoint:
         raise UserError(f"{self.role}: {self.prefix} is of another model or vocabulary: {whose} has {name}, {instead}")
       if self.shapes[name] != tuple(shape):
         raise UserError(
-            f"{self.role}: {self.prefix} is of another model or vocabulary: {name} has shape "
-            f"{list(self.shapes[name])}, in {whose} {list(shape)}")
+          f"{self.role}: {self.prefix} is of another model or vocabulary: {name} has shape "
+          f"{list(self.shapes[name])}, in {whose} {list(shape)}"
+        )
 
 
 def write(prefix: str, variables: Mapping[str, np.ndarray]) -> None:
@@ -106,15 +108,21 @@ def write(prefix: str, variables: Mapping[str, np.ndarray]) -> None:
   with tf.Graph().as_default(), tf.Session() as session:
     tensors = [tf.placeholder(variables[n].dtype, variables[n].shape) for n in names]
     save = tf.raw_ops.SaveV2(
-        prefix=os.path.join(unfinished, name), tensor_names=names, shape_and_slices=[""] * len(names), tensors=tensors)
+      prefix=os.path.join(unfinished, name),
+      tensor_names=names,
+      shape_and_slices=[""] * len(names),
+      tensors=tensors,
+    )
     session.run(save, dict(zip(tensors, (variables[n] for n in names))))
   os.replace(unfinished, folder)
 
 
 def _same_place(name: str, other: str) -> bool:
   """Whether two names differ only in the sizes that t2t writes into a modality's name."""
+
   def strip(text: str) -> list[str]:
     return ["symbol_modality" if part.startswith("symbol_modality_") else part for part in text.split("/")]
+
   return strip(name) == strip(other)
 
 

@@ -20,10 +20,19 @@ def datagen(config: settings.Settings) -> None:
   print(f"{problem}: generating data", flush=True)
   log = paths.datagen_log(config.data_dir, problem)
   status = subprocesses.run(
-      [subprocesses.script("t2t-datagen"), f"--t2t_usr_dir={subprocesses.usr_dir()}", f"--problem={problem}",
-       f"--data_dir={config.data_dir}", f"--tmp_dir={config.tmp_dir}"], log)
+    [
+      subprocesses.script("t2t-datagen"),
+      f"--t2t_usr_dir={subprocesses.usr_dir()}",
+      f"--problem={problem}",
+      f"--data_dir={config.data_dir}",
+      f"--tmp_dir={config.tmp_dir}",
+    ],
+    log,
+  )
   if status:
-    raise UserError(f"{problem}: t2t-datagen ended with status {status}: {subprocesses.last_line(log)} (full log: {log})")
+    raise UserError(
+      f"{problem}: t2t-datagen ended with status {status}: {subprocesses.last_line(log)} (full log: {log})"
+    )
 
 
 def main(argv: list[str]) -> None:

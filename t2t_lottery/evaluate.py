@@ -13,7 +13,20 @@ from typing import Any
 
 from absl import app, flags
 
-from t2t_lottery import bundle, errors, files, layers, masks, paths, rawtext, results, scores, settings, sizes, translate
+from t2t_lottery import (
+  bundle,
+  errors,
+  files,
+  layers,
+  masks,
+  paths,
+  rawtext,
+  results,
+  scores,
+  settings,
+  sizes,
+  translate,
+)
 from t2t_lottery.errors import UserError
 
 _RUN = flags.DEFINE_string("run", None, "Name of the run, such as slt-50.", required=True)
@@ -52,16 +65,16 @@ def evaluate(config: settings.Settings, run: str) -> dict[str, Any]:
   test = scores.bleu(_translation(config, folder, "test", best, sources["test"]), references["test"])
   variables = bundle.read(paths.checkpoint(folder, best))
   line = {
-      **description,
-      "sparsity": masks.sparsity_of({n: v != 0 for n, v in variables.items() if layers.is_prunable(n)}),
-      "best_step": best,
-      "dev_bleu": bleu[best].value,
-      "dev_bleu_by_step": {str(step): bleu[step].value for step in steps},
-      "test_bleu": test.value,
-      "bleu_signature": test.signature,
-      "megabytes": sizes.megabytes(variables),
-      "translation_signature": translate.signature(),
-      "versions": _versions(),
+    **description,
+    "sparsity": masks.sparsity_of({n: v != 0 for n, v in variables.items() if layers.is_prunable(n)}),
+    "best_step": best,
+    "dev_bleu": bleu[best].value,
+    "dev_bleu_by_step": {str(step): bleu[step].value for step in steps},
+    "test_bleu": test.value,
+    "bleu_signature": test.signature,
+    "megabytes": sizes.megabytes(variables),
+    "translation_signature": translate.signature(),
+    "versions": _versions(),
   }
   files.write_json(paths.result(folder), line)
   print(f"{run}: test BLEU {test.value:.2f} (step {best}), {line['megabytes']:.2f} MB", flush=True)
@@ -76,8 +89,10 @@ def _translation(config: settings.Settings, folder: str, split: str, step: int, 
     if len(lines) == len(sources):
       return lines
   translator = translate.Translator(
-      paths.checkpoint(folder, step), files.read_json(paths.hparams(folder)),
-      rawtext.vocabulary(config.runs.problem, config.data_dir))
+    paths.checkpoint(folder, step),
+    files.read_json(paths.hparams(folder)),
+    rawtext.vocabulary(config.runs.problem, config.data_dir),
+  )
   lines = translator.translate(sources)
   files.write_text(path, "".join(line + "\n" for line in lines))
   return lines

@@ -51,8 +51,12 @@ class TicketHook(tf.estimator.SessionRunHook):
     checkpoints.write(self._prefix, {**ticket.weights, **masks})
     variables = {v.op.name: v for v in tf.global_variables()}
     tf.train.init_from_checkpoint(self._prefix, {name: variables[name] for name in [*ticket.weights, *masks]})
-    tf.logging.info("Ticket: mask of %s at sparsity %s, weights of %s", mask_from.prefix, self._sparsity,
-                    rewind_to.prefix)
+    tf.logging.info(
+      "Ticket: mask of %s at sparsity %s, weights of %s",
+      mask_from.prefix,
+      self._sparsity,
+      rewind_to.prefix,
+    )
 
   def after_create_session(self, session, coord) -> None:
     """Removes the ticket's file: the variables hold it now."""
@@ -97,7 +101,7 @@ class KeepHook(tf.estimator.SessionRunHook):
     prefix = self._prefixes.get(step)
     if prefix is None or tf.io.gfile.exists(prefix + ".index"):
       return
-    saver, = tf.get_collection(tf.GraphKeys.SAVERS)
+    (saver,) = tf.get_collection(tf.GraphKeys.SAVERS)
     # Without the state file, the saver neither counts this checkpoint nor deletes another for it.
     tf.io.gfile.makedirs(os.path.dirname(prefix))
     saver.save(session, prefix, write_meta_graph=False, write_state=False)

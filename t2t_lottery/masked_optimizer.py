@@ -31,8 +31,12 @@ def create_masks(variables: list[tf.Variable]) -> dict[str, tf.Variable]:
     layer = variable.op.name
     if layers.is_prunable(layer):
       masks[layer] = tf.get_variable(
-          layers.mask_name(layer), shape=variable.shape, dtype=tf.bool, initializer=tf.ones_initializer(),
-          trainable=False)
+        layers.mask_name(layer),
+        shape=variable.shape,
+        dtype=tf.bool,
+        initializer=tf.ones_initializer(),
+        trainable=False,
+      )
   tf.get_default_graph().get_collection_ref(_MASKS)[:] = [masks]
   return masks
 
@@ -46,7 +50,7 @@ def wrap(hparams) -> None:
 @registry.register_optimizer(NAME)
 def masked(learning_rate, hparams):
   """The registered optimizer; the masks are those of `create_masks` in this graph."""
-  masks, = tf.get_collection(_MASKS)
+  (masks,) = tf.get_collection(_MASKS)
   return MaskedOptimizer(registry.optimizer(hparams.optimizer_under_masks)(learning_rate, hparams), masks)
 
 
@@ -68,8 +72,10 @@ class MaskedOptimizer(tf.train.Optimizer):
 
   def compute_gradients(self, loss, var_list=None, **kwargs):
     """As `tf.train.Optimizer.compute_gradients`."""
-    return [(self._mask(gradient, variable), variable)
-            for gradient, variable in self._optimizer.compute_gradients(loss, var_list, **kwargs)]
+    return [
+      (self._mask(gradient, variable), variable)
+      for gradient, variable in self._optimizer.compute_gradients(loss, var_list, **kwargs)
+    ]
 
   def apply_gradients(self, grads_and_vars, global_step=None, name=None):
     """As `tf.train.Optimizer.apply_gradients`."""

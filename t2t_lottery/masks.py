@@ -45,8 +45,9 @@ def magnitude_mask(weights: np.ndarray, sparsity: float, within: np.ndarray | No
       raise ValueError(f"mask of shape {within.shape} for weights of shape {weights.shape}")
     if np.count_nonzero(within) < kept:
       raise UserError(
-          f"sparsity {sparsity} asks for {kept} weights, but the mask has only {np.count_nonzero(within)} left: "
-          "ask for a higher sparsity")
+        f"sparsity {sparsity} asks for {kept} weights, but the mask has only {np.count_nonzero(within)} left: "
+        "ask for a higher sparsity"
+      )
     # Below any magnitude, so that a kept weight of exactly 0.0 still goes before a pruned one.
     magnitude[~within.ravel()] = -1.0
   mask = np.zeros(magnitude.size, dtype=bool)

@@ -25,8 +25,9 @@ class LotteryTransformer(transformer.Transformer):
       run_check.check(hparams)
     train_hooks = [hooks.KeepHook(hparams.model_dir, {0, hparams.rewind_step})]
     if run_check.is_pruned(hparams):
-      train_hooks.append(hooks.TicketHook(
-          hparams.model_dir, hparams.mask_checkpoint, hparams.rewind_checkpoint, hparams.sparsity))
+      train_hooks.append(
+        hooks.TicketHook(hparams.model_dir, hparams.mask_checkpoint, hparams.rewind_checkpoint, hparams.sparsity)
+      )
     return train_hooks
 
   def optimize(self, loss, num_async_replicas=1, use_tpu=False, variables=None):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 import time
 
-_LOSS = re.compile(r"^INFO:tensorflow:loss = ([-+.\deEnainf]+), step = (\d+)")
-_SPEED = re.compile(r"^INFO:tensorflow:global_step/sec: ([.\deE+-]+)")
-_FINAL_LOSS = re.compile(r"^INFO:tensorflow:Loss for final step: ([-+.\deEnainf]+)")
+_LOSS = re.compile(r"^INFO:tensorflow:loss = (\S+), step = (\d+)")
+_SPEED = re.compile(r"^INFO:tensorflow:global_step/sec: (\S+)")
+_FINAL_LOSS = re.compile(r"^INFO:tensorflow:Loss for final step: (\S+)\.$")
 
 
 class Progress:
@@ -26,7 +27,7 @@ class Progress:
     self._train_steps = train_steps
     self._step = 0
     self._speed = 0.0
-    self._loss = "?"
+    self._loss = math.nan
     self._start = time.monotonic()
     self._live = sys.stdout.isatty()
     print(f"{run}: starting {train_steps} steps", end="" if self._live else "\n", flush=True)
@@ -34,9 +35,9 @@ class Progress:
   def read(self, line: str) -> None:
     """Takes one line of t2t-trainer's output."""
     if match := _LOSS.match(line):
-      self._loss, self._step = match[1], int(match[2])
+      self._loss, self._step = float(match[1]), int(match[2])
     elif match := _FINAL_LOSS.match(line):
-      self._loss, self._step = match[1], self._train_steps
+      self._loss, self._step = float(match[1]), self._train_steps
     elif match := _SPEED.match(line):
       self._speed = float(match[1])
     else:
@@ -48,8 +49,9 @@ class Progress:
     """The line."""
     left = (self._train_steps - self._step) / self._speed if self._speed else 0
     times = f"{_clock(left)} left" if left else f"{_clock(time.monotonic() - self._start)} in all"
-    return (f"{self._run}: step {self._step}/{self._train_steps}, {self._speed:.1f} steps/s, "
-            f"loss {self._loss}, {times}")
+    return (
+      f"{self._run}: step {self._step}/{self._train_steps}, {self._speed:.1f} steps/s, loss {self._loss:.2f}, {times}"
+    )
 
   def close(self) -> None:
     """Ends the line."""

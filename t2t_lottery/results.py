@@ -21,7 +21,15 @@ def collect(runs_dir: str) -> list[dict[str, Any]]:
   """
   found = sorted(glob.glob(paths.result(os.path.join(glob.escape(runs_dir), "*", "*", "*", "*"))))
   lines = [files.read_json(path) for path in found]
-  lines.sort(key=lambda line: (line["problem"], line["size"], line["seed"], line["method"], line["sparsity_asked"]))
+  lines.sort(
+    key=lambda line: (
+      line["problem"],
+      line["size"],
+      line["seed"],
+      line["method"],
+      line["sparsity_asked"],
+    )
+  )
   files.write_text(paths.results(runs_dir), "".join(files.to_json(line) + "\n" for line in lines))
   return lines
 
@@ -41,8 +49,13 @@ def table(lines: list[dict[str, Any]], methods: list[str]) -> str:
   for level in levels:
     there = {m: cells.get((m, level)) or (cells.get(("dense", level)) if not level else None) for m in methods}
     megabytes = [line["megabytes"] for found in there.values() for line in found or []]
-    rows.append([f"{level * 100:g}%", f"{_mean(megabytes):.2f}",
-                 *(f"{_mean([line['test_bleu'] for line in found]):.1f}" if found else "-" for found in there.values())])
+    rows.append(
+      [
+        f"{level * 100:g}%",
+        f"{_mean(megabytes):.2f}",
+        *(f"{_mean([line['test_bleu'] for line in found]):.1f}" if found else "-" for found in there.values()),
+      ]
+    )
   widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
   return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths)) for row in rows)
 
@@ -59,8 +72,10 @@ def main(argv: list[str]) -> None:
     lines = [line for line in collect(runs.runs_dir) if (line["problem"], line["size"]) == (runs.problem, runs.size)]
     methods = _METHODS.value or sorted({line["method"] for line in lines} - {"dense"})
     seeds = sorted({line["seed"] for line in lines})
-    print(f"\n{runs.problem}, {runs.size}, test BLEU of the checkpoint with the best dev BLEU, "
-          f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}")
+    print(
+      f"\n{runs.problem}, {runs.size}, test BLEU of the checkpoint with the best dev BLEU, "
+      f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+    )
     print(table(lines, methods))
     print(f"\nResults: {paths.results(runs.runs_dir)}\nRuns:    {os.path.dirname(runs.folder('x'))}")
 

@@ -31,16 +31,19 @@ def check(hparams) -> None:
   for name in ("pruning_method", "mask_checkpoint", "rewind_checkpoint", "sparsity", "rewind_step"):
     if name not in hparams:
       raise UserError(
-          f"--model=lottery_transformer needs the hparam {name}: use --hparams_set=transformer_dense, transformer_slt, "
-          "... or one derived from them")
+        f"--model=lottery_transformer needs the hparam {name}: use --hparams_set=transformer_dense, transformer_slt, "
+        "... or one derived from them"
+      )
   method = hparams.pruning_method
   if method not in METHODS:
     raise UserError(f"pruning_method={method} is none of {', '.join(METHODS)}")
   missing = [name for name in ("mask_checkpoint", "rewind_checkpoint") if not hparams.get(name)]
   if method == DENSE:
     if len(missing) < 2 or hparams.sparsity:
-      raise UserError("pruning_method=dense takes no mask_checkpoint, rewind_checkpoint or sparsity: use "
-                      "--hparams_set=transformer_slt or transformer_lt")
+      raise UserError(
+        "pruning_method=dense takes no mask_checkpoint, rewind_checkpoint or sparsity: use "
+        "--hparams_set=transformer_slt or transformer_lt"
+      )
     return
   if missing:
     raise UserError(f"pruning_method={method} needs {' and '.join(missing)} in --hparams")
@@ -54,8 +57,9 @@ def check(hparams) -> None:
   step = int(rewind_to.read("global_step"))
   if (step == 0) != (method == LT):
     raise UserError(
-        f"rewind_checkpoint: {rewind_to.prefix} is at step {step}, but "
-        + ("lt rewinds to step 0 (slt to a later one)" if method == LT else "slt rewinds to a step after 0 (lt to 0)"))
+      f"rewind_checkpoint: {rewind_to.prefix} is at step {step}, but "
+      + ("lt rewinds to step 0 (slt to a later one)" if method == LT else "slt rewinds to a step after 0 (lt to 0)")
+    )
   for source in (mask_from, rewind_to):
     source.require(_telling_shapes(hparams), "this run")
     extra = [name for name in source.layers if f"layer_{_num_layers(hparams, name)}/" in name]

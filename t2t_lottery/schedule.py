@@ -49,9 +49,9 @@ class Size(NamedTuple):
 
 
 SIZES = {
-    "base": Size(PAPER.train_steps, 512, 6, 2048, 8, 2048, 0.01),
-    "small": Size(20_000, 256, 3, 1024, 4, 2048, 0.02),
-    "tiny": Size(3_000, 128, 2, 512, 4, 2048, 0.05),
+  "base": Size(PAPER.train_steps, 512, 6, 2048, 8, 2048, 0.01),
+  "small": Size(20_000, 256, 3, 1024, 4, 2048, 0.02),
+  "tiny": Size(3_000, 128, 2, 512, 4, 2048, 0.05),
 }
 
 
@@ -63,8 +63,8 @@ def overrides(train_steps: int, size: Size) -> dict[str, float | str]:
   """
   steps = for_length(train_steps)
   return {
-      "learning_rate_schedule": "constant*rsqrt_decay",
-      "learning_rate_warmup_steps": steps.warmup_steps,
-      "learning_rate_constant": size.peak_learning_rate * steps.warmup_steps**0.5,
-      "rewind_step": steps.rewind_step,
+    "learning_rate_schedule": "constant*rsqrt_decay",
+    "learning_rate_warmup_steps": steps.warmup_steps,
+    "learning_rate_constant": size.peak_learning_rate * steps.warmup_steps**0.5,
+    "rewind_step": steps.rewind_step,
   }

@@ -17,7 +17,12 @@ _RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Where runs and results lie.
 _DATA_DIR = flags.DEFINE_string("data_dir", "data", "Where t2t-datagen puts records.")
 _TMP_DIR = flags.DEFINE_string("tmp_dir", "data/tmp", "Where t2t-datagen looks for raw text, or downloads it to.")
 _STEPS = flags.DEFINE_integer(
-    "steps", None, "Length of each run; every other step count scales with it. Default: the size's.", lower_bound=20)
+  "steps",
+  None,
+  "Length of each run; every other step count scales with it. Default: the size's.",
+  lower_bound=20,
+)
+_HPARAMS = flags.DEFINE_string("hparams", "", "More t2t hparams for each run, such as batch_size=1024,dropout=0.1.")
 
 
 class Settings(NamedTuple):
@@ -28,6 +33,7 @@ class Settings(NamedTuple):
     size: the model's size.
     steps: step counts of each run.
     overrides: t2t hparams that differ from the size's hparams set because the length does.
+    hparams: more of them, as the user gave them.
     data_dir, tmp_dir: t2t's.
   """
 
@@ -35,6 +41,7 @@ class Settings(NamedTuple):
   size: schedule.Size
   steps: schedule.Steps
   overrides: dict[str, float | str]
+  hparams: str
   data_dir: str
   tmp_dir: str
 
@@ -48,12 +55,14 @@ def from_flags() -> Settings:
   size = schedule.SIZES[_SIZE.value]
   train_steps = _STEPS.value or size.train_steps
   return Settings(
-      runs=paths.Runs(os.path.expanduser(_RUNS_DIR.value), _PROBLEM.value, _SIZE.value, _SEED.value),
-      size=size,
-      steps=schedule.for_length(train_steps),
-      overrides={} if train_steps == size.train_steps else schedule.overrides(train_steps, size),
-      data_dir=os.path.expanduser(_DATA_DIR.value),
-      tmp_dir=os.path.expanduser(_TMP_DIR.value))
+    runs=paths.Runs(os.path.expanduser(_RUNS_DIR.value), _PROBLEM.value, _SIZE.value, _SEED.value),
+    size=size,
+    steps=schedule.for_length(train_steps),
+    overrides={} if train_steps == size.train_steps else schedule.overrides(train_steps, size),
+    hparams=_HPARAMS.value,
+    data_dir=os.path.expanduser(_DATA_DIR.value),
+    tmp_dir=os.path.expanduser(_TMP_DIR.value),
+  )
 
 
 def parse_level(text: str) -> float:

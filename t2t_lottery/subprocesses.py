@@ -36,8 +36,14 @@ def run(arguments: list[str], log: str, on_line: Callable[[str], None] = lambda 
     file.write(f"$ {shlex.join(arguments)}\n")
     file.flush()
     with subprocess.Popen(
-        arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        errors="replace", env=environment) as process:
+      arguments,
+      stdin=subprocess.DEVNULL,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.STDOUT,
+      text=True,
+      errors="replace",
+      env=environment,
+    ) as process:
       # Told to end, this process must not leave the other behind.
       before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
       try:

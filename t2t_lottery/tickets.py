@@ -40,8 +40,9 @@ def check(mask_from: Checkpoint, rewind_to: Checkpoint, sparsity: float) -> None
     mask = mask_from.mask(layer)
     if mask is not None and np.count_nonzero(mask) < masks.kept_count(mask.size, sparsity):
       raise UserError(
-          f"sparsity {sparsity} is below that of {mask_from.prefix} "
-          f"({layer} is at {1 - np.count_nonzero(mask) / mask.size:.4f}): a pruned weight does not come back")
+        f"sparsity {sparsity} is below that of {mask_from.prefix} "
+        f"({layer} is at {1 - np.count_nonzero(mask) / mask.size:.4f}): a pruned weight does not come back"
+      )
 
 
 def draw(mask_from: Checkpoint, rewind_to: Checkpoint, sparsity: float, trainable: list[str]) -> Ticket:
@@ -67,8 +68,9 @@ def draw(mask_from: Checkpoint, rewind_to: Checkpoint, sparsity: float, trainabl
       already = rewind_to.mask(name)
       if already is not None and np.any(mask & ~already):
         raise UserError(
-            f"{rewind_to.role}: {rewind_to.prefix} has pruned weights of {name} that the mask keeps: rewind to a "
-            f"checkpoint of the run that the mask comes from, or of one before it")
+          f"{rewind_to.role}: {rewind_to.prefix} has pruned weights of {name} that the mask keeps: rewind to a "
+          f"checkpoint of the run that the mask comes from, or of one before it"
+        )
       value = np.where(mask, value, np.zeros((), value.dtype))
       ticket.masks[name] = mask
     if not np.isfinite(value).all():

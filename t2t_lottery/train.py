@@ -18,7 +18,9 @@ _RUN = flags.DEFINE_string("run", None, "Name of the run, such as slt-50.", requ
 _METHOD = flags.DEFINE_string("method", "dense", "Method, such as slt: which hparams set the run takes.")
 _LEVEL = flags.DEFINE_string("level", "0", "Sparsity in percent.")
 _MASK_FROM = flags.DEFINE_string("mask_from", None, "The run whose final weights the mask is drawn from.")
-_REWIND_FROM = flags.DEFINE_string("rewind_from", None, "The run to rewind to. Default: the one the mask is drawn from.")
+_REWIND_FROM = flags.DEFINE_string(
+  "rewind_from", None, "The run to rewind to. Default: the one the mask is drawn from."
+)
 _GPUS = flags.DEFINE_integer("gpus", None, "t2t's --worker_gpu. Default: 1 if this machine has a GPU, else 0.")
 _TRAINER_FLAGS = flags.DEFINE_multi_string("trainer_flag", [], "More flags for t2t-trainer, such as --profile.")
 
@@ -27,15 +29,17 @@ def describe(config: settings.Settings) -> dict[str, Any]:
   """What the run is: the same description is the same run."""
   sparsity = settings.parse_level(_LEVEL.value)
   run: dict[str, Any] = {
-      "run": _RUN.value,
-      "problem": config.runs.problem,
-      "size": config.runs.size,
-      "seed": config.runs.seed,
-      "method": _METHOD.value,
-      "sparsity_asked": sparsity,
-      "hparams_set": config.hparams_set(_METHOD.value),
-      "train_steps": config.steps.train_steps,
+    "run": _RUN.value,
+    "problem": config.runs.problem,
+    "size": config.runs.size,
+    "seed": config.runs.seed,
+    "method": _METHOD.value,
+    "sparsity_asked": sparsity,
+    "hparams_set": config.hparams_set(_METHOD.value),
+    "train_steps": config.steps.train_steps,
   }
+  if config.hparams:
+    run["hparams"] = config.hparams
   if _MASK_FROM.value:
     rewind_step = 0 if _METHOD.value == "lt" else config.steps.rewind_step
     run["mask_from"] = f"{_MASK_FROM.value}@{config.steps.train_steps}"
@@ -55,22 +59,22 @@ def command(config: settings.Settings, run: dict[str, Any]) -> list[str]:
   gpus = _count_gpus() if _GPUS.value is None else _GPUS.value
   every = config.steps.checkpoint_steps
   return [
-      subprocesses.script("t2t-trainer"),
-      f"--t2t_usr_dir={subprocesses.usr_dir()}",
-      f"--problem={run['problem']}",
-      f"--data_dir={config.data_dir}",
-      f"--output_dir={config.runs.folder(run['run'])}",
-      "--model=lottery_transformer",
-      f"--hparams_set={run['hparams_set']}",
-      "--hparams=" + ",".join(f"{name}={value}" for name, value in hparams.items()),
-      f"--train_steps={run['train_steps']}",
-      f"--random_seed={run['seed']}",
-      f"--worker_gpu={gpus}",
-      "--schedule=train",
-      # t2t saves a checkpoint every max(iterations_per_loop, local_eval_frequency) steps; the former counts for TPUs.
-      f"--local_eval_frequency={every}",
-      f"--iterations_per_loop={min(every, 100)}",
-      *_TRAINER_FLAGS.value,
+    subprocesses.script("t2t-trainer"),
+    f"--t2t_usr_dir={subprocesses.usr_dir()}",
+    f"--problem={run['problem']}",
+    f"--data_dir={config.data_dir}",
+    f"--output_dir={config.runs.folder(run['run'])}",
+    "--model=lottery_transformer",
+    f"--hparams_set={run['hparams_set']}",
+    "--hparams=" + ",".join([*(f"{name}={value}" for name, value in hparams.items()), *filter(None, [config.hparams])]),
+    f"--train_steps={run['train_steps']}",
+    f"--random_seed={run['seed']}",
+    f"--worker_gpu={gpus}",
+    "--schedule=train",
+    # t2t saves a checkpoint every max(iterations_per_loop, local_eval_frequency) steps; the former counts for TPUs.
+    f"--local_eval_frequency={every}",
+    f"--iterations_per_loop={min(every, 100)}",
+    *_TRAINER_FLAGS.value,
   ]
 
 
@@ -92,7 +96,9 @@ def train(config: settings.Settings) -> None:
   status = subprocesses.run(command(config, run), log, shown.read)
   shown.close()
   if status:
-    raise UserError(f"{run['run']}: t2t-trainer ended with status {status}: {subprocesses.last_line(log)} (full log: {log})")
+    raise UserError(
+      f"{run['run']}: t2t-trainer ended with status {status}: {subprocesses.last_line(log)} (full log: {log})"
+    )
   if not os.path.exists(paths.checkpoint(folder, last) + ".index"):
     raise UserError(f"{run['run']}: t2t-trainer left no checkpoint of step {last} in {folder} (full log: {log})")
 
@@ -107,8 +113,9 @@ def _claim(folder: str, run: dict[str, Any]) -> None:
   for name in sorted({*run, *there}):
     if run.get(name) != there.get(name):
       raise UserError(
-          f"{folder} holds a run with {name}={there.get(name)}, asked for is {run.get(name)}: "
-          "give another --runs_dir, or delete the folder")
+        f"{folder} holds a run with {name}={there.get(name)}, asked for is {run.get(name)}: "
+        "give another --runs_dir, or delete the folder"
+      )
 
 
 def _count_gpus() -> int:

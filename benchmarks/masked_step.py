@@ -1,0 +1,74 @@
+"""Speed of a training step under masks, against the step of dense stock t2t: `python benchmarks/masked_step.py`.
+
+Both train in turn in one process, a few steps each, on the same batch of 2,048 subwords at hidden size 256; printed is the
+ratio of the median times per step. Exit status 1 if the pruned run makes less than 0.98 of the stock run's steps.
+"""
+
+import statistics
+import sys
+import tempfile
+import time
+
+import tensorflow.compat.v1 as tf
+from tensor2tensor.data_generators import problem_hparams
+from tensor2tensor.utils import registry, trainer_lib
+
+import usr_dir  # noqa: F401
+from t2t_lottery import hooks
+
+REACH = 0.98
+VOCABULARY, SENTENCES, LENGTH = 4096, 64, 32
+ROUNDS, STEPS = 15, 6
+
+
+def training(model: str, hparams_set: str, overrides: str, train_hooks: list, folder: str) -> tf.train.MonitoredSession:
+  """A session that trains a model on one batch; `session.train_op` makes a step."""
+  hparams = trainer_lib.create_hparams(hparams_set, overrides)
+  hparams.problem_hparams = problem_hparams.test_problem_hparams(VOCABULARY, VOCABULARY, hparams)
+  hparams.add_hparam("warm_start_from", None)
+  with tf.Graph().as_default():
+    tf.set_random_seed(1)
+    tf.train.create_global_step()
+    ids = tf.random.stateless_uniform([SENTENCES, LENGTH, 1, 1], [1, 2], 2, VOCABULARY, tf.int32)
+    features = {"inputs": ids, "targets": ids, "target_space_id": tf.constant(0)}
+    config = trainer_lib.create_run_config(model, model_dir=folder, num_gpus=0)
+    spec = registry.model(model).estimator_model_fn(hparams, features, ids, tf.estimator.ModeKeys.TRAIN, config=config)
+    session = tf.train.MonitoredSession(hooks=train_hooks)
+    session.train_op = spec.train_op
+    return session
+
+
+def main() -> int:
+  """Measures and prints; returns the exit status."""
+  tf.logging.set_verbosity(tf.logging.ERROR)
+  with tempfile.TemporaryDirectory() as folder:
+    sessions = {
+      "stock": training("transformer", "transformer_dense_small", "", [], folder),
+      # The checkpoints' names only mark the run as pruned: with no TicketHook the masks keep all.
+      "pruned": training(
+        "lottery_transformer",
+        "transformer_slt_small",
+        "mask_checkpoint=none",
+        [hooks.KeepHook(folder, [-1])],
+        folder,
+      ),
+    }
+    times: dict[str, list[float]] = {name: [] for name in sessions}
+    for turn in range(ROUNDS):
+      for name in sorted(sessions, reverse=bool(turn % 2)):
+        for step in range(STEPS):
+          start = time.perf_counter()
+          sessions[name].run(sessions[name].train_op)
+          if turn and step:  # the first of each are still warming up
+            times[name].append(time.perf_counter() - start)
+  median = {name: statistics.median(values) for name, values in times.items()}
+  ratio = median["stock"] / median["pruned"]
+  print(
+    f"steps/s of a pruned run / of dense stock t2t: {ratio:.3f} "
+    f"(medians of {len(times['stock'])} steps each, in turn; reach {REACH})"
+  )
+  return int(ratio < REACH)
+
+
+if __name__ == "__main__":
+  sys.exit(main())

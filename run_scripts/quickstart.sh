@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+about="Sets everything up, then draws, trains and compares lottery tickets on text that comes with the project:
+a dense Transformer and its SLT tickets. --smallest: the same in a minute or two, too short to learn anything."
+
+problem=translate_ende_grammar
+size=tiny
+steps=1200
+levels="50 90 98"
+runs_dir=$root/runs/quickstart
+if [[ ${1:-} == --smallest ]]; then
+  steps=40 levels=90 runs_dir=$root/runs/quickstart-smallest
+  shift
+fi
+
+parse "$@"
+dense
+iterative slt
+table slt

@@ -1,0 +1,150 @@
+"""Bad hparams end a run in one line, before its graph is built and with nothing written."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+import trained
+from absl.testing import parameterized
+from tensor2tensor.utils import trainer_lib
+
+import usr_dir  # noqa: F401
+from t2t_lottery import checkpoints, run_check
+from t2t_lottery.errors import UserError
+
+
+class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.runs = trained.trained()
+    cls.places = {
+      "dense": cls.runs.last("dense"),
+      "theta_0": cls.runs.initial("dense"),
+      "theta_t": cls.runs.early("dense"),
+      "slt90": cls.runs.last("slt-90"),
+      "slt90_t": cls.runs.early("slt-90"),
+    }
+
+  def hparams(self, hparams_set, overrides):
+    hparams = trainer_lib.create_hparams(hparams_set, overrides.format(**self.places))
+    hparams.add_hparam("model_dir", self.create_tempdir().full_path)
+    hparams.add_hparam("data_dir", self.runs.data_dir)
+    trainer_lib.add_problem_hparams(hparams, trained.PROBLEM)
+    return hparams
+
+  def check(self, overrides, hparams_set="transformer_slt_tiny"):
+    run_check.check(self.hparams(hparams_set, overrides))
+
+  @parameterized.parameters(
+    ("transformer_slt_tiny", "mask_checkpoint={dense},rewind_checkpoint={theta_t},sparsity=0.5"),
+    ("transformer_lt_tiny", "mask_checkpoint={dense},rewind_checkpoint={theta_0},sparsity=0.5"),
+    ("transformer_slt_tiny", "mask_checkpoint={slt90},rewind_checkpoint={slt90_t},sparsity=0.9"),
+    ("transformer_dense_tiny", ""),
+  )
+  def test_takes_what_is_right(self, hparams_set, overrides):
+    self.check(overrides, hparams_set)
+
+  @parameterized.parameters(
+    ("sparsity=1.0", r"sparsity is 1.0, but .* \[0, 1\)"),
+    ("sparsity=-0.1", r"sparsity is -0.1, but .* \[0, 1\)"),
+    ("sparsity=50", r"sparsity is 50.0, but .* \[0, 1\)"),
+    ("mask_checkpoint={slt90},sparsity=0.5", "sparsity 0.5 is below that of .*does not come back"),
+    ("mask_checkpoint=", "pruning_method=slt needs mask_checkpoint"),
+    ("rewind_checkpoint=", "pruning_method=slt needs rewind_checkpoint"),
+    (
+      "mask_checkpoint=/nowhere/model.ckpt-7",
+      "mask_checkpoint: no checkpoint /nowhere/model.ckpt-7",
+    ),
+    (
+      "rewind_checkpoint={theta_0}",
+      "rewind_checkpoint: .* is at step 0, but slt rewinds to a step after 0",
+    ),
+    ("pruning_method=lt", "is at step 5, but lt rewinds to step 0"),
+    ("pruning_method=magic", "pruning_method=magic is none of dense, lt, slt"),
+    ("pruning_method=dense", "dense takes no mask_checkpoint"),
+    ("grad_noise_scale=0.1", "grad_noise_scale=0.1 would move pruned weights"),
+    (
+      "hidden_size=64",
+      r"another model or vocabulary: this run has transformer/symbol_modality_\d+_64/shared/weights_0,"
+      r" it has transformer/symbol_modality_\d+_128/shared/weights_0",
+    ),
+    (
+      "filter_size=256",
+      r"transformer/body/encoder/layer_1/ffn/conv1/kernel has shape \[128, 512\], in this run "
+      r"\[128, 256\]",
+    ),
+    (
+      "num_hidden_layers=3",
+      "this run has transformer/body/encoder/layer_2/ffn/conv1/kernel, it has none",
+    ),
+    (
+      "num_hidden_layers=1",
+      "of another model: it has transformer/body/decoder/layer_1/.*, this run has not",
+    ),
+  )
+  def test_refuses(self, overrides, message):
+    good = "mask_checkpoint={dense},rewind_checkpoint={theta_t},sparsity=0.5,"
+    with self.assertRaisesRegex(UserError, message) as caught:
+      self.check(good + overrides)
+    self.assertNotIn("\n", str(caught.exception))
+
+  def test_refuses_a_folder_without_checkpoint_and_a_truncated_checkpoint(self):
+    empty = self.create_tempdir().full_path
+    with self.assertRaisesRegex(UserError, f"the folder {empty} holds no checkpoint"):
+      self.check(f"mask_checkpoint={empty},rewind_checkpoint={{theta_t}},sparsity=0.5")
+    prefix = os.path.join(empty, "model.ckpt-5")
+    for end in (".index", ".data-00000-of-00001"):
+      with open(prefix + end, "wb") as file:
+        file.write(b"not a checkpoint")
+    with self.assertRaisesRegex(UserError, f"mask_checkpoint: cannot read {prefix}"):
+      self.check(f"mask_checkpoint={prefix},rewind_checkpoint={{theta_t}},sparsity=0.5")
+
+  def test_refuses_a_rewind_checkpoint_that_has_pruned_what_the_mask_keeps(self):
+    from t2t_lottery import tickets
+
+    dense = checkpoints.Checkpoint(self.places["dense"], "mask_checkpoint")
+    pruned = checkpoints.Checkpoint(self.places["slt90_t"], "rewind_checkpoint")
+    with self.assertRaisesRegex(UserError, "has pruned weights of .* that the mask keeps"):
+      tickets.draw(dense, pruned, 0.5, dense.layers)
+
+  def test_refuses_weights_that_are_not_numbers(self):
+    from t2t_lottery import tickets
+
+    good = checkpoints.Checkpoint(self.places["dense"], "mask_checkpoint")
+    values = {name: good.read(name).copy() for name in good.layers}
+    values[good.layers[0]].flat[3] = np.nan
+    prefix = os.path.join(self.create_tempdir().full_path, "bad", "model.ckpt-1")
+    checkpoints.write(prefix, values)
+    with self.assertRaisesRegex(UserError, f"{good.layers[0]} of .* NaN"):
+      tickets.draw(checkpoints.Checkpoint(prefix, "mask_checkpoint"), good, 0.5, good.layers)
+
+  def test_t2t_trainer_ends_with_one_line_and_leaves_nothing(self):
+    folder = os.path.join(self.create_tempdir().full_path, "run")
+    done = subprocess.run(
+      [
+        os.path.join(os.path.dirname(sys.executable), "t2t-trainer"),
+        f"--t2t_usr_dir={os.path.join(trained.ROOT, 'usr_dir')}",
+        f"--problem={trained.PROBLEM}",
+        f"--data_dir={self.runs.data_dir}",
+        f"--output_dir={folder}",
+        "--model=lottery_transformer",
+        "--hparams_set=transformer_slt_tiny",
+        "--worker_gpu=0",
+        "--schedule=train",
+        f"--hparams=mask_checkpoint={self.places['slt90']},rewind_checkpoint={self.places['slt90_t']},sparsity=0.5",
+      ],
+      check=False,
+      capture_output=True,
+      text=True,
+    )
+    self.assertEqual(done.returncode, 1)
+    self.assertStartsWith(done.stderr.splitlines()[-1], "t2t-lottery: sparsity 0.5 is below that of")
+    self.assertNotIn("Traceback", done.stderr)
+    self.assertFalse(os.path.exists(folder))
+
+
+if __name__ == "__main__":
+  tf.test.main()

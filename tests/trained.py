@@ -1,0 +1,90 @@
+"""Runs trained once for all tests: a dense one and two levels each of LT and SLT, by the commands that the drivers call."""
+
+import atexit
+import functools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from t2t_lottery import paths, schedule
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PROBLEM = "translate_ende_grammar"
+SIZE = "tiny"
+STEPS = schedule.for_length(100)
+LEVELS = (50, 90)
+
+
+def command(step, *arguments):
+  """A step of the drivers as a process; returns it, ended."""
+  return subprocess.run(
+    [sys.executable, "-m", f"t2t_lottery.{step}", *arguments],
+    cwd=ROOT,
+    check=False,
+    text=True,
+    capture_output=True,
+    env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
+  )
+
+
+class Trained:
+  """The trained runs.
+
+  Attributes:
+    runs: where they lie.
+    data_dir: their data.
+    flags: what each step needs to find them.
+  """
+
+  def __init__(self, folder):
+    self.folder = folder
+    self.runs = paths.Runs(os.path.join(folder, "runs"), PROBLEM, SIZE, 1)
+    self.data_dir = os.path.join(folder, "data")
+    self.flags = [
+      f"--problem={PROBLEM}",
+      f"--size={SIZE}",
+      "--seed=1",
+      "--hparams=batch_size=512",
+      f"--steps={STEPS.train_steps}",
+      f"--runs_dir={self.runs.runs_dir}",
+      f"--data_dir={self.data_dir}",
+      f"--tmp_dir={folder}/tmp",
+    ]
+
+  def step(self, name, *arguments):
+    """A step that must succeed; returns what it printed."""
+    done = command(name, *self.flags, *arguments)
+    if done.returncode:
+      raise AssertionError(f"{name} {arguments} ended with {done.returncode}:\n{done.stdout}\n{done.stderr[-4000:]}")
+    return done.stdout
+
+  def last(self, run):
+    """Prefix of a run's final checkpoint."""
+    return paths.checkpoint(self.runs.folder(run), STEPS.train_steps)
+
+  def initial(self, run):
+    """Prefix of a run's checkpoint of step 0."""
+    return paths.kept(self.runs.folder(run), 0)
+
+  def early(self, run):
+    """Prefix of a run's theta_t."""
+    return paths.kept(self.runs.folder(run), STEPS.rewind_step)
+
+
+@functools.cache
+def trained():
+  """Trains all runs, or returns them."""
+  folder = tempfile.mkdtemp(prefix="t2t-lottery-test-")
+  atexit.register(shutil.rmtree, folder, ignore_errors=True)
+  made = Trained(folder)
+  made.step("datagen")
+  made.step("train", "--run=dense")
+  for method in ("lt", "slt"):
+    before = "dense"
+    for level in LEVELS:
+      run = f"{method}-{level}"
+      made.step("train", f"--run={run}", f"--method={method}", f"--level={level}", f"--mask_from={before}")
+      before = run
+  return made
