@@ -41,10 +41,14 @@ class ModelTest(parameterized.TestCase, tf.test.TestCase):
     cls.runs = trained.trained()
 
   def test_dense_model_is_the_stock_transformer_op_for_op(self):
-    ours = training_graph("lottery_transformer", self.runs).as_graph_def()
-    stock = training_graph("transformer", self.runs).as_graph_def()
+    ours, stock = (training_graph(model, self.runs).as_graph_def() for model in ("lottery_transformer", "transformer"))
+    for graph in (ours, stock):
+      for node in graph.node:
+        # hparams as text for TensorBoard, in which t2t prints addresses of objects
+        if node.op == "Const" and node.attr["dtype"].type == tf.string.as_datatype_enum:
+          node.attr["value"].Clear()
     self.assertGreater(len(stock.node), 1000)
-    self.assertEqual(ours.SerializeToString(deterministic=True), stock.SerializeToString(deterministic=True))
+    self.assertTrue(ours.SerializeToString(deterministic=True) == stock.SerializeToString(deterministic=True))
 
   def test_stock_transformer_decodes_a_pruned_checkpoint_as_ours_does(self):
     folder = self.create_tempdir().full_path
@@ -155,7 +159,7 @@ class ModelTest(parameterized.TestCase, tf.test.TestCase):
         for value in gradients:
           session.run(step, {gradient: value if masked else value * mask})
         ends.append(session.run(variable))
-    self.assertAllEqual(ends[0], ends[1])
+    self.assertAllClose(ends[0], ends[1], rtol=1e-6, atol=0)
     self.assertFalse(np.any(ends[0][~mask]))
     self.assertFalse(np.any(ends[0][mask] == weights[mask]))
 

@@ -86,9 +86,10 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     ),
   )
   def test_refuses(self, overrides, message):
-    good = "mask_checkpoint={dense},rewind_checkpoint={theta_t},sparsity=0.5,"
+    good = {"mask_checkpoint": "{dense}", "rewind_checkpoint": "{theta_t}", "sparsity": "0.5"}
+    good.update(pair.split("=") for pair in overrides.split(","))
     with self.assertRaisesRegex(UserError, message) as caught:
-      self.check(good + overrides)
+      self.check(",".join("=".join(pair) for pair in good.items()))
     self.assertNotIn("\n", str(caught.exception))
 
   def test_refuses_a_folder_without_checkpoint_and_a_truncated_checkpoint(self):

@@ -1,0 +1,116 @@
+"""Time to translate with one checkpoint, all included: this project's way against `t2t_decoder`.
+
+  python benchmarks/evaluate.py --checkpoint=.../seed1/dense/model.ckpt-3000 \
+    --problem=translate_ende_multi30k --data_dir=data
+
+Both translate the problem's dev sentences with beam 4 and alpha 0.6, in turn, each in a process of
+its own that is timed from start to end; the quickest of each counts. Exit status 1 when the
+speed-up is below --reach.
+"""
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+from absl import app, flags
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, ROOT)
+from t2t_lottery import errors, files, rawtext  # noqa: E402
+
+_CHECKPOINT = flags.DEFINE_string(
+  "checkpoint", None, "Prefix of a checkpoint; hparams.json lies beside it.", required=True
+)
+_PROBLEM = flags.DEFINE_string("problem", None, "Its t2t problem.", required=True)
+_DATA_DIR = flags.DEFINE_string("data_dir", "data", "Where the problem's data lies.")
+_TIMES = flags.DEFINE_integer("times", 3, "How often each translates.", lower_bound=1)
+_REACH = flags.DEFINE_float("reach", 10, "Speed-up to reach.")
+
+# What an evaluation does with a checkpoint; it spares the start of a process for all but the first.
+_OURS = """
+import sys
+from t2t_lottery import files, translate
+checkpoint, hparams, vocabulary, source, out = sys.argv[1:]
+translator = translate.Translator(checkpoint, files.read_json(hparams), vocabulary)
+lines = translator.translate(files.read_lines(source))
+files.write_text(out, "".join(line + "\\n" for line in lines))
+"""
+
+
+def commands(folder, checkpoint, hparams, source):
+  """Both commands, each of which writes `folder/NAME.txt`."""
+  # t2t_decoder takes the model's hparams from its output_dir.
+  shutil.copy(hparams, folder)
+  problem, data_dir = _PROBLEM.value, os.path.abspath(_DATA_DIR.value)
+  vocabulary = rawtext.vocabulary(problem, data_dir)
+  ours = [sys.executable, "-c", _OURS, checkpoint, hparams, vocabulary, source]
+  t2t = [
+    sys.executable,
+    "-m",
+    "tensor2tensor.bin.t2t_decoder",
+    "--t2t_usr_dir=usr_dir",
+    f"--problem={problem}",
+    f"--data_dir={data_dir}",
+    "--model=transformer",
+    "--hparams_set=transformer_dense",
+    "--decode_hparams=beam_size=4,alpha=0.6",
+    "--worker_gpu=0",
+    f"--output_dir={folder}",
+    f"--checkpoint_path={checkpoint}",
+    f"--decode_from_file={source}",
+    f"--decode_to_file={folder}/t2t.txt",
+  ]
+  return {"ours": [*ours, f"{folder}/ours.txt"], "t2t": t2t}
+
+
+def seconds(command):
+  """Runs a command in the checkout; returns how long it took, and how long it computed."""
+  start, computed = time.monotonic(), cpu_seconds()
+  done = subprocess.run(
+    command,
+    cwd=ROOT,
+    check=False,
+    capture_output=True,
+    text=True,
+    env={"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ},
+  )
+  if done.returncode:
+    raise errors.UserError(f"{command[1:3]} failed: {done.stderr[-2000:]}")
+  return time.monotonic() - start, cpu_seconds() - computed
+
+
+def cpu_seconds():
+  """CPU time of all ended child processes: what a busy machine does not change much."""
+  usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+  return usage.ru_utime + usage.ru_stime
+
+
+def main(argv):
+  del argv
+  with errors.one_line(), tempfile.TemporaryDirectory() as folder:
+    checkpoint = os.path.abspath(_CHECKPOINT.value)
+    hparams = os.path.join(os.path.dirname(checkpoint), "hparams.json")
+    sentences, _ = rawtext.raw_text(_PROBLEM.value, os.path.abspath(_DATA_DIR.value), "dev")
+    source = os.path.join(folder, "source.txt")
+    files.write_text(source, "".join(f"{sentence}\n" for sentence in sentences))
+    both = commands(folder, checkpoint, hparams, source)
+    times = {name: [] for name in both}
+    for _ in range(_TIMES.value):
+      for name, command in both.items():
+        wall, cpu = seconds(command)
+        times[name].append(wall)
+        print(f"{name:>4}: {wall:6.2f} s ({cpu:6.2f} s of CPU)", flush=True)
+    ours, t2t = (files.read_lines(f"{folder}/{name}.txt") for name in both)
+    same = sum(a == b for a, b in zip(ours, t2t))
+    # Other load on the machine only ever adds time.
+    ratio = min(times["t2t"]) / min(times["ours"])
+    print(f"{len(sentences)} sentences, {same} translated the same; speed-up {ratio:.1f}")
+    sys.exit(ratio < _REACH.value)
+
+
+if __name__ == "__main__":
+  app.run(main)

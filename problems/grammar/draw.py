@@ -1,0 +1,342 @@
+"""Draws the parts of a sentence: noun phrases, places, times."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from problems.grammar import entries, lexicon, numerals
+from problems.grammar import meaning as m
+from problems.grammar.chance import Chance
+
+IT = m.Pronoun(3, gender="n", german_gender="n", french_gender="m")
+SUBJECT_PRONOUNS = {
+  m.Pronoun(1): 10,
+  m.Pronoun(2): 6,
+  m.Pronoun(3, gender="m"): 6,
+  m.Pronoun(3, gender="f", german_gender="f", french_gender="f"): 6,
+  m.Pronoun(1, plural=True): 6,
+  m.Pronoun(3, plural=True): 5,
+}
+_POSSESSIVES = {"my": 5, "your": 3, "his": 3, "her": 3, "our": 2, "their": 1}
+_OTHERS = {"my": 5, "your": 3, "our": 2}
+_OWN = {(1, False): "my", (2, False): "your", (1, True): "our", (3, True): "their"}
+
+_SUBJECT = {
+  "the": 60,
+  "my": 14,
+  "this": 8,
+  "a": 7,
+  "owner": 6,
+  "number": 4,
+  "every": 2,
+  "all": 1.5,
+  "many": 2,
+  "some": 2,
+}
+_OBJECT = {
+  "the": 38,
+  "a": 26,
+  "my": 12,
+  "bare": 9,
+  "number": 6,
+  "this": 6,
+  "owner": 3,
+  "many": 2.5,
+  "some": 2.5,
+}
+_NEGATED_OBJECT = {"the": 40, "a": 30, "my": 12, "bare": 10, "this": 8}
+_HAD_OBJECT = {"a": 55, "bare": 10, "number": 20, "many": 8, "some": 7}
+_MASS = {"the": 45, "bare": 40, "my": 10, "this": 5}
+_PLACE = {"the": 86, "a": 6, "my": 4, "this": 4}
+_PLURAL = {
+  "the": 0.25,
+  "my": 0.2,
+  "this": 0.25,
+  "bare": 1,
+  "number": 1,
+  "all": 1,
+  "many": 1,
+  "some": 1,
+}
+_QUANTIFIERS = ("every", "all", "many", "some", "number", "bare")
+_ADJECTIVE_GROUPS = {
+  "person": ("person",),
+  "animal": ("animal", "color"),
+  "food": ("food",),
+  "text": ("text",),
+  "art": ("text",),
+  "thing": ("object", "color"),
+  "clothing": ("object", "color"),
+  "vehicle": ("color", "object"),
+  "instrument": ("object",),
+  "home": ("place",),
+  "building": ("place",),
+  "outside": ("place",),
+  "opening": ("color", "object"),
+  "idea": ("idea",),
+}
+_SIZED = (
+  "person",
+  "animal",
+  "thing",
+  "vehicle",
+  "clothing",
+  "instrument",
+  "home",
+  "building",
+  "outside",
+  "opening",
+  "nature",
+)
+PERSONS = lexicon.NOUNS_BY_GROUP["person"]
+KIN = lexicon.NOUNS_BY_GROUP["kin"]
+_ONE_OF_A_KIND = ("mother", "father")
+_BUILDINGS = tuple(noun for group in ("home", "building") for noun in lexicon.NOUNS_BY_GROUP[group])
+
+
+def human(noun: entries.Noun) -> bool:
+  """Whether it is a person."""
+  return noun.group in ("person", "kin")
+
+
+def plain(what: m.Nominal) -> m.Nominal:
+  """The same without adjectives."""
+  return dataclasses.replace(what, adjectives=()) if isinstance(what, m.NounPhrase) else what
+
+
+def quantified(what: m.Nominal) -> bool:
+  """Whether it is every, all, many, some, a number of, or a kind as a whole."""
+  return isinstance(what, m.NounPhrase) and what.determiner in _QUANTIFIERS
+
+
+def without(weights: dict[str, float], *keys: str) -> dict[str, float]:
+  """Weights with some keys left out."""
+  return {key: weight for key, weight in weights.items() if key not in keys}
+
+
+def own(subject: m.Nominal) -> str:
+  """The possessive that points back to a subject; "" where none is sure to."""
+  if isinstance(subject, m.Pronoun) and (subject.person, subject.plural) in _OWN:
+    return _OWN[subject.person, subject.plural]
+  if m.is_plural(subject):
+    return "their"
+  return {"m": "his", "f": "her"}.get(m.gender(subject, "english"), "")
+
+
+class Draw:
+  """Draws parts of sentences from a source of chance."""
+
+  def __init__(self, chance: Chance):
+    self.chance = chance
+
+  def adjectives(self, noun: entries.Noun) -> tuple[entries.Adjective, ...]:
+    """One adjective, or two, that suit a noun."""
+    chance = self.chance
+    groups = _ADJECTIVE_GROUPS.get(noun.group, ())
+    sized = noun.group in _SIZED and (not groups or chance.happens(0.4))
+    chosen = [chance.frequent(lexicon.ADJECTIVES["size"])] if sized else []
+    if groups and (not sized or chance.happens(0.25)):
+      other = chance.frequent(lexicon.ADJECTIVES[chance.frequent(groups)])
+      # A second one is a color: others would need a comma in German.
+      if not chosen or other.is_color:
+        chosen.append(other)
+    return tuple(chosen)
+
+  def quality(self, subject: m.Nominal, compared: bool) -> entries.Adjective | None:
+    """An adjective to say of a subject, comparable if asked; None where none is at hand."""
+    noun = subject.noun if isinstance(subject, m.NounPhrase) else None
+    group = "person" if noun is None or human(noun) else noun.group
+    groups = [
+      name for name in _ADJECTIVE_GROUPS.get(group, ()) if not (compared and name == "color")
+    ]
+    groups += ["size"] if group in _SIZED else []
+    if not groups:
+      return None
+    adjective = self.chance.frequent(lexicon.ADJECTIVES[self.chance.frequent(groups)])
+    return None if compared and not adjective.german_comparative else adjective
+
+  def noun_phrase(
+    self,
+    noun: entries.Noun,
+    weights: dict[str, float],
+    possessor: m.Nominal | None = None,
+    adjectives: float = 0.36,
+  ) -> m.NounPhrase:
+    """A noun phrase around a noun.
+
+    Args:
+      noun: the noun.
+      weights: of the determiners; "my" stands for every possessive.
+      possessor: whom a possessive points back to, most of the time.
+      adjectives: how often there are any.
+    """
+    chance = self.chance
+    if not noun.plural:
+      weights = _MASS
+    determiner = chance.of(weights)
+    if determiner in ("my", "owner") and not noun.owned:
+      determiner = "the"
+    if noun.group == "kin" and determiner in ("the", "a", "this", "bare"):
+      determiner = "my"
+    if determiner == "my":
+      pointing = own(possessor) if possessor is not None and chance.happens(0.7) else ""
+      determiner = pointing or chance.of(_POSSESSIVES if possessor is None else _OTHERS)
+    number, owner = 0, None
+    if determiner == "number":
+      number = chance.number(2, 12) if chance.happens(0.75) else chance.number(13, 99)
+    if determiner == "owner":
+      owner = self._owner(noun)
+    plural = (
+      bool(noun.plural)
+      and (determiner not in ("owner", "every", "a"))
+      and chance.happens(_PLURAL.get(determiner, 0.2))
+    )
+    if noun.singular in _ONE_OF_A_KIND and determiner in ("my", "owner", *_POSSESSIVES):
+      plural = False
+    suiting = self.adjectives(noun) if chance.happens(adjectives) else ()
+    return m.NounPhrase(noun, plural, determiner, number, suiting, owner)
+
+  def _owner(self, noun: entries.Noun) -> m.Nominal:
+    chance = self.chance
+    if noun.group == "opening":
+      return m.NounPhrase(chance.frequent(_BUILDINGS))
+    if chance.happens(0.5):
+      return m.Named(chance.frequent(lexicon.NAMES))
+    return m.NounPhrase(chance.frequent(PERSONS), plural=chance.happens(0.15))
+
+  def subject(self, groups: tuple[tuple[entries.Noun, ...], ...]) -> m.Nominal:
+    """A subject among classes of nouns, mostly of the first; also a pronoun or name if persons."""
+    chance = self.chance
+    nouns = groups[0] if len(groups) == 1 or chance.happens(0.82) else chance.frequent(groups[1:])
+    if nouns is PERSONS:
+      kind = chance.of({"noun": 52, "pronoun": 24, "name": 13, "kin": 7, "pair": 4})
+      if kind == "pronoun":
+        return chance.of(SUBJECT_PRONOUNS)
+      if kind == "name":
+        return m.Named(chance.frequent(lexicon.NAMES))
+      if kind == "kin":
+        return self.noun_phrase(
+          chance.frequent(KIN), without(_SUBJECT, "all", "every"), adjectives=0.1
+        )
+      if kind == "pair":
+        return self.pair()
+    return self.noun_phrase(chance.frequent(nouns), _SUBJECT)
+
+  def pair(self) -> m.Pair:
+    """Two names, or two persons."""
+    chance = self.chance
+    first, second = chance.number(0, 9), chance.number(10, 19)
+    if chance.happens(0.5):
+      return m.Pair(m.Named(lexicon.NAMES[first]), m.Named(lexicon.NAMES[second]))
+    return m.Pair(m.NounPhrase(PERSONS[first]), m.NounPhrase(PERSONS[second]))
+
+  def person(self, subject: m.Nominal, negated: bool = False) -> m.Nominal:
+    """A person other than the subject, as an object."""
+    chance = self.chance
+    kind = chance.of({"noun": 52, "pronoun": 26, "name": 15, "kin": 7})
+    if kind == "pronoun":
+      other = chance.of(SUBJECT_PRONOUNS)
+      # "We see me" is out; "he sees him" is not.
+      if other.person == 3 or other.person != m.person(subject):
+        return other
+    if kind == "name":
+      name = m.Named(chance.frequent(lexicon.NAMES))
+      if name != subject:
+        return name
+    weights = without(_NEGATED_OBJECT, "a", "bare") if negated else _OBJECT
+    noun = chance.frequent(KIN if kind == "kin" else PERSONS)
+    while isinstance(subject, m.NounPhrase) and noun is subject.noun:
+      noun = chance.frequent(PERSONS)
+    return self.noun_phrase(noun, weights, subject)
+
+  def object(
+    self, verb: entries.Verb, subject: m.Nominal, negated: bool, of: entries.Noun | None = None
+  ) -> m.Nominal:
+    """An object of a verb (of a given noun, if any)."""
+    noun = of or self.chance.frequent(self.chance.frequent(verb.objects))
+    if of is None and human(noun):
+      return self.person(subject, negated)
+    if verb.name == "have" and noun.plural:
+      return self.noun_phrase(noun, {"a": 80, "bare": 20} if negated else _HAD_OBJECT, subject)
+    weights = _NEGATED_OBJECT if negated else _OBJECT
+    if "general" in verb.marks:
+      weights = without(weights, "a", "number", "many", "some")
+    return self.noun_phrase(noun, weights, subject)
+
+  def place_phrase(self, noun: entries.Noun) -> m.NounPhrase:
+    """A place as a noun phrase."""
+    phrase = self.noun_phrase(noun, _PLACE, adjectives=0.12)
+    return dataclasses.replace(phrase, plural=False)
+
+  def staying(self) -> m.Location | entries.Phrase:
+    """Where something happens."""
+    chance = self.chance
+    if chance.happens(0.2):
+      return chance.frequent(lexicon.TOWNS).at
+    group = chance.of({"home": 4, "building": 4, "outside": 3})
+    noun = chance.frequent(lexicon.NOUNS_BY_GROUP[group])
+    relation = (
+      chance.frequent(lexicon.SPOTS) if group == "building" and chance.happens(0.2) else None
+    )
+    return m.Location(self.place_phrase(noun), relation=relation)
+
+  def going(self) -> m.Location | entries.Phrase:
+    """Where one goes."""
+    chance = self.chance
+    if chance.happens(0.25):
+      return chance.frequent(lexicon.TOWNS).to
+    return m.Location(self.place_phrase(chance.frequent(GOALS)), goal=True)
+
+  def time(self, tense: str) -> entries.Phrase:
+    """A time that suits a tense."""
+    chance = self.chance
+    if tense in ("past", "future") and chance.happens(0.4):
+      kind = chance.of({"weekday": 4, "clock": 3, "span": 3})
+      if kind == "weekday":
+        return chance.frequent(lexicon.WEEKDAYS)
+      if kind == "clock":
+        return clock(chance.number(1, 12), chance.happens(0.3))
+      return span(chance.number(2, 12), chance.frequent(lexicon.SPANS), tense == "past")
+    return chance.frequent(lexicon.TIMES["past" if tense == "was doing" else tense])
+
+
+def clock(hour: int, half: bool) -> entries.Phrase:
+  """A time of day; German counts the half towards the next hour."""
+  next_hour = hour % 12 + 1
+  german = (
+    f"halb {numerals.german(next_hour)}"
+    if half
+    else "ein Uhr"
+    if hour == 1
+    else f"{numerals.german(hour)} Uhr"
+  )
+  if hour == 12:
+    french = "midi" + (" et demi" if half else "")
+  else:
+    french = f"{numerals.french(hour, feminine=True)} heure{'s' if hour > 1 else ''}" + (
+      " et demie" if half else ""
+    )
+  english = f"half past {numerals.english(hour)}" if half else f"{numerals.english(hour)} o'clock"
+  return entries.Phrase(f"at {english}", f"um {german}", f"à {french}")
+
+
+def span(number: int, unit: entries.Phrase, ago: bool) -> entries.Phrase:
+  """A number of days ago, or from now."""
+  english, german, french = (
+    numerals.english(number),
+    numerals.german(number),
+    numerals.french(number),
+  )
+  return entries.Phrase(
+    f"{english} {unit.english} ago" if ago else f"in {english} {unit.english}",
+    f"{'vor' if ago else 'in'} {german} {unit.german}",
+    f"{'il y a' if ago else 'dans'} {french} {unit.french}",
+  )
+
+
+GOALS = tuple(
+  noun
+  for group in ("building", "outside", "home")
+  for noun in lexicon.NOUNS_BY_GROUP[group]
+  if noun.place and noun.place.german_goal
+)

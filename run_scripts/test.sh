@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Sets everything up and runs all tests, or what pytest makes of the arguments: run_scripts/test.sh -k masks
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+./run_scripts/setup.sh --dev
+unset PYTHONHOME PYTHONPATH
+# TensorFlow's C++ side speaks only of what goes wrong.
+export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-2}
+exec .venv/bin/python -m pytest "$@"

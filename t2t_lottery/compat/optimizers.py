@@ -1,0 +1,72 @@
+"""The two optimizers of `tf.contrib.opt` that t2t registers and TF 2 has only for Keras."""
+
+from __future__ import annotations
+
+import tensorflow.compat.v1 as tf
+
+
+class LazyAdamOptimizer(tf.train.AdamOptimizer):
+  """Adam that leaves the rows of a variable alone that a sparse gradient does not name.
+
+  `tf.train.AdamOptimizer` decays the moments of every row, and moves every row, at every step; this one treats only the
+  rows of the step's batch, as `tf.contrib.opt.LazyAdamOptimizer` of TF 1.15 does. On a dense gradient the two are the
+  same.
+  """
+
+  def _apply_sparse_shared(self, grad, var, indices, scatter_add):
+    """Updates the rows `indices` of `var`.
+
+    Args:
+      grad: float [rows, ...], the gradient of those rows.
+      var: the variable, of either kind.
+      indices: int [rows], without duplicates (the base class has summed them).
+      scatter_add: not used; the moments are set, not added to.
+
+    Returns:
+      An op.
+    """
+    del scatter_add
+    beta1, beta2, epsilon, rate = (
+        tf.cast(x, var.dtype.base_dtype) for x in (self._beta1_t, self._beta2_t, self._epsilon_t, self._lr_t))
+    beta1_power, beta2_power = (tf.cast(x, var.dtype.base_dtype) for x in self._get_beta_accumulators())
+    rate *= tf.sqrt(1 - beta2_power) / (1 - beta1_power)
+
+    first, second = self.get_slot(var, "m"), self.get_slot(var, "v")
+    first_rows = beta1 * tf.gather(first, indices) + (1 - beta1) * grad
+    second_rows = beta2 * tf.gather(second, indices) + (1 - beta2) * tf.square(grad)
+    return tf.group(
+        tf.scatter_update(first, indices, first_rows),
+        tf.scatter_update(second, indices, second_rows),
+        tf.scatter_sub(var, indices, rate * first_rows / (tf.sqrt(second_rows) + epsilon)))
+
+
+class AdamWOptimizer(tf.train.AdamOptimizer):
+  """Adam that first takes the share `weight_decay` off each weight that it updates.
+
+  As `tf.contrib.opt.AdamWOptimizer` of TF 1.15: the decay is not scaled by the learning rate, and a sparse gradient decays
+  only the rows that it names.
+
+  Args:
+    weight_decay: the share of a weight taken off at each step.
+    **adam: as for `tf.train.AdamOptimizer`.
+  """
+
+  def __init__(self, weight_decay: float, name: str = "AdamW", **adam):
+    super().__init__(name=name, **adam)
+    self._weight_decay = weight_decay
+
+  def _apply_dense(self, grad, var):
+    with tf.control_dependencies([self._decay(var)]):
+      return super()._apply_dense(grad, var)
+
+  def _resource_apply_dense(self, grad, handle):
+    with tf.control_dependencies([self._decay(handle)]):
+      return super()._resource_apply_dense(grad, handle)
+
+  def _apply_sparse_shared(self, grad, var, indices, scatter_add):
+    decay = tf.scatter_sub(var, indices, tf.cast(self._weight_decay, var.dtype.base_dtype) * tf.gather(var, indices))
+    with tf.control_dependencies([decay]):
+      return super()._apply_sparse_shared(grad, var, indices, scatter_add)
+
+  def _decay(self, var):
+    return var.assign_sub(tf.cast(self._weight_decay, var.dtype.base_dtype) * var, use_locking=self._use_locking)

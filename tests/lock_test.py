@@ -1,0 +1,77 @@
+"""What is in the locks, and that it is what is installed."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import re
+import sys
+import sysconfig
+
+import tensorflow.compat.v1 as tf
+from absl.testing import parameterized
+from packaging import requirements, utils
+
+FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "requirements")
+LOCKS = ("build", "base", "cpu", "gpu", "dev")
+
+NAME_AND_VERSION = r"[a-z0-9-]+==[0-9a-z.]+"
+MARKER = r" ; python_[a-z_]+ [<>=]+ '[0-9.*]+'"
+HASH = r" --hash=sha256:[0-9a-f]{64}"
+
+
+def lock_lines(name: str) -> list[str]:
+  """The requirements of a lock, each on one line with its hashes."""
+  with open(os.path.join(FOLDER, f"{name}.txt"), encoding="utf-8") as file:
+    text = re.sub(r"\\\n\s*", "", file.read())
+  return [line for line in text.splitlines() if not line.startswith("#")]
+
+
+def for_this_python(lines: list[str]) -> list[requirements.Requirement]:
+  parsed = [requirements.Requirement(line) for line in lines]
+  return [each for each in parsed if each.marker is None or each.marker.evaluate()]
+
+
+def lock_versions(name: str) -> dict[str, str]:
+  """The version of each package of a lock, for this interpreter."""
+  lines = [line.split(" --hash")[0] for line in lock_lines(name)]
+  return {
+      utils.canonicalize_name(each.name): str(each.specifier).removeprefix("==")
+      for each in for_this_python(lines)}
+
+
+class LockTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters(*LOCKS)
+  def test_holds_names_versions_markers_and_hashes_only(self, name):
+    for line in lock_lines(name):
+      self.assertRegex(line, f"^{NAME_AND_VERSION}({MARKER})?({HASH})+$")
+
+  @parameterized.parameters(*LOCKS)
+  def test_is_made_from_its_list(self, name):
+    with open(os.path.join(FOLDER, f"{name}.in"), encoding="utf-8") as file:
+      lines = [line for line in file.read().splitlines() if line and not line.startswith("#")]
+    asked = {
+        utils.canonicalize_name(each.name): each.specifier for each in for_this_python(lines)}
+    locked = lock_versions(name)
+    self.assertSameElements(asked, locked)
+    for package, specifier in asked.items():
+      self.assertTrue(specifier.contains(locked[package]), package)
+
+  def test_is_what_is_installed(self):
+    made_from = os.path.join(sys.prefix, "made-from")
+    if not os.path.exists(os.path.join(made_from, "root")):
+      self.skipTest("this environment was not made by run_scripts/setup.sh")
+    locked = {}
+    for name in LOCKS:
+      if os.path.exists(os.path.join(made_from, f"{name}.txt")):
+        locked.update(lock_versions(name))
+    # Not sys.path, to which setuptools adds what it carries for itself.
+    found = importlib.metadata.distributions(path=[sysconfig.get_path("purelib")])
+    installed = {utils.canonicalize_name(each.metadata["Name"]): each.version for each in found}
+    del installed["t2t-lottery"]
+    self.assertEqual(installed, locked)
+
+
+if __name__ == "__main__":
+  tf.test.main()

@@ -1,0 +1,260 @@
+"""run_scripts/setup.sh: when it does what, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import tensorflow.compat.v1 as tf
+from absl.testing import parameterized
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+TOOLS = "awk bash cat cmp cp df dirname env flock grep mkdir rm sleep uname".split()
+
+# Stands in for an interpreter: notes in $LOG what it is asked to install, and does what $PIP says
+# instead of installing it.
+PYTHON = """#!/bin/bash
+case "$*" in
+  "-I -") echo "$0" ;;
+  "-m venv "*) echo venv >>"$LOG"; mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
+  "-m pip install "*)
+    locks=$(grep -oE '[a-z]+[.]txt|--editable' <<<"$*")
+    echo "install" $locks >>"$LOG"
+    eval "$PIP" ;;
+esac
+"""
+
+
+class Checkout:
+  """A copy of what setup.sh reads, a PATH with only the tools that it uses, and an empty home."""
+
+  def __init__(self, folder: str):
+    self.root = os.path.join(folder, "a checkout")
+    self.bin = os.path.join(folder, "bin")
+    self.log_path = os.path.join(folder, "log")
+    os.makedirs(os.path.join(self.root, "run_scripts"))
+    os.makedirs(self.bin)
+    for path in ("run_scripts/setup.sh", "pyproject.toml"):
+      shutil.copy(os.path.join(ROOT, path), os.path.join(self.root, path))
+    shutil.copytree(os.path.join(ROOT, "requirements"), os.path.join(self.root, "requirements"))
+    for tool in TOOLS:
+      os.symlink(shutil.which(tool), os.path.join(self.bin, tool))
+    self.environment = {"PATH": self.bin, "HOME": folder, "LOG": self.log_path, "PIP": ""}
+
+  def command(self, name: str, script: str) -> None:
+    """Puts a command on PATH."""
+    path = os.path.join(self.bin, name)
+    if os.path.lexists(path):
+      os.remove(path)
+    with open(path, "w", encoding="utf-8") as file:
+      file.write(script)
+    os.chmod(path, 0o755)
+
+  def start(self, *flags: str, **environment: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        ["bash", os.path.join(self.root, "run_scripts", "setup.sh"), *flags],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env={**self.environment, **environment})
+
+  def setup(self, *flags: str, **environment: str) -> tuple[int, list[str], list[str]]:
+    """Runs setup.sh: its exit status, what it said, and what it had installed."""
+    if os.path.exists(self.log_path):
+      os.remove(self.log_path)
+    process = self.start(*flags, **environment)
+    _, said = process.communicate()
+    return process.returncode, said.splitlines(), self.log()
+
+  def log(self) -> list[str]:
+    if not os.path.exists(self.log_path):
+      return []
+    with open(self.log_path, encoding="utf-8") as file:
+      return file.read().splitlines()
+
+  def append(self, path: str) -> None:
+    with open(os.path.join(self.root, path), "a", encoding="utf-8") as file:
+      file.write("# changed\n")
+
+
+MADE = ["venv", "install build.txt", "install base.txt cpu.txt"]
+MADE_GPU = ["venv", "install build.txt", "install base.txt gpu.txt"]
+DEV = ["install dev.txt"]
+PROJECT = ["install --editable"]
+
+
+class SetupTest(tf.test.TestCase, parameterized.TestCase):
+
+  def setUp(self):
+    super().setUp()
+    folder = tempfile.mkdtemp()
+    self.addCleanup(shutil.rmtree, folder)
+    self.checkout = Checkout(folder)
+    self.checkout.command("python3.11", PYTHON)
+
+  def installs(self, *flags, **environment):
+    status, said, log = self.checkout.setup(*flags, **environment)
+    self.assertEqual(status, 0, said)
+    return log
+
+  def fails(self, *flags, **environment):
+    """The last line of what setup.sh said, after the one that announces the work."""
+    status, said, _ = self.checkout.setup(*flags, **environment)
+    self.assertNotEqual(status, 0)
+    self.assertLessEqual(len(said), 2, said)
+    if len(said) == 2:
+      self.assertIn("some minutes", said[0])
+    return said[-1]
+
+  def test_a_second_call_does_nothing(self):
+    self.assertEqual(self.installs(), MADE + PROJECT)
+    status, said, log = self.checkout.setup()
+    self.assertEqual((status, said, log), (0, [], []))
+
+  def test_dev_is_added_and_stays(self):
+    self.installs()
+    self.assertEqual(self.installs("--dev"), DEV + PROJECT)
+    self.assertEqual(self.installs("--dev"), [])
+    self.assertEqual(self.installs(), [])
+
+  def test_gpu_replaces_cpu_and_stays(self):
+    self.installs("--dev")
+    self.assertEqual(self.installs("--gpu"), MADE_GPU + DEV + PROJECT)
+    self.assertEqual(self.installs(), [])
+
+  @parameterized.parameters("build", "base", "cpu", "dev")
+  def test_another_lock_makes_it_anew(self, lock):
+    self.installs("--dev")
+    self.checkout.append(f"requirements/{lock}.txt")
+    self.assertEqual(self.installs(), MADE + DEV + PROJECT)
+    self.assertEqual(self.installs(), [])
+
+  def test_another_project_file_installs_the_project_again(self):
+    self.installs()
+    self.checkout.append("pyproject.toml")
+    self.assertEqual(self.installs(), PROJECT)
+    self.assertEqual(self.installs(), [])
+
+  def test_a_moved_checkout_makes_it_anew(self):
+    self.installs()
+    os.rename(self.checkout.root, self.checkout.root + " moved")
+    self.checkout.root += " moved"
+    self.assertEqual(self.installs(), MADE + PROJECT)
+
+  def test_another_python_makes_it_anew(self):
+    self.installs()
+    self.checkout.command("other", PYTHON)
+    other = os.path.join(self.checkout.bin, "other")
+    self.assertEqual(self.installs(T2T_LOTTERY_PYTHON=other), MADE + PROJECT)
+    self.assertEqual(self.installs(T2T_LOTTERY_PYTHON=other), [])
+    self.assertEqual(self.installs(), [])
+
+  @parameterized.parameters("build.txt", "base.txt", "dev.txt", "--editable")
+  def test_an_interrupted_setup_starts_again(self, where):
+    stop = f'[[ "$*" != *{where}* ]] || {{ echo here >>"$LOG"; sleep 60; }}'
+    process = self.checkout.start("--dev", PIP=stop)
+    while "here" not in self.checkout.log():
+      self.assertIsNone(process.poll())
+      time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    self.assertEqual(self.installs("--dev"), MADE + DEV + PROJECT)
+
+  def test_two_at_once_make_it_once(self):
+    processes = [self.checkout.start("--dev", PIP="sleep 0.2") for _ in range(2)]
+    said = [process.communicate()[1] for process in processes]
+    self.assertEqual([process.returncode for process in processes], [0, 0], said)
+    self.assertEqual(self.checkout.log(), MADE + DEV + PROJECT)
+    self.assertEqual(sum("waiting" in words for words in said), 1, said)
+
+  def test_settings_of_the_caller_do_not_leak(self):
+    log = self.installs(
+        PIP='echo "$PYTHONPATH$PYTHONHOME$PIP_TARGET$PIP_PREFIX$PIP_USER" >>"$LOG"',
+        PYTHONPATH="/a", PYTHONHOME="/b", PIP_TARGET="/c", PIP_PREFIX="/d", PIP_USER="1")
+    self.assertEqual(set(log) - set(MADE + PROJECT), {"0"})
+
+  @parameterized.parameters(
+      # What pip 26 prints.
+      ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device",
+       "no space left"),
+      ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.",
+       "not the file that the lock names"),
+      ("WARNING: Retrying after connection broken by 'ReadTimeoutError(...)': /simple/pip/",
+       "no network"),
+      ("ERROR: No matching distribution found for pip==26.3",
+       "pip failed: No matching distribution found for pip==26.3"))
+  def test_says_why_pip_failed(self, output, reason):
+    said = self.fails(PIP=f'[[ "$*" != *base.txt* ]] || {{ echo "{output}"; exit 1; }}')
+    self.assertIn(reason, said)
+    with open(os.path.join(self.checkout.root, ".venv", "pip.log"), encoding="utf-8") as file:
+      self.assertEqual(file.read(), output + "\n")
+    self.assertEqual(self.installs(), MADE + PROJECT)
+
+  def test_no_network(self):
+    # A real interpreter and pip, and an index on a port where nothing listens.
+    said = self.fails(
+        T2T_LOTTERY_PYTHON=sys.executable, PIP_INDEX_URL="http://127.0.0.1:9/simple",
+        PIP_CONFIG_FILE=os.devnull, PIP_RETRIES="1")
+    self.assertIn("no network", said)
+
+  def test_no_space(self):
+    self.checkout.command("df", "#!/bin/bash\necho /dev/sda1 100000 97001 2999 99% /\n")
+    self.assertRegex(self.fails(), "no space: .* 2999 MiB free and this takes 3000")
+    self.assertFalse(os.path.exists(os.path.join(self.checkout.root, ".venv")))
+
+  def test_no_python(self):
+    os.remove(os.path.join(self.checkout.bin, "python3.11"))
+    self.assertIn("no CPython 3.9, 3.10 or 3.11", self.fails())
+
+  def test_unsuitable_pythons_are_named(self):
+    self.checkout.command("python3.11", "#!/bin/bash\necho lacks the module _ssl\n")
+    self.checkout.command("python3.10", "#!/bin/bash\nexit 1\n")
+    self.checkout.command("python3", "#!/bin/bash\necho is CPython 3.13.1\n")
+    said = self.fails()
+    self.assertEndsWith(
+        said,
+        "; python3.11 lacks the module _ssl; python3.10 does not run; python3 is CPython 3.13.1")
+    for python, reason in (("python3", "is CPython 3.13.1"), ("/none", "does not run")):
+      said = self.fails(T2T_LOTTERY_PYTHON=python)
+      self.assertEndsWith(said, f": T2T_LOTTERY_PYTHON is {python}, which {reason}")
+
+  def test_pyenv(self):
+    home = self.checkout.environment["HOME"]
+    python = os.path.join(home, ".pyenv", "versions", "3.10.7", "bin", "python3")
+    os.makedirs(os.path.dirname(python))
+    os.rename(os.path.join(self.checkout.bin, "python3.11"), python)
+    self.assertEqual(self.installs(), MADE + PROJECT)
+
+  def test_uv_brings_a_python(self):
+    python = os.path.join(self.checkout.bin, "brought")
+    os.rename(os.path.join(self.checkout.bin, "python3.11"), python)
+    self.checkout.command("uv", f'''#!/bin/bash
+echo "uv $1 $2" >>"$LOG"
+case $2 in install) echo "Installed Python 3.11" >&2 ;; find) echo "{python}" ;; esac
+''')
+    self.assertEqual(self.installs(), ["uv python install", "uv python find"] + MADE + PROJECT)
+    self.checkout.command("uv", "#!/bin/bash\necho 'error: Failed to install' >&2\nexit 1\n")
+    shutil.rmtree(os.path.join(self.checkout.root, ".venv"))
+    _, said, _ = self.checkout.setup()
+    self.assertEndsWith(said[-1], "; uv: error: Failed to install")
+
+  def test_leaves_an_environment_of_the_user_alone(self):
+    theirs = os.path.join(self.checkout.root, ".venv", "bin")
+    os.makedirs(theirs)
+    self.assertIn("move it away", self.fails())
+    self.assertTrue(os.path.isdir(theirs))
+
+  def test_flags(self):
+    status, said, _ = self.checkout.setup("--cpu")
+    self.assertEqual((status, len(said)), (2, 1))
+    self.assertIn("unknown flag --cpu", said[0])
+    process = self.checkout.start("--help")
+    self.assertIn("--gpu", process.communicate()[0])
+    self.assertEqual(process.returncode, 0)
+
+
+if __name__ == "__main__":
+  tf.test.main()

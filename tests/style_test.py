@@ -1,0 +1,48 @@
+"""ruff and shellcheck pass on the whole project, mypy on the library."""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import subprocess
+import sys
+
+import tensorflow.compat.v1 as tf
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SCRIPTS = glob.glob(os.path.join(ROOT, "*", "*.sh")) + [os.path.join(ROOT, ".ci", "run")]
+
+
+def is_run(script: str) -> bool:
+  """Whether a script is run, not sourced by others."""
+  with open(script, encoding="utf-8") as file:
+    return file.read(2) == "#!"
+
+
+class StyleTest(tf.test.TestCase):
+
+  def passes(self, tool, *arguments):
+    path = shutil.which(tool, path=os.path.dirname(sys.executable))
+    if path is None:
+      self.skipTest(f"{tool} is not installed (run_scripts/setup.sh --dev)")
+    done = subprocess.run([path, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+  def test_ruff(self):
+    self.passes("ruff", "check", "--output-format=concise", "--no-cache")
+
+  def test_mypy(self):
+    self.passes("mypy", "--no-error-summary")
+
+  def test_bash_reads_every_script(self):
+    for script in SCRIPTS:
+      subprocess.run(["bash", "-n", script], check=True)
+
+  def test_shellcheck(self):
+    scripts = filter(is_run, SCRIPTS)
+    self.passes("shellcheck", "--external-sources", "--source-path=SCRIPTDIR", *scripts)
+
+
+if __name__ == "__main__":
+  tf.test.main()
