@@ -1,7 +1,7 @@
 """Speed of a training step under masks, against the step of dense stock t2t: `python benchmarks/masked_step.py`.
 
-Both train in turn in one process, a few steps each, on the same batch of 2,048 subwords at hidden size 256; printed is the
-ratio of the median times per step. Exit status 1 if the pruned run makes less than 0.98 of the stock run's steps.
+Both train in turn in one process, a few steps each, on the same batch of 2,048 subwords at hidden size 256; printed is
+the ratio of the median times per step. Exit status 1 if the pruned run makes less than 0.98 of the stock steps.
 """
 
 import statistics

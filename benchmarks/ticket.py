@@ -1,8 +1,8 @@
 """Cost of drawing a ticket for the paper's model: `python benchmarks/ticket.py`.
 
-Writes two checkpoints with the variables of the paper's 61M-parameter model, draws a ticket from them, and prints the time
-beyond reading and writing checkpoints as a share of that reading and writing, and the process's peak memory. Exit status
-1 beyond 3 s or 2 GB.
+Writes two checkpoints with the variables of the paper's 61M-parameter model, draws a ticket from them, and prints the
+time beyond reading and writing checkpoints as a share of that reading and writing, and the process's peak memory.
+Exit status 1 beyond 3 s or 2 GB.
 """
 
 import multiprocessing

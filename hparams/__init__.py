@@ -1,6 +1,7 @@
 """The paper's hparams set and its relatives, derived from `transformer_base_v3`.
 
-`transformer_dense`, `transformer_lt` and `transformer_slt` are the paper's (section 4); `_small` and `_tiny` are for a CPU.
+`transformer_dense`, `transformer_lt` and `transformer_slt` are the paper's (section 4); `_small` and `_tiny` are
+for a CPU.
 """
 
 import functools
@@ -20,7 +21,10 @@ def _add_pruning(hparams, method):
 
 
 def _base():
-  """`transformer_base_v3` with t2t's TPU adaptations: Adafactor, rsqrt decay, 10k steps of warm-up, one embedding shard."""
+  """`transformer_base_v3` with t2t's TPU adaptations.
+
+  Adafactor, rsqrt decay, 10k steps of warm-up, one embedding shard.
+  """
   hparams = transformer.transformer_base_v3()
   transformer.update_hparams_for_tpu(hparams)
   # Reading variables through a chain of devices changes no number and needs more than one device.

@@ -1,4 +1,6 @@
-"""Makes a problem's data by t2t-datagen: `python -m t2t_lottery.datagen --problem=...`. At once if it is there whole."""
+"""Makes a problem's data by t2t-datagen: `python -m t2t_lottery.datagen --problem=...`. At once if it is there
+whole.
+"""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from t2t_lottery import (
   layers,
   masks,
   paths,
+  progress,
   rawtext,
   results,
   scores,
@@ -60,7 +61,7 @@ def evaluate(config: settings.Settings, run: str) -> dict[str, Any]:
   for step in steps:
     hypotheses = _translation(config, folder, "dev", step, sources["dev"])
     bleu[step] = scores.bleu(hypotheses, references["dev"])
-    print(f"{run}: dev BLEU {bleu[step].value:5.2f} at step {step}", flush=True)
+    progress.overwrite(f"{run}: dev BLEU {bleu[step].value:.2f} at step {step}")
   best = max(steps, key=lambda step: (bleu[step].value, step))
   test = scores.bleu(_translation(config, folder, "test", best, sources["test"]), references["test"])
   variables = bundle.read(paths.checkpoint(folder, best))
@@ -77,7 +78,10 @@ def evaluate(config: settings.Settings, run: str) -> dict[str, Any]:
     "versions": _versions(),
   }
   files.write_json(paths.result(folder), line)
-  print(f"{run}: test BLEU {test.value:.2f} (step {best}), {line['megabytes']:.2f} MB", flush=True)
+  progress.end(
+    f"{run}: test BLEU {test.value:.2f} with the checkpoint of step {best} (dev {bleu[best].value:.2f}), "
+    f"{line['megabytes']:.2f} MB"
+  )
   return line
 
 

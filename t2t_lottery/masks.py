@@ -30,7 +30,8 @@ def magnitude_mask(weights: np.ndarray, sparsity: float, within: np.ndarray | No
     within: bool array of the same shape, the mask that the new one nests in; None keeps all eligible.
 
   Returns:
-    A bool array of the same shape with exactly `kept_count` True. Of equal magnitudes the first in memory order are kept.
+    A bool array of the same shape with exactly `kept_count` True. Of equal magnitudes the first in memory order are
+    kept.
 
   Raises:
     UserError: if sparsity is outside [0, 1) or `within` keeps fewer weights than asked for.

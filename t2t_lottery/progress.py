@@ -12,6 +12,17 @@ _SPEED = re.compile(r"^INFO:tensorflow:global_step/sec: (\S+)")
 _FINAL_LOSS = re.compile(r"^INFO:tensorflow:Loss for final step: (\S+)\.$")
 
 
+def overwrite(line: str) -> None:
+  """Shows a line on a terminal in place of the one before; nowhere else."""
+  if sys.stdout.isatty():
+    print(f"\r{line}\x1b[K", end="", flush=True)
+
+
+def end(line: str) -> None:
+  """Prints the line that stays."""
+  print(f"\r{line}\x1b[K" if sys.stdout.isatty() else line, flush=True)
+
+
 class Progress:
   """Reads t2t-trainer's output and keeps one line about it.
 
@@ -29,8 +40,10 @@ class Progress:
     self._speed = 0.0
     self._loss = math.nan
     self._start = time.monotonic()
-    self._live = sys.stdout.isatty()
-    print(f"{run}: starting {train_steps} steps", end="" if self._live else "\n", flush=True)
+    if sys.stdout.isatty():
+      overwrite(f"{run}: starting {train_steps} steps")
+    else:
+      print(f"{run}: starting {train_steps} steps", flush=True)
 
   def read(self, line: str) -> None:
     """Takes one line of t2t-trainer's output."""
@@ -42,8 +55,7 @@ class Progress:
       self._speed = float(match[1])
     else:
       return
-    if self._live:
-      print(f"\r{self.text()}\x1b[K", end="", flush=True)
+    overwrite(self.text())
 
   def text(self) -> str:
     """The line."""
@@ -55,7 +67,7 @@ class Progress:
 
   def close(self) -> None:
     """Ends the line."""
-    print(f"\r{self.text()}\x1b[K" if self._live else self.text(), flush=True)
+    end(self.text())
 
 
 def _clock(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Trains one run by t2t-trainer: `python -m t2t_lottery.train --run=slt-50 --method=slt --level=50 --mask_from=dense ...`.
+"""Trains one run by t2t-trainer: `python -m t2t_lottery.train --run=slt-50 --method=slt --level=50 --mask_from=dense`.
 
 Done at once when the run's last checkpoint is there; an interrupted run goes on from its newest checkpoint.
 """

@@ -15,6 +15,7 @@ from tensor2tensor.utils import registry
 from problems import grammar
 from problems.grammar import (
   chance,
+  circumstances,
   corpus,
   draw,
   english,
@@ -579,7 +580,7 @@ FACTS = [
     "Il n'y a pas d'hôtel sur l'île.",
   ),
   (
-    do(np("train"), "arrive", tense="past", time=draw.clock(3, True)),
+    do(np("train"), "arrive", tense="past", time=circumstances.clock(3, True)),
     "The train arrived at half past three.",
     "Der Zug kam um halb vier an.",
     "Le train est arrivé à trois heures et demie.",

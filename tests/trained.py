@@ -1,4 +1,6 @@
-"""Runs trained once for all tests: a dense one and two levels each of LT and SLT, by the commands that the drivers call."""
+"""Runs trained once for all tests: a dense one and two levels each of LT and SLT, by the commands that the drivers
+call.
+"""
 
 import atexit
 import functools

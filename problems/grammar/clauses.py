@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from problems.grammar import draw, entries, lexicon
+from problems.grammar import circumstances, draw, entries, lexicon
 from problems.grammar import meaning as m
 
 _TENSES = {"present": 32, "progressive": 18, "past": 18, "perfect": 12, "future": 10, "modal": 12}
@@ -45,7 +45,7 @@ _PROFESSION_NAMES = (
 PROFESSIONS = tuple(lexicon.NOUNS[name] for name in _PROFESSION_NAMES)
 
 
-class Clauses(draw.Draw):
+class Clauses(circumstances.Circumstances):
   """Draws clauses from a source of chance."""
 
   def tense(self, verb: entries.Verb, allowed: dict[str, float] | None = None) -> dict[str, str]:
@@ -77,14 +77,14 @@ class Clauses(draw.Draw):
   def adverbs(self, c: m.Clause, time: float = 0.35) -> m.Clause:
     """Adds how often or when."""
     chance = self.chance
-    if c.predicate or c.place in ORIGINS:
+    lasting = "state" in c.verb.marks and "event" not in c.verb.marks
+    if lasting or c.place in ORIGINS:
       return c
     if c.tense == "present" and not c.modal and not c.polarity and chance.happens(0.16):
       return dataclasses.replace(c, frequency=chance.frequent(lexicon.FREQUENCIES))
     if c.tense == "perfect" and not c.polarity and chance.happens(0.2):
       return dataclasses.replace(c, frequency=lexicon.ALREADY)
-    lasting = "state" in c.verb.marks and "event" not in c.verb.marks
-    if lasting or c.modal == "like" or c.polarity == "never" or not chance.happens(time):
+    if c.modal == "like" or c.polarity == "never" or not chance.happens(time):
       return c
     if c.modal:
       tense = "past" if c.tense == "past" else "future"

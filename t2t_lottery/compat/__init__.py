@@ -4,34 +4,23 @@
 works on modules that are loaded already. Each mend is one function whose docstring names the symptom it cures.
 """
 
-from t2t_lottery.compat import contrib, graph
+from __future__ import annotations
 
-# Without these, nothing trains as t2t on TF 1.15 does.
-NEEDED = (
-    graph.use_v1_behavior,
-    graph.use_v1_layers,
-    graph.restore_ops_names,
-    contrib.use_v1_optimizers,
-)
-MENDS = NEEDED + (
-    contrib.restore_adams,
-    contrib.register_base_optimizers,
-    contrib.restore_validation_monitor,
-    contrib.restore_training,
-    contrib.restore_metrics,
-    contrib.restore_framework,
-    graph.leave_model_unconverted,
-)
-_done = set()
+from collections.abc import Callable, Iterable
+
+_done: set[Callable[[], None]] = set()
 
 
-def mend(mends=MENDS) -> None:
+def mend(functions: Iterable[Callable[[], None]] | None = None) -> None:
   """Mends t2t in this process, before it builds a graph. Each mend is done once, however often it is asked for.
 
   Args:
-    mends: functions of this package; all of them, except for measuring what one brings.
+    functions: the mends to do, for measuring what the others bring; None: all of them.
   """
-  for one in mends:
-    if one not in _done:
-      one()
-      _done.add(one)
+  # Not at the top: this imports TensorFlow and t2t, and `python -m t2t_lottery.compat` has to come before them.
+  from t2t_lottery.compat import mends  # pylint: disable=import-outside-toplevel
+
+  for function in mends.NEEDED + mends.COMPLETE + mends.FAST if functions is None else functions:
+    if function not in _done:
+      function()
+      _done.add(function)

@@ -1,20 +1,19 @@
-"""Runs one of t2t's commands, mended: `python -m t2t_lottery.compat t2t_avg_all --t2t_usr_dir=usr_dir ...`.
+"""Runs one of t2t's commands, mended and with a quick start: `python -m t2t_lottery.compat t2t_trainer ...`.
 
-For the commands that do not know the flag `--t2t_usr_dir`, and so never meet a mend: `t2t_avg_all` (`tf.placeholder() is not
-compatible with eager execution`) and `t2t_bleu`; and for `t2t_translate_all`, whose default is to run the script
-`t2t-decoder`, which TF 2 breaks. Any other command of t2t works as well.
+Besides the time, this is for the commands that never meet a mend, because they do not know the flag `--t2t_usr_dir`:
+`t2t_avg_all` (`tf.placeholder() is not compatible with eager execution`) and `t2t_bleu`; and for `t2t_translate_all`, whose
+default is to run the script `t2t-decoder`, which TF 2 breaks.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib
-import pkgutil
+import importlib.util
 import sys
 
-from absl import app, flags
-from tensor2tensor import bin as t2t_bin
-
 from t2t_lottery import compat, errors
+from t2t_lottery.compat import late
 
 
 def _load(argv: list[str]):
@@ -23,11 +22,18 @@ def _load(argv: list[str]):
   Raises:
     UserError: for anything but one of t2t's commands.
   """
-  commands = sorted(m.name for m in pkgutil.iter_modules(t2t_bin.__path__) if m.name.startswith("t2t_"))
-  commands = [name for name in commands if not name.endswith("_test")]
-  if not argv or argv[0] not in commands:
-    raise errors.UserError(f"name one of t2t's commands first: {', '.join(commands)}")
-  return importlib.import_module(f"tensor2tensor.bin.{argv[0]}")
+  name = argv[0] if argv else ""
+  if not name.startswith("t2t_") or not importlib.util.find_spec(f"tensor2tensor.bin.{name}"):
+    raise errors.UserError(f"{name or 'nothing'!r} is no command of t2t; t2t_trainer is one (tensor2tensor/bin)")
+  # Nothing that an import makes is garbage soon.
+  gc.disable()
+  late.install()
+  command = importlib.import_module(f"tensor2tensor.bin.{name}")
+  late.load_on_demand()
+  compat.mend()
+  gc.freeze()
+  gc.enable()
+  return command
 
 
 def main() -> None:
@@ -35,9 +41,10 @@ def main() -> None:
   with errors.one_line():
     command = _load(sys.argv[1:])
   del sys.argv[0]
-  compat.mend()
+  from absl import app, flags  # pylint: disable=import-outside-toplevel
+
   if "t2t_usr_dir" not in flags.FLAGS:
-    flags.DEFINE_string("t2t_usr_dir", None, "Taken from every command; this one needs nothing from there.")
+    flags.DEFINE_string("t2t_usr_dir", None, "Taken by every command; this one needs nothing from there.")
   if "decoder_command" in flags.FLAGS:
     flags.FLAGS.set_default("decoder_command", f"{sys.executable} -m t2t_lottery.compat t2t_decoder {{params}}")
   app.run(command.main)

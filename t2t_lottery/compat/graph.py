@@ -4,7 +4,6 @@ import sys
 
 import tensorflow.compat.v1 as tf
 from tensor2tensor.layers import common_layers
-from tensor2tensor.utils import t2t_model
 from tensorflow.python.framework import ops
 
 
@@ -30,12 +29,3 @@ def restore_ops_names() -> None:
   """Symptom: `module 'tensorflow.python.framework.ops' has no attribute 'Tensor'` in tf_slim's `optimize_loss`."""
   ops.Tensor = tf.Tensor
   ops.IndexedSlices = tf.IndexedSlices
-
-
-def leave_model_unconverted() -> None:
-  """Symptom: building a model takes five times as long, most of it AutoGraph rewriting t2t's source.
-
-  t2t's models are written for graphs, without a Python condition or loop over tensors.
-  """
-  model = t2t_model.T2TModel
-  model.call = tf.autograph.experimental.do_not_convert(model.call)

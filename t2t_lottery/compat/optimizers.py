@@ -43,7 +43,8 @@ class LazyAdamOptimizer(tf.train.AdamOptimizer):
 class AdamWOptimizer(tf.train.AdamOptimizer):
   """Adam that first takes the share `weight_decay` off each weight that it updates.
 
-  As `tf.contrib.opt.AdamWOptimizer` of TF 1.15: the decay is not scaled by the learning rate, and a sparse gradient decays
+  As `tf.contrib.opt.AdamWOptimizer` of TF 1.15: the decay is not scaled by the learning rate, and a sparse gradient
+  decays
   only the rows that it names.
 
   Args:

@@ -1,0 +1,85 @@
+"""Evaluation and results of a trained run, by the commands that the drivers call."""
+
+import json
+import os
+
+import sacrebleu
+import tensorflow.compat.v1 as tf
+import trained
+
+from t2t_lottery import files, paths, rawtext
+
+
+class EvaluateTest(tf.test.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.runs = trained.trained()
+    cls.folder = cls.runs.runs.folder("slt-90")
+    cls.runs.step("evaluate", "--run=slt-90")
+    cls.result = files.read_json(paths.result(cls.folder))
+
+  def test_best_checkpoint_is_the_one_with_the_best_dev_bleu_the_later_of_equals(self):
+    by_step = {int(step): bleu for step, bleu in self.result["dev_bleu_by_step"].items()}
+    self.assertCountEqual(by_step, paths.checkpoint_steps(self.folder))
+    best = max(by_step.values())
+    self.assertEqual(self.result["dev_bleu"], best)
+    self.assertEqual(self.result["best_step"], max(step for step, bleu in by_step.items() if bleu == best))
+
+  def test_bleu_is_that_of_the_translation_that_is_kept(self):
+    _, references = rawtext.raw_text(trained.PROBLEM, self.runs.data_dir, "test")
+    hypotheses = files.read_lines(paths.translation(self.folder, "test", self.result["best_step"]))
+    self.assertEqual(self.result["test_bleu"], sacrebleu.corpus_bleu(hypotheses, [references]).score)
+    self.assertIn("case:mixed", self.result["bleu_signature"])
+    self.assertIn("tok:13a", self.result["bleu_signature"])
+
+  def test_line_of_results_names_the_origin(self):
+    expected = {
+      "run": "slt-90",
+      "problem": trained.PROBLEM,
+      "method": "slt",
+      "seed": 1,
+      "sparsity_asked": 0.9,
+      "mask_from": f"slt-50@{trained.STEPS.train_steps}",
+      "rewind_to": f"slt-50@{trained.STEPS.rewind_step}",
+      "train_steps": trained.STEPS.train_steps,
+    }
+    self.assertEqual(expected, {name: self.result[name] for name in expected})
+    self.assertAlmostEqual(self.result["sparsity"], 0.9, places=3)
+    self.assertIn("tensor2tensor", self.result["versions"])
+
+  def test_a_second_evaluation_does_nothing_and_adds_no_line(self):
+    before = os.stat(paths.result(self.folder)).st_mtime_ns
+    self.runs.step("evaluate", "--run=slt-90")
+    self.assertEqual(os.stat(paths.result(self.folder)).st_mtime_ns, before)
+    lines = [json.loads(line) for line in files.read_lines(paths.results(self.runs.runs.runs_dir))]
+    self.assertLen([line for line in lines if line["run"] == "slt-90"], 1)
+
+  def test_table_shows_the_result(self):
+    printed = self.runs.step("results", "--methods=slt")
+    row = next(line for line in printed.splitlines() if line.lstrip().startswith("90%"))
+    self.assertIn(f"{self.result['test_bleu']:.1f}", row)
+    self.assertIn(f"{self.result['megabytes']:.2f}", row)
+
+  def test_a_run_that_is_not_trained_is_refused(self):
+    done = trained.command("evaluate", *self.runs.flags, "--run=slt-99")
+    self.assertEqual(done.returncode, 1)
+    self.assertStartsWith(done.stderr.splitlines()[-1], "t2t-lottery: cannot read ")
+
+  def test_another_run_under_the_same_name_is_refused(self):
+    done = trained.command(
+      "train", *self.runs.flags, "--run=slt-90", "--method=slt", "--level=80", "--mask_from=slt-50"
+    )
+    self.assertEqual(done.returncode, 1)
+    self.assertRegex(done.stderr, "holds a run with sparsity_asked=0.9, asked for is 0.8")
+
+  def test_training_a_trained_run_does_nothing(self):
+    log = paths.train_log(self.folder)
+    before = os.stat(log).st_mtime_ns
+    printed = self.runs.step("train", "--run=slt-90", "--method=slt", "--level=90", "--mask_from=slt-50")
+    self.assertIn("slt-90: trained", printed)
+    self.assertEqual(os.stat(log).st_mtime_ns, before)
+
+
+if __name__ == "__main__":
+  tf.test.main()
