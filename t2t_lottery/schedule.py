@@ -22,7 +22,6 @@ class Steps(NamedTuple):
 
 
 PAPER = Steps(train_steps=500_000, warmup_steps=10_000, rewind_step=25_000, checkpoint_steps=25_000)
-LEVELS = (10, 20, 30, 40, 50, 60, 70, 80, 85, 90, 95, 98)
 
 
 def for_length(train_steps: int) -> Steps:

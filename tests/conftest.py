@@ -8,3 +8,8 @@ from absl import flags
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 # `tf.test.main` parses them; pytest does not.
 flags.FLAGS.mark_as_parsed()
+
+
+def pytest_collection_modifyitems(items):
+  """Runs the fast modules first, those that need trained runs last."""
+  items.sort(key=lambda item: hasattr(item.module, "trained"))
