@@ -61,9 +61,9 @@ class Progress:
     """The line."""
     left = (self._train_steps - self._step) / self._speed if self._speed else 0
     times = f"{_clock(left)} left" if left else f"{_clock(time.monotonic() - self._start)} in all"
-    return (
-      f"{self._run}: step {self._step}/{self._train_steps}, {self._speed:.1f} steps/s, loss {self._loss:.2f}, {times}"
-    )
+    # t2t tells the speed every 100 steps.
+    speed = f"{self._speed:.1f} steps/s, " if self._speed else ""
+    return f"{self._run}: step {self._step}/{self._train_steps}, {speed}loss {self._loss:.2f}, {times}"
 
   def close(self) -> None:
     """Ends the line."""
