@@ -45,9 +45,7 @@ for _table in (
   for _verb in getattr(lexicon, _table):
     _VERBS.setdefault(f"{_verb.name}/{_table}", _verb)
     _VERBS.setdefault(_verb.name, _verb)
-_ADJECTIVES = {
-  adjective.english: adjective for group in lexicon.ADJECTIVES.values() for adjective in group
-}
+_ADJECTIVES = {adjective.english: adjective for group in lexicon.ADJECTIVES.values() for adjective in group}
 
 ME, YOU, WE, THEY = m.Pronoun(1), m.Pronoun(2), m.Pronoun(1, plural=True), m.Pronoun(3, plural=True)
 HE, SHE = m.Pronoun(3), m.Pronoun(3, gender="f", german_gender="f", french_gender="f")
@@ -72,9 +70,7 @@ def do(subject, verb, what=None, **more):
 
 def be(subject, adjective, degree="", standard=None, **more):
   """A clause that says how one is."""
-  return m.Clause(
-    subject, lexicon.BE, predicate=m.Quality(_ADJECTIVES[adjective], degree, standard), **more
-  )
+  return m.Clause(subject, lexicon.BE, predicate=m.Quality(_ADJECTIVES[adjective], degree, standard), **more)
 
 
 def phrase(phrases, text):
@@ -471,9 +467,7 @@ FACTS = [
     do(
       HE,
       "live",
-      place=place(
-        "house", relative=m.Relative("place", do(np("queen"), "sleep", place=place("house")))
-      ),
+      place=place("house", relative=m.Relative("place", do(np("queen"), "sleep", place=place("house")))),
     ),
     "He lives in the house where the queen sleeps.",
     "Er wohnt in dem Haus, in dem die Königin schläft.",
@@ -572,9 +566,7 @@ FACTS = [
     "Elle n'est pas infirmière.",
   ),
   (
-    m.Clause(
-      draw.IT, lexicon.EXIST, object=np("hotel", "a"), polarity="not", place=place("island")
-    ),
+    m.Clause(draw.IT, lexicon.EXIST, object=np("hotel", "a"), polarity="not", place=place("island")),
     "There is no hotel on the island.",
     "Es gibt auf der Insel kein Hotel.",
     "Il n'y a pas d'hôtel sur l'île.",
@@ -760,11 +752,7 @@ class FactsTest(tf.test.TestCase):
 
 class LexiconTest(tf.test.TestCase):
   def test_size(self):
-    verbs = {
-      verb.name
-      for table in (lexicon.INTRANSITIVE, lexicon.TRANSITIVE, lexicon.DITRANSITIVE)
-      for verb in table
-    }
+    verbs = {verb.name for table in (lexicon.INTRANSITIVE, lexicon.TRANSITIVE, lexicon.DITRANSITIVE) for verb in table}
     self.assertGreater(len(lexicon.NOUNS), 200)
     self.assertGreater(len(verbs), 100)
     self.assertGreater(len(_ADJECTIVES), 50)
@@ -862,14 +850,10 @@ class InvariantsTest(tf.test.TestCase):
     self.assertGreater(checked, 500)
 
   def test_german_articles_have_the_noun_s_gender(self):
-    self._check_articles(
-      [texts[1] for texts in self.texts], GERMAN_GENDERS, GERMAN_ARTICLES, GERMAN_ANY
-    )
+    self._check_articles([texts[1] for texts in self.texts], GERMAN_GENDERS, GERMAN_ARTICLES, GERMAN_ANY)
 
   def test_french_articles_have_the_noun_s_gender(self):
-    self._check_articles(
-      [texts[2] for texts in self.texts], FRENCH_GENDERS, FRENCH_ARTICLES, FRENCH_ANY
-    )
+    self._check_articles([texts[2] for texts in self.texts], FRENCH_GENDERS, FRENCH_ARTICLES, FRENCH_ANY)
 
   def test_german_verb_is_last_in_a_clause_with_a_conjunction(self):
     finite = set()
@@ -878,14 +862,9 @@ class InvariantsTest(tf.test.TestCase):
     for verb in {id(verb): verb for verb in (*_VERBS.values(), lexicon.BE, lexicon.EXIST)}.values():
       for person, plural in persons:
         for make in (german_forms.present, german_forms.past):
-          finite.add(
-            verb.german.prefix + make(verb.german.infinitive, verb.german.forms, person, plural)
-          )
+          finite.add(verb.german.prefix + make(verb.german.infinitive, verb.german.forms, person, plural))
     for person, plural in persons:
-      finite.update(
-        german_forms.present(name, (), person, plural)
-        for name in (*modals, "haben", "sein", "werden")
-      )
+      finite.update(german_forms.present(name, (), person, plural) for name in (*modals, "haben", "sein", "werden"))
       finite.update(german_forms.past(name, (), person, plural) for name in ("can", "must", "want"))
     clauses = re.compile(r"(?:^|, )(?:weil|dass|ob|als|wenn) ([^,.?]*)", re.IGNORECASE)
     prefixes = "an|auf|aus|ein|fern|mit|vor|weg|zu|zurück"
@@ -904,12 +883,8 @@ class InvariantsTest(tf.test.TestCase):
       words = [word.lower() for word in _words(text)]
       for word, following in zip(words, words[1:]):
         if word in ("le", "la", "de", "que", "ne", "je", "me", "te", "se"):
-          self.assertTrue(
-            not following.startswith(FRENCH_VOWELS) or following in FRENCH_ASPIRATED, text
-          )
-        self.assertNotIn(
-          (word, following), [("si", "il"), ("si", "ils"), ("de", "les"), ("à", "les")]
-        )
+          self.assertTrue(not following.startswith(FRENCH_VOWELS) or following in FRENCH_ASPIRATED, text)
+        self.assertNotIn((word, following), [("si", "il"), ("si", "ils"), ("de", "les"), ("à", "les")])
         if word in ("de", "à") and following == "le":
           # Here "le" is a pronoun before an infinitive.
           self.assertRegex(text, rf"{word} le \w+(?:er|ir|re)\b")
@@ -937,18 +912,14 @@ class CorpusTest(tf.test.TestCase):
   def test_splits_are_disjoint_and_the_same_in_both_languages(self):
     sources = []
     for split, size in self.SIZES.items():
-      pairs = {
-        language: list(corpus.pairs(language, split, sizes=self.SIZES)) for language in ("de", "fr")
-      }
+      pairs = {language: list(corpus.pairs(language, split, sizes=self.SIZES)) for language in ("de", "fr")}
       self.assertLen(pairs["de"], size)
       self.assertEqual([source for source, _ in pairs["de"]], [source for source, _ in pairs["fr"]])
       sources += [source for source, _ in pairs["de"]]
     self.assertLen(set(sources), sum(self.SIZES.values()))
 
   def test_dev_and_test_do_not_depend_on_the_training_set_s_size(self):
-    self.assertEqual(
-      list(corpus.pairs("de", "dev", sizes=self.SIZES)), list(corpus.pairs("de", "dev"))
-    )
+    self.assertEqual(list(corpus.pairs("de", "dev", sizes=self.SIZES)), list(corpus.pairs("de", "dev")))
 
   def test_another_seed_is_another_text(self):
     one, other = (list(corpus.pairs("de", "dev", seed=seed)) for seed in (1, 2))

@@ -6,7 +6,7 @@ import bisect
 import functools
 import itertools
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 _T = TypeVar("_T")
@@ -47,7 +47,7 @@ class Chance:
     """One of the items, the earlier the likelier."""
     return items[self._at(_zipf(len(items)))]
 
-  def of(self, weights: dict[_T, float]) -> _T:
+  def of(self, weights: Mapping[_T, float]) -> _T:
     """One of the keys, by its weight."""
     return list(weights)[self._at(_weights(tuple(weights.values())))]
 

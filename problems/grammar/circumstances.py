@@ -19,19 +19,11 @@ GOALS = tuple(
 def clock(hour: int, half: bool) -> entries.Phrase:
   """A time of day; German counts the half towards the next hour."""
   next_hour = hour % 12 + 1
-  german = (
-    f"halb {numerals.german(next_hour)}"
-    if half
-    else "ein Uhr"
-    if hour == 1
-    else f"{numerals.german(hour)} Uhr"
-  )
+  german = f"halb {numerals.german(next_hour)}" if half else "ein Uhr" if hour == 1 else f"{numerals.german(hour)} Uhr"
   if hour == 12:
     french = "midi" + (" et demi" if half else "")
   else:
-    french = f"{numerals.french(hour, feminine=True)} heure{'s' if hour > 1 else ''}" + (
-      " et demie" if half else ""
-    )
+    french = f"{numerals.french(hour, feminine=True)} heure{'s' if hour > 1 else ''}" + (" et demie" if half else "")
   english = f"half past {numerals.english(hour)}" if half else f"{numerals.english(hour)} o'clock"
   return entries.Phrase(f"at {english}", f"um {german}", f"à {french}")
 
@@ -65,9 +57,7 @@ class Circumstances(draw.Draw):
       return chance.frequent(lexicon.TOWNS).at
     group = chance.of({"home": 4, "building": 4, "outside": 3})
     noun = chance.frequent(lexicon.NOUNS_BY_GROUP[group])
-    relation = (
-      chance.frequent(lexicon.SPOTS) if group == "building" and chance.happens(0.2) else None
-    )
+    relation = chance.frequent(lexicon.SPOTS) if group == "building" and chance.happens(0.2) else None
     return m.Location(self.place_phrase(noun), relation=relation)
 
   def going(self) -> m.Location | entries.Phrase:

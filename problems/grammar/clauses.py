@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 from problems.grammar import circumstances, draw, entries, lexicon
 from problems.grammar import meaning as m
@@ -33,10 +35,7 @@ _QUALIFIED = {
   "idea": 1,
 }
 _HOMES = tuple(lexicon.NOUNS[name] for name in ("city", "house", "village", "castle", "hotel"))
-_SITES = tuple(
-  lexicon.NOUNS[name]
-  for name in ("city", "village", "street", "island", "park", "forest", "harbor")
-)
+_SITES = tuple(lexicon.NOUNS[name] for name in ("city", "village", "street", "island", "park", "forest", "harbor"))
 ORIGINS = tuple(town.origin for town in lexicon.TOWNS)
 _PROFESSION_NAMES = (
   "teacher doctor student nurse farmer lawyer baker artist actress journalist singer engineer"
@@ -48,7 +47,7 @@ PROFESSIONS = tuple(lexicon.NOUNS[name] for name in _PROFESSION_NAMES)
 class Clauses(circumstances.Circumstances):
   """Draws clauses from a source of chance."""
 
-  def tense(self, verb: entries.Verb, allowed: dict[str, float] | None = None) -> dict[str, str]:
+  def tense(self, verb: entries.Verb, allowed: Mapping[str, float] | None = None) -> dict[str, Any]:
     """Tense and modal for a verb, as arguments of a clause."""
     weights = allowed or _TENSES
     if "general" in verb.marks:
@@ -65,7 +64,7 @@ class Clauses(circumstances.Circumstances):
     past = modal in m.PAST_MODALS and self.chance.happens(0.2)
     return {"tense": "past" if past else "present", "modal": modal}
 
-  def polarity(self, subject: m.Nominal, timing: dict[str, str]) -> str:
+  def polarity(self, subject: m.Nominal, timing: dict[str, Any]) -> str:
     """Now and then negated; not where "every" or "not have to" would leave open what is negated."""
     if draw.quantified(subject):
       return ""
@@ -108,22 +107,16 @@ class Clauses(circumstances.Circumstances):
       return dataclasses.replace(c, companion=(chance.frequent(companions), other))
     return c
 
-  def transitive(
-    self, verb: entries.Verb | None = None, subject: m.Nominal | None = None
-  ) -> m.Clause:
+  def transitive(self, verb: entries.Verb | None = None, subject: m.Nominal | None = None) -> m.Clause:
     """One does something to another."""
     verb = verb or self.chance.frequent(lexicon.TRANSITIVE)
     subject = subject or self.subject(verb.subjects)
     timing = self.tense(verb)
     polarity = self.polarity(subject, timing)
-    c = m.Clause(
-      subject, verb, polarity=polarity, object=self.object(verb, subject, bool(polarity)), **timing
-    )
+    c = m.Clause(subject, verb, polarity=polarity, object=self.object(verb, subject, bool(polarity)), **timing)
     return self._somewhere(self.manner(c))
 
-  def intransitive(
-    self, verb: entries.Verb | None = None, subject: m.Nominal | None = None
-  ) -> m.Clause:
+  def intransitive(self, verb: entries.Verb | None = None, subject: m.Nominal | None = None) -> m.Clause:
     """One does something."""
     verb = verb or self.chance.frequent(lexicon.INTRANSITIVE)
     subject = subject or self.subject(verb.subjects)
@@ -176,9 +169,7 @@ class Clauses(circumstances.Circumstances):
     first, second = (m.Named(name) for name in lexicon.NAMES[:2])
     return second if subject == first else first
 
-  def ditransitive(
-    self, verb: entries.Verb | None = None, subject: m.Nominal | None = None
-  ) -> m.Clause:
+  def ditransitive(self, verb: entries.Verb | None = None, subject: m.Nominal | None = None) -> m.Clause:
     """One gives another something."""
     verb = verb or self.chance.frequent(lexicon.DITRANSITIVE)
     subject = subject or self.subject(verb.subjects)
@@ -202,9 +193,7 @@ class Clauses(circumstances.Circumstances):
     if verb.name == "come" and chance.happens(0.4):
       return m.Clause(subject, verb, place=chance.frequent(lexicon.TOWNS).origin)
     timing = self.tense(verb)
-    return m.Clause(
-      subject, verb, polarity=self.polarity(subject, timing), place=self.going(), **timing
-    )
+    return m.Clause(subject, verb, polarity=self.polarity(subject, timing), place=self.going(), **timing)
 
   def stay(self, subject: m.Nominal | None = None) -> m.Clause:
     """One lives or stays somewhere."""
@@ -228,9 +217,7 @@ class Clauses(circumstances.Circumstances):
     while "state" in inner.verb.marks:
       inner = tried(subject=subject)
     inner = m.Clause(subject, inner.verb, object=inner.object)
-    return m.Clause(
-      subject, verb, polarity=self.polarity(subject, timing), infinitive=inner, **timing
-    )
+    return m.Clause(subject, verb, polarity=self.polarity(subject, timing), infinitive=inner, **timing)
 
   def age(self, subject: m.Nominal | None = None) -> m.Clause:
     """One is so many years old."""
@@ -269,9 +256,7 @@ class Clauses(circumstances.Circumstances):
     if chance.happens(0.5):
       place = m.Location(m.NounPhrase(chance.frequent(_SITES)))
     tense = "past" if chance.happens(0.2) else "present"
-    return m.Clause(
-      draw.IT, lexicon.EXIST, tense, polarity="not" if negated else "", object=what, place=place
-    )
+    return m.Clause(draw.IT, lexicon.EXIST, tense, polarity="not" if negated else "", object=what, place=place)
 
   def weather(self, tense: str) -> m.Clause:
     """It rains or snows."""

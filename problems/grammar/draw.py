@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 from problems.grammar import entries, lexicon
 from problems.grammar import meaning as m
@@ -108,7 +109,7 @@ def quantified(what: m.Nominal) -> bool:
   return isinstance(what, m.NounPhrase) and what.determiner in _QUANTIFIERS
 
 
-def without(weights: dict[str, float], *keys: str) -> dict[str, float]:
+def without(weights: Mapping[str, float], *keys: str) -> dict[str, float]:
   """Weights with some keys left out."""
   return {key: weight for key, weight in weights.items() if key not in keys}
 
@@ -145,9 +146,7 @@ class Draw:
     """An adjective to say of a subject, comparable if asked; None where none is at hand."""
     noun = subject.noun if isinstance(subject, m.NounPhrase) else None
     group = "person" if noun is None or human(noun) else noun.group
-    groups = [
-      name for name in _ADJECTIVE_GROUPS.get(group, ()) if not (compared and name == "color")
-    ]
+    groups = [name for name in _ADJECTIVE_GROUPS.get(group, ()) if not (compared and name == "color")]
     groups += ["size"] if group in _SIZED else []
     if not groups:
       return None
@@ -157,7 +156,7 @@ class Draw:
   def noun_phrase(
     self,
     noun: entries.Noun,
-    weights: dict[str, float],
+    weights: Mapping[str, float],
     possessor: m.Nominal | None = None,
     adjectives: float = 0.36,
   ) -> m.NounPhrase:
@@ -186,9 +185,7 @@ class Draw:
     if determiner == "owner":
       owner = self._owner(noun)
     plural = (
-      bool(noun.plural)
-      and (determiner not in ("owner", "every", "a"))
-      and chance.happens(_PLURAL.get(determiner, 0.2))
+      bool(noun.plural) and (determiner not in ("owner", "every", "a")) and chance.happens(_PLURAL.get(determiner, 0.2))
     )
     if noun.singular in _ONE_OF_A_KIND and determiner in ("my", "owner", *_POSSESSIVES):
       plural = False
@@ -214,9 +211,7 @@ class Draw:
       if kind == "name":
         return m.Named(chance.frequent(lexicon.NAMES))
       if kind == "kin":
-        return self.noun_phrase(
-          chance.frequent(KIN), without(_SUBJECT, "all", "every"), adjectives=0.1
-        )
+        return self.noun_phrase(chance.frequent(KIN), without(_SUBJECT, "all", "every"), adjectives=0.1)
       if kind == "pair":
         return self.pair()
     return self.noun_phrase(chance.frequent(nouns), _SUBJECT)
@@ -248,9 +243,7 @@ class Draw:
       noun = chance.frequent(PERSONS)
     return self.noun_phrase(noun, weights, subject)
 
-  def object(
-    self, verb: entries.Verb, subject: m.Nominal, negated: bool, of: entries.Noun | None = None
-  ) -> m.Nominal:
+  def object(self, verb: entries.Verb, subject: m.Nominal, negated: bool, of: entries.Noun | None = None) -> m.Nominal:
     """An object of a verb (of a given noun, if any)."""
     noun = of or self.chance.frequent(self.chance.frequent(verb.objects))
     if of is None and human(noun):

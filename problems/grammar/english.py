@@ -52,11 +52,7 @@ def ing(verb: str) -> str:
 def nominal(what: m.Nominal, subject: bool = False) -> list[str]:
   """A noun phrase, name or pronoun."""
   if isinstance(what, m.Pronoun):
-    forms = (
-      _THIRD[what.gender]
-      if (what.person, what.plural) == (3, False)
-      else _PRONOUNS[what.person, what.plural]
-    )
+    forms = _THIRD[what.gender] if (what.person, what.plural) == (3, False) else _PRONOUNS[what.person, what.plural]
     return [forms[not subject]]
   if isinstance(what, m.Named):
     return [what.name.text]
@@ -181,9 +177,7 @@ def _after_verb(c: m.Clause, opening: str) -> list[str]:
   return words
 
 
-def clause(
-  c: m.Clause, opening: str = "", inverted: bool = False, time_first: bool = False
-) -> list[str]:
+def clause(c: m.Clause, opening: str = "", inverted: bool = False, time_first: bool = False) -> list[str]:
   """A clause.
 
   Args:
@@ -192,9 +186,7 @@ def clause(
     inverted: whether the auxiliary comes before the subject.
     time_first: whether the time is said elsewhere.
   """
-  subject = (
-    ["there"] if c.exists else [] if opening == "subject" else nominal(c.subject, subject=True)
-  )
+  subject = ["there"] if c.exists else [] if opening == "subject" else nominal(c.subject, subject=True)
   auxiliary, rest, full = _verb_group(c)
   past = c.tense == "past"
   adverbs = [c.polarity] if c.polarity else []

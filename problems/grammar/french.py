@@ -69,13 +69,7 @@ def _relative(antecedent: m.NounPhrase) -> list[str]:
     return ["dont", *clause(relative.clause)]
   if relative.role == "subject":
     return ["qui", *clause(relative.clause, "subject")]
-  word = (
-    ["dont"]
-    if verb.preposition == "de"
-    else [verb.preposition, "qui"]
-    if verb.preposition
-    else ["que"]
-  )
+  word = ["dont"] if verb.preposition == "de" else [verb.preposition, "qui"] if verb.preposition else ["que"]
   return word + clause(relative.clause, "object")
 
 
@@ -140,9 +134,7 @@ def _tense(c: m.Clause) -> str:
   if c.tense in ("present", "progressive"):
     return "present"
   state = "state" in c.verb.marks and "event" not in c.verb.marks
-  if c.tense == "was doing" or (
-    c.tense == "past" and c.polarity != "never" and (state or c.modal or c.frequency)
-  ):
+  if c.tense == "was doing" or (c.tense == "past" and c.polarity != "never" and (state or c.modal or c.frequency)):
     return "imperfect"
   return "future" if c.tense == "future" else "compound"
 

@@ -65,9 +65,7 @@ def core(what: m.NounPhrase) -> tuple[list[str], bool]:
   return words, first
 
 
-def article(
-  what: m.NounPhrase, following: list[str], adjective_first: bool, general: bool, bare: str
-) -> list[str]:
+def article(what: m.NounPhrase, following: list[str], adjective_first: bool, general: bool, bare: str) -> list[str]:
   """The words before the noun and its adjectives.
 
   Args:

@@ -137,11 +137,7 @@ def _middle(c: m.Clause, opening: str, time_first: bool) -> tuple[list[str], lis
   if c.modal == "like" and nicht:
     adverb, nicht = ["nicht", "gern"], []
   predicate, standard = _predicate(c) if c.predicate else ([], [])
-  companion = (
-    phrases.prepositional(c.companion[0].german, c.companion[0].case, c.companion[1])
-    if c.companion
-    else []
-  )
+  companion = phrases.prepositional(c.companion[0].german, c.companion[0].case, c.companion[1]) if c.companion else []
   place = phrases.place(c.place) if c.place and opening != "place" else []
   manner = [c.manner.german] if c.manner else []
   tail = [c.verb.german.tail] if c.verb.german.tail else []
@@ -220,11 +216,7 @@ def _question_word(kind: str, c: m.Clause) -> list[str]:
   if kind == "where":
     goal = isinstance(c.place, m.Location) and c.place.goal
     return ["wohin" if goal or c.verb in lexicon.GO else "wo"]
-  return (
-    [_QUESTION_WORDS[kind]]
-    if kind in _QUESTION_WORDS
-    else phrases.nominal(c.object, c.verb.german.case)
-  )
+  return [_QUESTION_WORDS[kind]] if kind in _QUESTION_WORDS else phrases.nominal(c.object, c.verb.german.case)
 
 
 def _main(sentence: m.Sentence) -> list[str]:

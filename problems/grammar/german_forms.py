@@ -13,9 +13,7 @@ _GENDERS = ("m", "f", "n", "p")
 def _table(text: str) -> dict[tuple[str, str], str]:
   """(case, gender or "p") -> form, from rows of m, f, n, plural; "-" is an empty form."""
   rows = [[form.strip("-") for form in row.split()] for row in text.split("/")]
-  return {
-    (case, gender): form for case, row in zip(CASES, rows) for gender, form in zip(_GENDERS, row)
-  }
+  return {(case, gender): form for case, row in zip(CASES, rows) for gender, form in zip(_GENDERS, row)}
 
 
 THE = _table("der die das die / den die das die / dem der dem den / des der des der")
@@ -24,9 +22,7 @@ _EIN_ENDINGS = _table("- e - e / en e - e / em er em en / es er es er")
 WEAK = _table("e e e en / en e e en / en en en en / en en en en")
 MIXED = _table("er e es en / en e es en / en en en en / en en en en")
 STRONG = _table("er e es e / en e es e / em er em en / en er en er")
-RELATIVE = _table(
-  "der die das die / den die das die / dem der dem denen / dessen deren dessen deren"
-)
+RELATIVE = _table("der die das die / den die das die / dem der dem denen / dessen deren dessen deren")
 
 # Determiner -> stem, its endings, and the endings of the adjectives after it.
 DETERMINERS = {

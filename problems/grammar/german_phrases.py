@@ -12,9 +12,7 @@ def gender(what: m.Nominal) -> str:
   return "p" if m.is_plural(what) else m.gender(what, "german")
 
 
-def _determined(
-  what: m.NounPhrase, case: str, negated: bool
-) -> tuple[list[str], dict[tuple[str, str], str]]:
+def _determined(what: m.NounPhrase, case: str, negated: bool) -> tuple[list[str], dict[tuple[str, str], str]]:
   """Words before the adjectives, and the adjectives' endings."""
   determiner = "no" if negated else what.determiner
   key = (case, gender(what))

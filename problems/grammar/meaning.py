@@ -172,9 +172,7 @@ def gender(nominal: Nominal, language: str) -> str:
   """Grammatical gender in a language ("english": natural gender)."""
   if isinstance(nominal, NounPhrase):
     noun = nominal.noun
-    return {"english": noun.natural, "german": noun.german_gender, "french": noun.french_gender}[
-      language
-    ]
+    return {"english": noun.natural, "german": noun.german_gender, "french": noun.french_gender}[language]
   if isinstance(nominal, Named):
     return nominal.name.gender
   if isinstance(nominal, Pronoun):
@@ -189,9 +187,7 @@ def gender(nominal: Nominal, language: str) -> str:
 
 def is_plural(nominal: Nominal) -> bool:
   """Whether the verb is in the plural."""
-  return isinstance(nominal, Pair) or (
-    isinstance(nominal, (NounPhrase, Pronoun)) and nominal.plural
-  )
+  return isinstance(nominal, Pair) or (isinstance(nominal, (NounPhrase, Pronoun)) and nominal.plural)
 
 
 def person(nominal: Nominal) -> int:

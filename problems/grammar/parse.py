@@ -44,9 +44,7 @@ def _syllables(word: str) -> int:
 def _german_genitive(word: str) -> str:
   if word.endswith("nis"):
     return word + "ses"
-  if word.endswith(("s", "ß", "x", "z", "sch")) or (
-    _syllables(word) == 1 and word[-1] not in "aeiouéy"
-  ):
+  if word.endswith(("s", "ß", "x", "z", "sch")) or (_syllables(word) == 1 and word[-1] not in "aeiouéy"):
     return word + "es"
   return word + "s"
 
@@ -115,9 +113,7 @@ def _adjective(row: list[str], group: str) -> entries.Adjective:
   german_comparative = german[1] if len(german) > 1 else _comparative(german[0])
   return entries.Adjective(
     english=english,
-    english_comparative=(
-      f"more {english}" if comparative == ["more"] else (comparative or [_comparative(english)])[0]
-    ),
+    english_comparative=(f"more {english}" if comparative == ["more"] else (comparative or [_comparative(english)])[0]),
     german=german[0],
     german_stem=(stems or [german[0].removesuffix("e")])[0],
     german_comparative="" if german_comparative == "-" else german_comparative,
@@ -173,16 +169,13 @@ def _french_verb(cell: str) -> entries.French:
 
 def noun_groups() -> dict[str, tuple[entries.Noun, ...]]:
   """All nouns by their class."""
-  return {
-    group: tuple(_noun(group, row) for row in _rows(table)) for group, table in nouns.NOUNS.items()
-  }
+  return {group: tuple(_noun(group, row) for row in _rows(table)) for group, table in nouns.NOUNS.items()}
 
 
 def adjective_groups() -> dict[str, tuple[entries.Adjective, ...]]:
   """All adjectives by what they are said of."""
   return {
-    group: tuple(_adjective(row, group) for row in _rows(table))
-    for group, table in adjectives.ADJECTIVES.items()
+    group: tuple(_adjective(row, group) for row in _rows(table)) for group, table in adjectives.ADJECTIVES.items()
   }
 
 

@@ -17,9 +17,7 @@ _WORDS = {
   "which": 3,
   "how many": 2,
 }
-_DIRECT = tuple(
-  verb for verb in lexicon.TRANSITIVE if not verb.german.preposition and not verb.french.preposition
-)
+_DIRECT = tuple(verb for verb in lexicon.TRANSITIVE if not verb.german.preposition and not verb.french.preposition)
 _DOES_TO_PERSONS = tuple(verb for verb in _DIRECT if draw.PERSONS in verb.objects)
 _DOES_TO_THINGS = tuple(
   verb

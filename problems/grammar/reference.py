@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from problems.grammar import meaning as m
 
@@ -32,7 +33,7 @@ def with_they(first: m.Clause, second: m.Clause) -> m.Clause:
   they = next((what for what in candidates if what is not None and m.is_plural(what)), None)
   if they is None:
     return second
-  changes: dict[str, object] = {
+  changes: dict[str, Any] = {
     name: _resolved(getattr(second, name), they) for name in ("subject", "object", "recipient")
   }
   if second.companion:

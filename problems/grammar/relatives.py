@@ -54,9 +54,7 @@ class Relatives(clauses.Clauses):
     elif role == "object":
       c = self._done_to(bare)
     elif role == "owner":
-      owned = chance.frequent(
-        lexicon.NOUNS_BY_GROUP[chance.of({"kin": 5, "animal": 2, "vehicle": 2})]
-      )
+      owned = chance.frequent(lexicon.NOUNS_BY_GROUP[chance.of({"kin": 5, "animal": 2, "vehicle": 2})])
       subject = m.NounPhrase(owned, determiner="whose", plural=chance.happens(0.2))
       c = (
         self.be(subject)

@@ -19,9 +19,7 @@ _KINDS = {
   "join": 6,
   "there_is": 2,
 }
-_KNOW, _ASK = (
-  next(verb for verb in lexicon.CLAUSAL if verb.name == name) for name in ("know", "ask")
-)
+_KNOW, _ASK = (next(verb for verb in lexicon.CLAUSAL if verb.name == name) for name in ("know", "ask"))
 _THAT = tuple(verb for verb in lexicon.CLAUSAL if "that" in verb.marks)
 
 
@@ -38,9 +36,7 @@ class Sentences(questions.Questions):
       return dataclasses.replace(drawn, second=reference.with_they(c, drawn.second))
     if c.complement:
       inner = reference.with_they(c, c.complement[1])
-      return dataclasses.replace(
-        drawn, clause=dataclasses.replace(c, complement=(c.complement[0], inner))
-      )
+      return dataclasses.replace(drawn, clause=dataclasses.replace(c, complement=(c.complement[0], inner)))
     return drawn
 
   def statement(self) -> m.Sentence:
@@ -74,12 +70,7 @@ class Sentences(questions.Questions):
       return dataclasses.replace(c, object=self.relative(c.object))
     if isinstance(c.place, m.Location) and c.place.where.determiner in determined:
       return dataclasses.replace(c, place=c.place._replace(where=self.relative(c.place.where)))
-    if (
-      isinstance(c.subject, m.NounPhrase)
-      and c.subject.determiner in determined
-      and not c.infinitive
-      and not c.object
-    ):
+    if isinstance(c.subject, m.NounPhrase) and c.subject.determiner in determined and not c.infinitive and not c.object:
       return dataclasses.replace(c, subject=self.relative(c.subject))
     return c
 
@@ -99,9 +90,7 @@ class Sentences(questions.Questions):
     chance = self.chance
     pronoun = reference.pronoun_for(c.subject)
     by_person = isinstance(c.subject, (m.Named, m.Pronoun, m.Pair)) or draw.human(c.subject.noun)
-    what = (
-      c.object if isinstance(c.object, m.NounPhrase) and not draw.human(c.object.noun) else None
-    )
+    what = c.object if isinstance(c.object, m.NounPhrase) and not draw.human(c.object.noun) else None
     if by_person and what is not None and not m.is_plural(c.subject) and chance.happens(0.4):
       it = reference.pronoun_for(what)
       adjective = self.quality(what, False)
