@@ -17,12 +17,10 @@ def use_v1_layers() -> None:
 
   At import, TF 2 behavior still on, t2t has picked Keras layers for good.
   """
-  picked, common_layers._cached_layers = common_layers._cached_layers, tf.layers
-  if picked is None:
-    return
-  for name, module in list(sys.modules.items()):
-    if name.startswith("tensor2tensor.") and getattr(module, "tfl", None) is picked:
-      module.tfl = tf.layers
+  common_layers._cached_layers = tf.layers
+  common_video = sys.modules.get("tensor2tensor.layers.common_video")
+  if common_video:
+    common_video.tfl = tf.layers
 
 
 def restore_ops_names() -> None:

@@ -38,19 +38,20 @@ def load_on_demand() -> None:
   class _Registry(registry.Registry):
     """A registry that is whole whenever it matters."""
 
-    def __getitem__(self, key):
-      if key not in self:
-        register_rest()
-      return super().__getitem__(key)
+    _adding = False
 
-    def get(self, key, default=None):
-      if key not in self:
-        register_rest()
-      return super().get(key, default)
+    def __setitem__(self, key, value):
+      self._adding = True
+      try:
+        super().__setitem__(key, value)
+      finally:
+        self._adding = False
 
-    def keys(self):
-      register_rest()
-      return super().keys()
+    def __contains__(self, key):
+      # t2t has bound `__getitem__` to other names already; it asks here.
+      if not self._adding and not super().__contains__(key):
+        register_rest()
+      return super().__contains__(key)
 
     def __iter__(self):
       register_rest()
@@ -60,9 +61,15 @@ def load_on_demand() -> None:
       register_rest()
       return super().__len__()
 
-  for one in vars(registry.Registries).values():
-    if isinstance(one, registry.Registry):
-      one.__class__ = _Registry
+    def keys(self):
+      """See `Registry`."""
+      register_rest()
+      return super().keys()
+
+  registries = registry.Registries
+  for one in (registries.models, registries.hparams, registries.ranged_hparams, registries.problems,
+              registries.env_problems, registries.mtf_layers):
+    one.__class__ = _Registry
 
 
 class _LateModule(types.ModuleType):
