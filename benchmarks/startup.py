@@ -1,0 +1,173 @@
+"""Time to the first step, and steps per second after it, against t2t with only the mends it cannot live without.
+
+Both train t2t's `transformer` (2+2 layers, width 128, the paper's optimizer and batches) on the same random text: the
+stock `t2t-trainer` with `mends.NEEDED`, and `python -m t2t_lottery.compat t2t_trainer` with all mends. Starts are measured in
+turn; then both train and are stopped and continued in turn, so that a busy machine is as busy for one as for the other.
+
+  python benchmarks/startup.py [--starts=3] [--blocks=10]
+
+Exits with 1 if a reach is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import time
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+# At most this share of t2t's time to the first step, at least this share of its steps per second.
+REACH_START, REACH_STEPS = 0.45, 0.98
+USR_DIR = textwrap.dedent("""
+    import os, random
+    from t2t_lottery import compat
+    from t2t_lottery.compat import mends
+    compat.mend(mends.NEEDED if os.environ["MENDS"] == "needed" else None)
+    from tensor2tensor.data_generators import text_problems
+    from tensor2tensor.models import transformer
+    from tensor2tensor.utils import registry
+
+    @registry.register_problem
+    class RandomText(text_problems.Text2TextProblem):
+      approx_vocab_size = 2**9
+      is_generate_per_split = False
+      dataset_splits = [{"split": "train", "shards": 1}, {"split": "eval", "shards": 1}]
+
+      def generate_samples(self, data_dir, tmp_dir, dataset_split):
+        random.seed(1)
+        for _ in range(20000):
+          words = [f"w{random.randrange(2000)}" for _ in range(random.randint(3, 12))]
+          yield {"inputs": " ".join(words), "targets": " ".join(words[::-1])}
+    """)
+FLAGS = ("--t2t_usr_dir=usr_dir", "--problem=random_text", "--data_dir=data", "--tmp_dir=tmp")
+TRAIN = ("--model=transformer", "--hparams_set=transformer_tpu",
+         "--hparams=hidden_size=128,num_hidden_layers=2,filter_size=512,num_heads=4,daisy_chain_variables=False",
+         "--schedule=train", "--train_steps=1000000", "--worker_gpu=0", "--log_step_count_steps=5")
+OURS = (sys.executable, "-m", "t2t_lottery.compat")
+COMMANDS = {"needed": (str(pathlib.Path(sys.executable).with_name("t2t-trainer")),), "all": (*OURS, "t2t_trainer")}
+
+
+class Run:
+  """A training run that notes when each logged step was done.
+
+  Args:
+    mends: "needed" or "all".
+    folder: where the data is; the run goes below it.
+  """
+
+  def __init__(self, mends: str, folder: str):
+    output = tempfile.mkdtemp(dir=folder)
+    self.steps: list[tuple[float, int]] = []
+    self.start = time.monotonic()
+    self._process = subprocess.Popen(
+        (*COMMANDS[mends], *FLAGS, *TRAIN, f"--output_dir={output}"), cwd=folder, env=_environment(mends), text=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    self._tail: list[str] = []
+    threading.Thread(target=self._read, daemon=True).start()
+
+  def _read(self) -> None:
+    for line in self._process.stderr:
+      self._tail = [*self._tail[-20:], line]
+      found = re.search(r"^INFO:tensorflow:loss = .*, step = (\d+)", line)
+      if found:
+        self.steps.append((time.monotonic(), int(found[1])))
+
+  def wait_for(self, step: int) -> float:
+    """Waits until a step is logged; returns the seconds since the start of the process."""
+    while not self.steps or self.steps[-1][1] < step:
+      if self._process.poll() is not None:
+        raise RuntimeError("training ended:\n" + "".join(self._tail))
+      time.sleep(0.01)
+    return self.steps[0][0] - self.start if step <= 1 else time.monotonic() - self.start
+
+  def speed(self, seconds: float) -> float:
+    """Continues the run for some seconds; returns steps per second between the first and last step logged."""
+    before = len(self.steps)
+    self._process.send_signal(signal.SIGCONT)
+    time.sleep(seconds)
+    self.pause()
+    # The first one was under way when the run was paused.
+    logged = self.steps[before + 1:]
+    return (logged[-1][1] - logged[0][1]) / (logged[-1][0] - logged[0][0])
+
+  def pause(self) -> None:
+    """Stops the process where it is."""
+    self._process.send_signal(signal.SIGSTOP)
+
+  def __enter__(self) -> Run:
+    return self
+
+  def __exit__(self, *error) -> None:
+    self._process.kill()
+    self._process.wait()
+
+
+def _environment(mends: str) -> dict[str, str]:
+  return {**os.environ, "MENDS": mends, "PYTHONPATH": str(REPOSITORY), "CUDA_VISIBLE_DEVICES": ""}
+
+
+def _first_step(mends: str, folder: str) -> float:
+  with Run(mends, folder) as run:
+    return run.wait_for(1)
+
+
+def _compare_starts(folder: str, count: int) -> float:
+  times = {mends: [] for mends in COMMANDS}
+  for _ in range(count):
+    for mends, measured in times.items():
+      measured.append(_first_step(mends, folder))
+  print("seconds to the first step:", {m: [round(t, 1) for t in ts] for m, ts in times.items()}, flush=True)
+  return statistics.median(times["all"]) / statistics.median(times["needed"])
+
+
+def _compare_steps(folder: str, blocks: int, seconds: float = 8.0) -> float:
+  runs = {}
+  with contextlib.ExitStack() as stack:
+    for mends in COMMANDS:
+      runs[mends] = stack.enter_context(Run(mends, folder))
+      # Past the graphs that are optimized at the first steps and the first summary.
+      runs[mends].wait_for(120)
+      runs[mends].pause()
+    ratios = []
+    for block in range(blocks):
+      order = list(runs) if block % 2 else list(runs)[::-1]
+      speeds = {mends: runs[mends].speed(seconds) for mends in order}
+      ratios.append(speeds["all"] / speeds["needed"])
+      print("steps/s:", {m: round(s, 2) for m, s in speeds.items()}, flush=True)
+  return statistics.median(ratios)
+
+
+def main() -> None:
+  """Measures, prints both ratios, exits."""
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument("--starts", type=int, default=3, help="starts of each, in turn")
+  parser.add_argument("--blocks", type=int, default=10, help="blocks of 8 s of training of each, in turn")
+  args = parser.parse_args()
+  folder = tempfile.mkdtemp(prefix="t2t_lottery_startup_")
+  try:
+    usr_dir = pathlib.Path(folder, "usr_dir")
+    usr_dir.mkdir()
+    (usr_dir / "__init__.py").write_text(USR_DIR)
+    subprocess.run((*OURS, "t2t_datagen", *FLAGS), cwd=folder, env=_environment("all"), check=True, capture_output=True)
+    start = _compare_starts(folder, args.starts)
+    steps = _compare_steps(folder, args.blocks)
+  finally:
+    shutil.rmtree(folder)
+  print(f"time to the first step: {start:.3f} of t2t's (reach: at most {REACH_START})")
+  print(f"steps per second: {steps:.3f} of t2t's (reach: at least {REACH_STEPS})")
+  sys.exit(start > REACH_START or steps < REACH_STEPS)
+
+
+if __name__ == "__main__":
+  main()
