@@ -1,0 +1,47 @@
+"""Calls a function in a process of its own, in which t2t is imported and nothing has been done with it yet.
+
+The processes are forks of one that has done the imports, so that a call costs no more than what it does.
+"""
+
+import multiprocessing
+import os
+import sys
+import tempfile
+import traceback
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["tensor2tensor.bin.t2t_trainer", "t2t_lottery.compat.mends"])
+
+
+def call(function, *arguments):
+  """What a function of a test module returns.
+
+  Raises:
+    AssertionError: if it raises, with its traceback and the end of what it printed, or if the process dies.
+  """
+  with tempfile.NamedTemporaryFile("r", errors="replace") as printed:
+    receiver, sender = _CONTEXT.Pipe(duplex=False)
+    process = _CONTEXT.Process(target=_call, args=(sender, printed.name, function, arguments))
+    process.start()
+    sender.close()
+    try:
+      value, error = receiver.recv()
+    except EOFError:
+      process.join()
+      value, error = None, f"the process ended with {process.exitcode}"
+    process.join()
+    if error:
+      raise AssertionError(f"{error}\nIt printed:\n{printed.read()[-4000:]}")
+  return value
+
+
+def _call(sender, printed, function, arguments):
+  output = os.open(printed, os.O_WRONLY | os.O_APPEND)
+  for stream in (1, 2):
+    os.dup2(output, stream)
+  try:
+    answer = function(*arguments), None
+  except BaseException:
+    answer = None, traceback.format_exc()
+  sys.stdout.flush()
+  sender.send(answer)
