@@ -57,10 +57,6 @@ def unpack(archive_path: str, members: tuple[str, ...], folder: str) -> None:
           return
   except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
     reason = str(error).partition("\n")[0].rstrip(":")
-    raise errors.UserError(
-        f"{archive_path} is truncated or damaged ({reason}): delete it and fetch it again"
-    ) from None
+    raise errors.UserError(f"{archive_path} is truncated or damaged ({reason}): delete it and fetch it again") from None
   if lacking:
-    raise errors.UserError(
-        f"{archive_path} holds no {', '.join(sorted(lacking))}: truncated, or another archive?"
-    )
+    raise errors.UserError(f"{archive_path} holds no {', '.join(sorted(lacking))}: truncated, or another archive?")

@@ -42,17 +42,15 @@ def check_file(path: str, checksum: Checksum, origin: str) -> None:
   """
   size = os.path.getsize(path)
   if checksum.size is not None and size != checksum.size:
-    raise errors.UserError(
-        f"{origin} has {size} bytes, not {checksum.size} (truncated?): delete it and fetch it again"
-    )
+    raise errors.UserError(f"{origin} has {size} bytes, not {checksum.size} (truncated?): delete it and fetch it again")
   digest = hashlib.new(checksum.algorithm)
   with open(path, "rb") as stream:
     while block := stream.read(1 << 20):
       digest.update(block)
   if digest.hexdigest() != checksum.digest:
     raise errors.UserError(
-        f"wrong checksum: {origin} has {checksum.algorithm} {digest.hexdigest()}, not"
-        f" {checksum.digest}: delete it and fetch it again"
+      f"wrong checksum: {origin} has {checksum.algorithm} {digest.hexdigest()}, not"
+      f" {checksum.digest}: delete it and fetch it again"
     )
 
 
@@ -99,7 +97,7 @@ def fetch(url: str, path: str, check: Callable[[str], None]) -> None:
   except (OSError, EOFError, http.client.HTTPException) as error:
     reason = getattr(error, "reason", None) or error
     raise errors.UserError(
-        f"cannot download {url} ({reason}): run again to go on, or put the file at {path}"
+      f"cannot download {url} ({reason}): run again to go on, or put the file at {path}"
     ) from error
   try:
     check(partial)

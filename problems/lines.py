@@ -30,8 +30,8 @@ def decode(line: bytes, path: str, number: int) -> str:
     return line.decode("utf-8").rstrip("\n")
   except UnicodeDecodeError as error:
     raise errors.UserError(
-        f"{path}, line {number}: bytes that are not UTF-8 ({error.reason} at byte"
-        f" {error.start + 1} of the line): convert the file to UTF-8"
+      f"{path}, line {number}: bytes that are not UTF-8 ({error.reason} at byte"
+      f" {error.start + 1} of the line): convert the file to UTF-8"
     ) from None
 
 
@@ -49,9 +49,7 @@ def read_lines(path: str) -> Iterator[str]:
   except FileNotFoundError:
     raise errors.UserError(f"{path} is missing") from None
   except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-    raise errors.UserError(
-        f"{path} is truncated or damaged after line {number} ({error}): fetch it again"
-    ) from None
+    raise errors.UserError(f"{path} is truncated or damaged after line {number} ({error}): fetch it again") from None
   check_not_empty(path, number)
 
 
@@ -64,9 +62,7 @@ def check_not_empty(path: str, line_count: int) -> None:
 def check_lengths(source: str, target: str, source_lines: int, target_lines: int) -> None:
   """Raises errors.UserError, with both counts, when two sides differ in length."""
   if source_lines != target_lines:
-    raise errors.UserError(
-        f"sides of different length: {source} has {source_lines} lines, {target} has {target_lines}"
-    )
+    raise errors.UserError(f"sides of different length: {source} has {source_lines} lines, {target} has {target_lines}")
 
 
 def read_pairs(source: str, target: str) -> Iterator[tuple[str, str]]:

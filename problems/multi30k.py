@@ -19,15 +19,15 @@ _STEMS = {"train": "train", "dev": "val", "test": "test_2016_flickr"}
 
 # Of the text, not of the .gz files: gzip writes one text as different bytes.
 SHA256 = {
-    "test_2016_flickr.de": "4be6b5b3236b79c25475c6bb829800a7ce559e9ba7a1f6c2394fe4d40be46d16",
-    "test_2016_flickr.en": "399a4382932c1aadd3ceb9bef1008d388a64c76d4ae4e9d4728c6f4301cac182",
-    "test_2016_flickr.fr": "cb3160d69b002bb638e66cc7612fcd56cb0af82eadc9c142dedc438afb885ef6",
-    "train.de": "2c2b73fd2b548fbcde3a875e0a78d6ee94d498bfdee6bd3eae3945779e9ddf72",
-    "train.en": "460a15fbd157e34a7a9957ee388c1ca247fe47af3ef25fb50442af6c274e0fc6",
-    "train.fr": "5925a3c18f1587b6b54b87743106e6e8ab93618edb6f65d19eac0621f853a10d",
-    "val.de": "660e09eb7e1da2f856ea13ee5ad3cf6d36b3d5b0b733c857e94c5747a3dfc660",
-    "val.en": "1f2a23d992769b5b3d209b0a10dd0b77c08cceb1f20dfb97ed0aafa49d107227",
-    "val.fr": "5304e444d842e962b2dda4d816b70b22a1765b15401642b7ca37a67477e708dc",
+  "test_2016_flickr.de": "4be6b5b3236b79c25475c6bb829800a7ce559e9ba7a1f6c2394fe4d40be46d16",
+  "test_2016_flickr.en": "399a4382932c1aadd3ceb9bef1008d388a64c76d4ae4e9d4728c6f4301cac182",
+  "test_2016_flickr.fr": "cb3160d69b002bb638e66cc7612fcd56cb0af82eadc9c142dedc438afb885ef6",
+  "train.de": "2c2b73fd2b548fbcde3a875e0a78d6ee94d498bfdee6bd3eae3945779e9ddf72",
+  "train.en": "460a15fbd157e34a7a9957ee388c1ca247fe47af3ef25fb50442af6c274e0fc6",
+  "train.fr": "5925a3c18f1587b6b54b87743106e6e8ab93618edb6f65d19eac0621f853a10d",
+  "val.de": "660e09eb7e1da2f856ea13ee5ad3cf6d36b3d5b0b733c857e94c5747a3dfc660",
+  "val.en": "1f2a23d992769b5b3d209b0a10dd0b77c08cceb1f20dfb97ed0aafa49d107227",
+  "val.fr": "5304e444d842e962b2dda4d816b70b22a1765b15401642b7ca37a67477e708dc",
 }
 
 
@@ -39,9 +39,7 @@ def _check_text(path: str, name: str) -> None:
   except (EOFError, zlib.error, gzip.BadGzipFile) as error:
     raise errors.UserError(f"{URL}{name}.gz came truncated ({error}): run again") from None
   if found != SHA256[name]:
-    raise errors.UserError(
-        f"wrong checksum: the text in {URL}{name}.gz has SHA-256 {found}, not {SHA256[name]}"
-    )
+    raise errors.UserError(f"wrong checksum: the text in {URL}{name}.gz has SHA-256 {found}, not {SHA256[name]}")
 
 
 def text_path(name: str, tmp_dir: str) -> str:
@@ -71,9 +69,7 @@ class _Multi30k(text.ParallelTextProblem):
   language: str
 
   def parallel_text(self, split: str, tmp_dir: str) -> Iterator[tuple[str, str]]:
-    source, target = (
-        text_path(f"{_STEMS[split]}.{language}", tmp_dir) for language in ("en", self.language)
-    )
+    source, target = (text_path(f"{_STEMS[split]}.{language}", tmp_dir) for language in ("en", self.language))
     return lines.read_pairs(source, target)
 
 

@@ -81,15 +81,15 @@ def chunks(source: str, target: str) -> list[Chunk]:
     counts.append(number)
   lines.check_lengths(source, target, counts[0], counts[1])
   return [
-      Chunk(n, n * LINES_PER_CHUNK, min((n + 1) * LINES_PER_CHUNK, counts[0]), *offsets)
-      for n, offsets in enumerate(zip(*starts))
+    Chunk(n, n * LINES_PER_CHUNK, min((n + 1) * LINES_PER_CHUNK, counts[0]), *offsets)
+    for n, offsets in enumerate(zip(*starts))
   ]
 
 
 def _example(source: str, target: str, encoder: text_encoder.SubwordTextEncoder) -> bytes:
   encoded = {
-      "inputs": encoder.encode(source) + [text_encoder.EOS_ID],
-      "targets": encoder.encode(target) + [text_encoder.EOS_ID],
+    "inputs": encoder.encode(source) + [text_encoder.EOS_ID],
+    "targets": encoder.encode(target) + [text_encoder.EOS_ID],
   }
   return generator_utils.to_example(encoded).SerializeToString(deterministic=True)
 
@@ -147,9 +147,7 @@ def _packed(problem: text_problems.Text2TextProblem, records: list[bytes]) -> It
     yield generator_utils.to_example(packed).SerializeToString(deterministic=True)
 
 
-def write_shard(
-    job: Job, task: tuple[int, list[tuple[int, int, int]]]
-) -> tuple[str, int, rawtext.FileInfo]:
+def write_shard(job: Job, task: tuple[int, list[tuple[int, int, int]]]) -> tuple[str, int, rawtext.FileInfo]:
   """Gathers one shard from the part files.
 
   Args:

@@ -9,20 +9,20 @@ from collections.abc import Iterator
 
 import tensorflow.compat.v1 as tf
 from tensor2tensor.data_generators import (
-    generator_utils,
-    problem,
-    text_encoder,
-    text_problems,
-    translate,
+  generator_utils,
+  problem,
+  text_encoder,
+  text_problems,
+  translate,
 )
 
 from problems import lines, locks, records, workers
 from t2t_lottery import errors, rawtext
 
 _DATASET_SPLIT = {
-    "train": problem.DatasetSplit.TRAIN,
-    "dev": problem.DatasetSplit.EVAL,
-    "test": problem.DatasetSplit.TEST,
+  "train": problem.DatasetSplit.TRAIN,
+  "dev": problem.DatasetSplit.EVAL,
+  "test": problem.DatasetSplit.TEST,
 }
 
 
@@ -57,9 +57,7 @@ class ParallelTextProblem(translate.TranslateProblem):
 
   def text_files(self, split: str, tmp_dir: str, work_dir: str) -> tuple[str, str]:
     """Two line-aligned files of a split, source and target; written from `parallel_text`."""
-    source, target = (
-        os.path.join(work_dir, rawtext.raw_name(self.name, split, side)) for side in rawtext.SIDES
-    )
+    source, target = (os.path.join(work_dir, rawtext.raw_name(self.name, split, side)) for side in rawtext.SIDES)
     lines.write_pairs(self.parallel_text(split, tmp_dir), source, target)
     return source, target
 
@@ -116,9 +114,7 @@ class ParallelTextProblem(translate.TranslateProblem):
     del task_id
     with errors.one_line():
       if "://" in data_dir:
-        raise errors.UserError(
-            f"--data_dir={data_dir}: datagen needs a local folder; copy the data afterwards"
-        )
+        raise errors.UserError(f"--data_dir={data_dir}: datagen needs a local folder; copy the data afterwards")
       with locks.exclusive(data_dir, self.name):
         if rawtext.is_whole(self.name, data_dir):
           tf.logging.info("Data of %s in %s is whole", self.name, data_dir)
@@ -171,15 +167,13 @@ class ParallelTextProblem(translate.TranslateProblem):
       os.replace(new_vocab, vocab)
     files[self.vocab_filename] = rawtext.file_info(vocab)
     facts = {
-        "vocabulary": self.vocab_filename,
-        "vocab_size": encoder.vocab_size,
-        "examples": examples,
+      "vocabulary": self.vocab_filename,
+      "vocab_size": encoder.vocab_size,
+      "examples": examples,
     }
     rawtext.write_manifest(self.name, data_dir, files, facts)
 
-  def _encoder(
-      self, data_dir: str, work_dir: str, source: str, target: str
-  ) -> text_encoder.SubwordTextEncoder:
+  def _encoder(self, data_dir: str, work_dir: str, source: str, target: str) -> text_encoder.SubwordTextEncoder:
     """The vocabulary found in data_dir, as t2t takes it, else one built by t2t into work_dir.
 
     Read from its file in both cases, as training and decoding do. t2t's reading drops "\\r", so
@@ -193,11 +187,11 @@ class ParallelTextProblem(translate.TranslateProblem):
         raise errors.UserError(f"{vocab} is no t2t subword vocabulary: delete it")
       return text_encoder.SubwordTextEncoder(vocab)
     generator_utils.get_or_generate_vocab_inner(
-        work_dir,
-        self.vocab_filename,
-        self.approx_vocab_size,
-        (line.replace("\r", "") for line in self.vocab_text(source, target)),
-        max_subtoken_length=self.max_subtoken_length,
-        reserved_tokens=text_encoder.RESERVED_TOKENS + self.additional_reserved_tokens,
+      work_dir,
+      self.vocab_filename,
+      self.approx_vocab_size,
+      (line.replace("\r", "") for line in self.vocab_text(source, target)),
+      max_subtoken_length=self.max_subtoken_length,
+      reserved_tokens=text_encoder.RESERVED_TOKENS + self.additional_reserved_tokens,
     )
     return text_encoder.SubwordTextEncoder(os.path.join(work_dir, self.vocab_filename))

@@ -62,9 +62,9 @@ def _compile(corpora: list[Corpus], prefix: str, tmp_dir: str) -> None:
   """Makes prefix.lang1 and prefix.lang2 of the corpora with t2t's compile_data, both or none."""
   texts = [corpus.paths(tmp_dir) for corpus in corpora]
   packed = [
-      (corpus, _archive(corpus, tmp_dir))
-      for corpus, pair in zip(corpora, texts)
-      if not all(os.path.exists(path) for path in pair)
+    (corpus, _archive(corpus, tmp_dir))
+    for corpus, pair in zip(corpora, texts)
+    if not all(os.path.exists(path) for path in pair)
   ]
   for _ in workers.each(_unpack, tmp_dir, packed, min(workers.count(), max(1, len(packed)))):
     pass

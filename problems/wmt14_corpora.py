@@ -43,31 +43,25 @@ _TEST = "http://www.statmt.org/wmt14/test-full.tgz"
 # Training archives: as recorded by tensorflow_datasets; the test archive: by sacreBLEU. None is
 # known for dev.tgz.
 CHECKSUMS = {
-    _COMMON_CRAWL: download.Checksum(
-        918311367, "sha256", "c7a74e2ea01ac6c920123108627e35278d4ccb5701e15428ffa34de86fa3a9e5"
-    ),
-    _EUROPARL: download.Checksum(
-        657632379, "sha256", "0224c7c710c8a063dfd893b0cc0830202d61f4c75c17eb8e31836103d27d96e7"
-    ),
-    _NEWS_COMMENTARY: download.Checksum(
-        80418416, "sha256", "cb8953f292298e6877ae433c98912b927cb0766b303f4540512ddd286c748485"
-    ),
-    _GIGA: download.Checksum(
-        2595102720, "sha256", "3ff8319f6919393520559bfbc7ad6a747ec81b3abc7be9993b338d4b017b4d9a"
-    ),
-    _UN: download.Checksum(
-        2365634246, "sha256", "29141b5c1eba149a94f7a59d3b1a834b2e47fe0f8758d68dcd77a3d3f497ee47"
-    ),
-    _TEST: download.Checksum(None, "md5", "a8cd784e006feb32ac6f3d9ec7eb389a"),
+  _COMMON_CRAWL: download.Checksum(
+    918311367, "sha256", "c7a74e2ea01ac6c920123108627e35278d4ccb5701e15428ffa34de86fa3a9e5"
+  ),
+  _EUROPARL: download.Checksum(657632379, "sha256", "0224c7c710c8a063dfd893b0cc0830202d61f4c75c17eb8e31836103d27d96e7"),
+  _NEWS_COMMENTARY: download.Checksum(
+    80418416, "sha256", "cb8953f292298e6877ae433c98912b927cb0766b303f4540512ddd286c748485"
+  ),
+  _GIGA: download.Checksum(2595102720, "sha256", "3ff8319f6919393520559bfbc7ad6a747ec81b3abc7be9993b338d4b017b4d9a"),
+  _UN: download.Checksum(2365634246, "sha256", "29141b5c1eba149a94f7a59d3b1a834b2e47fe0f8758d68dcd77a3d3f497ee47"),
+  _TEST: download.Checksum(None, "md5", "a8cd784e006feb32ac6f3d9ec7eb389a"),
 }
 
 
 def _corpora(pair: str, language: str) -> list[Corpus]:
   """Training sets that both languages have, in t2t's order."""
   stems = [
-      (_COMMON_CRAWL, f"commoncrawl.{pair}"),
-      (_EUROPARL, f"training/europarl-v7.{pair}"),
-      (_NEWS_COMMENTARY, f"training/news-commentary-v9.{pair}"),
+    (_COMMON_CRAWL, f"commoncrawl.{pair}"),
+    (_EUROPARL, f"training/europarl-v7.{pair}"),
+    (_NEWS_COMMENTARY, f"training/news-commentary-v9.{pair}"),
   ]
   return [Corpus(url, f"{stem}.en", f"{stem}.{language}") for url, stem in stems]
 
@@ -75,19 +69,19 @@ def _corpora(pair: str, language: str) -> list[Corpus]:
 def _heldout(pair: str, language: str) -> dict[str, list[Corpus]]:
   test = f"test-full/newstest2014-{pair}"
   return {
-      "dev": [Corpus(_DEV, "dev/newstest2013.en", f"dev/newstest2013.{language}")],
-      "test": [Corpus(_TEST, f"{test}-src.en.sgm", f"{test}-ref.{language}.sgm")],
+    "dev": [Corpus(_DEV, "dev/newstest2013.en", f"dev/newstest2013.{language}")],
+    "test": [Corpus(_TEST, f"{test}-src.en.sgm", f"{test}-ref.{language}.sgm")],
   }
 
 
 CORPORA = {
-    "de": {"train": _corpora("de-en", "de"), **_heldout("deen", "de")},
-    "fr": {
-        "train": _corpora("fr-en", "fr")
-        + [
-            Corpus(_GIGA, "giga-fren.release2.fixed.en.gz", "giga-fren.release2.fixed.fr.gz"),
-            Corpus(_UN, "un/undoc.2000.fr-en.en", "un/undoc.2000.fr-en.fr"),
-        ],
-        **_heldout("fren", "fr"),
-    },
+  "de": {"train": _corpora("de-en", "de"), **_heldout("deen", "de")},
+  "fr": {
+    "train": _corpora("fr-en", "fr")
+    + [
+      Corpus(_GIGA, "giga-fren.release2.fixed.en.gz", "giga-fren.release2.fixed.fr.gz"),
+      Corpus(_UN, "un/undoc.2000.fr-en.en", "un/undoc.2000.fr-en.fr"),
+    ],
+    **_heldout("fren", "fr"),
+  },
 }

@@ -61,7 +61,7 @@ def _call(function: Callable[[Any, Any], Any], task: Any) -> Any:
 
 
 def each(
-    function: Callable[[Any, _Task], _Result], shared: Any, tasks: Iterable[_Task], processes: int
+  function: Callable[[Any, _Task], _Result], shared: Any, tasks: Iterable[_Task], processes: int
 ) -> Iterator[_Result]:
   """Yields function(shared, task) for every task, in the order of the tasks.
 
@@ -79,7 +79,7 @@ def each(
       yield function(shared, task)
     return
   pool = concurrent.futures.ProcessPoolExecutor(
-      processes, multiprocessing.get_context("fork"), _start, (shared, os.getpid())
+    processes, multiprocessing.get_context("fork"), _start, (shared, os.getpid())
   )
   try:
     futures = [pool.submit(_call, function, task) for task in tasks]
@@ -87,8 +87,8 @@ def each(
       yield future.result()
   except process.BrokenProcessPool:
     raise errors.UserError(
-        "a datagen process was killed (out of memory?): run again with fewer,"
-        f" {PROCESSES_VARIABLE}={max(1, processes // 2)}"
+      "a datagen process was killed (out of memory?): run again with fewer,"
+      f" {PROCESSES_VARIABLE}={max(1, processes // 2)}"
     ) from None
   finally:
     pool.shutdown(cancel_futures=True)

@@ -90,9 +90,7 @@ def read(prefix: str, wanted: Callable[[str], bool] = lambda name: True) -> dict
     if not wanted(name) or entry.dtype not in _DTYPES:
       continue
     if entry.sliced:
-      raise UserError(
-        f"{prefix}: {name} was saved in slices by a partitioned variable: save it whole"
-      )
+      raise UserError(f"{prefix}: {name} was saved in slices by a partitioned variable: save it whole")
     path = f"{prefix}.data-{entry.shard:05d}-of-{shards:05d}"
     dtype = np.dtype(_DTYPES[entry.dtype])
     count = int(np.prod(entry.shape, dtype=np.int64))
@@ -139,9 +137,7 @@ def _table(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     yield from _block(data, 0, handle)
 
 
-def _block(
-  data: bytes, position: int, handle: bytes | None = None
-) -> Iterator[tuple[bytes, bytes]]:
+def _block(data: bytes, position: int, handle: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
   """Keys and values of the block whose handle lies at a position of data, or in `handle`."""
   source = data if handle is None else handle
   offset, position = _varint(source, position)

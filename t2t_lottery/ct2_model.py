@@ -46,9 +46,7 @@ _SUPPORTED: dict[str, tuple[Any, ...]] = {
 _NEEDED = ("hidden_size", "norm_epsilon", "num_heads", "num_hidden_layers")
 
 
-def convert(
-  checkpoint: str, hparams: Mapping[str, Any], vocab_size: int
-) -> transformer_spec.TransformerSpec:
+def convert(checkpoint: str, hparams: Mapping[str, Any], vocab_size: int) -> transformer_spec.TransformerSpec:
   """Reads a checkpoint as a CTranslate2 model, whose vocabulary is the subword ids as text.
 
   Args:
@@ -76,10 +74,7 @@ def convert(
   converter = _Converter(checkpoint, variables)
   spec = converter.model(hparams, vocab_size)
   if converter.variables:
-    raise UserError(
-      f"{checkpoint} does not fit its hparams: "
-      f"they do not tell of {next(iter(converter.variables))}"
-    )
+    raise UserError(f"{checkpoint} does not fit its hparams: they do not tell of {next(iter(converter.variables))}")
   spec.validate()
   spec.optimize()
   return spec
@@ -107,8 +102,7 @@ class _Converter:
     for part in ("attention_key_channels", "attention_value_channels"):
       if hparams.get(part, 0) not in (0, hidden):
         raise UserError(
-          f"{self.checkpoint} cannot be translated by CTranslate2: "
-          f"{part} differs from hidden_size; use t2t_decoder"
+          f"{self.checkpoint} cannot be translated by CTranslate2: {part} differs from hidden_size; use t2t_decoder"
         )
     embedding = self.embedding(hidden, vocab_size)
     spec = transformer_spec.TransformerSpec.from_config(
@@ -139,9 +133,7 @@ class _Converter:
     # t2t's encoder adds the embedding of the target space, 0 for text, at every position.
     signal = timing_signal(MAX_LENGTH, hidden)
     spec.decoder.position_encodings.encodings = signal
-    spec.encoder.position_encodings.encodings = (
-      signal + self.take("body/target_space_embedding/kernel")[0]
-    )
+    spec.encoder.position_encodings.encodings = signal + self.take("body/target_space_embedding/kernel")[0]
 
     for stack, side in ((spec.encoder, "body/encoder"), (spec.decoder, "body/decoder")):
       self.layer_norm(stack.layer_norm, side)
@@ -184,9 +176,7 @@ class _Converter:
     for linear, names in zip(spec.linear, joined):
       self.linear(linear, tuple(f"{scope}/{name}" for name in names))
 
-  def linear(
-    self, spec: common_spec.LinearSpec, scopes: tuple[str, ...], with_bias: bool = False
-  ) -> None:
+  def linear(self, spec: common_spec.LinearSpec, scopes: tuple[str, ...], with_bias: bool = False) -> None:
     """One or more kernels as one matrix: [in, out] in t2t, [out, in] in CTranslate2."""
     spec.weight = np.concatenate([self.take(f"{scope}/kernel").T for scope in scopes])
     if with_bias:

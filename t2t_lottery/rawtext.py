@@ -47,9 +47,7 @@ def file_info(path: str) -> FileInfo:
   return FileInfo(size, digest.hexdigest())
 
 
-def write_manifest(
-    problem_name: str, data_dir: str, written: dict[str, FileInfo], facts: dict[str, Any]
-) -> None:
+def write_manifest(problem_name: str, data_dir: str, written: dict[str, FileInfo], facts: dict[str, Any]) -> None:
   """Declares the problem's data whole.
 
   Args:
@@ -59,9 +57,9 @@ def write_manifest(
     facts: what else is worth knowing: "vocabulary", the file's name, and counts.
   """
   content = {
-      "problem": problem_name,
-      **facts,
-      "files": {name: info._asdict() for name, info in sorted(written.items())},
+    "problem": problem_name,
+    **facts,
+    "files": {name: info._asdict() for name, info in sorted(written.items())},
   }
   files.write_text(manifest_path(problem_name, data_dir), json.dumps(content, indent=1) + "\n")
 
@@ -97,8 +95,8 @@ def check_whole(problem_name: str, data_dir: str) -> None:
   """
   if not is_whole(problem_name, data_dir):
     raise errors.UserError(
-        f"no whole data of {problem_name} in {data_dir}: run t2t-datagen --t2t_usr_dir=usr_dir"
-        f" --problem={problem_name} --data_dir={data_dir} --tmp_dir=..."
+      f"no whole data of {problem_name} in {data_dir}: run t2t-datagen --t2t_usr_dir=usr_dir"
+      f" --problem={problem_name} --data_dir={data_dir} --tmp_dir=..."
     )
 
 
@@ -119,8 +117,7 @@ def _read_side(problem_name: str, data_dir: str, split: str, side: str) -> list[
     content = stream.read()
   if hashlib.sha256(content).hexdigest() != manifest_files(problem_name, data_dir)[name].sha256:
     raise errors.UserError(
-        f"{os.path.join(data_dir, name)} was changed since datagen wrote it: delete it and run"
-        " t2t-datagen again"
+      f"{os.path.join(data_dir, name)} was changed since datagen wrote it: delete it and run t2t-datagen again"
     )
   return content.decode("utf-8").split("\n")[:-1]
 

@@ -33,9 +33,7 @@ def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> Score:
     UserError: if the two differ in length or are empty.
   """
   if len(hypotheses) != len(references) or not references:
-    raise UserError(
-      f"{len(hypotheses)} translations cannot be scored against {len(references)} references"
-    )
+    raise UserError(f"{len(hypotheses)} translations cannot be scored against {len(references)} references")
   # Only silences the advice to detokenize, which a weak model's output draws.
   metric = BLEU(force=True)
   value = metric.corpus_score(list(hypotheses), [list(references)]).score

@@ -23,10 +23,7 @@ def megabytes(variables: Mapping[str, np.ndarray]) -> float:
   Args:
     variables: name -> value. What is not the model (masks, optimizer slots, step) is left out.
   """
-  return (
-    sum(_bytes(name, value) for name, value in variables.items() if bundle.is_model_variable(name))
-    / 1e6
-  )
+  return sum(_bytes(name, value) for name, value in variables.items() if bundle.is_model_variable(name)) / 1e6
 
 
 def _bytes(name: str, value: np.ndarray) -> int:

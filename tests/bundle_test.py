@@ -21,9 +21,7 @@ def save(prefix, variables):
     tensors = [tf.constant(value) for value in variables.values()]
     slices = [""] * len(tensors)
     session.run(
-      tf.raw_ops.SaveV2(
-        prefix=prefix, tensor_names=list(variables), shape_and_slices=slices, tensors=tensors
-      )
+      tf.raw_ops.SaveV2(prefix=prefix, tensor_names=list(variables), shape_and_slices=slices, tensors=tensors)
     )
 
 
@@ -66,9 +64,7 @@ class BundleTest(parameterized.TestCase, tf.test.TestCase):
     for part, variables in zip(parts, (first, second)):
       save(part, variables)
     with tf.Graph().as_default(), tf.Session() as session:
-      session.run(
-        tf.raw_ops.MergeV2Checkpoints(checkpoint_prefixes=parts, destination_prefix=self.prefix)
-      )
+      session.run(tf.raw_ops.MergeV2Checkpoints(checkpoint_prefixes=parts, destination_prefix=self.prefix))
     self.assertTrue(os.path.exists(f"{self.prefix}.data-00001-of-00002"))
     self.assert_same({**first, **second})
 

@@ -36,7 +36,9 @@ def build(hparams_set, vocabulary, overrides=""):
 
 def optimizer_steps(name, steps=3):
   """Lets one of t2t's registered optimizers train an embedding and a matrix; returns the values after each step."""
-  hparams = trainer_lib.create_hparams("transformer_base_v3", f"optimizer={name},optimizer_multistep_accumulate_steps=2")
+  hparams = trainer_lib.create_hparams(
+    "transformer_base_v3", f"optimizer={name},optimizer_multistep_accumulate_steps=2"
+  )
   table = tf.get_variable("table", initializer=np.linspace(-1, 1, 12, dtype=np.float32).reshape(6, 2))
   matrix = tf.get_variable("matrix", initializer=np.linspace(1, 2, 6, dtype=np.float32).reshape(2, 3))
   loss = tf.reduce_mean(tf.square(tf.matmul(tf.gather(table, [1, 4, 1]), matrix) - 1.0))

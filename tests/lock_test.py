@@ -35,13 +35,10 @@ def for_this_python(lines: list[str]) -> list[requirements.Requirement]:
 def lock_versions(name: str) -> dict[str, str]:
   """The version of each package of a lock, for this interpreter."""
   lines = [line.split(" --hash")[0] for line in lock_lines(name)]
-  return {
-      utils.canonicalize_name(each.name): str(each.specifier).removeprefix("==")
-      for each in for_this_python(lines)}
+  return {utils.canonicalize_name(each.name): str(each.specifier).removeprefix("==") for each in for_this_python(lines)}
 
 
 class LockTest(tf.test.TestCase, parameterized.TestCase):
-
   @parameterized.parameters(*LOCKS)
   def test_holds_names_versions_markers_and_hashes_only(self, name):
     for line in lock_lines(name):
@@ -51,8 +48,7 @@ class LockTest(tf.test.TestCase, parameterized.TestCase):
   def test_is_made_from_its_list(self, name):
     with open(os.path.join(FOLDER, f"{name}.in"), encoding="utf-8") as file:
       lines = [line for line in file.read().splitlines() if line and not line.startswith("#")]
-    asked = {
-        utils.canonicalize_name(each.name): each.specifier for each in for_this_python(lines)}
+    asked = {utils.canonicalize_name(each.name): each.specifier for each in for_this_python(lines)}
     locked = lock_versions(name)
     self.assertSameElements(asked, locked)
     for package, specifier in asked.items():

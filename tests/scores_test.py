@@ -29,15 +29,11 @@ class ScoresTest(parameterized.TestCase, tf.test.TestCase):
   def test_bleu_is_of_the_corpus_not_a_mean(self):
     # 1- to 4-grams: 7+6 of 14, 6+4 of 12, 5+2 of 10, 4+1 of 8.
     found = scores.bleu([REFERENCE, "The cat sat on the mat."], [REFERENCE] * 2)
-    self.assertAlmostEqual(
-      found.value, 100 * (13 / 14 * 10 / 12 * 7 / 10 * 5 / 8) ** 0.25, places=9
-    )
+    self.assertAlmostEqual(found.value, 100 * (13 / 14 * 10 / 12 * 7 / 10 * 5 / 8) ** 0.25, places=9)
 
   def test_signature_states_case_and_tokenizer(self):
     signature = scores.bleu(["a"], ["a"]).signature
-    self.assertRegex(
-      signature, r"^BLEU\|nrefs:1\|case:mixed\|eff:no\|tok:13a\|smooth:exp\|version:"
-    )
+    self.assertRegex(signature, r"^BLEU\|nrefs:1\|case:mixed\|eff:no\|tok:13a\|smooth:exp\|version:")
 
   def test_empty_translations_count(self):
     self.assertEqual(scores.bleu([""], [REFERENCE]).value, 0.0)

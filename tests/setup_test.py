@@ -57,9 +57,13 @@ class Checkout:
 
   def start(self, *flags: str, **environment: str) -> subprocess.Popen:
     return subprocess.Popen(
-        ["bash", os.path.join(self.root, "run_scripts", "setup.sh"), *flags],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-        env={**self.environment, **environment})
+      ["bash", os.path.join(self.root, "run_scripts", "setup.sh"), *flags],
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+      start_new_session=True,
+      env={**self.environment, **environment},
+    )
 
   def setup(self, *flags: str, **environment: str) -> tuple[int, list[str], list[str]]:
     """Runs setup.sh: its exit status, what it said, and what it had installed."""
@@ -87,7 +91,6 @@ PROJECT = ["install --editable"]
 
 
 class SetupTest(tf.test.TestCase, parameterized.TestCase):
-
   def setUp(self):
     super().setUp()
     folder = tempfile.mkdtemp()
@@ -172,20 +175,22 @@ class SetupTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_settings_of_the_caller_do_not_leak(self):
     log = self.installs(
-        PIP='echo "$PYTHONPATH$PYTHONHOME$PIP_TARGET$PIP_PREFIX$PIP_USER" >>"$LOG"',
-        PYTHONPATH="/a", PYTHONHOME="/b", PIP_TARGET="/c", PIP_PREFIX="/d", PIP_USER="1")
+      PIP='echo "$PYTHONPATH$PYTHONHOME$PIP_TARGET$PIP_PREFIX$PIP_USER" >>"$LOG"',
+      PYTHONPATH="/a",
+      PYTHONHOME="/b",
+      PIP_TARGET="/c",
+      PIP_PREFIX="/d",
+      PIP_USER="1",
+    )
     self.assertEqual(set(log) - set(MADE + PROJECT), {"0"})
 
   @parameterized.parameters(
-      # What pip 26 prints.
-      ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device",
-       "no space left"),
-      ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.",
-       "not the file that the lock names"),
-      ("WARNING: Retrying after connection broken by 'ReadTimeoutError(...)': /simple/pip/",
-       "no network"),
-      ("ERROR: No matching distribution found for pip==26.3",
-       "pip failed: No matching distribution found for pip==26.3"))
+    # What pip 26 prints.
+    ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "no space left"),
+    ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "not the file that the lock names"),
+    ("WARNING: Retrying after connection broken by 'ReadTimeoutError(...)': /simple/pip/", "no network"),
+    ("ERROR: No matching distribution found for pip==26.3", "pip failed: No matching distribution found for pip==26.3"),
+  )
   def test_says_why_pip_failed(self, output, reason):
     said = self.fails(PIP=f'[[ "$*" != *base.txt* ]] || {{ echo "{output}"; exit 1; }}')
     self.assertIn(reason, said)
@@ -196,8 +201,11 @@ class SetupTest(tf.test.TestCase, parameterized.TestCase):
   def test_no_network(self):
     # A real interpreter and pip, and an index on a port where nothing listens.
     said = self.fails(
-        T2T_LOTTERY_PYTHON=sys.executable, PIP_INDEX_URL="http://127.0.0.1:9/simple",
-        PIP_CONFIG_FILE=os.devnull, PIP_RETRIES="1")
+      T2T_LOTTERY_PYTHON=sys.executable,
+      PIP_INDEX_URL="http://127.0.0.1:9/simple",
+      PIP_CONFIG_FILE=os.devnull,
+      PIP_RETRIES="1",
+    )
     self.assertIn("no network", said)
 
   def test_no_space(self):
@@ -214,9 +222,7 @@ class SetupTest(tf.test.TestCase, parameterized.TestCase):
     self.checkout.command("python3.10", "#!/bin/bash\nexit 1\n")
     self.checkout.command("python3", "#!/bin/bash\necho is CPython 3.13.1\n")
     said = self.fails()
-    self.assertEndsWith(
-        said,
-        "; python3.11 lacks the module _ssl; python3.10 does not run; python3 is CPython 3.13.1")
+    self.assertEndsWith(said, "; python3.11 lacks the module _ssl; python3.10 does not run; python3 is CPython 3.13.1")
     for python, reason in (("python3", "is CPython 3.13.1"), ("/none", "does not run")):
       said = self.fails(T2T_LOTTERY_PYTHON=python)
       self.assertEndsWith(said, f": T2T_LOTTERY_PYTHON is {python}, which {reason}")
@@ -231,10 +237,13 @@ class SetupTest(tf.test.TestCase, parameterized.TestCase):
   def test_uv_brings_a_python(self):
     python = os.path.join(self.checkout.bin, "brought")
     os.rename(os.path.join(self.checkout.bin, "python3.11"), python)
-    self.checkout.command("uv", f'''#!/bin/bash
+    self.checkout.command(
+      "uv",
+      f'''#!/bin/bash
 echo "uv $1 $2" >>"$LOG"
 case $2 in install) echo "Installed Python 3.11" >&2 ;; find) echo "{python}" ;; esac
-''')
+''',
+    )
     self.assertEqual(self.installs(), ["uv python install", "uv python find"] + MADE + PROJECT)
     self.checkout.command("uv", "#!/bin/bash\necho 'error: Failed to install' >&2\nexit 1\n")
     shutil.rmtree(os.path.join(self.checkout.root, ".venv"))

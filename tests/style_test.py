@@ -21,7 +21,6 @@ def is_run(script: str) -> bool:
 
 
 class StyleTest(tf.test.TestCase):
-
   def passes(self, tool, *arguments):
     path = shutil.which(tool, path=os.path.dirname(sys.executable))
     if path is None:
@@ -31,6 +30,7 @@ class StyleTest(tf.test.TestCase):
 
   def test_ruff(self):
     self.passes("ruff", "check", "--output-format=concise", "--no-cache")
+    self.passes("ruff", "format", "--check", "--no-cache")
 
   def test_mypy(self):
     self.passes("mypy", "--no-error-summary")

@@ -35,8 +35,7 @@ def noise(count):
     points = (chance.choice((0x80, 0x500, 0xD7FF, sys.maxunicode)) for _ in range(30))
     rare = [chr(c) for c in map(chance.randrange, points) if not 0xD800 <= c < 0xE000]
     yield "".join(
-      chance.choice(rare) if chance.random() < 0.3 else chance.choice(common)
-      for _ in range(chance.randrange(25))
+      chance.choice(rare) if chance.random() < 0.3 else chance.choice(common) for _ in range(chance.randrange(25))
     )
 
 

@@ -30,8 +30,7 @@ def use_v1_optimizers() -> None:
 
 def restore_adams() -> None:
   """Symptom: `Unexpected keyword argument passed to optimizer: beta1` for `adam`, no `AdamWOptimizer` for `adam_w`."""
-  module = contrib.DummyModule(
-      LazyAdamOptimizer=optimizers.LazyAdamOptimizer, AdamWOptimizer=optimizers.AdamWOptimizer)
+  module = contrib.DummyModule(LazyAdamOptimizer=optimizers.LazyAdamOptimizer, AdamWOptimizer=optimizers.AdamWOptimizer)
   contrib.opt = lambda: module
 
 
@@ -45,15 +44,14 @@ def restore_validation_monitor() -> None:
   """Symptom: `'DummyModule' object has no attribute 'ValidationMonitor'` for `--schedule=train_and_evaluate`."""
   learn = contrib.learn()
   learn.monitors = contrib.DummyModule(
-      ValidationMonitor=validation.ValidationMonitor,
-      replace_monitors_with_hooks=validation.replace_monitors_with_hooks)
+    ValidationMonitor=validation.ValidationMonitor, replace_monitors_with_hooks=validation.replace_monitors_with_hooks
+  )
   contrib.learn = lambda: learn
 
 
 def restore_training() -> None:
   """Symptom: `contrib.is unavailable in tf2` for `t2t_eval` and every schedule that waits for checkpoints."""
-  module = contrib.DummyModule(
-      HParams=hparam.HParams, wait_for_new_checkpoint=checkpoint_utils.wait_for_new_checkpoint)
+  module = contrib.DummyModule(HParams=hparam.HParams, wait_for_new_checkpoint=checkpoint_utils.wait_for_new_checkpoint)
   contrib.training = lambda: module
 
 

@@ -67,8 +67,14 @@ def load_on_demand() -> None:
       return super().keys()
 
   registries = registry.Registries
-  for one in (registries.models, registries.hparams, registries.ranged_hparams, registries.problems,
-              registries.env_problems, registries.mtf_layers):
+  for one in (
+    registries.models,
+    registries.hparams,
+    registries.ranged_hparams,
+    registries.problems,
+    registries.env_problems,
+    registries.mtf_layers,
+  ):
     one.__class__ = _Registry
 
 

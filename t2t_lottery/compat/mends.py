@@ -4,23 +4,23 @@ from t2t_lottery.compat import contrib, graph, speed
 
 # Without these, nothing trains as t2t on TF 1.15 does.
 NEEDED = (
-    graph.use_v1_behavior,
-    graph.use_v1_layers,
-    graph.restore_ops_names,
-    contrib.use_v1_optimizers,
+  graph.use_v1_behavior,
+  graph.use_v1_layers,
+  graph.restore_ops_names,
+  contrib.use_v1_optimizers,
 )
 COMPLETE = (
-    contrib.restore_adams,
-    contrib.register_base_optimizers,
-    contrib.restore_validation_monitor,
-    contrib.restore_training,
-    contrib.restore_metrics,
-    contrib.restore_framework,
+  contrib.restore_adams,
+  contrib.register_base_optimizers,
+  contrib.restore_validation_monitor,
+  contrib.restore_training,
+  contrib.restore_metrics,
+  contrib.restore_framework,
 )
 FAST = (
-    speed.leave_code_unconverted,
-    speed.read_examples_plainly,
-    speed.optimize_graph_once,
-    speed.write_graph_fast,
-    speed.fill_early,
+  speed.leave_code_unconverted,
+  speed.read_examples_plainly,
+  speed.optimize_graph_once,
+  speed.write_graph_fast,
+  speed.fill_early,
 )

@@ -27,7 +27,8 @@ class LazyAdamOptimizer(tf.train.AdamOptimizer):
     """
     del scatter_add
     beta1, beta2, epsilon, rate = (
-        tf.cast(x, var.dtype.base_dtype) for x in (self._beta1_t, self._beta2_t, self._epsilon_t, self._lr_t))
+      tf.cast(x, var.dtype.base_dtype) for x in (self._beta1_t, self._beta2_t, self._epsilon_t, self._lr_t)
+    )
     beta1_power, beta2_power = (tf.cast(x, var.dtype.base_dtype) for x in self._get_beta_accumulators())
     rate *= tf.sqrt(1 - beta2_power) / (1 - beta1_power)
 
@@ -35,9 +36,10 @@ class LazyAdamOptimizer(tf.train.AdamOptimizer):
     first_rows = beta1 * tf.gather(first, indices) + (1 - beta1) * grad
     second_rows = beta2 * tf.gather(second, indices) + (1 - beta2) * tf.square(grad)
     return tf.group(
-        tf.scatter_update(first, indices, first_rows),
-        tf.scatter_update(second, indices, second_rows),
-        tf.scatter_sub(var, indices, rate * first_rows / (tf.sqrt(second_rows) + epsilon)))
+      tf.scatter_update(first, indices, first_rows),
+      tf.scatter_update(second, indices, second_rows),
+      tf.scatter_sub(var, indices, rate * first_rows / (tf.sqrt(second_rows) + epsilon)),
+    )
 
 
 class AdamWOptimizer(tf.train.AdamOptimizer):

@@ -20,10 +20,16 @@ class ValidationMonitor(tf.estimator.SessionRunHook):
     hooks: hooks for evaluation.
   """
 
-  def __init__(self, input_fn: Callable, eval_steps: int | None, every_n_steps: int,
-               early_stopping_rounds: int | None = None, early_stopping_metric: str = "loss",
-               early_stopping_metric_minimize: bool = True,
-               hooks: Sequence[tf.estimator.SessionRunHook] = ()):
+  def __init__(
+    self,
+    input_fn: Callable,
+    eval_steps: int | None,
+    every_n_steps: int,
+    early_stopping_rounds: int | None = None,
+    early_stopping_metric: str = "loss",
+    early_stopping_metric_minimize: bool = True,
+    hooks: Sequence[tf.estimator.SessionRunHook] = (),
+  ):
     self._input_fn = input_fn
     self._eval_steps = eval_steps
     self._every_n_steps = every_n_steps
