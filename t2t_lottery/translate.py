@@ -2,8 +2,9 @@
 
 The search is t2t's (`tensor2tensor/utils/beam_search.py`) but for one thing: at each step t2t
 records the translations that end among the 2*beam best candidates, CTranslate2 only those among the
-beam best. That is made good where it matters most, at the first step: there it decides whether a
-weak model translates to nothing. Greedy search is the same.
+beam best. So t2t finds a better translation now and then, of a weak model more often. That is made
+good at the first step, where it decides whether a weak model translates to nothing. Greedy search
+is the same.
 """
 
 from __future__ import annotations
@@ -29,12 +30,8 @@ _END = str(subwords.EOS)
 
 def signature(beam_size: int = 4, alpha: float = 0.6) -> str:
   """How translations come about, in the manner of sacreBLEU's signatures."""
-  search = (
-    f"beam:{beam_size}|alpha:{alpha:g}|penalty:((5+len)/6)^alpha" if beam_size > 1 else "greedy"
-  )
-  return (
-    f"{search}|cap:source+{EXTRA_LENGTH}|type:float32|decoder:ctranslate2-{ctranslate2.__version__}"
-  )
+  search = f"beam:{beam_size}|alpha:{alpha:g}|penalty:((5+len)/6)^alpha" if beam_size > 1 else "greedy"
+  return f"{search}|cap:source+{EXTRA_LENGTH}|type:float32|decoder:ctranslate2-{ctranslate2.__version__}"
 
 
 class Translator:
@@ -60,14 +57,8 @@ class Translator:
         folder, compute_type="float32", inter_threads=len(os.sched_getaffinity(0)), intra_threads=1
       )
 
-  def translate(
-    self, sentences: Sequence[str], beam_size: int = 4, alpha: float = 0.6
-  ) -> list[str]:
+  def translate(self, sentences: Sequence[str], beam_size: int = 4, alpha: float = 0.6) -> list[str]:
     """Translates sentences.
-
-    The cap on length is a sentence's own: its number of subwords, end of sentence included, and
-    `EXTRA_LENGTH`. That is t2t's rule for a batch of one sentence; t2t takes the longest of a
-    batch, so its result depends on the neighbours.
 
     Args:
       sentences: raw text, one sentence each.
@@ -79,6 +70,15 @@ class Translator:
 
     Raises:
       UserError: if a sentence is longer than the model's position table.
+    """
+    return [self._text(ids) for ids in self.search(sentences, beam_size, alpha)]
+
+  def search(self, sentences: Sequence[str], beam_size: int = 4, alpha: float = 0.6) -> list[list[int]]:
+    """Translates sentences into subword ids; the last is `EOS` where the translation ended.
+
+    The cap on length is a sentence's own: its number of subwords, end of sentence included, and
+    `EXTRA_LENGTH`. That is t2t's rule for a batch of one sentence; t2t takes the longest of a
+    batch, so its result depends on the neighbours.
     """
     sources = [self._subwords.encode(sentence.strip()) + [subwords.EOS] for sentence in sentences]
     by_length: dict[int, list[int]] = defaultdict(list)
@@ -93,19 +93,17 @@ class Translator:
     for length in sorted(by_length, reverse=True):
       # A call has one cap: so a call for each length, all of them in CTranslate2's queue at once.
       same_length = [sources[i] for i in by_length[length]]
-      pending.update(
-        zip(by_length[length], self._search(same_length, beam_size, length + EXTRA_LENGTH))
-      )
-    first_steps = self._search(sources, 2 * beam_size, 1) if beam_size > 1 else None
+      pending.update(zip(by_length[length], self._queue(same_length, beam_size, length + EXTRA_LENGTH)))
+    first_steps = self._queue(sources, 2 * beam_size, 1) if beam_size > 1 else None
     translations = []
     for i in range(len(sources)):
       found = _hypotheses(pending[i].result())
       if first_steps:
         found += [pair for pair in _hypotheses(first_steps[i].result()) if pair[0] == [_END]]
-      translations.append(self._text(_best(found, alpha)))
+      translations.append([int(token) for token in _best(found, alpha)])
     return translations
 
-  def _search(self, sources: list[list[int]], beam_size: int, max_length: int) -> list[Any]:
+  def _queue(self, sources: list[list[int]], beam_size: int, max_length: int) -> list[Any]:
     """Queues a beam search for the `beam_size` most probable translations of each source."""
     return self._model.translate_batch(
       [list(map(str, source)) for source in sources],
@@ -124,9 +122,9 @@ class Translator:
       return_end_token=True,
     )
 
-  def _text(self, tokens: Sequence[str]) -> str:
+  def _text(self, ids: list[int]) -> str:
     """One line of text; a character that no line of a UTF-8 file can hold is replaced."""
-    text = self._subwords.decode(int(token) for token in tokens)
+    text = self._subwords.decode(ids[:-1] if ids[-1:] == [subwords.EOS] else ids)
     return text.replace("\n", " ").encode("utf-8", "replace").decode("utf-8")
 
 
@@ -136,7 +134,7 @@ def _hypotheses(result: Any) -> list[tuple[list[str], float]]:
 
 
 def _best(hypotheses: Sequence[tuple[list[str], float]], alpha: float) -> list[str]:
-  """The translation that t2t ranks first, without its end of sentence.
+  """The translation that t2t ranks first.
 
   Those that ended come first, by log probability / ((5 + length) / 6)^alpha, the end counted in the
   length; if none ended, the most probable one. Source: the end of `beam_search.beam_search`.
@@ -147,5 +145,4 @@ def _best(hypotheses: Sequence[tuple[list[str], float]], alpha: float) -> list[s
     ended = tokens[-1:] == [_END]
     return ended, score / ((5 + len(tokens)) / 6) ** alpha if ended else score
 
-  best, _ = max(hypotheses, key=rank)
-  return best[:-1] if best[-1:] == [_END] else best
+  return max(hypotheses, key=rank)[0]
