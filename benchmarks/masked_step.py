@@ -14,7 +14,7 @@ from tensor2tensor.data_generators import problem_hparams
 from tensor2tensor.utils import registry, trainer_lib
 
 import usr_dir  # noqa: F401
-from t2t_lottery import hooks
+from t2t_lottery import gradual, hooks
 
 REACH = 0.98
 VOCABULARY, SENTENCES, LENGTH = 4096, 64, 32
@@ -44,12 +44,16 @@ def main() -> int:
   with tempfile.TemporaryDirectory() as folder:
     sessions = {
       "stock": training("transformer", "transformer_dense_small", "", [], folder),
-      # The checkpoints' names only mark the run as pruned: with no TicketHook the masks keep all.
+      # All that a gradually pruned run does between two updates, which is what a ticket's run does and a little more.
       "pruned": training(
         "lottery_transformer",
-        "transformer_slt_small",
-        "mask_checkpoint=none",
-        [hooks.KeepHook(folder, [-1])],
+        "transformer_mp_small",
+        "sparsity=0.9",
+        [
+          hooks.KeepHook(folder, [-1]),
+          hooks.PruneHook(gradual.Plan([10**9], [0.9])),
+          hooks.WatchHook(folder, 10**9),
+        ],
         folder,
       ),
     }

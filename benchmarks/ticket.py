@@ -53,7 +53,7 @@ def main() -> int:
     reading = time.perf_counter() - start
 
     start = time.perf_counter()
-    ticket = tickets.draw(*sources, 0.9, names)
+    ticket = tickets.draw(*sources, tickets.Choices(0.9), names)
     drawing = time.perf_counter() - start - reading
 
     start = time.perf_counter()

@@ -1,7 +1,7 @@
 """The paper's hparams set and its relatives, derived from `transformer_base_v3`.
 
-`transformer_dense`, `transformer_lt` and `transformer_slt` are the paper's (section 4); `_small` and `_tiny` are
-for a CPU.
+`transformer_dense`, `_mp`, `_lt`, `_slt`, `_clt`, `_slt_mp` and `_mp_slt` are the paper's (section 4); `_small` and
+`_tiny` behind them are for a CPU.
 """
 
 import functools
@@ -9,15 +9,26 @@ import functools
 from tensor2tensor.models import transformer
 from tensor2tensor.utils import registry
 
-from t2t_lottery import run_check, schedule
+from t2t_lottery import methods, schedule
 
 
-def _add_pruning(hparams, method):
-  """The hparams that say which ticket a run starts from."""
-  hparams.add_hparam("pruning_method", method)
+def _add_pruning(hparams, name, method):
+  """The hparams that say which ticket a run starts from, and how it is pruned."""
+  hparams.add_hparam("pruning_method", name)
   hparams.add_hparam("mask_checkpoint", "")
   hparams.add_hparam("rewind_checkpoint", "")
+  # Sparsity at the end of the run; of a gradually pruned one, `initial_sparsity` is that of its ticket.
   hparams.add_hparam("sparsity", 0.0)
+  hparams.add_hparam("initial_sparsity", 0.0)
+  # The choices are listed in `t2t_lottery/methods.py`.
+  hparams.add_hparam("ticket_score", methods.MAGNITUDE)
+  hparams.add_hparam("ticket_scope", methods.LAYER)
+  hparams.add_hparam("ticket_values", method.values)
+  hparams.add_hparam("ticket_signs", methods.KEPT)
+  # Shuffles the mask's places within each layer, which gives pruned weights back.
+  hparams.add_hparam("shuffle_mask", False)
+  hparams.add_hparam("embedding_fan", methods.SHAPE)
+  hparams.add_hparam("prune_embedding", True)
 
 
 def _base():
@@ -30,6 +41,8 @@ def _base():
   # Reading variables through a chain of devices changes no number and needs more than one device.
   hparams.daisy_chain_variables = False
   hparams.add_hparam("rewind_step", schedule.PAPER.rewind_step)
+  hparams.add_hparam("prune_until", schedule.PAPER.prune_until)
+  hparams.add_hparam("prune_every", schedule.PAPER.prune_every)
   return hparams
 
 
@@ -53,14 +66,14 @@ def _register(method, size_name, make):
 
   def hparams_set():
     hparams = make()
-    _add_pruning(hparams, method)
+    _add_pruning(hparams, method, methods.METHODS[method])
     return hparams
 
   hparams_set.__doc__ = f"The {method} runs of the paper, {size_name} size."
   registry.register_hparams(name)(hparams_set)
 
 
-for _method in run_check.METHODS:
+for _method in methods.METHODS:
   _register(_method, "base", _base)
   for _name in ("small", "tiny"):
     _register(_method, _name, functools.partial(_scaled, schedule.SIZES[_name]))

@@ -4,4 +4,4 @@ about="The dense Transformer (paper, section 4), from which every method starts.
 
 parse "$@"
 dense
-table dense
+table

@@ -1,6 +1,9 @@
 # What the drivers share: their flags, and one function for each step. Sourced, not run.
 # A step is done at once when its result is there, and writes its result whole or not at all.
 # Defaults are the paper's (section 4); a driver may set others before `parse`.
+#
+# A run's name is its line of descent: slt-50-60 is drawn from slt-50, which is drawn from dense; slt-50-60-mp-80 is pruned
+# on from there by MP. So runs that two methods share have one name, and are trained once.
 
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -8,6 +11,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 problem=translate_ende_wmt14
 size=base
 levels="10 20 30 40 50 60 70 80 85 90 95 98"
+switch=60
+prune_each=
 seed=1
 runs_dir=$root/runs
 data_dir=$root/data
@@ -15,22 +20,37 @@ tmp_dir=
 steps=
 hparams=
 rewind=last
+rewind_step=
+one_shot=
+controls=
+variant=
+average=0
+shown=()
 
 usage() {
   cat <<EOF
 $about
 
 usage: $0 [flags]
-  --problem=NAME    t2t problem                                      [$problem]
-  --size=NAME       base (the paper's), small or tiny                [$size]
-  --levels="L ..."  sparsity of each level in percent, rising        [$levels]
-  --seed=N          random seed of each run                          [$seed]
-  --steps=N         length of each run; other step counts scale      [the size's]
-  --hparams=LIST    more t2t hparams for each run, as batch_size=1024 [none]
-  --rewind=WHICH    rewind to the last level's run, or the dense run [$rewind]
-  --runs_dir=DIR    where runs and results lie                       [runs]
-  --data_dir=DIR    where t2t-datagen puts records                   [data]
-  --tmp_dir=DIR     where raw text lies, or is downloaded to         [DATA_DIR/tmp]
+  --problem=NAME      t2t problem                                      [$problem]
+  --size=NAME         base (the paper's), small or tiny                [$size]
+  --levels="L ..."    sparsity of each level in percent, rising        [$levels]
+  --seed=N            random seed of each run                          [$seed]
+  --steps=N           length of each run; other step counts scale      [the size's]
+  --hparams=LIST      more t2t hparams for each run, as batch_size=1024 [none]
+  --runs_dir=DIR      where runs and results lie                       [runs]
+  --average=N         evaluate also the mean of the last N checkpoints  [0]
+  --data_dir=DIR      where t2t-datagen puts records                   [data]
+  --tmp_dir=DIR       where raw text lies, or is downloaded to         [DATA_DIR/tmp]
+for methods that draw tickets:
+  --rewind=WHICH      rewind to the last level's run, or the dense run [$rewind]
+  --rewind_step=N     t, the step to rewind to                         [5% of the length]
+  --prune_each=P      prune P% of the remaining weights at each level, up to the last of --levels
+  --one_shot          draw every level from the dense run
+  --variant=NAME      draw every ticket so: global_magnitude or dense_embedding
+  --controls="C ..."  train beside each level also its ticket with random_signs, redrawn_values, permuted_values,
+                      reinitialized, random_mask or (with --rewind=dense) shuffled_mask
+  --switch=L          the level at which SLT-MP and MP-SLT change over [$switch]
 A run, or a part of one, that is already there is not done again.
 EOF
 }
@@ -46,52 +66,108 @@ parse() {
   for flag in "$@"; do
     case $flag in
       --help | -h) usage; exit 0 ;;
-      --problem=* | --size=* | --levels=* | --seed=* | --steps=* | --hparams=* | --runs_dir=* | --data_dir=* | --tmp_dir=*)
+      --problem=* | --size=* | --levels=* | --seed=* | --steps=* | --hparams=* | --runs_dir=* | --data_dir=* | --tmp_dir=* | \
+        --average=* | --rewind_step=* | --prune_each=* | --controls=* | --switch=*)
         printf -v "$(cut -c3- <<<"${flag%%=*}")" %s "${flag#*=}" ;;
       --rewind=last | --rewind=dense) rewind=${flag#*=} ;;
+      --variant=global_magnitude | --variant=dense_embedding) variant=${flag#*=} ;;
+      --one_shot) one_shot=yes ;;
       *) fail "unknown flag $flag (see $0 --help)" ;;
     esac
   done
+  [[ -z $prune_each ]] || levels=$(remaining)
   check_levels
+  check_controls
   "$root/run_scripts/setup.sh"
   common=(--problem="$problem" --size="$size" --seed="$seed" --runs_dir="$runs_dir" --data_dir="$data_dir"
-    --tmp_dir="${tmp_dir:-$data_dir/tmp}" ${steps:+--steps="$steps"} ${hparams:+--hparams="$hparams"})
+    --tmp_dir="${tmp_dir:-$data_dir/tmp}" ${steps:+--steps="$steps"} ${rewind_step:+--rewind_step="$rewind_step"}
+    ${hparams:+--hparams="$hparams"})
+}
+
+# Levels that each prune the same share of what the one before has left.
+remaining() {
+  awk -v share="$prune_each" -v last="${levels##* }" 'BEGIN {
+    if (!(share > 0 && share < 100)) exit
+    for (kept = 100 - share; 100 - kept < last; kept *= 1 - share / 100) printf "%s%.6g", sep++ ? " " : "", 100 - kept
+    printf "%s%s", sep ? " " : "", last
+  }'
 }
 
 check_levels() {
   local level before=0
-  for level in $levels; do
+  [[ -z $prune_each || -n $levels ]] || fail "--prune_each=$prune_each is not a share of weights in percent"
+  for level in $levels $switch; do
     [[ $level =~ ^[0-9]+(\.[0-9]+)?$ ]] || fail "level $level is not a percentage"
+  done
+  for level in $levels; do
     awk "BEGIN { exit !($level > $before && $level < 100) }" || fail "levels must rise from above 0 to below 100: $levels"
     before=$level
   done
   [[ -n $levels ]] || fail "--levels is empty"
 }
 
+check_controls() {
+  local control
+  for control in $controls; do
+    case $control in
+      random_signs | redrawn_values | permuted_values | reinitialized | random_mask) ;;
+      shuffled_mask) [[ $rewind == dense ]] || fail "the control shuffled_mask needs weights that no level has pruned: --rewind=dense" ;;
+      *) fail "unknown control $control (see $0 --help)" ;;
+    esac
+  done
+}
+
 step() {
   "$root/.venv/bin/python" -m "t2t_lottery.$1" "${common[@]}" "${@:2}"
 }
 
-datagen() { step datagen; }                                    # datagen
-train() { step train --run="$1" "${@:2}"; }                    # train RUN --method=... --level=... --mask_from=RUN
-evaluate() { step evaluate --run="$1"; }                       # evaluate RUN
-table() { step results --methods="$1"; }                       # table METHOD,...
-
-# The dense run, from which every method starts.
-dense() {
-  datagen
-  train dense
-  evaluate dense
+# Trains, evaluates and shows one run: run NAME --method=... --level=... --mask_from=RUN
+run() {
+  step train --run="$1" "${@:2}"
+  step evaluate --run="$1" --average="$average"
+  shown+=("$1")
 }
 
-# Levels of one method, each a ticket drawn from the level before: iterative METHOD
+datagen() { step datagen; }
+table() { step results --runs="$(IFS=,; echo "${shown[*]}")"; }
+
+# The dense run, from which every method but MP starts.
+dense() {
+  datagen
+  run dense
+}
+
+# The levels up to the one where two methods change over, that one included; those above it.
+up_to_switch() { { tr ' ' '\n' <<<"$levels"; echo "$switch"; } | awk -v at="$switch" '$1 <= at' | sort -nu; }
+above_switch() { tr ' ' '\n' <<<"$levels" | awk -v at="$switch" '$1 > at'; }
+
+# Levels of one method, each a ticket drawn from the run before: iterative METHOD LEVELS FROM NAME; NAME-LEVEL is the first
 iterative() {
-  local before=dense level
+  local before=$3 name=$4 level control flags
+  [[ -z $variant ]] || name+=+$variant
+  [[ $rewind == last ]] || name+=+rewind_dense
+  local first=$name
+  for level in $2; do
+    [[ -z $one_shot ]] || name=$first
+    name+=-$level
+    flags=(--method="$1" --level="$level" --mask_from="$before")
+    [[ $rewind == last ]] || flags+=(--rewind_from=dense)
+    run "$name" "${flags[@]}" ${variant:+--control="$variant"}
+    for control in $controls; do run "$name+$control" "${flags[@]}" ${variant:+--control="$variant"} --control="$control"; done
+    [[ -n $one_shot ]] || before=$name
+  done
+}
+
+# Levels of magnitude pruning, each one run: gradual METHOD LEVELS NAME [FLAG...]
+gradual() {
+  local level
+  for level in $2; do run "$3-$level" --method="$1" --level="$level" "${@:4}"; done
+}
+
+# Levels each drawn from the initial weights by a score: at_start CONTROL
+at_start() {
+  local level
   for level in $levels; do
-    local from=$before
-    [[ $rewind == dense ]] && from=dense
-    train "$1-$level" --method="$1" --level="$level" --mask_from="$before" --rewind_from="$from"
-    evaluate "$1-$level"
-    before=$1-$level
+    run "$1-$level" --method=lt --level="$level" --mask_from=dense --mask_step=0 --control="$1"
   done
 }

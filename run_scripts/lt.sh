@@ -5,5 +5,5 @@ is applied to the initial weights, theta_0."
 
 parse "$@"
 dense
-iterative lt
-table lt
+iterative lt "$levels" dense lt
+table

@@ -17,5 +17,5 @@ fi
 
 parse "$@"
 dense
-iterative slt
-table slt
+iterative slt "$levels" dense slt
+table

@@ -5,5 +5,5 @@ before and is applied to its early weights, theta_t."
 
 parse "$@"
 dense
-iterative slt
-table slt
+iterative slt "$levels" dense slt
+table

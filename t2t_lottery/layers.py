@@ -19,6 +19,11 @@ def is_prunable(name: str) -> bool:
   return _LAYER.search(name) is not None
 
 
+def is_embedding(name: str) -> bool:
+  """True for the name of the shared embedding, or of one of its shards."""
+  return re.search(r"/weights_\d+$", name) is not None
+
+
 def prunable(names: Iterable[str]) -> list[str]:
   """The layers among variable names, sorted."""
   return sorted(name for name in names if is_prunable(name))

@@ -15,6 +15,7 @@ from t2t_lottery import layers
 # A t2t optimizer is found by name and built from hparams; the masks are variables of the default graph.
 NAME = "masked"
 _MASKS = "t2t_lottery_masks"
+_GRADIENTS = "t2t_lottery_gradients"
 
 
 def create_masks(variables: list[tf.Variable]) -> dict[str, tf.Variable]:
@@ -39,6 +40,12 @@ def create_masks(variables: list[tf.Variable]) -> dict[str, tf.Variable]:
       )
   tf.get_default_graph().get_collection_ref(_MASKS)[:] = [masks]
   return masks
+
+
+def unmasked_gradients() -> dict[str, tf.Tensor]:
+  """Layer -> gradient of the loss before it is masked, in the default graph, a training graph."""
+  (gradients,) = tf.get_collection(_GRADIENTS)
+  return {name: tf.convert_to_tensor(g) for name, g in gradients.items() if layers.is_prunable(name)}
 
 
 def wrap(hparams) -> None:
@@ -72,10 +79,9 @@ class MaskedOptimizer(tf.train.Optimizer):
 
   def compute_gradients(self, loss, var_list=None, **kwargs):
     """As `tf.train.Optimizer.compute_gradients`."""
-    return [
-      (self._mask(gradient, variable), variable)
-      for gradient, variable in self._optimizer.compute_gradients(loss, var_list, **kwargs)
-    ]
+    gradients = self._optimizer.compute_gradients(loss, var_list, **kwargs)
+    tf.get_default_graph().get_collection_ref(_GRADIENTS)[:] = [{v.op.name: g for g, v in gradients}]
+    return [(self._mask(gradient, variable), variable) for gradient, variable in gradients]
 
   def apply_gradients(self, grads_and_vars, global_step=None, name=None):
     """As `tf.train.Optimizer.apply_gradients`."""

@@ -5,6 +5,8 @@ A mask is a bool array of its layer's shape: True where a weight is kept. Masks 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from t2t_lottery.errors import UserError
@@ -58,6 +60,31 @@ def magnitude_mask(weights: np.ndarray, sparsity: float, within: np.ndarray | No
     ties = np.flatnonzero(magnitude == threshold)
     mask[ties[: kept - np.count_nonzero(mask)]] = True
   return mask.reshape(weights.shape)
+
+
+def global_mask(
+  weights: Mapping[str, np.ndarray], sparsity: float, within: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+  """Keeps the weights of largest magnitude of all layers together.
+
+  Args:
+    weights: layer -> float array.
+    sparsity: share of all weights to prune, in [0, 1).
+    within: layer -> bool array, the mask that the new one nests in.
+
+  Returns:
+    Layer -> bool array; together they have exactly `kept_count` True.
+
+  Raises:
+    UserError, ValueError: as `magnitude_mask`.
+  """
+
+  def joined(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    return np.concatenate([arrays[layer].ravel() for layer in weights])
+
+  mask = magnitude_mask(joined(weights), sparsity, joined(within))
+  ends = np.cumsum([array.size for array in weights.values()])
+  return {n: part.reshape(weights[n].shape) for n, part in zip(weights, np.split(mask, ends[:-1]))}
 
 
 def sparsity_of(masks: dict[str, np.ndarray]) -> float:

@@ -1,20 +1,23 @@
-"""The model `lottery_transformer`: t2t's `transformer` that can start from a ticket and keeps its mask."""
+"""The model `lottery_transformer`: t2t's `transformer` that can start from a ticket, be pruned, and keeps its mask."""
 
 from __future__ import annotations
 
+import functools
+
+import numpy as np
 import tensorflow.compat.v1 as tf
 from tensor2tensor.models import transformer
-from tensor2tensor.utils import registry
+from tensor2tensor.utils import optimize, registry
 
-from t2t_lottery import errors, hooks, masked_optimizer, run_check
+from t2t_lottery import errors, gradual, hooks, layers, masked_optimizer, methods, run_check, sensitivity, tickets
 
 
 @registry.register_model
 class LotteryTransformer(transformer.Transformer):
   """t2t's `transformer` with masks (README, "Design").
 
-  With the hparams `mask_checkpoint`, `rewind_checkpoint` and `sparsity`, a new run starts from the ticket they give;
-  without them this is the stock model, op for op.
+  With the hparams `mask_checkpoint`, `rewind_checkpoint` and `sparsity`, a new run starts from the ticket they give; with
+  a gradual `pruning_method` it is pruned while it trains; otherwise this is the stock model, op for op.
   """
 
   @staticmethod
@@ -24,15 +27,25 @@ class LotteryTransformer(transformer.Transformer):
     with errors.one_line():
       run_check.check(hparams)
     train_hooks = [hooks.KeepHook(hparams.model_dir, {0, hparams.rewind_step})]
-    if run_check.is_pruned(hparams):
-      train_hooks.append(
-        hooks.TicketHook(hparams.model_dir, hparams.mask_checkpoint, hparams.rewind_checkpoint, hparams.sparsity)
-      )
+    if hook_context.estimator.config.is_chief:
+      every = hook_context.estimator.config.save_checkpoints_steps or hparams.rewind_step
+      train_hooks.append(hooks.WatchHook(hparams.model_dir, every))
+    method = methods.METHODS[hparams.pruning_method]
+    if method.from_ticket:
+      choices = run_check.choices(hparams, hook_context.estimator.config.tf_random_seed or 0)
+      sources = hparams.mask_checkpoint, hparams.rewind_checkpoint
+      initialize, score = functools.partial(_initialize, hparams), None
+      if choices.score in (methods.SNIP, methods.SYNFLOW):
+        score = functools.partial(_score, hparams, choices)
+      train_hooks.append(hooks.TicketHook(hparams.model_dir, *sources, choices, initialize, score))
+    if method.gradual:
+      plan = gradual.plan(hparams.initial_sparsity, hparams.sparsity, hparams.prune_until, hparams.prune_every)
+      train_hooks.append(hooks.PruneHook(plan, hparams.prune_embedding))
     return train_hooks
 
   def optimize(self, loss, num_async_replicas=1, use_tpu=False, variables=None):
     """See `T2TModel.optimize`; gradients are masked before the optimizer."""
-    if run_check.is_pruned(self.hparams):
+    if methods.METHODS[self.hparams.pruning_method] != methods.METHODS["dense"]:
       masked_optimizer.create_masks(tf.trainable_variables() if variables is None else variables)
       masked_optimizer.wrap(self.hparams)
     return super().optimize(loss, num_async_replicas=num_async_replicas, use_tpu=use_tpu, variables=variables)
@@ -40,3 +53,25 @@ class LotteryTransformer(transformer.Transformer):
 
 # t2t names a model's variable scope after its registration; stock t2t must be able to read the checkpoints.
 LotteryTransformer.REGISTERED_NAME = transformer.Transformer.REGISTERED_NAME
+
+
+def _initialize(hparams, layer: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
+  """Random values for a layer, from the distribution that t2t initializes it from.
+
+  Sources: `optimize.get_variable_initializer`; for the embedding `modalities._get_weights`.
+  """
+  with tf.Graph().as_default(), tf.Session() as session:
+    tf.set_random_seed(seed)
+    if layers.is_embedding(layer):
+      initializer = tf.random_normal_initializer(0.0, shape[-1] ** -0.5)
+    else:
+      initializer = optimize.get_variable_initializer(hparams)
+    return session.run(initializer(shape, tf.float32))
+
+
+def _score(hparams, choices: tickets.Choices, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+  """Scores of each layer that need the graph, or the network's shape."""
+  if choices.score == methods.SNIP:
+    return sensitivity.snip(weights, masked_optimizer.unmasked_gradients())
+  in_layers = {name: weights[name] for name in layers.prunable(weights)}
+  return sensitivity.synflow(in_layers, choices.sparsity, hparams.num_heads, choices.scope, choices.prune_embedding)

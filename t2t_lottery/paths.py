@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -42,6 +43,17 @@ def checkpoint(model_dir: str, step: int) -> str:
   return os.path.join(model_dir, f"model.ckpt-{step}")
 
 
+def average(model_dir: str, steps: Sequence[int]) -> str:
+  """The mean of the checkpoints of some steps."""
+  return os.path.join(model_dir, f"average-{len(steps)}", f"model.ckpt-{steps[-1]}")
+
+
+def stored(model_dir: str, step: int) -> str:
+  """The checkpoint of a step: the kept one, which no rotation takes, or else t2t's own."""
+  path = kept(model_dir, step)
+  return path if os.path.exists(path + ".index") else checkpoint(model_dir, step)
+
+
 def checkpoint_steps(model_dir: str) -> list[int]:
   """Steps of t2t's own checkpoints in a run's folder, rising."""
   found = (re.fullmatch(r"model\.ckpt-(\d+)\.index", name) for name in os.listdir(model_dir))
@@ -68,9 +80,10 @@ def hparams(model_dir: str) -> str:
   return os.path.join(model_dir, "hparams.json")
 
 
-def translation(model_dir: str, split: str, step: int) -> str:
-  """The translation of `dev` or `test` by the checkpoint of a step."""
-  return os.path.join(model_dir, "translations", f"{split}.{step}.txt")
+def translation(model_dir: str, split: str, checkpoint: str) -> str:
+  """The translation of `dev` or `test` by a checkpoint in the run's folder."""
+  name = os.path.relpath(checkpoint, model_dir).replace("model.ckpt-", "").replace(os.sep, ".")
+  return os.path.join(model_dir, "translations", f"{split}.{name}.txt")
 
 
 def result(model_dir: str) -> str:

@@ -11,7 +11,7 @@ from absl import app, flags
 
 from t2t_lottery import errors, files, paths, settings
 
-_METHODS = flags.DEFINE_list("methods", [], "Methods to show. Default: all that have results.")
+_RUNS = flags.DEFINE_list("runs", [], "Runs to show, in this order. Default: all that have results.")
 
 
 def collect(runs_dir: str) -> list[dict[str, Any]]:
@@ -34,30 +34,32 @@ def collect(runs_dir: str) -> list[dict[str, Any]]:
   return lines
 
 
-def table(lines: list[dict[str, Any]], methods: list[str]) -> str:
-  """A table in the shape of the paper's Table 1: a row a level, BLEU of each method, size.
+def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
+  """A table with a row a run: sparsity, size, test BLEU, name.
 
   Args:
     lines: results of one problem and size; runs that differ in the seed alone are averaged.
-    methods: columns, in this order; the dense model stands in each of them at 0%.
+    runs: names of the runs.
+
+  Where the mean of checkpoints was evaluated, its BLEU stands in a column of its own.
   """
-  cells: dict[tuple[str, float], list[dict[str, Any]]] = defaultdict(list)
+  found: dict[str, list[dict[str, Any]]] = defaultdict(list)
   for line in lines:
-    cells[line["method"], line["sparsity_asked"]].append(line)
-  levels = sorted({level for method, level in cells if method in (*methods, "dense")})
-  rows = [["level", "MB", *(f"{method.upper()} BLEU" for method in methods)]]
-  for level in levels:
-    there = {m: cells.get((m, level)) or (cells.get(("dense", level)) if not level else None) for m in methods}
-    megabytes = [line["megabytes"] for found in there.values() for line in found or []]
-    rows.append(
-      [
-        f"{level * 100:g}%",
-        f"{_mean(megabytes):.2f}",
-        *(f"{_mean([line['test_bleu'] for line in found]):.1f}" if found else "-" for found in there.values()),
-      ]
-    )
-  widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-  return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths)) for row in rows)
+    found[line["run"]].append(line)
+  averaged = any("average" in line for run in runs for line in found[run])
+  rows = [["sparsity", "MB", "BLEU", *(["averaged"] if averaged else []), "run"]]
+  for run in runs:
+    if found[run]:
+      asked, megabytes, bleu = (
+        _mean([line[column] for line in found[run]]) for column in ("sparsity_asked", "megabytes", "test_bleu")
+      )
+      row = [f"{asked * 100:g}%", f"{megabytes:.2f}", f"{bleu:.1f}"]
+      if averaged:
+        there = [line["average"]["test_bleu"] for line in found[run] if "average" in line]
+        row.append(f"{_mean(there):.1f}" if there else "-")
+      rows.append([*row, run])
+  widths = [max(map(len, column)) for column in zip(*rows)]
+  return "\n".join("  ".join([*(c.rjust(w) for c, w in zip(row[:-1], widths)), row[-1]]) for row in rows)
 
 
 def _mean(values: list[float]) -> float:
@@ -70,13 +72,13 @@ def main(argv: list[str]) -> None:
   with errors.one_line():
     runs = settings.from_flags().runs
     lines = [line for line in collect(runs.runs_dir) if (line["problem"], line["size"]) == (runs.problem, runs.size)]
-    methods = _METHODS.value or sorted({line["method"] for line in lines} - {"dense"})
+    shown = _RUNS.value or list(dict.fromkeys(line["run"] for line in lines))
     seeds = sorted({line["seed"] for line in lines})
     print(
       f"\n{runs.problem}, {runs.size}, test BLEU of the checkpoint with the best dev BLEU, "
       f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
     )
-    print(table(lines, methods))
+    print(table(lines, shown))
     print(f"\nResults: {paths.results(runs.runs_dir)}\nRuns:    {os.path.dirname(runs.folder('x'))}")
 
 

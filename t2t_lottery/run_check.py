@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import tensorflow.compat.v1 as tf
 
-from t2t_lottery import tickets
+from t2t_lottery import methods, tickets
 from t2t_lottery.checkpoints import Checkpoint
 from t2t_lottery.errors import UserError
 
-DENSE = "dense"
-LT = "lt"
-SLT = "slt"
-METHODS = (DENSE, LT, SLT)
+_CHOICES = {
+  "ticket_score": methods.SCORES,
+  "ticket_scope": methods.SCOPES,
+  "ticket_values": methods.VALUES,
+  "ticket_signs": methods.SIGNS,
+  "embedding_fan": methods.FANS,
+}
+_NEEDED = ("mask_checkpoint", "rewind_checkpoint", "sparsity", "initial_sparsity", "rewind_step", *_CHOICES)
 
 
-def is_pruned(hparams) -> bool:
-  """Whether the run starts from a ticket."""
-  return bool(hparams.get("mask_checkpoint"))
+def choices(hparams, seed: int) -> tickets.Choices:
+  """How the run's ticket is drawn."""
+  return tickets.Choices(
+    sparsity=hparams.initial_sparsity if methods.METHODS[hparams.pruning_method].gradual else hparams.sparsity,
+    score=hparams.ticket_score,
+    scope=hparams.ticket_scope,
+    shuffle=hparams.shuffle_mask,
+    values=hparams.ticket_values,
+    signs=hparams.ticket_signs,
+    fan=hparams.embedding_fan,
+    prune_embedding=hparams.prune_embedding,
+    seed=seed,
+  )
 
 
 def check(hparams) -> None:
@@ -28,44 +42,72 @@ def check(hparams) -> None:
   Raises:
     UserError: if hparams contradict one another or the checkpoints they name.
   """
-  for name in ("pruning_method", "mask_checkpoint", "rewind_checkpoint", "sparsity", "rewind_step"):
+  for name in ("pruning_method", *_NEEDED):
     if name not in hparams:
       raise UserError(
         f"--model=lottery_transformer needs the hparam {name}: use --hparams_set=transformer_dense, transformer_slt, "
         "... or one derived from them"
       )
-  method = hparams.pruning_method
-  if method not in METHODS:
-    raise UserError(f"pruning_method={method} is none of {', '.join(METHODS)}")
-  missing = [name for name in ("mask_checkpoint", "rewind_checkpoint") if not hparams.get(name)]
-  if method == DENSE:
-    if len(missing) < 2 or hparams.sparsity:
-      raise UserError(
-        "pruning_method=dense takes no mask_checkpoint, rewind_checkpoint or sparsity: use "
-        "--hparams_set=transformer_slt or transformer_lt"
-      )
+  name = hparams.pruning_method
+  if name not in methods.METHODS:
+    raise UserError(f"pruning_method={name} is none of {', '.join(methods.METHODS)}")
+  for choice, known in _CHOICES.items():
+    if hparams.get(choice) not in known:
+      raise UserError(f"{choice}={hparams.get(choice)} is none of {', '.join(known)}")
+  method = methods.METHODS[name]
+  there = [name for name in ("mask_checkpoint", "rewind_checkpoint") if hparams.get(name)]
+  if not method.from_ticket and there:
+    raise UserError(
+      f"pruning_method={name} takes no {' and '.join(there)}: it starts from random weights; use one of "
+      f"{', '.join('transformer_' + n for n, other in methods.METHODS.items() if other.from_ticket)}"
+    )
+  if method.from_ticket and len(there) < 2:
+    missing = [name for name in ("mask_checkpoint", "rewind_checkpoint") if not hparams.get(name)]
+    raise UserError(f"pruning_method={name} needs {' and '.join(missing)} in --hparams")
+  if method.gradual:
+    _check_gradual(hparams)
+  elif hparams.initial_sparsity:
+    raise UserError(f"pruning_method={name} takes no initial_sparsity: it does not prune while it trains")
+  if method == methods.METHODS["dense"]:
+    if hparams.sparsity:
+      raise UserError("pruning_method=dense takes no sparsity: use --hparams_set=transformer_slt or another method's")
     return
-  if missing:
-    raise UserError(f"pruning_method={method} needs {' and '.join(missing)} in --hparams")
   for noise in ("grad_noise_scale", "weight_noise"):
     if hparams.get(noise):
       raise UserError(f"{noise}={hparams.get(noise)} would move pruned weights away from zero: set it to 0")
-  if tf.train.latest_checkpoint(hparams.model_dir):
-    return  # A resumed run goes on with the masks of its own checkpoint.
+  if method.from_ticket and not tf.train.latest_checkpoint(hparams.model_dir):
+    _check_ticket(hparams, method)  # A resumed run goes on with the masks of its own checkpoint.
+
+
+def _check_gradual(hparams) -> None:
+  if not 0 <= hparams.initial_sparsity < hparams.sparsity < 1:
+    raise UserError(
+      f"pruning_method={hparams.pruning_method} prunes from initial_sparsity={hparams.initial_sparsity} to "
+      f"sparsity={hparams.sparsity}: shares in [0, 1), the second larger, are needed"
+    )
+  if hparams.prune_every < 1 or hparams.prune_until < hparams.prune_every:
+    raise UserError(
+      f"prune_every={hparams.prune_every} and prune_until={hparams.prune_until} leave no step to prune after: "
+      "1 <= prune_every <= prune_until is needed"
+    )
+
+
+def _check_ticket(hparams, method: methods.Method) -> None:
   mask_from = Checkpoint(hparams.mask_checkpoint, "mask_checkpoint")
   rewind_to = Checkpoint(hparams.rewind_checkpoint, "rewind_checkpoint")
   step = int(rewind_to.read("global_step"))
-  if (step == 0) != (method == LT):
+  if (step == 0) != method.from_step_0:
+    name = hparams.pruning_method
     raise UserError(
       f"rewind_checkpoint: {rewind_to.prefix} is at step {step}, but "
-      + ("lt rewinds to step 0 (slt to a later one)" if method == LT else "slt rewinds to a step after 0 (lt to 0)")
+      + (f"{name} rewinds to step 0 (slt to a later one)" if step else f"{name} rewinds to a step after 0 (lt to 0)")
     )
   for source in (mask_from, rewind_to):
     source.require(_telling_shapes(hparams), "this run")
     extra = [name for name in source.layers if f"layer_{_num_layers(hparams, name)}/" in name]
     if extra:
       raise UserError(f"{source.role}: {source.prefix} is of another model: it has {extra[0]}, this run has not")
-  tickets.check(mask_from, rewind_to, hparams.sparsity)
+  tickets.check(mask_from, rewind_to, choices(hparams, seed=0))
 
 
 def _num_layers(hparams, name: str) -> int:

@@ -13,15 +13,26 @@ class Steps(NamedTuple):
     warmup_steps: of the learning rate.
     rewind_step: t, the early checkpoint that SLT rewinds to.
     checkpoint_steps: steps between two checkpoints.
+    prune_until: the last step after which a gradually pruned run is pruned.
+    prune_every: steps between two prunings.
   """
 
   train_steps: int
   warmup_steps: int
   rewind_step: int
   checkpoint_steps: int
+  prune_until: int
+  prune_every: int
 
 
-PAPER = Steps(train_steps=500_000, warmup_steps=10_000, rewind_step=25_000, checkpoint_steps=25_000)
+PAPER = Steps(
+  train_steps=500_000,
+  warmup_steps=10_000,
+  rewind_step=25_000,
+  checkpoint_steps=25_000,
+  prune_until=400_000,
+  prune_every=10_000,
+)
 
 
 def for_length(train_steps: int) -> Steps:
@@ -66,4 +77,6 @@ def overrides(train_steps: int, size: Size) -> dict[str, float | str]:
     "learning_rate_warmup_steps": steps.warmup_steps,
     "learning_rate_constant": size.peak_learning_rate * steps.warmup_steps**0.5,
     "rewind_step": steps.rewind_step,
+    "prune_until": steps.prune_until,
+    "prune_every": steps.prune_every,
   }

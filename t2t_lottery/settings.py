@@ -22,6 +22,9 @@ _STEPS = flags.DEFINE_integer(
   "Length of each run; every other step count scales with it. Default: the size's.",
   lower_bound=20,
 )
+_REWIND_STEP = flags.DEFINE_integer(
+  "rewind_step", None, "t, the step to rewind to. Default: 5% of the run's length.", lower_bound=1
+)
 _HPARAMS = flags.DEFINE_string("hparams", "", "More t2t hparams for each run, such as batch_size=1024,dropout=0.1.")
 
 
@@ -54,11 +57,18 @@ def from_flags() -> Settings:
   """The settings that the parsed flags give."""
   size = schedule.SIZES[_SIZE.value]
   train_steps = _STEPS.value or size.train_steps
+  steps = schedule.for_length(train_steps)
+  overrides = {} if train_steps == size.train_steps else schedule.overrides(train_steps, size)
+  if _REWIND_STEP.value:
+    if _REWIND_STEP.value > train_steps:
+      raise UserError(f"--rewind_step={_REWIND_STEP.value} lies after the end of a run of {train_steps} steps")
+    steps = steps._replace(rewind_step=_REWIND_STEP.value)
+    overrides["rewind_step"] = _REWIND_STEP.value
   return Settings(
     runs=paths.Runs(os.path.expanduser(_RUNS_DIR.value), _PROBLEM.value, _SIZE.value, _SEED.value),
     size=size,
-    steps=schedule.for_length(train_steps),
-    overrides={} if train_steps == size.train_steps else schedule.overrides(train_steps, size),
+    steps=steps,
+    overrides=overrides,
     hparams=_HPARAMS.value,
     data_dir=os.path.expanduser(_DATA_DIR.value),
     tmp_dir=os.path.expanduser(_TMP_DIR.value),

@@ -1,17 +1,43 @@
 """Draws a ticket: the sub-network from which a level starts (paper, section 3).
 
-LT and SLT are one rule with two rewind checkpoints: theta_0 for LT, an early theta_t for SLT.
+LT and SLT are one rule with two rewind checkpoints: theta_0 for LT, an early theta_t for SLT. CLT and the controls
+change the mask or the values of what that rule gives (`t2t_lottery/methods.py` lists them).
 """
 
 from __future__ import annotations
 
+import math
+import zlib
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from t2t_lottery import layers, masks
+from t2t_lottery import layers, masks, methods
 from t2t_lottery.checkpoints import Checkpoint
 from t2t_lottery.errors import UserError
+
+
+class Choices(NamedTuple):
+  """How a ticket is drawn.
+
+  Attributes:
+    sparsity: share of the weights to prune: of each layer's, or with a global mask of all layers' together.
+    score, scope, values, signs, fan: of `methods.SCORES`, `SCOPES`, `VALUES`, `SIGNS` and `FANS`.
+    shuffle: whether the mask's places are shuffled within each layer.
+    prune_embedding: whether the embedding is pruned.
+    seed: of what is drawn by lot.
+  """
+
+  sparsity: float
+  score: str = methods.MAGNITUDE
+  scope: str = methods.LAYER
+  values: str = methods.REWOUND
+  signs: str = methods.KEPT
+  fan: str = methods.SHAPE
+  shuffle: bool = False
+  prune_embedding: bool = True
+  seed: int = 0
 
 
 class Ticket(NamedTuple):
@@ -26,54 +52,140 @@ class Ticket(NamedTuple):
   masks: dict[str, np.ndarray]
 
 
-def check(mask_from: Checkpoint, rewind_to: Checkpoint, sparsity: float) -> None:
+def check(mask_from: Checkpoint, rewind_to: Checkpoint, choices: Choices) -> None:
   """Refuses what cannot give a ticket, reading names and shapes, and masks where there are some.
 
   Raises:
     UserError: if sparsity is outside [0, 1) or below that of the mask checkpoint, or the two checkpoints are of
       different models.
   """
-  masks.kept_count(1, sparsity)
+  masks.kept_count(1, choices.sparsity)
   rewind_to.require({name: mask_from.shapes[name] for name in mask_from.layers}, mask_from.prefix)
   mask_from.require({name: rewind_to.shapes[name] for name in rewind_to.layers}, rewind_to.prefix)
-  for layer in mask_from.layers:
-    mask = mask_from.mask(layer)
-    if mask is not None and np.count_nonzero(mask) < masks.kept_count(mask.size, sparsity):
+  there = {name: mask for name in mask_from.layers if (mask := mask_from.mask(name)) is not None}
+  if choices.scope == methods.GLOBAL:
+    pruned = [name for name in there if _is_pruned(name, choices)]
+    kept = sum(np.count_nonzero(there[name]) for name in pruned)
+    counts = [("all layers together", kept, sum(there[name].size for name in pruned))]
+  else:
+    counts = [(n, np.count_nonzero(mask), mask.size) for n, mask in there.items() if _is_pruned(n, choices)]
+  for name, kept, size in counts:
+    if kept < masks.kept_count(size, choices.sparsity):
       raise UserError(
-        f"sparsity {sparsity} is below that of {mask_from.prefix} "
-        f"({layer} is at {1 - np.count_nonzero(mask) / mask.size:.4f}): a pruned weight does not come back"
+        f"sparsity {choices.sparsity} is below that of {mask_from.prefix} "
+        f"({name} is at {1 - kept / size:.4f}): a pruned weight does not come back"
       )
 
 
-def draw(mask_from: Checkpoint, rewind_to: Checkpoint, sparsity: float, trainable: list[str]) -> Ticket:
-  """Masks by the magnitudes of one checkpoint, applied to the values of another.
+def draw(
+  mask_from: Checkpoint,
+  rewind_to: Checkpoint,
+  choices: Choices,
+  trainable: Iterable[str],
+  initialize: Callable[[str, tuple[int, ...], int], np.ndarray] | None = None,
+  given_scores: Mapping[str, np.ndarray] | None = None,
+) -> Ticket:
+  """Masks by the magnitudes of one checkpoint, or another score, applied to the values of another.
 
   Args:
     mask_from: theta_T of the level before; its mask, if it has one, holds the new one.
     rewind_to: theta_0 (LT) or theta_t (SLT).
-    sparsity: share of each layer's weights that the ticket prunes.
+    choices: how.
     trainable: names of all trainable variables.
+    initialize: (layer, shape, seed) -> new random values for a layer; needed for `methods.REDRAWN` only.
+    given_scores: layer -> scores that are not computed here: those of `methods.SNIP` and `SYNFLOW`.
 
   Raises:
     UserError: if a variable is missing, is not finite, or the mask keeps what the rewind checkpoint has pruned.
   """
   ticket = Ticket({}, {})
+  trainable = list(trainable)
+
+  def scores(name: str) -> np.ndarray:
+    if given_scores is not None:
+      return given_scores[name]
+    if choices.score == methods.RANDOM:
+      return _lot(name, choices, "mask").random_sample(mask_from.shapes[name])
+    return mask_from.read(name)
+
+  together = _global_masks(mask_from, choices, trainable, scores) if choices.scope == methods.GLOBAL else {}
   for name in trainable:
     value = rewind_to.read(name)
+    if not np.isfinite(value).all():
+      raise UserError(f"{rewind_to.role}: {name} of {rewind_to.prefix} holds NaN or infinity")
     if layers.is_prunable(name):
-      try:
-        mask = masks.magnitude_mask(mask_from.read(name), sparsity, mask_from.mask(name))
-      except ValueError as error:
-        raise UserError(f"{mask_from.role}: {name} of {mask_from.prefix}: {error}") from error
+      mask = together[name] if name in together else _layer_mask(mask_from, choices, name, scores)
+      if choices.shuffle:
+        mask = _lot(name, choices, "places").permutation(mask.ravel()).reshape(mask.shape)
       already = rewind_to.mask(name)
       if already is not None and np.any(mask & ~already):
         raise UserError(
           f"{rewind_to.role}: {rewind_to.prefix} has pruned weights of {name} that the mask keeps: rewind to a "
           f"checkpoint of the run that the mask comes from, or of one before it"
         )
+      if choices.values != methods.REWOUND or choices.signs != methods.KEPT:
+        value = _changed(name, value, mask, choices, initialize)
       value = np.where(mask, value, np.zeros((), value.dtype))
       ticket.masks[name] = mask
-    if not np.isfinite(value).all():
-      raise UserError(f"{rewind_to.role}: {name} of {rewind_to.prefix} holds NaN or infinity")
     ticket.weights[name] = value
   return ticket
+
+
+def alpha(name: str, shape: tuple[int, ...], fan: str) -> float:
+  """CLT's constant of a layer: sqrt(6 / (n_in + n_out)) (paper, section 3).
+
+  Args:
+    name: the layer.
+    shape: (n_in, n_out), as t2t stores a kernel; of an embedding or a shard of one (rows, hidden size).
+    fan: of `methods.FANS`, what counts for an embedding.
+  """
+  n_in, n_out = shape
+  if layers.is_embedding(name) and fan == methods.HIDDEN:
+    n_in = n_out
+  return math.sqrt(6 / (n_in + n_out))
+
+
+def _is_pruned(name: str, choices: Choices) -> bool:
+  return choices.prune_embedding or not layers.is_embedding(name)
+
+
+def _lot(name: str, choices: Choices, what: str) -> np.random.RandomState:
+  """The generator of what is drawn by lot for a layer, whatever the order of layers."""
+  return np.random.RandomState([choices.seed, zlib.crc32(f"{what} {name}".encode())])
+
+
+def _layer_mask(mask_from: Checkpoint, choices: Choices, name: str, scores) -> np.ndarray:
+  """The mask of one layer, among its own weights."""
+  within = mask_from.mask(name)
+  if not _is_pruned(name, choices):
+    return np.ones(mask_from.shapes[name], bool) if within is None else within
+  try:
+    return masks.magnitude_mask(scores(name), choices.sparsity, within)
+  except ValueError as error:
+    raise UserError(f"{mask_from.role}: {name} of {mask_from.prefix}: {error}") from error
+
+
+def _global_masks(mask_from: Checkpoint, choices: Choices, names: Iterable[str], scores) -> dict[str, np.ndarray]:
+  """The masks of all pruned layers, which keep the highest scores of all of them together."""
+  found = {n: scores(n) for n in names if layers.is_prunable(n) and _is_pruned(n, choices)}
+  within = {n: np.ones(s.shape, bool) if (mask := mask_from.mask(n)) is None else mask for n, s in found.items()}
+  try:
+    return masks.global_mask(found, choices.sparsity, within)
+  except ValueError as error:
+    raise UserError(f"{mask_from.role}: {mask_from.prefix}: {error}") from error
+
+
+def _changed(name, value, mask, choices: Choices, initialize) -> np.ndarray:
+  """A layer's values with the kept ones set as the choices say."""
+  changed = value.copy()
+  if choices.values == methods.CONSTANT:
+    changed[mask] = np.copysign(value.dtype.type(alpha(name, value.shape, choices.fan)), value[mask])
+  elif choices.values == methods.REDRAWN:
+    seed = int(_lot(name, choices, "values").randint(2**31))
+    changed[mask] = np.copysign(initialize(name, value.shape, seed)[mask], value[mask])
+  elif choices.values == methods.PERMUTED:
+    changed[mask] = _lot(name, choices, "values").permutation(value[mask])
+  if choices.signs == methods.RANDOM:
+    lot = _lot(name, choices, "signs").randint(0, 2, np.count_nonzero(mask)) * 2 - 1
+    changed[mask] = np.copysign(changed[mask], lot)
+  return changed

@@ -11,15 +11,22 @@ from typing import Any
 
 from absl import app, flags
 
-from t2t_lottery import errors, files, paths, progress, settings, subprocesses
+from t2t_lottery import errors, files, methods, paths, progress, settings, subprocesses
 from t2t_lottery.errors import UserError
 
 _RUN = flags.DEFINE_string("run", None, "Name of the run, such as slt-50.", required=True)
-_METHOD = flags.DEFINE_string("method", "dense", "Method, such as slt: which hparams set the run takes.")
+_METHOD = flags.DEFINE_enum("method", "dense", list(methods.METHODS), "Method: which hparams set the run takes.")
 _LEVEL = flags.DEFINE_string("level", "0", "Sparsity in percent.")
 _MASK_FROM = flags.DEFINE_string("mask_from", None, "The run whose final weights the mask is drawn from.")
+_MASK_STEP = flags.DEFINE_integer("mask_step", None, "The step of that run. Default: its last.", lower_bound=0)
 _REWIND_FROM = flags.DEFINE_string(
   "rewind_from", None, "The run to rewind to. Default: the one the mask is drawn from."
+)
+_INITIAL_LEVEL = flags.DEFINE_string(
+  "initial_level", "0", "Sparsity in percent of the ticket of a run that is pruned while it trains."
+)
+_CONTROLS = flags.DEFINE_multi_enum(
+  "control", [], list(methods.CONTROLS), "In what the run differs from its method; may be repeated."
 )
 _GPUS = flags.DEFINE_integer("gpus", None, "t2t's --worker_gpu. Default: 1 if this machine has a GPU, else 0.")
 _TRAINER_FLAGS = flags.DEFINE_multi_string("trainer_flag", [], "More flags for t2t-trainer, such as --profile.")
@@ -27,22 +34,28 @@ _TRAINER_FLAGS = flags.DEFINE_multi_string("trainer_flag", [], "More flags for t
 
 def describe(config: settings.Settings) -> dict[str, Any]:
   """What the run is: the same description is the same run."""
-  sparsity = settings.parse_level(_LEVEL.value)
+  method = methods.METHODS[_METHOD.value]
   run: dict[str, Any] = {
     "run": _RUN.value,
     "problem": config.runs.problem,
     "size": config.runs.size,
     "seed": config.runs.seed,
     "method": _METHOD.value,
-    "sparsity_asked": sparsity,
+    "sparsity_asked": settings.parse_level(_LEVEL.value),
     "hparams_set": config.hparams_set(_METHOD.value),
     "train_steps": config.steps.train_steps,
+    "rewind_step": config.steps.rewind_step,
   }
+  if method.gradual:
+    run["initial_sparsity"] = settings.parse_level(_INITIAL_LEVEL.value)
+  if _CONTROLS.value:
+    run["controls"] = _CONTROLS.value
   if config.hparams:
     run["hparams"] = config.hparams
   if _MASK_FROM.value:
-    rewind_step = 0 if _METHOD.value == "lt" else config.steps.rewind_step
-    run["mask_from"] = f"{_MASK_FROM.value}@{config.steps.train_steps}"
+    rewind_step = 0 if method.from_step_0 else config.steps.rewind_step
+    mask_step = config.steps.train_steps if _MASK_STEP.value is None else _MASK_STEP.value
+    run["mask_from"] = f"{_MASK_FROM.value}@{mask_step}"
     run["rewind_to"] = f"{_REWIND_FROM.value or _MASK_FROM.value}@{rewind_step}"
   return run
 
@@ -53,9 +66,13 @@ def command(config: settings.Settings, run: dict[str, Any]) -> list[str]:
   if "mask_from" in run:
     mask_from, mask_step = run["mask_from"].split("@")
     rewind_from, rewind_step = run["rewind_to"].split("@")
-    hparams["mask_checkpoint"] = paths.checkpoint(config.runs.folder(mask_from), int(mask_step))
-    hparams["rewind_checkpoint"] = paths.kept(config.runs.folder(rewind_from), int(rewind_step))
-    hparams["sparsity"] = run["sparsity_asked"]
+    hparams["mask_checkpoint"] = paths.stored(config.runs.folder(mask_from), int(mask_step))
+    hparams["rewind_checkpoint"] = paths.stored(config.runs.folder(rewind_from), int(rewind_step))
+  for name, source in (("sparsity", "sparsity_asked"), ("initial_sparsity", "initial_sparsity")):
+    if run.get(source):
+      hparams[name] = run[source]
+  for control in run.get("controls", []):
+    hparams.update(methods.CONTROLS[control])
   gpus = _count_gpus() if _GPUS.value is None else _GPUS.value
   every = config.steps.checkpoint_steps
   return [

@@ -1,11 +1,18 @@
 """The drivers in run_scripts/: their flags, before anything starts."""
 
 import os
+import re
+import shutil
 import subprocess
 
 import tensorflow.compat.v1 as tf
 import trained
 from absl.testing import parameterized
+
+DRIVERS = (
+  *("dense.sh", "mp.sh", "lt.sh", "slt.sh", "clt.sh", "slt_mp.sh", "mp_slt.sh"),
+  *("snip.sh", "synflow.sh", "quickstart.sh"),
+)
 
 
 def driver(name, *arguments):
@@ -15,12 +22,16 @@ def driver(name, *arguments):
 
 
 class DriversTest(parameterized.TestCase, tf.test.TestCase):
-  @parameterized.parameters("dense.sh", "lt.sh", "slt.sh", "quickstart.sh")
+  @parameterized.parameters(*DRIVERS)
   def test_help_names_every_flag(self, name):
     done = driver(name, "--help")
     self.assertEqual(done.returncode, 0)
-    for flag in ("problem", "size", "levels", "seed", "steps", "hparams", "rewind", "runs_dir", "data_dir", "tmp_dir"):
-      self.assertIn(f"--{flag}=", done.stdout)
+    with open(os.path.join(trained.ROOT, "run_scripts", "lib.sh"), encoding="utf-8") as file:
+      parse = re.search(r"^parse\(\).*?esac", file.read(), re.MULTILINE | re.DOTALL)[0]
+    known = set(re.findall(r"--[a-z_]+(?==\S+\))|--[a-z_]+(?==\*)|--one_shot", parse))
+    self.assertContainsSubset(["--problem", "--switch", "--rewind", "--variant", "--one_shot"], known)
+    for flag in known:
+      self.assertIn(flag, done.stdout)
 
   @parameterized.parameters(
     ("--method=slt", "unknown flag --method=slt"),
@@ -30,12 +41,96 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ("--levels=0 50", "levels must rise from above 0"),
     ("--levels=half", "level half is not a percentage"),
     ("--levels=", "--levels is empty"),
+    ("--switch=sixty", "level sixty is not a percentage"),
+    ("--prune_each=100", "--prune_each=100 is not a share of weights in percent"),
+    ("--controls=random_signs magic", "unknown control magic"),
+    ("--controls=shuffled_mask", "the control shuffled_mask needs .*: --rewind=dense"),
+    ("--variant=magic", "unknown flag --variant=magic"),
   )
   def test_a_bad_flag_is_one_line(self, flag, message):
     done = driver("slt.sh", flag)
     self.assertEqual(done.returncode, 2)
     self.assertLen(done.stderr.splitlines(), 1)
-    self.assertStartsWith(done.stderr, f"slt.sh: {message}")
+    self.assertRegex(done.stderr, f"^slt.sh: {message}")
+
+  @parameterized.named_parameters(
+    ("slt", "slt.sh", ["--levels=10 20"], ["dense", "slt-10 < dense", "slt-10-20 < slt-10"]),
+    (
+      "rewind_dense",
+      "lt.sh",
+      ["--levels=10 20", "--rewind=dense"],
+      ["dense", "lt+rewind_dense-10 < dense, dense", "lt+rewind_dense-10-20 < lt+rewind_dense-10, dense"],
+    ),
+    ("one_shot", "clt.sh", ["--levels=50 80", "--one_shot"], ["dense", "clt-50 < dense", "clt-80 < dense"]),
+    ("mp", "mp.sh", ["--levels=50 80"], ["dense", "mp-50", "mp-80"]),
+    (
+      "slt_mp",
+      "slt_mp.sh",
+      ["--levels=50 70 80"],
+      ["dense", "slt-50 < dense", "slt-50-60 < slt-50", "slt-50-60-mp-70 < slt-50-60", "slt-50-60-mp-80 < slt-50-60"],
+    ),
+    (
+      "mp_slt",
+      "mp_slt.sh",
+      ["--levels=70 80"],
+      ["dense", "mp-60", "mp-60-slt-70 < mp-60", "mp-60-slt-70-80 < mp-60-slt-70"],
+    ),
+    (
+      "control",
+      "clt.sh",
+      ["--levels=50 80", "--controls=random_signs"],
+      [
+        "dense",
+        "clt-50 < dense",
+        "clt-50+random_signs < dense",
+        "clt-50-80 < clt-50",
+        "clt-50-80+random_signs < clt-50",
+      ],
+    ),
+    (
+      "variant",
+      "slt.sh",
+      ["--levels=50 80", "--variant=global_magnitude"],
+      ["dense", "slt+global_magnitude-50 < dense", "slt+global_magnitude-50-80 < slt+global_magnitude-50"],
+    ),
+    ("snip", "snip.sh", ["--levels=50 80"], ["dense", "snip-50 < dense", "snip-80 < dense"]),
+    (
+      "shares",
+      "slt.sh",
+      ["--levels=50", "--prune_each=20"],
+      [
+        "dense",
+        "slt-20 < dense",
+        "slt-20-36 < slt-20",
+        "slt-20-36-48.8 < slt-20-36",
+        "slt-20-36-48.8-50 < slt-20-36-48.8",
+      ],
+    ),
+  )
+  def test_chains_the_runs_of_the_method(self, name, flags, expected):
+    """With a stand-in for Python that only writes down what it is called with."""
+    folder = self.create_tempdir()
+    shutil.copytree(os.path.join(trained.ROOT, "run_scripts"), os.path.join(folder.full_path, "run_scripts"))
+    folder.create_file("run_scripts/setup.sh", "#!/bin/sh\n", mode="w")
+    python = folder.create_file(".venv/bin/python", f'#!/bin/sh\necho "$@" >>{folder.full_path}/calls\n').full_path
+    os.chmod(python, 0o755)
+    os.chmod(os.path.join(folder.full_path, "run_scripts", "setup.sh"), 0o755)
+    subprocess.run([os.path.join(folder.full_path, "run_scripts", name), *flags], check=True, capture_output=True)
+    with open(os.path.join(folder.full_path, "calls"), encoding="utf-8") as file:
+      calls = [dict(re.findall(r"--([a-z_]+)=(\S+)", line)) | {"step": line.split()[1]} for line in file]
+    trainings = [call for call in calls if call["step"] == "t2t_lottery.train"]
+    descent = [
+      call["run"]
+      + "".join(
+        f"{sign}{call[parent]}" for sign, parent in ((" < ", "mask_from"), (", ", "rewind_from")) if parent in call
+      )
+      for call in trainings
+    ]
+    self.assertEqual(descent, expected)
+    for call in trainings[1:]:
+      self.assertEqual(call["level"], re.split(r"[-+]", re.sub(r"\+random_signs$", "", call["run"]))[-1])
+    self.assertEqual([c["run"] for c in calls if c["step"] == "t2t_lottery.evaluate"], [c["run"] for c in trainings])
+    self.assertEqual(calls[-1]["runs"].split(","), [call["run"] for call in trainings])
 
 
 if __name__ == "__main__":

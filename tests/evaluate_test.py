@@ -7,7 +7,7 @@ import sacrebleu
 import tensorflow.compat.v1 as tf
 import trained
 
-from t2t_lottery import files, paths, rawtext
+from t2t_lottery import bundle, files, paths, rawtext
 
 
 class EvaluateTest(tf.test.TestCase):
@@ -28,7 +28,9 @@ class EvaluateTest(tf.test.TestCase):
 
   def test_bleu_is_that_of_the_translation_that_is_kept(self):
     _, references = rawtext.raw_text(trained.PROBLEM, self.runs.data_dir, "test")
-    hypotheses = files.read_lines(paths.translation(self.folder, "test", self.result["best_step"]))
+    hypotheses = files.read_lines(
+      paths.translation(self.folder, "test", paths.checkpoint(self.folder, self.result["best_step"]))
+    )
     self.assertEqual(self.result["test_bleu"], sacrebleu.corpus_bleu(hypotheses, [references]).score)
     self.assertIn("case:mixed", self.result["bleu_signature"])
     self.assertIn("tok:13a", self.result["bleu_signature"])
@@ -56,10 +58,31 @@ class EvaluateTest(tf.test.TestCase):
     self.assertLen([line for line in lines if line["run"] == "slt-90"], 1)
 
   def test_table_shows_the_result(self):
-    printed = self.runs.step("results", "--methods=slt")
-    row = next(line for line in printed.splitlines() if line.lstrip().startswith("90%"))
-    self.assertIn(f"{self.result['test_bleu']:.1f}", row)
-    self.assertIn(f"{self.result['megabytes']:.2f}", row)
+    (row,) = (line for line in self.runs.step("results").splitlines() if line.endswith(" slt-90"))
+    expected = ["90%", f"{self.result['megabytes']:.2f}", f"{self.result['test_bleu']:.1f}"]
+    self.assertEqual(row.split()[:3], expected)
+
+  def test_only_the_last_four_checkpoints_of_a_gradually_pruned_run_compete(self):
+    self.runs.step("evaluate", "--run=mp-80")
+    result = files.read_json(paths.result(self.runs.runs.folder("mp-80")))
+    steps = [round(trained.STEPS.train_steps * share) for share in (0.85, 0.9, 0.95, 1.0)]
+    self.assertEqual([int(step) for step in result["dev_bleu_by_step"]], steps)
+
+  def test_mean_of_checkpoints_is_evaluated_when_asked_for(self):
+    self.runs.step("evaluate", "--run=slt-90", "--average=3")
+    result = files.read_json(paths.result(self.folder))
+    average = result.pop("average")
+    self.assertEqual(result, self.result)
+    self.assertEqual(average["steps"], paths.checkpoint_steps(self.folder)[-3:])
+    mean = bundle.read(paths.average(self.folder, average["steps"]))
+    each = [bundle.read(paths.checkpoint(self.folder, step)) for step in average["steps"]]
+    self.assertNotEmpty(mean)
+    for name, value in mean.items():
+      if bundle.is_model_variable(name):
+        self.assertAllClose(value, sum(one[name] for one in each) / 3, rtol=1e-6, atol=1e-9)
+      else:
+        self.assertAllEqual(value, each[-1][name])
+    self.assertIn("averaged", self.runs.step("results"))
 
   def test_a_run_that_is_not_trained_is_refused(self):
     done = trained.command("evaluate", *self.runs.flags, "--run=slt-99")

@@ -5,9 +5,25 @@ from absl.testing import parameterized
 from tensor2tensor.utils import learning_rate, registry
 
 import usr_dir  # noqa: F401
-from t2t_lottery import schedule
+from t2t_lottery import methods, schedule
 
-OWN = {"pruning_method", "mask_checkpoint", "rewind_checkpoint", "sparsity", "rewind_step"}
+OWN = {
+  "embedding_fan",
+  "initial_sparsity",
+  "mask_checkpoint",
+  "prune_embedding",
+  "prune_every",
+  "prune_until",
+  "pruning_method",
+  "rewind_checkpoint",
+  "rewind_step",
+  "sparsity",
+  "shuffle_mask",
+  "ticket_scope",
+  "ticket_score",
+  "ticket_signs",
+  "ticket_values",
+}
 
 
 def rate(hparams, step):
@@ -21,7 +37,7 @@ def rate(hparams, step):
 
 
 class HparamsTest(parameterized.TestCase, tf.test.TestCase):
-  @parameterized.parameters("dense", "lt", "slt")
+  @parameterized.parameters(*methods.METHODS)
   def test_paper_set_is_base_v3_with_the_tpu_adaptations(self, method):
     ours = registry.hparams(f"transformer_{method}").values()
     stock = registry.hparams("transformer_tpu").values()
@@ -31,6 +47,7 @@ class HparamsTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(ours["optimizer"], "Adafactor")
     self.assertEqual(ours["learning_rate_warmup_steps"], 10_000)
     self.assertEqual(ours["rewind_step"], 25_000)
+    self.assertEqual((ours["prune_until"], ours["prune_every"]), (400_000, 10_000))
     self.assertEqual(ours["pruning_method"], method)
 
   def test_learning_rate_is_one_over_the_square_root_of_the_step_after_warm_up(self):
@@ -41,10 +58,11 @@ class HparamsTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters("tiny", "small")
   def test_step_counts_are_the_papers_shares_of_the_length(self, size):
     length = schedule.SIZES[size].train_steps
-    for method in ("dense", "lt", "slt"):
+    for method in methods.METHODS:
       hparams = registry.hparams(f"transformer_{method}_{size}")
       self.assertEqual(hparams.learning_rate_warmup_steps, length * 2 // 100)
       self.assertEqual(hparams.rewind_step, length * 5 // 100)
+      self.assertEqual((hparams.prune_until, hparams.prune_every), (length * 80 // 100, length * 2 // 100))
 
   @parameterized.parameters(600, 3_000, 20_000)
   def test_learning_rate_is_the_same_at_the_same_share_of_a_run_of_any_length(self, length):

@@ -43,6 +43,12 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     ("transformer_lt_tiny", "mask_checkpoint={dense},rewind_checkpoint={theta_0},sparsity=0.5"),
     ("transformer_slt_tiny", "mask_checkpoint={slt90},rewind_checkpoint={slt90_t},sparsity=0.9"),
     ("transformer_dense_tiny", ""),
+    ("transformer_mp_tiny", "sparsity=0.9"),
+    (
+      "transformer_slt_mp_tiny",
+      "mask_checkpoint={dense},rewind_checkpoint={theta_t},initial_sparsity=0.6,sparsity=0.9",
+    ),
+    ("transformer_clt_tiny", "mask_checkpoint={dense},rewind_checkpoint={theta_t},sparsity=0.5,ticket_signs=random"),
   )
   def test_takes_what_is_right(self, hparams_set, overrides):
     self.check(overrides, hparams_set)
@@ -63,8 +69,20 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
       "rewind_checkpoint: .* is at step 0, but slt rewinds to a step after 0",
     ),
     ("pruning_method=lt", "is at step 5, but lt rewinds to step 0"),
-    ("pruning_method=magic", "pruning_method=magic is none of dense, lt, slt"),
-    ("pruning_method=dense", "dense takes no mask_checkpoint"),
+    ("pruning_method=magic", "pruning_method=magic is none of dense, mp, lt, slt, clt, slt_mp, mp_slt"),
+    ("pruning_method=dense", "dense takes no mask_checkpoint and rewind_checkpoint.* transformer_slt"),
+    ("pruning_method=mp", "mp takes no mask_checkpoint and rewind_checkpoint.* transformer_slt"),
+    ("pruning_method=dense,mask_checkpoint=,rewind_checkpoint=", "dense takes no sparsity"),
+    ("initial_sparsity=0.2", "slt takes no initial_sparsity"),
+    ("pruning_method=slt_mp,initial_sparsity=0.6", "from initial_sparsity=0.6 to sparsity=0.5: .*the second larger"),
+    ("pruning_method=slt_mp,sparsity=1.0", r"shares in \[0, 1\)"),
+    ("pruning_method=slt_mp,prune_every=0", "prune_every=0 and prune_until=2400 leave no step"),
+    ("pruning_method=slt_mp,prune_until=10", "prune_every=60 and prune_until=10 leave no step"),
+    ("ticket_score=magic", "ticket_score=magic is none of magnitude, random, snip, synflow"),
+    ("ticket_scope=magic", "ticket_scope=magic is none of layer, global"),
+    ("ticket_values=magic", "ticket_values=magic is none of rewound, constant, redrawn, permuted"),
+    ("ticket_signs=magic", "ticket_signs=magic is none of kept, random"),
+    ("embedding_fan=magic", "embedding_fan=magic is none of shape, hidden"),
     ("grad_noise_scale=0.1", "grad_noise_scale=0.1 would move pruned weights"),
     (
       "hidden_size=64",
@@ -109,7 +127,7 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     dense = checkpoints.Checkpoint(self.places["dense"], "mask_checkpoint")
     pruned = checkpoints.Checkpoint(self.places["slt90_t"], "rewind_checkpoint")
     with self.assertRaisesRegex(UserError, "has pruned weights of .* that the mask keeps"):
-      tickets.draw(dense, pruned, 0.5, dense.layers)
+      tickets.draw(dense, pruned, tickets.Choices(0.5), dense.layers)
 
   def test_refuses_weights_that_are_not_numbers(self):
     from t2t_lottery import tickets
@@ -120,7 +138,7 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     prefix = os.path.join(self.create_tempdir().full_path, "bad", "model.ckpt-1")
     checkpoints.write(prefix, values)
     with self.assertRaisesRegex(UserError, f"{good.layers[0]} of .* NaN"):
-      tickets.draw(checkpoints.Checkpoint(prefix, "mask_checkpoint"), good, 0.5, good.layers)
+      tickets.draw(checkpoints.Checkpoint(prefix, "mask_checkpoint"), good, tickets.Choices(0.5), good.layers)
 
   def test_t2t_trainer_ends_with_one_line_and_leaves_nothing(self):
     folder = os.path.join(self.create_tempdir().full_path, "run")

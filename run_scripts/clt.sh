@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+about="Constant Lottery Ticket pruning (paper, section 3): as SLT, but all kept weights of a layer start at the same
+magnitude, with the signs of theta_t."
+
+parse "$@"
+dense
+iterative clt "$levels" dense clt
+table

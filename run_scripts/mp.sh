@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+about="Magnitude Pruning (paper, section 3; Zhu and Gupta 2018): one run for each sparsity, pruned step by step while it
+trains."
+
+parse "$@"
+dense
+gradual mp "$levels" mp
+table

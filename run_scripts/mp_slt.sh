@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+about="MP-SLT (paper, section 3): MP to each sparsity up to the switch; from the last of these runs, SLT to those above."
+
+parse "$@"
+dense
+gradual mp "$(up_to_switch)" mp
+ticket=${shown[-1]}
+iterative mp_slt "$(above_switch)" "$ticket" "$ticket-slt"
+table

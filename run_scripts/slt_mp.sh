@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+about="SLT-MP (paper, section 3): SLT up to the switch; from its theta_t under its mask, MP to each sparsity above."
+levels="50 60 70 80 85 90 95 98"
+
+parse "$@"
+dense
+iterative slt "$(up_to_switch)" dense slt
+ticket=${shown[-1]}
+gradual slt_mp "$(above_switch)" "$ticket-mp" --initial_level="$switch" --mask_from="$ticket"
+table

@@ -1,0 +1,38 @@
+"""The mean of several checkpoints of a run, as one more checkpoint (paper, section 5: fails at high sparsity)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from t2t_lottery import bundle, layers, paths
+
+
+def average(model_dir: str, steps: Sequence[int]) -> str:
+  """Writes the mean of the model's variables over checkpoints, with the mask of the last; once.
+
+  Unlike `t2t_avg_all`, which also takes means of optimizer slots and masks.
+
+  Args:
+    model_dir: the run's folder.
+    steps: of the checkpoints, rising.
+
+  Returns:
+    The prefix of the new checkpoint.
+  """
+  prefix = paths.average(model_dir, steps)
+  if not os.path.exists(prefix + ".index"):
+    from t2t_lottery import checkpoints  # Imports TensorFlow, which evaluation does without.
+
+    found = bundle.read(
+      paths.checkpoint(model_dir, steps[-1]), lambda n: bundle.is_model_variable(n) or layers.is_mask(n)
+    )
+    total = {name: np.zeros(value.shape) for name, value in found.items() if bundle.is_model_variable(name)}
+    for step in steps:
+      for name, value in bundle.read(paths.checkpoint(model_dir, step), bundle.is_model_variable).items():
+        total[name] += value
+    means = {name: (value / len(steps)).astype(found[name].dtype) for name, value in total.items()}
+    checkpoints.write(prefix, {**found, **means})
+  return prefix

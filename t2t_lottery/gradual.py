@@ -1,0 +1,51 @@
+"""When a gradually pruned run is pruned, and how far: Zhu and Gupta's schedule, as tfmot computes it."""
+
+from __future__ import annotations
+
+import bisect
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+
+class Plan(NamedTuple):
+  """A schedule of pruning.
+
+  Attributes:
+    steps: after which steps the run is pruned, rising.
+    sparsities: the sparsity after each of them.
+  """
+
+  steps: list[int]
+  sparsities: list[float]
+
+  def due(self, step: int) -> float | None:
+    """The sparsity that a run should have after `step` steps; None before the first pruning."""
+    i = bisect.bisect_right(self.steps, step)
+    return self.sparsities[i - 1] if i else None
+
+
+def plan(initial_sparsity: float, final_sparsity: float, until: int, every: int) -> Plan:
+  """s_T + (s_0 - s_T)(1 - t/until)^3, every so many steps (paper, section 3; Zhu and Gupta 2018).
+
+  Pruning at step 0, where tfmot would start, changes nothing and is left out, as in Zhu and Gupta's own code. So that
+  the last target is met exactly, pruning at step `until` is always part of it.
+
+  Args:
+    initial_sparsity: s_0, of the weights that the run starts from.
+    final_sparsity: s_T.
+    until: step of the last pruning.
+    every: steps between two prunings.
+  """
+  # Not at the top: it takes seconds, and few runs need it.
+  from tensorflow_model_optimization.python.core.sparsity.keras import pruning_schedule
+
+  steps = np.arange(1, until + 1)
+  with tf.Graph().as_default(), tf.Session() as session:
+    schedule = pruning_schedule.PolynomialDecay(initial_sparsity, final_sparsity, 0, until, power=3, frequency=every)
+    is_due, sparsity = session.run(schedule(tf.constant(steps)))
+  is_due[-1] = True
+  # float32 has 0.9 as 0.89999998: the two ends are what was asked for.
+  rising = np.clip(sparsity[is_due].astype(float), initial_sparsity, final_sparsity).tolist()
+  return Plan(steps[is_due].tolist(), [*rising[:-1], final_sparsity])

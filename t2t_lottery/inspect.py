@@ -1,0 +1,79 @@
+"""Shows a checkpoint's layers, beside another one's if given: `python -m t2t_lottery.inspect CHECKPOINT [OTHER] [--json]`.
+
+A line a layer and one for all: sparsity, largest and mean magnitude of the kept weights; and beside another checkpoint
+the share of equal signs among the weights that both keep, and how much of the two masks is in common (both / either).
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+from absl import app, flags
+
+from t2t_lottery import bundle, errors, files, layer_statistics, layers, paths
+from t2t_lottery.errors import UserError
+
+_JSON = flags.DEFINE_bool("json", False, "One JSON object: layer, or `total`, -> figures.")
+
+
+def read_layers(path: str) -> dict[str, np.ndarray]:
+  """Layers and masks of a checkpoint.
+
+  Args:
+    path: its prefix, or a run's folder, which stands for its newest checkpoint.
+
+  Raises:
+    UserError: if there is none, or it has no layers.
+  """
+  path = os.path.expanduser(path)
+  if os.path.isdir(path):
+    steps = paths.checkpoint_steps(path)
+    if not steps:
+      raise UserError(f"the folder {path} holds no checkpoint model.ckpt-STEP")
+    path = paths.checkpoint(path, steps[-1])
+  found = bundle.read(path, lambda name: layers.is_prunable(name) or layers.is_mask(name))
+  if not layers.prunable(found):
+    raise UserError(f"{path} holds no layer of a Transformer")
+  return found
+
+
+def figures(path: str, other_path: str | None = None) -> dict[str, dict[str, float | None]]:
+  """Layer -> figures (`layer_statistics.Statistics.shares`), and `total` last.
+
+  Raises:
+    UserError: if a checkpoint cannot be read, or the two are of different models.
+  """
+  variables = read_layers(path)
+  other = read_layers(other_path) if other_path else None
+  if other is not None:
+    for name in layers.prunable({*variables, *other}):
+      shapes = [model[name].shape if name in model else "missing" for model in (variables, other)]
+      if shapes[0] != shapes[1]:
+        raise UserError(f"{path} and {other_path} are of different models: {name} is {shapes[0]} and {shapes[1]}")
+  found = layer_statistics.of_model(variables, other)
+  return {**{n: s.shares() for n, s in found.items()}, "total": layer_statistics.together(found.values()).shares()}
+
+
+def table(found: dict[str, dict[str, float | None]]) -> str:
+  """The figures as text."""
+  formats = {"sparsity": "{:.2%}", "largest": "{:.4g}", "mean": "{:.4g}", "signs": "{:.2%}", "mask": "{:.2%}"}
+  columns = [name for name in formats if any(row[name] is not None for row in found.values())]
+  rows = [[*columns, "layer"]]
+  for layer, row in found.items():
+    rows.append([*("-" if row[n] is None else formats[n].format(row[n]) for n in columns), layer])
+  widths = [max(len(row[i]) for row in rows) for i in range(len(columns))]
+  return "\n".join("  ".join([*(c.rjust(w) for c, w in zip(row, widths)), row[-1]]) for row in rows)
+
+
+def main(argv: list[str]) -> None:
+  """The command."""
+  with errors.one_line():
+    if not 2 <= len(argv) <= 3:
+      raise UserError("one checkpoint, or two, must be given: python -m t2t_lottery.inspect CHECKPOINT [OTHER]")
+    found = figures(*argv[1:])
+    print(files.to_json(found) if _JSON.value else table(found))
+
+
+if __name__ == "__main__":
+  app.run(main)

@@ -1,0 +1,107 @@
+"""What a model's layers look like: how sparse, how large, how like another model's. Arrays in, numbers out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from t2t_lottery import layers
+
+
+class Statistics(NamedTuple):
+  """Of one layer, or of several together.
+
+  Attributes:
+    size: how many weights it has.
+    kept: how many of them its mask keeps.
+    largest: the largest magnitude.
+    total: the sum of the magnitudes.
+    both: how many weights it and the other model keep; 0 without another one.
+    either: how many at least one of them keeps; 0 without another one.
+    same_signs: how many of those that both keep have the same sign.
+  """
+
+  size: int
+  kept: int
+  largest: float
+  total: float
+  both: int = 0
+  either: int = 0
+  same_signs: int = 0
+
+  def shares(self) -> dict[str, float | None]:
+    """The figures to look at.
+
+    Returns:
+      `sparsity`, share of pruned weights; `largest` and `mean` magnitude of a kept one; and beside another model `signs`,
+      the share of equal ones among the weights that both keep, and `mask`, that of the weights that both keep among
+      those that either keeps. None for a share of nothing.
+    """
+    return {
+      "sparsity": (self.size - self.kept) / self.size if self.size else None,
+      "largest": self.largest,
+      "mean": self.total / self.kept if self.kept else None,
+      "signs": self.same_signs / self.both if self.both else None,
+      "mask": self.both / self.either if self.either else None,
+    }
+
+
+def of_layer(
+  weights: np.ndarray,
+  mask: np.ndarray | None = None,
+  other: np.ndarray | None = None,
+  other_mask: np.ndarray | None = None,
+) -> Statistics:
+  """Statistics of one layer.
+
+  Args:
+    weights: float array.
+    mask: bool array of the same shape; None: what is not 0.0 is kept.
+    other: the same layer of another model, if there is one to compare with.
+    other_mask: its mask.
+  """
+  kept = weights != 0 if mask is None else mask
+  magnitude = np.abs(weights)
+  found = Statistics(
+    size=weights.size,
+    kept=int(np.count_nonzero(kept)),
+    largest=float(magnitude.max(initial=0)),
+    total=float(magnitude.sum(dtype=np.float64)),
+  )
+  if other is None:
+    return found
+  other_kept = other != 0 if other_mask is None else other_mask
+  both = kept & other_kept
+  return found._replace(
+    both=int(np.count_nonzero(both)),
+    either=int(np.count_nonzero(kept | other_kept)),
+    same_signs=int(np.count_nonzero(both & (np.signbit(weights) == np.signbit(other)))),
+  )
+
+
+def together(statistics: Iterable[Statistics]) -> Statistics:
+  """Statistics of several layers as one."""
+  columns = list(zip(*statistics)) or [(0,)] * len(Statistics._fields)
+  return Statistics(*(max(c) if name == "largest" else sum(c) for name, c in zip(Statistics._fields, columns)))
+
+
+def of_model(
+  variables: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray] | None = None
+) -> dict[str, Statistics]:
+  """Statistics of each layer, by its name.
+
+  Args:
+    variables: name -> value, as a checkpoint holds them, masks included if it has some.
+    other: the same of another model with layers of the same shapes.
+  """
+  return {
+    name: of_layer(
+      variables[name],
+      variables.get(layers.mask_name(name)),
+      None if other is None else other[name],
+      None if other is None else other.get(layers.mask_name(name)),
+    )
+    for name in layers.prunable(variables)
+  }

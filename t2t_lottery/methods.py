@@ -1,0 +1,77 @@
+"""The paper's methods (section 3) and the controls beside them: what tells one from another. Standard library only.
+
+Each method is a set of t2t's hparams; each choice below is the value of one of them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+# By what score a ticket's mask keeps weights, those of the highest (hparam `ticket_score`).
+MAGNITUDE = "magnitude"  # |w|, as the paper
+RANDOM = "random"  # by lot
+SNIP = "snip"  # |w * dL/dw| over some batches (Lee et al. 2019)
+SYNFLOW = "synflow"  # w * dR/dw of the network with |w| for w, in many rounds (Tanaka et al. 2020)
+SCORES = (MAGNITUDE, RANDOM, SNIP, SYNFLOW)
+
+# Among which weights (hparam `ticket_scope`).
+LAYER = "layer"  # of each layer as many, as the paper
+GLOBAL = "global"  # of all layers together
+SCOPES = (LAYER, GLOBAL)
+
+# What the kept weights of a ticket are set to (hparam `ticket_values`), their signs first kept.
+REWOUND = "rewound"  # the rewind checkpoint's, as LT and SLT
+CONSTANT = "constant"  # one value per layer, as CLT
+REDRAWN = "redrawn"  # drawn anew from the distribution that t2t initializes the layer from
+PERMUTED = "permuted"  # the rewind checkpoint's, shuffled among the kept weights of the layer, signs and all
+VALUES = (REWOUND, CONSTANT, REDRAWN, PERMUTED)
+
+# What their signs are set to afterwards (hparam `ticket_signs`).
+KEPT = "kept"
+SIGNS = (KEPT, RANDOM)
+
+# n_in and n_out of the embedding, for CLT's constant (hparam `embedding_fan`); the paper does not say.
+SHAPE = "shape"  # its two sizes, vocabulary and hidden size, as for any other matrix
+HIDDEN = "hidden"  # the hidden size for both
+FANS = (SHAPE, HIDDEN)
+
+
+class Method(NamedTuple):
+  """What a run of a method is.
+
+  Attributes:
+    from_ticket: whether it starts from a ticket, not from random weights.
+    from_step_0: whether that ticket's weights are theta_0, not theta_t.
+    values: what they are set to.
+    gradual: whether it is pruned while it trains.
+  """
+
+  from_ticket: bool = False
+  from_step_0: bool = False
+  values: str = REWOUND
+  gradual: bool = False
+
+
+METHODS = {
+  "dense": Method(),
+  "mp": Method(gradual=True),
+  "lt": Method(from_ticket=True, from_step_0=True),
+  "slt": Method(from_ticket=True),
+  "clt": Method(from_ticket=True, values=CONSTANT),
+  "slt_mp": Method(from_ticket=True, gradual=True),
+  "mp_slt": Method(from_ticket=True),
+}
+
+# Control or relative of a method -> the hparams in which it differs.
+CONTROLS: dict[str, dict[str, str | bool]] = {
+  "random_signs": {"ticket_signs": RANDOM},
+  "redrawn_values": {"ticket_values": REDRAWN},
+  "permuted_values": {"ticket_values": PERMUTED},
+  "reinitialized": {"ticket_values": REDRAWN, "ticket_signs": RANDOM},
+  "random_mask": {"ticket_score": RANDOM},
+  "shuffled_mask": {"shuffle_mask": True},
+  "global_magnitude": {"ticket_scope": GLOBAL},
+  "dense_embedding": {"prune_embedding": False},
+  "snip": {"ticket_score": SNIP, "ticket_scope": GLOBAL},
+  "synflow": {"ticket_score": SYNFLOW},
+}

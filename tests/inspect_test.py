@@ -1,0 +1,80 @@
+"""What `python -m t2t_lottery.inspect` says about checkpoints."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from absl.testing import parameterized
+
+import usr_dir  # noqa: F401
+from t2t_lottery import checkpoints, inspect, layer_statistics
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+FFN = "transformer/body/encoder/layer_0/ffn/conv1/kernel"
+EMBEDDING = "transformer/symbol_modality_9_4/shared/weights_0"
+
+
+class InspectTest(parameterized.TestCase, tf.test.TestCase):
+  def checkpoint(self, name, ffn, mask=None, step=7):
+    prefix = os.path.join(self.create_tempdir().full_path, name, f"model.ckpt-{step}")
+    values = {FFN: np.array(ffn, np.float32), EMBEDDING: np.full((9, 4), 2, np.float32), "global_step": np.int64(step)}
+    checkpoints.write(prefix, values if mask is None else {**values, FFN + "/mask": np.array(mask, bool)})
+    return prefix
+
+  def test_figures_of_one_checkpoint(self):
+    found = inspect.figures(self.checkpoint("one", [[3, -1, 0, 0]], mask=[[1, 1, 1, 0]]))
+    self.assertEqual(found[FFN], {"sparsity": 0.25, "largest": 3, "mean": 4 / 3, "signs": None, "mask": None})
+    self.assertEqual(found["total"]["sparsity"], 1 / 40)
+    self.assertEqual(found["total"]["mean"], (4 + 72) / 39)
+
+  def test_without_a_mask_what_is_not_zero_is_kept(self):
+    self.assertEqual(inspect.figures(self.checkpoint("one", [[3, -1, 0, 0]]))[FFN]["sparsity"], 0.5)
+
+  def test_figures_beside_another_checkpoint(self):
+    one = self.checkpoint("one", [[3, -1, 5, 0]], mask=[[1, 1, 1, 0]])
+    other = self.checkpoint("other", [[-3, -2, 0, 4]], mask=[[1, 1, 0, 1]])
+    found = inspect.figures(one, other)
+    self.assertEqual((found[FFN]["signs"], found[FFN]["mask"]), (0.5, 0.5))
+    self.assertEqual((found["total"]["signs"], found["total"]["mean"]), (37 / 38, (9 + 72) / 39))
+
+  def test_statistics_of_parts_add_up(self):
+    rng = np.random.RandomState(0)
+    values = [rng.randn(60) * (rng.rand(60) < 0.5) for _ in range(2)]
+    parts = [layer_statistics.of_layer(a, None, b) for a, b in zip(*(np.split(v, [10, 35]) for v in values))]
+    whole = layer_statistics.of_layer(values[0], None, values[1])
+    self.assertAllClose(layer_statistics.together(parts), whole)
+
+  def run_command(self, *arguments):
+    return subprocess.run(
+      [sys.executable, "-m", "t2t_lottery.inspect", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+  def test_command(self):
+    one, other = self.checkpoint("one", [[3, -1, 5, 0]]), self.checkpoint("other", [[-3, -2, 0, 4]])
+    lines = self.run_command(one).stdout.splitlines()
+    self.assertEqual(lines[0].split(), ["sparsity", "largest", "mean", "layer"])
+    self.assertEqual(lines[1].split(), ["25.00%", "5", "3", FFN])
+    # A folder stands for its newest checkpoint.
+    printed = json.loads(self.run_command(os.path.dirname(one), other, "--json").stdout)
+    self.assertEqual(printed, inspect.figures(one, other))
+
+  def test_command_refuses(self):
+    one = self.checkpoint("one", [[3, -1, 5, 0]])
+    empty = self.create_tempdir().full_path
+    for arguments, message in (
+      ([], "one checkpoint, or two, must be given"),
+      ([empty], "holds no checkpoint"),
+      ([one + "0"], "no checkpoint .*: cannot read"),
+      ([one, self.checkpoint("wide", [[1, 2]])], rf"are of different models: {FFN} is \(1, 4\) and \(1, 2\)"),
+    ):
+      done = self.run_command(*arguments)
+      self.assertEqual(done.returncode, 1)
+      self.assertLen(done.stderr.splitlines(), 1)
+      self.assertRegex(done.stderr, f"^t2t-lottery: .*{message}")
+
+
+if __name__ == "__main__":
+  tf.test.main()
