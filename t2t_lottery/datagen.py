@@ -23,7 +23,7 @@ def datagen(config: settings.Settings) -> None:
   log = paths.datagen_log(config.data_dir, problem)
   status = subprocesses.run(
     [
-      subprocesses.script("t2t-datagen"),
+      *subprocesses.t2t("t2t_datagen"),
       f"--t2t_usr_dir={subprocesses.usr_dir()}",
       f"--problem={problem}",
       f"--data_dir={config.data_dir}",

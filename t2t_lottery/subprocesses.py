@@ -12,9 +12,9 @@ from collections.abc import Callable
 from t2t_lottery import files
 
 
-def script(name: str) -> str:
-  """A script of the environment that this process runs in, such as t2t-trainer."""
-  return os.path.join(os.path.dirname(sys.executable), name)
+def t2t(command: str) -> list[str]:
+  """Starts one of t2t's commands, such as t2t_trainer: as its script does, but sooner (`t2t_lottery/compat`)."""
+  return [sys.executable, "-m", "t2t_lottery.compat", command]
 
 
 def usr_dir() -> str:

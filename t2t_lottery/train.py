@@ -76,7 +76,7 @@ def command(config: settings.Settings, run: dict[str, Any]) -> list[str]:
   gpus = _count_gpus() if _GPUS.value is None else _GPUS.value
   every = config.steps.checkpoint_steps
   return [
-    subprocesses.script("t2t-trainer"),
+    *subprocesses.t2t("t2t_trainer"),
     f"--t2t_usr_dir={subprocesses.usr_dir()}",
     f"--problem={run['problem']}",
     f"--data_dir={config.data_dir}",
