@@ -24,6 +24,7 @@ rewind_step=
 one_shot=
 controls=
 variant=
+checkpoints=20
 average=0
 shown=()
 
@@ -39,6 +40,7 @@ usage: $0 [flags]
   --steps=N           length of each run; other step counts scale      [the size's]
   --hparams=LIST      more t2t hparams for each run, as batch_size=1024 [none]
   --runs_dir=DIR      where runs and results lie                       [runs]
+  --checkpoints=N     how many checkpoints each run saves              [$checkpoints]
   --average=N         evaluate also the mean of the last N checkpoints  [0]
   --data_dir=DIR      where t2t-datagen puts records                   [data]
   --tmp_dir=DIR       where raw text lies, or is downloaded to         [DATA_DIR/tmp]
@@ -67,7 +69,7 @@ parse() {
     case $flag in
       --help | -h) usage; exit 0 ;;
       --problem=* | --size=* | --levels=* | --seed=* | --steps=* | --hparams=* | --runs_dir=* | --data_dir=* | --tmp_dir=* | \
-        --average=* | --rewind_step=* | --prune_each=* | --controls=* | --switch=*)
+        --checkpoints=* | --average=* | --rewind_step=* | --prune_each=* | --controls=* | --switch=*)
         printf -v "$(cut -c3- <<<"${flag%%=*}")" %s "${flag#*=}" ;;
       --rewind=last | --rewind=dense) rewind=${flag#*=} ;;
       --variant=global_magnitude | --variant=dense_embedding) variant=${flag#*=} ;;
@@ -81,6 +83,7 @@ parse() {
   "$root/run_scripts/setup.sh"
   common=(--problem="$problem" --size="$size" --seed="$seed" --runs_dir="$runs_dir" --data_dir="$data_dir"
     --tmp_dir="${tmp_dir:-$data_dir/tmp}" ${steps:+--steps="$steps"} ${rewind_step:+--rewind_step="$rewind_step"}
+    --checkpoints="$checkpoints"
     ${hparams:+--hparams="$hparams"})
 }
 

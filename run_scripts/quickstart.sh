@@ -8,6 +8,7 @@ size=tiny
 # On so regular a text, many small batches teach more in the same time, and dropout only slows learning.
 steps=1400
 hparams=batch_size=512,layer_prepostprocess_dropout=0,attention_dropout=0,relu_dropout=0
+checkpoints=10
 levels="50 90 98"
 runs_dir=$root/runs/quickstart
 if [[ ${1:-} == --smallest ]]; then

@@ -1,7 +1,7 @@
 """Evaluates a trained run: `python -m t2t_lottery.evaluate --run=slt-50 ...`.
 
 Every checkpoint translates dev, the best by BLEU translates test (paper, section 4), and the run gets its line of
-results. Of a run that is pruned while it trains, only the last checkpoints compete: those before are less sparse. Each translation is kept, so that an interrupted evaluation goes on where it stopped.
+results. Of a run that is pruned while it trains, only the checkpoints after its last pruning compete: of the paper's 20 the last 4. Each translation is kept, so that an interrupted evaluation goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from t2t_lottery import (
   progress,
   rawtext,
   results,
+  schedule,
   scores,
   settings,
   sizes,
@@ -35,8 +36,6 @@ from t2t_lottery.errors import UserError
 _RUN = flags.DEFINE_string("run", None, "Name of the run, such as slt-50.", required=True)
 _AVERAGE = flags.DEFINE_integer("average", 0, "Evaluate also the mean of so many last checkpoints.", lower_bound=0)
 
-# How many checkpoints of a gradually pruned run compete.
-_LAST = 4
 # What decides a number that is not stated elsewhere in its line.
 _VERSIONED = ("tensorflow", "tensorflow-cpu", "tensor2tensor", "ctranslate2", "sacrebleu", "numpy")
 
@@ -73,7 +72,7 @@ def _evaluate(config: settings.Settings, run: str, description: dict[str, Any]) 
   if last not in steps:
     raise UserError(f"{run} is not trained: {folder} has no checkpoint of step {last}")
   if methods.METHODS[description["method"]].gradual:
-    steps = steps[-_LAST:]
+    steps = [step for step in steps if step > schedule.for_length(last).prune_until]
   bleu = {}
   for step in steps:
     bleu[step] = _score(config, folder, "dev", paths.checkpoint(folder, step)).value

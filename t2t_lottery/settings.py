@@ -25,6 +25,7 @@ _STEPS = flags.DEFINE_integer(
 _REWIND_STEP = flags.DEFINE_integer(
   "rewind_step", None, "t, the step to rewind to. Default: 5% of the run's length.", lower_bound=1
 )
+_CHECKPOINTS = flags.DEFINE_integer("checkpoints", 20, "How many checkpoints each run saves.", lower_bound=1)
 _HPARAMS = flags.DEFINE_string("hparams", "", "More t2t hparams for each run, such as batch_size=1024,dropout=0.1.")
 
 
@@ -58,6 +59,7 @@ def from_flags() -> Settings:
   size = schedule.SIZES[_SIZE.value]
   train_steps = _STEPS.value or size.train_steps
   steps = schedule.for_length(train_steps)
+  steps = steps._replace(checkpoint_steps=max(1, round(train_steps / _CHECKPOINTS.value)))
   overrides = {} if train_steps == size.train_steps else schedule.overrides(train_steps, size)
   if _REWIND_STEP.value:
     if _REWIND_STEP.value > train_steps:
