@@ -1,40 +1,173 @@
-"""Scores of translations, each with the signature that says how it came about."""
+"""Scores of translations, each with the signature that says how it came about and the statistics it is made of.
+
+All are sacreBLEU's, in percent, with one reference:
+
+- `bleu`: BLEU of the raw text, cased, tokenizer 13a.
+- `bleu_tokenized`: BLEU of both sides tokenized by Moses' tokenizer, cased.
+- `chrf`: chrF2 of the raw text.
+- `ter`: TER as MultEval computes it: on text that is tokenized already (here by 13a) and lowercased, punctuation kept.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import importlib.metadata
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+from sacrebleu.metrics.base import Metric
 from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
+from sacrebleu.metrics.ter import TER
+from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 
 from t2t_lottery.errors import UserError
+
+METRICS: tuple[str, ...] = ("bleu", "bleu_tokenized", "chrf", "ter")
+HIGHER_IS_BETTER: dict[str, bool] = {"bleu": True, "bleu_tokenized": True, "chrf": True, "ter": False}
 
 
 class Score(NamedTuple):
   """A score.
 
   Attributes:
-    value: the number.
-    signature: sacreBLEU's, which names metric options and version.
+    value: the number, in percent.
+    signature: its name and sacreBLEU's signature, which names metric options and version; `text:` says what was done to
+      the text before.
+    segments: int64 [sentences, n], sufficient statistics of each sentence, whose sum gives the score (`of_statistics`).
+      BLEU: length of translation and reference, matching n-grams for n = 1 to 4, n-grams for n = 1 to 4. chrF: for
+      n = 1 to 6 n-grams of the translation, of the reference, and those that match. TER: edits, words of the reference.
   """
 
   value: float
   signature: str
+  segments: np.ndarray
 
 
-def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> Score:
-  """Corpus BLEU by sacreBLEU: cased, tokenizer 13a, on raw text.
+def score(metric: str, hypotheses: Sequence[str], references: Sequence[str], language: str) -> Score:
+  """Scores a translation.
 
   Args:
-    hypotheses: translations, a sentence each.
-    references: one for each translation.
+    metric: one of METRICS.
+    hypotheses: raw translations, a sentence each.
+    references: one for each translation, raw too.
+    language: ISO 639-1 code of their language, whose rules Moses' tokenizer follows; only `bleu_tokenized` uses it.
 
   Raises:
-    UserError: if the two differ in length or are empty.
+    UserError: if the two differ in length or are empty, or Moses' tokenizer has no rules for the language.
+    ValueError: if there is no such metric.
   """
   if len(hypotheses) != len(references) or not references:
     raise UserError(f"{len(hypotheses)} translations cannot be scored against {len(references)} references")
-  # Only silences the advice to detokenize, which a weak model's output draws.
-  metric = BLEU(force=True)
-  value = metric.corpus_score(list(hypotheses), [list(references)]).score
-  return Score(value, f"BLEU|{metric.get_signature()}")
+  recipe = _recipe(metric, language)
+  hypotheses, references = ([recipe.prepare(line) for line in lines] for lines in (hypotheses, references))
+  name, value, segments = _with_statistics(recipe.metric, hypotheses, references)
+  return Score(value, "|".join(filter(None, (name, str(recipe.metric.get_signature()), recipe.text))), segments)
+
+
+def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> Score:
+  """`score("bleu", ...)`, to which the language is all one."""
+  return score("bleu", hypotheses, references, language="")
+
+
+def of_statistics(metric: str, totals: np.ndarray) -> np.ndarray:
+  """Corpus scores of summed statistics, as sacreBLEU computes them.
+
+  Args:
+    metric: one of METRICS.
+    totals: [..., n], sums of rows of `Score.segments`.
+
+  Returns:
+    float64 [...], in percent.
+
+  Raises:
+    ValueError: if there is no such metric, or n is not that of its statistics.
+  """
+  if metric not in _FORMULAS:
+    raise ValueError(f"metric must be one of {METRICS}, not {metric!r}")
+  width, formula = _FORMULAS[metric]
+  totals = np.asarray(totals, dtype=np.float64)
+  if totals.shape[-1:] != (width,):
+    raise ValueError(f"{metric} has {width} statistics, these are of shape {totals.shape}")
+  return formula(totals)
+
+
+class _Recipe(NamedTuple):
+  metric: Metric
+  prepare: Callable[[str], str]
+  text: str
+
+
+def _recipe(metric: str, language: str) -> _Recipe:
+  # `force` only silences the advice to detokenize, which a weak model's output draws.
+  if metric == "bleu":
+    return _Recipe(BLEU(force=True), str, "")
+  if metric == "bleu_tokenized":
+    version = importlib.metadata.version("sacremoses")
+    return _Recipe(
+      BLEU(force=True, tokenize="none"), _moses(language), f"text:moses-{language}-unescaped-sacremoses-{version}"
+    )
+  if metric == "chrf":
+    return _Recipe(CHRF(), str, "")
+  if metric == "ter":
+    # TER lowercases by itself, and its own tokenizer (tercom) does then nothing but split at spaces.
+    return _Recipe(TER(), Tokenizer13a(), "text:13a-lowercased")
+  raise ValueError(f"metric must be one of {METRICS}, not {metric!r}")
+
+
+def _moses(language: str) -> Callable[[str], str]:
+  # Imported late: it takes half a second, which most commands can do without.
+  import sacremoses
+  from sacremoses.corpus import NonbreakingPrefixes
+
+  # For any other language it would tokenize by English rules and say nothing.
+  known = set(NonbreakingPrefixes().available_langs.values())
+  if language not in known:
+    raise UserError(f"Moses' tokenizer has no rules for the language {language!r}: it knows {', '.join(sorted(known))}")
+  tokenize = sacremoses.MosesTokenizer(lang=language).tokenize
+  return lambda line: tokenize(line, escape=False, return_str=True)
+
+
+def _with_statistics(
+  metric: Metric, hypotheses: Sequence[str], references: Sequence[str]
+) -> tuple[str, float, np.ndarray]:
+  """The two steps of `metric.corpus_score`, which keeps the statistics that lie between them to itself."""
+  statistics = metric._extract_corpus_statistics(hypotheses, [references])
+  found = metric._aggregate_and_compute(statistics)
+  return found.name, found.score, np.array(statistics, dtype=np.int64)
+
+
+def _bleu(totals: np.ndarray) -> np.ndarray:
+  length, reference_length = totals[..., 0], totals[..., 1]
+  matching, total = totals[..., 2:6], totals[..., 6:10]
+  # Smoothing "exp": the k-th order without a match counts as 2^-k of one.
+  missing = matching == 0
+  precisions = np.where(missing, 0.5 ** np.cumsum(missing, axis=-1), matching) / np.maximum(total, 1)
+  brevity = np.exp(np.minimum(1 - reference_length / np.maximum(length, 1), 0))
+  found = 100 * brevity * np.exp(np.log(precisions).mean(axis=-1))
+  return np.where(~missing.all(axis=-1) & (total > 0).all(axis=-1), found, 0.0)
+
+
+def _chrf(totals: np.ndarray) -> np.ndarray:
+  hypothesis, reference, matching = (totals[..., i::3] for i in range(3))
+  # Precision and recall are averaged over the orders that both sides have n-grams of, then make one F score.
+  counted = (hypothesis > 0) & (reference > 0)
+  orders = np.maximum(counted.sum(axis=-1), 1)
+  precision, recall = (
+    np.where(counted, matching / np.maximum(whole, 1), 0).sum(axis=-1) / orders for whole in (hypothesis, reference)
+  )
+  weighted = CHRF.BETA**2 * precision + recall
+  return 100 * (1 + CHRF.BETA**2) * precision * recall / np.where(weighted > 0, weighted, 1)
+
+
+def _ter(totals: np.ndarray) -> np.ndarray:
+  edits, words = totals[..., 0], totals[..., 1]
+  return 100 * np.where(words > 0, edits / np.maximum(words, 1), edits > 0)
+
+
+_FORMULAS: dict[str, tuple[int, Callable[[np.ndarray], np.ndarray]]] = {
+  "bleu": (10, _bleu),
+  "bleu_tokenized": (10, _bleu),
+  "chrf": (18, _chrf),
+  "ter": (2, _ter),
+}

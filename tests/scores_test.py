@@ -1,17 +1,73 @@
-"""BLEU against values worked out by hand from its definition (Papineni et al. 2002)."""
+"""Scores against values worked out by hand or printed in the metric's paper, and against sacreBLEU run live."""
 
+import collections
 import math
+import pathlib
+import random
 
+import numpy as np
+import sacremoses
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
+from sacrebleu.metrics import BLEU, CHRF, TER
+from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 
 from t2t_lottery import scores
 from t2t_lottery.errors import UserError
 
+REAL_TEXT = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data" / "multi30k" / "val.de"
+
 REFERENCE = "The cat sat on a mat."
 
+# Quotes, entities, numbers, hyphens and case are what tokenizers differ in; some of either side is empty or short.
+HYPOTHESES = [
+  "He said: \"It's 5,300.5 km/h &amp; more\", didn't he?",
+  "the well-known U.S. president isn't here .",
+  "",
+  "A",
+  "Nothing in common whatsoever, not one word",
+  "a mat on the cat sat the cat",
+  "words for no reference",
+  "",
+]
+REFERENCES = [
+  "He said \"it's 5,300 km/h & more\", didn't he?",
+  "The well-known president of the U.S. isn't here.",
+  "An empty translation.",
+  "A",
+  "Ganz andere Dinge stehen hier",
+  REFERENCE,
+  "",
+  "",
+]
 
-class ScoresTest(parameterized.TestCase, tf.test.TestCase):
+
+def by_sacrebleu(metric, hypotheses, references, language):
+  """sacreBLEU's own score object, on text prepared as the metric's signature says."""
+  tokenize_13a, moses = Tokenizer13a(), sacremoses.MosesTokenizer(lang=language)
+  own, prepare = {
+    "bleu": (BLEU(), str),
+    "bleu_tokenized": (BLEU(tokenize="none"), lambda line: " ".join(moses.tokenize(line, escape=False))),
+    "chrf": (CHRF(), str),
+    "ter": (TER(), lambda line: tokenize_13a(line).lower()),
+  }[metric]
+  return own.corpus_score([prepare(line) for line in hypotheses], [[prepare(line) for line in references]])
+
+
+def disturbed(lines, seed=1):
+  """Lines with words left out, doubled and moved: something for each metric to find."""
+  draw = random.Random(seed)
+  found = []
+  for line in lines:
+    words = [word for word in line.split() for _ in range(draw.choice([0, 1, 1, 1, 1, 1, 1, 2]))]
+    cut = draw.randint(0, len(words))
+    found.append(" ".join(words if draw.random() < 0.5 else words[cut:] + words[:cut]))
+  return found
+
+
+class BleuTest(parameterized.TestCase, tf.test.TestCase):
+  """BLEU against values worked out by hand from its definition (Papineni et al. 2002)."""
+
   @parameterized.parameters(
     (REFERENCE, 100.0),
     # Tokens: The cat sat on the mat . - of 7, 6, 5, 4 n-grams match 6, 4, 2, 1.
@@ -31,18 +87,157 @@ class ScoresTest(parameterized.TestCase, tf.test.TestCase):
     found = scores.bleu([REFERENCE, "The cat sat on the mat."], [REFERENCE] * 2)
     self.assertAlmostEqual(found.value, 100 * (13 / 14 * 10 / 12 * 7 / 10 * 5 / 8) ** 0.25, places=9)
 
-  def test_signature_states_case_and_tokenizer(self):
-    signature = scores.bleu(["a"], ["a"]).signature
-    self.assertRegex(signature, r"^BLEU\|nrefs:1\|case:mixed\|eff:no\|tok:13a\|smooth:exp\|version:")
-
   def test_empty_translations_count(self):
     self.assertEqual(scores.bleu([""], [REFERENCE]).value, 0.0)
 
-  @parameterized.parameters(([], []), (["a"], []), (["a"], ["a", "b"]))
-  def test_refuses_what_does_not_pair(self, hypotheses, references):
+  @parameterized.parameters(
+    # How Moses' tokenizer.perl splits apostrophes: English before, French and Italian behind, others on both sides.
+    ("en", "l'homme", 2, ["l"]),
+    ("fr", "l'homme", 2, ["homme"]),
+    ("de", "l'homme", 3, ["l", "homme"]),
+    # Its lists of nonbreaking prefixes: bzw is in the German one, not in the English.
+    ("en", "bzw. Meier", 3, ["bzw", "Meier"]),
+    ("de", "bzw. Meier", 2, ["Meier"]),
+    # Hyphens stay, where 13a splits them off a number; what looks like an entity is text.
+    ("de", "2-mal &amp;", 4, ["2-mal", "amp"]),
+  )
+  def test_tokenized_bleu_splits_as_moses_does(self, language, text, count, words):
+    for word in ("l", "homme", "bzw", "Meier", "2-mal", "amp"):
+      length, _, matching, *_ = scores.score("bleu_tokenized", [text], [word], language).segments.tolist()[0]
+      self.assertEqual((length, matching), (count, int(word in words)), msg=word)
+
+  def test_the_two_bleus_differ_where_the_tokenizers_do(self):
+    raw, tokenized = (scores.score(name, HYPOTHESES, REFERENCES, "en").value for name in ("bleu", "bleu_tokenized"))
+    self.assertNotAlmostEqual(raw, tokenized, places=1)
+
+  def test_refuses_a_language_that_moses_has_no_rules_for(self):
+    with self.assertRaisesRegex(UserError, "no rules for the language 'xx'.* de, .*en"):
+      scores.score("bleu_tokenized", ["a"], ["a"], "xx")
+
+
+class OtherMetricsTest(parameterized.TestCase, tf.test.TestCase):
+  @parameterized.parameters(
+    # Worked out from Popovic 2015 and 2016 (beta 2), averaged over the orders that both sides have.
+    # Of 2 characters 1 matches, of 1 bigram none: precision and recall 1/4.
+    ("ab", "ac", 25.0),
+    # Precision (2/3 + 1/2) / 2, recall 1; the translation's trigram has nothing to match.
+    ("abc", "ab", 87.5),
+    # Spaces do not count, case does.
+    ("a b", "ab", 100.0),
+    ("A", "a", 0.0),
+  )
+  def test_chrf(self, hypothesis, reference, expected):
+    self.assertAlmostEqual(scores.score("chrf", [hypothesis], [reference], "en").value, expected, places=9)
+
+  def test_ter_of_the_example_in_its_paper(self):
+    # Snover et al. 2006, section 3: one shift, two substitutions, one insertion, of 13 words; 31%.
+    hypothesis = "THIS WEEK THE SAUDIS denied information published in the new york times"
+    reference = "SAUDI ARABIA denied THIS WEEK information published in the AMERICAN new york times"
+    found = scores.score("ter", [hypothesis], [reference], "en")
+    self.assertEqual(found.segments.tolist(), [[4, 13]])
+    self.assertAlmostEqual(found.value, 100 * 4 / 13, places=9)
+
+  @parameterized.parameters(
+    # Case is nothing to it, a full stop is a word of its own, split off by 13a, and counts.
+    ("THE CAT SAT ON A MAT.", [0, 7]),
+    ("The cat sat on a mat", [1, 7]),
+    ("The cat sat on a mat .", [0, 7]),
+    ("", [7, 7]),
+  )
+  def test_ter_is_of_tokenized_lowercased_text_with_punctuation(self, hypothesis, expected):
+    self.assertEqual(scores.score("ter", [hypothesis], [REFERENCE], "en").segments.tolist(), [expected])
+
+
+class EveryMetricTest(parameterized.TestCase, tf.test.TestCase):
+  @parameterized.parameters(*scores.METRICS)
+  def test_value_is_sacrebleus_to_the_last_bit(self, metric):
+    found = scores.score(metric, HYPOTHESES, REFERENCES, "en")
+    self.assertEqual(found.value, by_sacrebleu(metric, HYPOTHESES, REFERENCES, "en").score)
+    self.assertGreater(found.value, 0)
+
+  @parameterized.parameters(*scores.METRICS)
+  def test_value_on_real_text_is_sacrebleus(self, metric):
+    if not REAL_TEXT.exists():
+      self.skipTest(f"no {REAL_TEXT}")
+    references = REAL_TEXT.read_text(encoding="utf-8").split("\n")[:200]
+    hypotheses = disturbed(references)
+    found = scores.score(metric, hypotheses, references, "de")
+    self.assertEqual(found.value, by_sacrebleu(metric, hypotheses, references, "de").score)
+    self.assertAlmostEqual(float(scores.of_statistics(metric, found.segments.sum(axis=0))), found.value, delta=1e-9)
+
+  @parameterized.parameters(*scores.METRICS)
+  def test_sums_of_segments_give_sacrebleus_score_of_any_subset(self, metric):
+    segments = scores.score(metric, HYPOTHESES, REFERENCES, "en").segments
+    self.assertEqual(segments.dtype, np.int64)
+    chosen = np.random.default_rng(1).integers(2, size=(200, len(HYPOTHESES)))
+    # Each sentence alone too: short, empty or without a match, some are special cases of every formula.
+    chosen = np.concatenate([np.eye(len(HYPOTHESES), dtype=np.int64), chosen[chosen.any(axis=1)]])
+    found = scores.of_statistics(metric, chosen @ segments)
+    self.assertEqual(found.shape, (len(chosen),))
+    for row, value in zip(chosen, found):
+      subset = [[line for line, kept in zip(lines, row) if kept] for lines in (HYPOTHESES, REFERENCES)]
+      self.assertAlmostEqual(value, by_sacrebleu(metric, *subset, "en").score, delta=1e-9, msg=str(subset))
+
+  @parameterized.parameters("bleu", "bleu_tokenized")
+  def test_segments_of_bleu_are_those_that_sacrebleu_prints(self, metric):
+    found = scores.score(metric, HYPOTHESES, REFERENCES, "en")
+    for hypothesis, reference, row in zip(HYPOTHESES, REFERENCES, found.segments.tolist()):
+      own = by_sacrebleu(metric, [hypothesis], [reference], "en")
+      self.assertEqual(row, [own.sys_len, own.ref_len, *own.counts, *own.totals])
+
+  def test_segments_of_ter_are_those_that_sacrebleu_prints(self):
+    found = scores.score("ter", HYPOTHESES, REFERENCES, "en")
+    for hypothesis, reference, row in zip(HYPOTHESES, REFERENCES, found.segments.tolist()):
+      own = by_sacrebleu("ter", [hypothesis], [reference], "en")
+      self.assertEqual(row, [own.num_edits, own.ref_length])
+
+  def test_segments_of_chrf_are_counts_of_ngrams(self):
+    found = scores.score("chrf", HYPOTHESES, REFERENCES, "en")
+    for hypothesis, reference, row in zip(HYPOTHESES, REFERENCES, found.segments.tolist()):
+      for n in range(1, 7):
+        ours, theirs = (
+          collections.Counter(text[i : i + n] for i in range(len(text) - n + 1))
+          for text in (hypothesis.replace(" ", ""), reference.replace(" ", ""))
+        )
+        # sacreBLEU counts n-grams of a translation only where the reference has some of that length.
+        expected = [sum(ours.values()) if theirs else 0, sum(theirs.values()), sum((ours & theirs).values())]
+        self.assertEqual(row[3 * n - 3 : 3 * n], expected)
+
+  @parameterized.parameters(
+    ("bleu", r"BLEU\|nrefs:1\|case:mixed\|eff:no\|tok:13a\|smooth:exp\|version:[\d.]+"),
+    (
+      "bleu_tokenized",
+      r"BLEU\|nrefs:1\|case:mixed\|eff:no\|tok:none\|smooth:exp\|version:[\d.]+\|text:moses-de-unescaped-sacremoses-[\d.]+",
+    ),
+    ("chrf", r"chrF2\|nrefs:1\|case:mixed\|eff:yes\|nc:6\|nw:0\|space:no\|version:[\d.]+"),
+    (
+      "ter",
+      r"TER\|nrefs:1\|case:lc\|tok:tercom\|norm:no\|punct:yes\|asian:no\|version:[\d.]+\|text:13a-lowercased",
+    ),
+  )
+  def test_signature_states_options_versions_and_what_was_done_to_the_text(self, metric, expected):
+    self.assertRegex(scores.score(metric, ["a"], ["a"], "de").signature, f"^{expected}$")
+
+  @parameterized.parameters(*scores.METRICS)
+  def test_a_perfect_translation_has_the_best_score(self, metric):
+    best, worse = (scores.score(metric, lines, REFERENCES, "en").value for lines in (REFERENCES, HYPOTHESES))
+    self.assertEqual(best > worse, scores.HIGHER_IS_BETTER[metric])
+    self.assertAlmostEqual(best, 100.0 if scores.HIGHER_IS_BETTER[metric] else 0.0, places=9)
+
+  @parameterized.product(metric=scores.METRICS, sides=(([], []), (["a"], []), (["a"], ["a", "b"])))
+  def test_refuses_what_does_not_pair(self, metric, sides):
+    hypotheses, references = sides
     message = f"{len(hypotheses)} translations .* {len(references)} references"
     with self.assertRaisesRegex(UserError, message):
-      scores.bleu(hypotheses, references)
+      scores.score(metric, hypotheses, references, "en")
+
+  def test_refuses_what_is_no_metric_and_statistics_of_another_one(self):
+    with self.assertRaisesRegex(ValueError, "not 'meteor'"):
+      scores.score("meteor", ["a"], ["a"], "en")
+    with self.assertRaisesRegex(ValueError, "not 'meteor'"):
+      scores.of_statistics("meteor", np.zeros(2))
+    with self.assertRaisesRegex(ValueError, "bleu has 10 statistics"):
+      scores.of_statistics("bleu", np.zeros((5, 18)))
 
 
 if __name__ == "__main__":
