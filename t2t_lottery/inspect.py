@@ -11,7 +11,7 @@ import os
 import numpy as np
 from absl import app, flags
 
-from t2t_lottery import bundle, errors, files, layer_statistics, layers, paths
+from t2t_lottery import bundle, errors, files, layer_statistics, layers, paths, text_table
 from t2t_lottery.errors import UserError
 
 _JSON = flags.DEFINE_bool("json", False, "One JSON object: layer, or `total`, -> figures.")
@@ -62,8 +62,7 @@ def table(found: dict[str, dict[str, float | None]]) -> str:
   rows = [[*columns, "layer"]]
   for layer, row in found.items():
     rows.append([*("-" if row[n] is None else formats[n].format(row[n]) for n in columns), layer])
-  widths = [max(len(row[i]) for row in rows) for i in range(len(columns))]
-  return "\n".join("  ".join([*(c.rjust(w) for c, w in zip(row, widths)), row[-1]]) for row in rows)
+  return text_table.aligned(rows)
 
 
 def main(argv: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from collections.abc import Sequence
@@ -26,6 +27,12 @@ class Runs(NamedTuple):
   def folder(self, run: str) -> str:
     """The folder of a run: t2t-trainer's `--output_dir`."""
     return os.path.join(self.runs_dir, self.problem, self.size, f"seed{self.seed}", run)
+
+
+def run_folders(runs_dir: str) -> list[str]:
+  """The folders of all runs of all problems, sizes and seeds, sorted."""
+  found = glob.glob(os.path.join(glob.escape(runs_dir), "*", "*", "seed*", "*"))
+  return sorted(folder for folder in found if os.path.exists(description(folder)) or os.path.exists(result(folder)))
 
 
 def kept(model_dir: str, step: int) -> str:
@@ -89,6 +96,16 @@ def translation(model_dir: str, split: str, checkpoint: str) -> str:
 def result(model_dir: str) -> str:
   """A run's line of results; there when the run is evaluated."""
   return os.path.join(model_dir, "result.json")
+
+
+def segments(model_dir: str) -> str:
+  """Statistics of each sentence of the test translation, an array for each metric."""
+  return os.path.join(model_dir, "segments.npz")
+
+
+def layers(model_dir: str) -> str:
+  """What the layers of the best checkpoint look like."""
+  return os.path.join(model_dir, "layers.json")
 
 
 def results(runs_dir: str) -> str:

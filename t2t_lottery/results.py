@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from collections import defaultdict
 from typing import Any
 
 from absl import app, flags
 
-from t2t_lottery import errors, files, paths, settings
+from t2t_lottery import errors, files, paths, settings, text_table
 
 _RUNS = flags.DEFINE_list("runs", [], "Runs to show, in this order. Default: all that have results.")
 
@@ -19,8 +18,8 @@ def collect(runs_dir: str) -> list[dict[str, Any]]:
 
   The file is made anew from the runs' own results, so it is whole however often a run was interrupted.
   """
-  found = sorted(glob.glob(paths.result(os.path.join(glob.escape(runs_dir), "*", "*", "*", "*"))))
-  lines = [files.read_json(path) for path in found]
+  found = (paths.result(folder) for folder in paths.run_folders(runs_dir))
+  lines = [files.read_json(path) for path in found if os.path.exists(path)]
   lines.sort(
     key=lambda line: (
       line["problem"],
@@ -58,8 +57,7 @@ def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
         there = [line["average"]["test_bleu"] for line in found[run] if "average" in line]
         row.append(f"{_mean(there):.1f}" if there else "-")
       rows.append([*row, run])
-  widths = [max(map(len, column)) for column in zip(*rows)]
-  return "\n".join("  ".join([*(c.rjust(w) for c, w in zip(row[:-1], widths)), row[-1]]) for row in rows)
+  return text_table.aligned(rows)
 
 
 def _mean(values: list[float]) -> float:
