@@ -1,0 +1,55 @@
+"""Copies the small files of runs, from which the same report can be made without checkpoints."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from t2t_lottery import paths
+from t2t_lottery.errors import UserError
+from t2t_lottery.report.runs import Run, Study
+
+
+def copy(study: Study, folder: str) -> int:
+  """Copies the runs of a study in the layout they lie in; nothing of the test set's source or reference.
+
+  Args:
+    study: the runs.
+    folder: where to; what else lies there stays.
+
+  Returns:
+    How many bytes the files have.
+
+  Raises:
+    UserError: if the runs lie there themselves, or a file cannot be written.
+  """
+  size = 0
+  for runs in study.runs.values():
+    for run in runs:
+      to = paths.Runs(folder, study.problem, study.size, run.seed).folder(run.about["run"])
+      if os.path.realpath(to) == os.path.realpath(run.folder):
+        raise UserError(f"{folder} is where the runs lie: give another --archive")
+      for path in _small_files(run):
+        if os.path.exists(path):
+          size += _copy(path, os.path.join(to, os.path.relpath(path, run.folder)))
+  return size
+
+
+def _small_files(run: Run) -> list[str]:
+  found = [paths.description(run.folder), paths.result(run.folder)]
+  if run.result is not None:
+    best = paths.checkpoint(run.folder, run.result["best_step"])
+    found += [paths.segments(run.folder), paths.layers(run.folder), paths.translation(run.folder, "test", best)]
+  return found
+
+
+def _copy(path: str, to: str) -> int:
+  """Copies a file whole or not at all."""
+  unfinished = f"{to}.{os.getpid()}.unfinished"
+  try:
+    os.makedirs(os.path.dirname(to), exist_ok=True)
+    shutil.copyfile(path, unfinished)
+    os.replace(unfinished, to)
+    return os.path.getsize(to)
+  except OSError as error:
+    raise UserError(f"cannot copy {path} to {to}: {error.strerror}") from error

@@ -1,0 +1,83 @@
+"""A run's best, median and worst translations."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from t2t_lottery import errors, rawtext, scores
+from t2t_lottery.report.runs import Run, Study
+
+# BLEU of a single sentence is 0 as soon as one order of n-grams has no match; chrF tells sentences apart.
+METRIC = "chrf"
+
+
+class Example(NamedTuple):
+  """A translated sentence; source and reference are None where the text is not at hand."""
+
+  number: int
+  score: float
+  translation: str
+  source: str | None
+  reference: str | None
+
+
+class Text(NamedTuple):
+  """The test set.
+
+  Attributes:
+    sources, references: a sentence each; empty if they are not at hand.
+    why: why they are not.
+  """
+
+  sources: list[str]
+  references: list[str]
+  why: str
+
+
+def text_of(study: Study, data_dir: str | None) -> Text:
+  """The test set of a study's problem, if `data_dir` has it."""
+  if data_dir is None:
+    return Text([], [], "no --data_dir was given")
+  try:
+    return Text(*rawtext.raw_text(study.problem, data_dir, "test"), "")
+  except errors.UserError:
+    # Its message names folders of this machine; the page may go elsewhere.
+    return Text([], [], f"--data_dir has no whole data of {study.problem}")
+
+
+def chosen(sentences: np.ndarray, count: int = 3) -> dict[str, list[int]]:
+  """Which sentences to show.
+
+  Args:
+    sentences: scores, float [n], higher is better; of equals the earlier sentence is the better one.
+    count: how many of each kind.
+
+  Returns:
+    "best", "median" and "worst" -> indices, better ones first; none twice.
+  """
+  order = np.argsort(-sentences, kind="stable").tolist()
+  count = min(count, len(order) // 3) or min(1, len(order))
+  middle = (len(order) - count) // 2
+  found = {"best": order[:count], "median": order[middle : middle + count], "worst": order[len(order) - count :]}
+  taken: set[int] = set()
+  for kind, indices in found.items():
+    found[kind] = [index for index in indices if index not in taken]
+    taken.update(indices)
+  return found
+
+
+def of_run(run: Run, text: Text) -> dict[str, list[Example]]:
+  """Examples of a run; empty without its translation or the statistics of its sentences."""
+  lines, segments = run.translation(), run.segments(METRIC)
+  if segments is None or len(lines) != len(segments):
+    return {}
+  found = scores.of_statistics(METRIC, segments)
+  known = len(text.sources) == len(lines)
+
+  def example(index: int) -> Example:
+    source, reference = (text.sources[index], text.references[index]) if known else (None, None)
+    return Example(index + 1, float(found[index]), lines[index], source, reference)
+
+  return {kind: [example(index) for index in indices] for kind, indices in chosen(found).items()}

@@ -1,0 +1,104 @@
+"""Heat maps of the layers: a row a layer, a column a level, a panel a method."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from t2t_lottery.report import style
+
+_ATTENTION = {"self_attention": "self", "encdec_attention": "cross"}
+_PARTS = {"output_transform": "out", "conv1": "in", "conv2": "out"}
+
+
+class Panel(NamedTuple):
+  """The values of a method.
+
+  Attributes:
+    layers: names of the rows.
+    levels: sparsities of the columns.
+    values: float64 [layers, levels], NaN where there is none.
+  """
+
+  layers: list[str]
+  levels: list[float]
+  values: np.ndarray
+
+
+def panel(runs: Sequence[tuple[float, Sequence[Mapping[str, Mapping[str, Any]]]]], figure: str) -> Panel | None:
+  """Values of a figure, means over seeds.
+
+  Args:
+    runs: for each level, layer -> figures (`layers.json`) of each seed.
+    figure: which, such as "sparsity".
+
+  Returns:
+    The panel; None without any value.
+  """
+  there = [(level, [one for one in seeds if one]) for level, seeds in runs]
+  there = [(level, seeds) for level, seeds in there if seeds]
+  names = sorted({name for _, seeds in there for one in seeds for name in one if name != "total"}, key=_order)
+  values = np.full((len(names), len(there)), np.nan)
+  for column, (_, seeds) in enumerate(there):
+    for row, name in enumerate(names):
+      found = [one[name][figure] for one in seeds if name in one and one[name].get(figure) is not None]
+      if found:
+        values[row, column] = np.mean(found)
+  return (
+    None if np.isnan(values).all() else Panel([short(name) for name in names], [level for level, _ in there], values)
+  )
+
+
+def short(name: str) -> str:
+  """A layer's name as it fits beside a row, such as "dec 1 cross q"."""
+  place = re.search(r"/(enc|dec)oder/layer_(\d+)/(\w+)/", name)
+  if place is None:
+    shard = re.search(r"/weights_(\d+)$", name)
+    return f"embedding {shard[1]}".removesuffix(" 0") if shard else name
+  part = name.split("/")[-2]
+  block = _ATTENTION.get(place[3], "ffn")
+  return f"{place[1]} {place[2]} {block} {_PARTS.get(part, part)}"
+
+
+def _order(name: str) -> tuple[Any, ...]:
+  """The way of the signal: embedding, encoder, decoder; layer by layer."""
+  place = re.search(r"/(enc|dec)oder/layer_(\d+)/(\w+)/", name)
+  if place is None:
+    return (0, 0, 0, 0, name)
+  blocks, parts = ("self_attention", "encdec_attention", "ffn"), ("q", "k", "v", "output_transform", "conv1", "conv2")
+  block = blocks.index(place[3]) if place[3] in blocks else len(blocks)
+  part = name.split("/")[-2]
+  return (1 if place[1] == "enc" else 2, int(place[2]), block, parts.index(part) if part in parts else len(parts), name)
+
+
+def draw(panels: Mapping[str, Panel], title: str) -> Figure:
+  """A figure of panels side by side on one scale.
+
+  Args:
+    panels: what stands above a panel -> its values.
+    title: what the scale shows.
+  """
+  rows = max(len(one.layers) for one in panels.values())
+  width = 2 + sum(0.3 + 0.17 * len(one.levels) for one in panels.values())
+  made = style.figure(max(5.0, width), 1.2 + 0.145 * rows)
+  ratios = [0.3 + 0.17 * len(one.levels) for one in panels.values()]
+  every = made.subplots(1, len(panels), squeeze=False, width_ratios=ratios)[0]
+  low = min(np.nanmin(one.values) for one in panels.values())
+  high = max(np.nanmax(one.values) for one in panels.values())
+  for number, (axes, (name, one)) in enumerate(zip(every, panels.items())):
+    image = axes.imshow(
+      one.values * 100, aspect="auto", cmap=style.MAP, vmin=low * 100, vmax=high * 100, interpolation="none"
+    )
+    axes.set_title(name, fontsize=9)
+    axes.set_xticks(range(len(one.levels)), [f"{level * 100:g}" for level in one.levels], fontsize=7, rotation=90)
+    shown = one.layers if number == 0 or one.layers != next(iter(panels.values())).layers else [""] * len(one.layers)
+    axes.set_yticks(range(len(one.layers)), shown, fontsize=7.5)
+    axes.tick_params(length=0)
+    axes.grid(False)
+  made.supxlabel("sparsity of the level [%]", fontsize=9)
+  made.colorbar(image, ax=list(every), label=f"{title} [%]", fraction=0.05, pad=0.01)
+  return made
