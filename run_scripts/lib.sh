@@ -134,6 +134,12 @@ run() {
 datagen() { step datagen; }
 table() { step results --runs="$(IFS=,; echo "${shown[*]}")"; }
 
+# The page of all runs of this problem and size.
+report() {
+  "$root/.venv/bin/python" -m t2t_lottery.report --runs_dir="$runs_dir" --problem="$problem" --size="$size" \
+    --data_dir="$data_dir" --out="$runs_dir/report"
+}
+
 # The dense run, from which every method but MP starts.
 dense() {
   datagen

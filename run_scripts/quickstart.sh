@@ -20,3 +20,4 @@ parse "$@"
 dense
 iterative slt "$levels" dense slt
 table
+report
