@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from t2t_lottery.errors import UserError
 
 
-def write_text(path: str, text: str) -> None:
-  """Writes a UTF-8 file whole or not at all, with the folders it needs."""
-  os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+def write_bytes(path: str, parts: Iterable[bytes]) -> None:
+  """Writes a file whole or not at all, with the folders it needs.
+
+  Args:
+    path: where to.
+    parts: its content, one after the other.
+
+  Raises:
+    UserError: if it cannot be written.
+  """
   unfinished = f"{path}.{os.getpid()}.unfinished"
   try:
-    with open(unfinished, "w", encoding="utf-8", newline="\n") as file:
-      file.write(text)
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    with open(unfinished, "wb") as file:
+      file.writelines(parts)
       file.flush()
       os.fsync(file.fileno())
     os.replace(unfinished, path)
@@ -23,6 +34,42 @@ def write_text(path: str, text: str) -> None:
     if os.path.exists(unfinished):
       os.remove(unfinished)
     raise UserError(f"cannot write {path}: {error.strerror}") from error
+
+
+def write_text(path: str, text: str) -> None:
+  """Writes a UTF-8 file whole or not at all, with the folders it needs.
+
+  Raises:
+    UserError: if it cannot be written.
+  """
+  write_bytes(path, [text.encode("utf-8")])
+
+
+@contextlib.contextmanager
+def new_folder(path: str) -> Iterator[str]:
+  """A folder that is whole or absent.
+
+  Args:
+    path: where it is to lie; must not exist.
+
+  Yields:
+    An empty folder to fill, which takes its place at the end, if no exception comes before.
+
+  Raises:
+    UserError: if it exists already or cannot be written.
+  """
+  path = os.path.normpath(path)
+  if os.path.lexists(path):
+    raise UserError(f"{path} exists already: choose another place, or delete it")
+  unfinished = f"{path}.{os.getpid()}.unfinished"
+  try:
+    os.makedirs(unfinished)
+    yield unfinished
+    os.replace(unfinished, path)
+  except OSError as error:
+    raise UserError(f"cannot write {path}: {error.strerror}") from error
+  finally:
+    shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def to_json(value: Any) -> str:
