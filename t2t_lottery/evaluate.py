@@ -83,7 +83,8 @@ def _evaluate(config: settings.Settings, run: str, description: dict[str, Any]) 
   looks = _weights(config, folder, description, variables)
   megabytes = sizes.megabytes(variables)
   progress.end(
-    f"{run}: test BLEU {test.value:.2f} with the checkpoint of step {best} (dev {bleu[best]:.2f}), {megabytes:.2f} MB"
+    f"{run}: test BLEU {test.value:.2f} with the checkpoint of step {best} (dev {bleu[best]:.2f}), "
+    f"{megabytes['paper']:.2f} MB"
   )
   print(f"{run}: " + _in_words(looks, description), flush=True)
   return {

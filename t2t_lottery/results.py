@@ -49,9 +49,8 @@ def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
   rows = [["sparsity", "MB", "BLEU", *(["averaged"] if averaged else []), "run"]]
   for run in runs:
     if found[run]:
-      asked, megabytes, bleu = (
-        _mean([line[column] for line in found[run]]) for column in ("sparsity_asked", "megabytes", "test_bleu")
-      )
+      asked, bleu = (_mean([line[column] for line in found[run]]) for column in ("sparsity_asked", "test_bleu"))
+      megabytes = _mean([line["megabytes"]["paper"] for line in found[run]])
       row = [f"{asked * 100:g}%", f"{megabytes:.2f}", f"{bleu:.1f}"]
       if averaged:
         there = [line["average"]["test_bleu"] for line in found[run] if "average" in line]

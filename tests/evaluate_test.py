@@ -59,7 +59,7 @@ class EvaluateTest(tf.test.TestCase):
 
   def test_table_shows_the_result(self):
     (row,) = (line for line in self.runs.step("results").splitlines() if line.endswith(" slt-90"))
-    expected = ["90%", f"{self.result['megabytes']:.2f}", f"{self.result['test_bleu']:.1f}"]
+    expected = ["90%", f"{self.result['megabytes']['paper']:.2f}", f"{self.result['test_bleu']:.1f}"]
     self.assertEqual(row.split()[:3], expected)
 
   def test_only_the_last_four_checkpoints_of_a_gradually_pruned_run_compete(self):

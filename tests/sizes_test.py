@@ -1,4 +1,4 @@
-"""Storage size: SciPy's own files, and the paper's Memory column."""
+"""Storage size: SciPy's own files and arrays, the sparse file, and the paper's Memory column."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import numpy as np
 import scipy.sparse
 import tensorflow.compat.v1 as tf
 
-from t2t_lottery import layers, sizes
+from t2t_lottery import layers, sizes, sparse_file
 
 KERNEL = "transformer/body/encoder/layer_0/ffn/conv1/kernel"
 BIAS = "transformer/body/encoder/layer_0/ffn/conv1/bias"
@@ -27,7 +27,8 @@ class SizesTest(tf.test.TestCase):
 
   def test_dense_model_has_four_bytes_a_weight(self):
     found = sizes.megabytes({KERNEL: self.matrix, BIAS: np.zeros(300, np.float32)})
-    self.assertEqual(found, 4 * (200 * 300 + 300) / 1e6)
+    self.assertEqual(found["paper"], 4 * (200 * 300 + 300) / 1e6)
+    self.assertEqual(found["csc"], found["paper"])
 
   def test_pruned_layer_has_the_size_of_scipys_file(self):
     matrix = pruned(self.matrix, 0.8)
@@ -36,12 +37,25 @@ class SizesTest(tf.test.TestCase):
     with np.load(path) as file:
       self.assertEqual((file["data"].dtype, file["indices"].dtype), (np.float32, np.int32))
     found = sizes.megabytes({KERNEL: matrix, BIAS: np.zeros(300, np.float32)})
-    self.assertEqual(found, (os.path.getsize(path) + 4 * 300) / 1e6)
+    self.assertEqual(found["paper"], (os.path.getsize(path) + 4 * 300) / 1e6)
+
+  def test_pruned_layer_has_the_size_of_scipys_arrays(self):
+    matrix = pruned(self.matrix, 0.8)
+    csc = scipy.sparse.csc_matrix(matrix)
+    found = sizes.megabytes({KERNEL: matrix, BIAS: np.zeros(300, np.float32)})
+    self.assertEqual(found["csc"], (csc.data.nbytes + csc.indices.nbytes + csc.indptr.nbytes + 4 * 300) / 1e6)
+
+  def test_file_has_the_size_of_the_sparse_file(self):
+    variables = {KERNEL: pruned(self.matrix, 0.8), BIAS: np.zeros(300, np.float32)}
+    path = os.path.join(self.get_temp_dir(), "model.sparse")
+    sparse_file.write(path, variables)
+    self.assertEqual(sizes.megabytes({**variables, "global_step": np.int64(5)})["file"], os.path.getsize(path) / 1e6)
 
   def test_minus_zero_is_pruned(self):
     matrix = pruned(self.matrix, 0.8)
     negative = np.where(matrix == 0, np.float32(-0.0), matrix)
-    self.assertEqual(sizes.megabytes({KERNEL: negative}), sizes.megabytes({KERNEL: matrix}))
+    for way in ("paper", "csc"):
+      self.assertEqual(sizes.megabytes({KERNEL: negative})[way], sizes.megabytes({KERNEL: matrix})[way])
 
   def test_leaves_out_what_is_not_the_model(self):
     matrix = pruned(self.matrix, 0.5)
@@ -65,7 +79,7 @@ class SizesTest(tf.test.TestCase):
       if layers.is_prunable(name):
         variables[name] = pruned(variables[name], sparsity)
     self.assertEqual(sum(value.size for value in variables.values()), 61_163_520)
-    self.assertNear(sizes.megabytes(variables), paper, 3)
+    self.assertNear(sizes.megabytes(variables)["paper"], paper, 3)
 
 
 if __name__ == "__main__":
