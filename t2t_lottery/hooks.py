@@ -101,8 +101,7 @@ class PruneHook(tf.estimator.SessionRunHook):
     trainable = [v.op.name for v in tf.trainable_variables()]
     self._layers = {
       name: (variables[name], variables[layers.mask_name(name)])
-      for name in layers.prunable(trainable)
-      if self._prune_embedding or not layers.is_embedding(name)
+      for name in layers.prunable(trainable, self._prune_embedding)
     }
     self._assignments = {}
     # A momentum would move a pruned weight away from zero. Slots are named after their variable.
@@ -198,10 +197,9 @@ class WatchHook(tf.estimator.SessionRunHook):
   def _look(self, session, step: int) -> None:
     if self._initial is None:
       self._initial = bundle.read(paths.kept(self._model_dir, 0), lambda name: name in self._variables)
-    found = layer_statistics.of_model(session.run(self._variables), self._initial)
     summary = tf.Summary()
-    for layer, statistics in {**found, "total": layer_statistics.together(found.values())}.items():
-      for figure, value in statistics.shares().items():
+    for layer, figures in layer_statistics.figures(session.run(self._variables), self._initial).items():
+      for figure, value in figures.items():
         if value is not None and figure != "mask":
           summary.value.add(tag=f"ticket/{figure}/{layer}", simple_value=value)
     tf.summary.FileWriterCache.get(self._model_dir).add_summary(summary, step)

@@ -32,14 +32,14 @@ def read_layers(path: str) -> dict[str, np.ndarray]:
     if not steps:
       raise UserError(f"the folder {path} holds no checkpoint model.ckpt-STEP")
     path = paths.checkpoint(path, steps[-1])
-  found = bundle.read(path, lambda name: layers.is_prunable(name) or layers.is_mask(name))
+  found = bundle.read(path, layers.is_prunable_or_mask)
   if not layers.prunable(found):
     raise UserError(f"{path} holds no layer of a Transformer")
   return found
 
 
 def figures(path: str, other_path: str | None = None) -> dict[str, dict[str, float | None]]:
-  """Layer -> figures (`layer_statistics.Statistics.shares`), and `total` last.
+  """Layer -> figures, and `total` last (`layer_statistics.figures`).
 
   Raises:
     UserError: if a checkpoint cannot be read, or the two are of different models.
@@ -51,8 +51,7 @@ def figures(path: str, other_path: str | None = None) -> dict[str, dict[str, flo
       shapes = [model[name].shape if name in model else "missing" for model in (variables, other)]
       if shapes[0] != shapes[1]:
         raise UserError(f"{path} and {other_path} are of different models: {name} is {shapes[0]} and {shapes[1]}")
-  found = layer_statistics.of_model(variables, other)
-  return {**{n: s.shares() for n, s in found.items()}, "total": layer_statistics.together(found.values()).shares()}
+  return layer_statistics.figures(variables, other)
 
 
 def table(found: dict[str, dict[str, float | None]]) -> str:

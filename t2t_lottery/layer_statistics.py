@@ -105,3 +105,15 @@ def of_model(
     )
     for name in layers.prunable(variables)
   }
+
+
+def figures(
+  variables: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray] | None = None
+) -> dict[str, dict[str, float | None]]:
+  """Layer -> figures (`Statistics.shares`), and last those of all layers together as `total`.
+
+  Args:
+    variables, other: as of `of_model`.
+  """
+  found = of_model(variables, other)
+  return {**{name: one.shares() for name, one in found.items()}, "total": together(found.values()).shares()}

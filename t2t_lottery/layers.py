@@ -24,9 +24,14 @@ def is_embedding(name: str) -> bool:
   return re.search(r"/weights_\d+$", name) is not None
 
 
-def prunable(names: Iterable[str]) -> list[str]:
-  """The layers among variable names, sorted."""
-  return sorted(name for name in names if is_prunable(name))
+def prunable(names: Iterable[str], prune_embedding: bool = True) -> list[str]:
+  """The layers among variable names, sorted.
+
+  Args:
+    names: of variables.
+    prune_embedding: False leaves the embedding out.
+  """
+  return sorted(name for name in names if is_prunable(name) and (prune_embedding or not is_embedding(name)))
 
 
 def mask_name(layer: str) -> str:
@@ -37,3 +42,8 @@ def mask_name(layer: str) -> str:
 def is_mask(name: str) -> bool:
   """True for the name of a mask variable."""
   return name.endswith(_MASK_SUFFIX) and is_prunable(name[: -len(_MASK_SUFFIX)])
+
+
+def is_prunable_or_mask(name: str) -> bool:
+  """True for all that `layer_statistics` needs of a checkpoint."""
+  return is_prunable(name) or is_mask(name)

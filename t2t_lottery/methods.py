@@ -51,6 +51,11 @@ class Method(NamedTuple):
   values: str = REWOUND
   gradual: bool = False
 
+  @property
+  def prunes(self) -> bool:
+    """Whether its runs have masks."""
+    return self.from_ticket or self.gradual
+
 
 METHODS = {
   "dense": Method(),

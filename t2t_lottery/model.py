@@ -45,7 +45,7 @@ class LotteryTransformer(transformer.Transformer):
 
   def optimize(self, loss, num_async_replicas=1, use_tpu=False, variables=None):
     """See `T2TModel.optimize`; gradients are masked before the optimizer."""
-    if methods.METHODS[self.hparams.pruning_method] != methods.METHODS["dense"]:
+    if methods.METHODS[self.hparams.pruning_method].prunes:
       masked_optimizer.create_masks(tf.trainable_variables() if variables is None else variables)
       masked_optimizer.wrap(self.hparams)
     return super().optimize(loss, num_async_replicas=num_async_replicas, use_tpu=use_tpu, variables=variables)

@@ -68,9 +68,9 @@ def check(hparams) -> None:
     _check_gradual(hparams)
   elif hparams.initial_sparsity:
     raise UserError(f"pruning_method={name} takes no initial_sparsity: it does not prune while it trains")
-  if method == methods.METHODS["dense"]:
+  if not method.prunes:
     if hparams.sparsity:
-      raise UserError("pruning_method=dense takes no sparsity: use --hparams_set=transformer_slt or another method's")
+      raise UserError(f"pruning_method={name} takes no sparsity: use --hparams_set=transformer_slt or another method's")
     return
   for noise in ("grad_noise_scale", "weight_noise"):
     if hparams.get(noise):

@@ -68,7 +68,7 @@ def synflow(
   Returns:
     Layer -> scores before the last round; those of weights that earlier rounds have pruned are 0.
   """
-  pruned = [name for name in weights if prune_embedding or not layers.is_embedding(name)]
+  pruned = layers.prunable(weights, prune_embedding)
   kept = {name: np.ones(weights[name].shape, bool) for name in pruned}
   with tf.Graph().as_default(), tf.Session() as session:
     # Variables' magnitudes are fed once, masks every round.

@@ -63,12 +63,12 @@ def check(mask_from: Checkpoint, rewind_to: Checkpoint, choices: Choices) -> Non
   rewind_to.require({name: mask_from.shapes[name] for name in mask_from.layers}, mask_from.prefix)
   mask_from.require({name: rewind_to.shapes[name] for name in rewind_to.layers}, rewind_to.prefix)
   there = {name: mask for name in mask_from.layers if (mask := mask_from.mask(name)) is not None}
+  pruned = layers.prunable(there, choices.prune_embedding)
   if choices.scope == methods.GLOBAL:
-    pruned = [name for name in there if _is_pruned(name, choices)]
     kept = sum(np.count_nonzero(there[name]) for name in pruned)
     counts = [("all layers together", kept, sum(there[name].size for name in pruned))]
   else:
-    counts = [(n, np.count_nonzero(mask), mask.size) for n, mask in there.items() if _is_pruned(n, choices)]
+    counts = [(name, np.count_nonzero(there[name]), there[name].size) for name in pruned]
   for name, kept, size in counts:
     if kept < masks.kept_count(size, choices.sparsity):
       raise UserError(
@@ -145,10 +145,6 @@ def alpha(name: str, shape: tuple[int, ...], fan: str) -> float:
   return math.sqrt(6 / (n_in + n_out))
 
 
-def _is_pruned(name: str, choices: Choices) -> bool:
-  return choices.prune_embedding or not layers.is_embedding(name)
-
-
 def _lot(name: str, choices: Choices, what: str) -> np.random.RandomState:
   """The generator of what is drawn by lot for a layer, whatever the order of layers."""
   return np.random.RandomState([choices.seed, zlib.crc32(f"{what} {name}".encode())])
@@ -157,7 +153,7 @@ def _lot(name: str, choices: Choices, what: str) -> np.random.RandomState:
 def _layer_mask(mask_from: Checkpoint, choices: Choices, name: str, scores) -> np.ndarray:
   """The mask of one layer, among its own weights."""
   within = mask_from.mask(name)
-  if not _is_pruned(name, choices):
+  if not layers.prunable([name], choices.prune_embedding):
     return np.ones(mask_from.shapes[name], bool) if within is None else within
   try:
     return masks.magnitude_mask(scores(name), choices.sparsity, within)
@@ -167,7 +163,7 @@ def _layer_mask(mask_from: Checkpoint, choices: Choices, name: str, scores) -> n
 
 def _global_masks(mask_from: Checkpoint, choices: Choices, names: Iterable[str], scores) -> dict[str, np.ndarray]:
   """The masks of all pruned layers, which keep the highest scores of all of them together."""
-  found = {n: scores(n) for n in names if layers.is_prunable(n) and _is_pruned(n, choices)}
+  found = {name: scores(name) for name in layers.prunable(names, choices.prune_embedding)}
   within = {n: np.ones(s.shape, bool) if (mask := mask_from.mask(n)) is None else mask for n, s in found.items()}
   try:
     return masks.global_mask(found, choices.sparsity, within)
