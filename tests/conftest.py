@@ -3,6 +3,7 @@
 import pathlib
 import sys
 
+import pytest
 from absl import flags
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
@@ -10,6 +11,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 flags.FLAGS.mark_as_parsed()
 
 
-def pytest_collection_modifyitems(items):
-  """Runs the fast modules first, those that need trained runs last."""
-  items.sort(key=lambda item: hasattr(item.module, "trained"))
+def pytest_collection_modifyitems(config, items):
+  """Runs the fast modules first, those that need trained runs last; side by side with them, if there are two processes.
+
+  These share one process, so that each run is trained once; every other module has one to itself.
+  """
+  side_by_side = hasattr(config, "workerinput")
+  items.sort(key=lambda item: hasattr(item.module, "trained") != side_by_side)
+  for item in items:
+    item.add_marker(pytest.mark.xdist_group("trained" if hasattr(item.module, "trained") else item.module.__name__))
