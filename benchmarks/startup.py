@@ -143,7 +143,7 @@ def _compare_starts(folder: str, count: int) -> dict[str, float]:
     for way, measured in times.items():
       measured.append(_first_step(way, folder))
   for way, measured in times.items():
-    print(f"seconds to the first step, {way}: {', '.join(f'{t:.1f}' for t in measured)}")
+    print(f"seconds to the first step, {way}: {', '.join(f'{t:.1f}' for t in measured)}", flush=True)
   medians = {way: statistics.median(measured) for way, measured in times.items()}
   return {way: median / medians["t2t"] for way, median in medians.items()}
 
