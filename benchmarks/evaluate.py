@@ -10,7 +10,6 @@ speed-up is below --reach.
 
 import os
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from absl import app, flags
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
-from t2t_lottery import errors, files, rawtext  # noqa: E402
+from t2t_lottery import decoding, errors, files, rawtext  # noqa: E402
 
 _CHECKPOINT = flags.DEFINE_string(
   "checkpoint", None, "Prefix of a checkpoint; hparams.json lies beside it.", required=True
@@ -43,27 +42,9 @@ files.write_text(out, "".join(line + "\\n" for line in lines))
 
 def commands(folder, checkpoint, hparams, source):
   """Both commands, each of which writes `folder/NAME.txt`."""
-  # t2t_decoder takes the model's hparams from its output_dir.
-  shutil.copy(hparams, folder)
   problem, data_dir = _PROBLEM.value, os.path.abspath(_DATA_DIR.value)
-  vocabulary = rawtext.vocabulary(problem, data_dir)
-  ours = [sys.executable, "-c", _OURS, checkpoint, hparams, vocabulary, source]
-  t2t = [
-    sys.executable,
-    "-m",
-    "tensor2tensor.bin.t2t_decoder",
-    "--t2t_usr_dir=usr_dir",
-    f"--problem={problem}",
-    f"--data_dir={data_dir}",
-    "--model=transformer",
-    "--hparams_set=transformer_dense",
-    "--decode_hparams=beam_size=4,alpha=0.6",
-    "--worker_gpu=0",
-    f"--output_dir={folder}",
-    f"--checkpoint_path={checkpoint}",
-    f"--decode_from_file={source}",
-    f"--decode_to_file={folder}/t2t.txt",
-  ]
+  ours = [sys.executable, "-c", _OURS, checkpoint, hparams, rawtext.vocabulary(problem, data_dir), source]
+  t2t = decoding.t2t_command(checkpoint, hparams, problem, data_dir, source, f"{folder}/t2t.txt", folder)
   return {"ours": [*ours, f"{folder}/ours.txt"], "t2t": t2t}
 
 
@@ -79,7 +60,7 @@ def seconds(command):
     env={"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ},
   )
   if done.returncode:
-    raise errors.UserError(f"{command[1:3]} failed: {done.stderr[-2000:]}")
+    raise errors.UserError(f"{command[1:4]} failed: {done.stderr[-2000:]}")
   return time.monotonic() - start, cpu_seconds() - computed
 
 

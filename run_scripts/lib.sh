@@ -26,6 +26,7 @@ controls=
 variant=
 checkpoints=20
 average=0
+decoder=ctranslate2
 shown=()
 
 usage() {
@@ -42,6 +43,7 @@ usage: $0 [flags]
   --runs_dir=DIR      where runs and results lie                       [runs]
   --checkpoints=N     how many checkpoints each run saves              [$checkpoints]
   --average=N         evaluate also the mean of the last N checkpoints  [0]
+  --decoder=NAME      ctranslate2, or the reference t2t (ten times slower) [$decoder]
   --data_dir=DIR      where t2t-datagen puts records                   [data]
   --tmp_dir=DIR       where raw text lies, or is downloaded to         [DATA_DIR/tmp]
 for methods that draw tickets:
@@ -69,7 +71,7 @@ parse() {
     case $flag in
       --help | -h) usage; exit 0 ;;
       --problem=* | --size=* | --levels=* | --seed=* | --steps=* | --hparams=* | --runs_dir=* | --data_dir=* | --tmp_dir=* | \
-        --checkpoints=* | --average=* | --rewind_step=* | --prune_each=* | --controls=* | --switch=*)
+        --checkpoints=* | --average=* | --decoder=ctranslate2 | --decoder=t2t | --rewind_step=* | --prune_each=* | --controls=* | --switch=*)
         printf -v "$(cut -c3- <<<"${flag%%=*}")" %s "${flag#*=}" ;;
       --rewind=last | --rewind=dense) rewind=${flag#*=} ;;
       --variant=global_magnitude | --variant=dense_embedding) variant=${flag#*=} ;;
@@ -127,7 +129,7 @@ step() {
 # Trains, evaluates and shows one run: run NAME --method=... --level=... --mask_from=RUN
 run() {
   step train --run="$1" "${@:2}"
-  step evaluate --run="$1" --average="$average"
+  step evaluate --run="$1" --average="$average" --decoder="$decoder"
   shown+=("$1")
 }
 

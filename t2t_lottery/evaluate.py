@@ -1,21 +1,25 @@
 """Evaluates a trained run: `python -m t2t_lottery.evaluate --run=slt-50 ...`.
 
 Every checkpoint translates dev, the best by BLEU translates test (paper, section 4), and the run gets its line of
-results. Of a run that is pruned while it trains, only the checkpoints after its last pruning compete: of the paper's 20 the last 4. Each translation is kept, so that an interrupted evaluation goes on where it stopped.
+results. Of a run that is pruned while it trains, only the checkpoints after its last pruning compete: of the paper's 20
+the last 4. Each translation is kept, so that an interrupted evaluation goes on where it stopped.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
+import io
 import os
 import platform
 from typing import Any
 
+import numpy as np
 from absl import app, flags
 
 from t2t_lottery import (
   averaging,
   bundle,
+  decoding,
   errors,
   files,
   layer_statistics,
@@ -29,24 +33,29 @@ from t2t_lottery import (
   scores,
   settings,
   sizes,
-  translate,
 )
 from t2t_lottery.errors import UserError
 
 _RUN = flags.DEFINE_string("run", None, "Name of the run, such as slt-50.", required=True)
 _AVERAGE = flags.DEFINE_integer("average", 0, "Evaluate also the mean of so many last checkpoints.", lower_bound=0)
+_DECODER = flags.DEFINE_enum(
+  "decoder", decoding.CTRANSLATE2, decoding.DECODERS, "What translates: CTranslate2, or t2t_decoder as the reference."
+)
 
 # What decides a number that is not stated elsewhere in its line.
 _VERSIONED = ("tensorflow", "tensorflow-cpu", "tensor2tensor", "ctranslate2", "sacrebleu", "numpy")
 
 
-def evaluate(config: settings.Settings, run: str, average: int = 0) -> dict[str, Any]:
+def evaluate(
+  config: settings.Settings, run: str, average: int = 0, decoder: str = decoding.CTRANSLATE2
+) -> dict[str, Any]:
   """Evaluates a run; what is done already is not done again.
 
   Args:
     config: what to evaluate it with.
     run: its name.
     average: if not 0, the mean of so many last checkpoints is evaluated as well.
+    decoder: of `decoding.DECODERS`; results of another one, or of another version of it, are replaced.
 
   Returns:
     The run's line of results.
@@ -55,17 +64,26 @@ def evaluate(config: settings.Settings, run: str, average: int = 0) -> dict[str,
     UserError: if the run is not trained.
   """
   folder = config.runs.folder(run)
+  decoded = decoding.Decoding(folder, config.runs.problem, config.data_dir, decoder)
   line = files.read_json(paths.result(folder)) if os.path.exists(paths.result(folder)) else None
-  if line is None:
-    line = _evaluate(config, run, files.read_json(paths.description(folder)))
+  if line is None or line.get("signatures", {}).get("translation") != decoding.signature(decoder):
+    line = _evaluate(config, decoded, decoder, files.read_json(paths.description(folder)))
     files.write_json(paths.result(folder), line)
   if average and line.get("average", {}).get("checkpoints") != average:
-    line["average"] = _evaluate_average(config, run, average)
+    line["average"] = _evaluate_average(folder, decoded, average)
+    print(
+      f"{run}: test BLEU {line['average']['test_bleu']:.2f} with the mean of the last {average} checkpoints "
+      f"(dev {line['average']['dev_bleu']:.2f})",
+      flush=True,
+    )
     files.write_json(paths.result(folder), line)
   return line
 
 
-def _evaluate(config: settings.Settings, run: str, description: dict[str, Any]) -> dict[str, Any]:
+def _evaluate(
+  config: settings.Settings, decoded: decoding.Decoding, decoder: str, description: dict[str, Any]
+) -> dict[str, Any]:
+  run = description["run"]
   folder = config.runs.folder(run)
   last = description["train_steps"]
   steps = [step for step in paths.checkpoint_steps(folder) if step > 0]
@@ -73,75 +91,88 @@ def _evaluate(config: settings.Settings, run: str, description: dict[str, Any]) 
     raise UserError(f"{run} is not trained: {folder} has no checkpoint of step {last}")
   if methods.METHODS[description["method"]].gradual:
     steps = [step for step in steps if step > schedule.for_length(last).prune_until]
-  bleu = {}
+  bleu, loss = {}, {}
   for step in steps:
-    bleu[step] = _score(config, folder, "dev", paths.checkpoint(folder, step)).value
+    checkpoint = paths.checkpoint(folder, step)
+    bleu[step] = _dev_bleu(decoded, checkpoint)
+    loss[step] = decoded.loss("dev", checkpoint)
     progress.overwrite(f"{run}: dev BLEU {bleu[step]:.2f} at step {step}")
   best = max(steps, key=lambda step: (bleu[step], step))
-  test = _score(config, folder, "test", paths.checkpoint(folder, best))
+  hypotheses = decoded.translation("test", paths.checkpoint(folder, best))
+  language = rawtext.target_language(config.runs.problem)
+  test = {name: scores.score(name, hypotheses, decoded.references("test"), language) for name in scores.METRICS}
+  _write_segments(paths.segments(folder), test)
   variables = bundle.read(paths.checkpoint(folder, best))
-  looks = _weights(config, folder, description, variables)
+  looks = _looks(config, folder, description, variables)
+  files.write_json(paths.layers(folder), looks)
   megabytes = sizes.megabytes(variables)
   progress.end(
-    f"{run}: test BLEU {test.value:.2f} with the checkpoint of step {best} (dev {bleu[best]:.2f}), "
-    f"{megabytes['paper']:.2f} MB"
+    f"{run}: test BLEU {test['bleu'].value:.2f}, TER {test['ter'].value:.2f} with the checkpoint of step {best} "
+    f"(dev BLEU {bleu[best]:.2f}), {megabytes['paper']:.2f} MB"
   )
-  print(f"{run}: " + _in_words(looks, description), flush=True)
+  print(f"{run}: " + _in_words(looks["total"], description), flush=True)
   return {
     **description,
-    "sparsity": looks["sparsity"],
-    "weights": looks,
+    "sparsity": looks["total"]["sparsity"],
+    "weights": looks["total"],
     "best_step": best,
     "dev_bleu": bleu[best],
     "dev_bleu_by_step": {str(step): value for step, value in bleu.items()},
-    "test_bleu": test.value,
-    "bleu_signature": test.signature,
+    "dev_loss": loss[best],
+    "dev_loss_by_step": {str(step): value for step, value in loss.items()},
+    "test": {name: score.value for name, score in test.items()},
+    "signatures": {
+      **{name: score.signature for name, score in test.items()},
+      "translation": decoding.signature(decoder),
+    },
     "megabytes": megabytes,
-    "translation_signature": translate.signature(),
     "versions": _versions(),
   }
 
 
-def _evaluate_average(config: settings.Settings, run: str, count: int) -> dict[str, Any]:
+def _evaluate_average(folder: str, decoded: decoding.Decoding, count: int) -> dict[str, Any]:
   """Scores of the mean of the last checkpoints."""
-  folder = config.runs.folder(run)
   steps = [step for step in paths.checkpoint_steps(folder) if step > 0][-count:]
   checkpoint = averaging.average(folder, steps)
-  dev, test = (_score(config, folder, split, checkpoint).value for split in ("dev", "test"))
-  largest = layer_statistics.together(layer_statistics.of_model(bundle.read(checkpoint)).values()).largest
-  print(f"{run}: test BLEU {test:.2f} with the mean of the last {len(steps)} checkpoints (dev {dev:.2f})", flush=True)
-  return {"checkpoints": count, "steps": steps, "dev_bleu": dev, "test_bleu": test, "largest": largest}
+  test = scores.bleu(decoded.translation("test", checkpoint), decoded.references("test"))
+  return {
+    "checkpoints": count,
+    "steps": steps,
+    "dev_bleu": _dev_bleu(decoded, checkpoint),
+    "test_bleu": test.value,
+    "largest": layer_statistics.figures(bundle.read(checkpoint))["total"]["largest"],
+  }
 
 
-def _score(config: settings.Settings, folder: str, split: str, checkpoint: str) -> scores.Score:
-  """BLEU of a checkpoint's translation of a split, which is made if it is not there whole."""
-  sources, references = rawtext.raw_text(config.runs.problem, config.data_dir, split)
-  path = paths.translation(folder, split, checkpoint)
-  lines = files.read_lines(path) if os.path.exists(path) else []
-  if len(lines) != len(sources):
-    vocabulary = rawtext.vocabulary(config.runs.problem, config.data_dir)
-    lines = translate.Translator(checkpoint, files.read_json(paths.hparams(folder)), vocabulary).translate(sources)
-    files.write_text(path, "".join(line + "\n" for line in lines))
-  return scores.bleu(lines, references)
+def _dev_bleu(decoded: decoding.Decoding, checkpoint: str) -> float:
+  return scores.bleu(decoded.translation("dev", checkpoint), decoded.references("dev")).value
 
 
-def _weights(
+def _write_segments(path: str, test: dict[str, scores.Score]) -> None:
+  """Keeps what significance is computed from (`Score.segments`), an array per metric."""
+  file = io.BytesIO()
+  np.savez_compressed(file, **{name: score.segments for name, score in test.items()})
+  files.write_bytes(path, [file.getvalue()])
+
+
+def _looks(
   config: settings.Settings, folder: str, description: dict[str, Any], variables: dict[str, Any]
-) -> dict[str, float | None]:
-  """Figures of all layers together (`layer_statistics.Statistics.shares`), `signs` beside the run's own theta_0, `mask`
-  beside the run that the mask was drawn from.
+) -> dict[str, dict[str, float | None]]:
+  """Figures of each layer and in `total` (`layer_statistics.figures`): `signs` beside the run's own theta_0, `mask` beside
+  the run that the mask was drawn from.
   """
 
-  def beside(checkpoint: str) -> dict[str, float | None]:
-    other = bundle.read(checkpoint, lambda name: layers.is_prunable(name) or layers.is_mask(name))
-    return layer_statistics.together(layer_statistics.of_model(variables, other).values()).shares()
+  def beside(checkpoint: str) -> dict[str, dict[str, float | None]]:
+    return layer_statistics.figures(variables, bundle.read(checkpoint, layers.is_prunable_or_mask))
 
   found = beside(paths.kept(folder, 0))
-  mask = None
   if "mask_from" in description:
     parent, _, step = description["mask_from"].partition("@")
-    mask = beside(paths.stored(config.runs.folder(parent), int(step)))["mask"]
-  return {**found, "mask": mask}
+    above = beside(paths.stored(config.runs.folder(parent), int(step)))
+  return {
+    name: {**figures, "mask": above[name]["mask"] if "mask_from" in description else None}
+    for name, figures in found.items()
+  }
 
 
 def _in_words(looks: dict[str, float | None], description: dict[str, Any]) -> str:
@@ -169,7 +200,7 @@ def main(argv: list[str]) -> None:
   del argv
   with errors.one_line():
     config = settings.from_flags()
-    evaluate(config, _RUN.value, _AVERAGE.value)
+    evaluate(config, _RUN.value, _AVERAGE.value, _DECODER.value)
     results.collect(config.runs.runs_dir)
 
 

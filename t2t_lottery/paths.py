@@ -77,6 +77,11 @@ def train_log(model_dir: str) -> str:
   return os.path.join(model_dir, "train.log")
 
 
+def decode_log(model_dir: str) -> str:
+  """All that t2t_decoder prints."""
+  return os.path.join(model_dir, "decode.log")
+
+
 def datagen_log(data_dir: str, problem: str) -> str:
   """All that t2t-datagen prints."""
   return os.path.join(data_dir, f"{problem}.datagen.log")
@@ -87,10 +92,25 @@ def hparams(model_dir: str) -> str:
   return os.path.join(model_dir, "hparams.json")
 
 
-def translation(model_dir: str, split: str, checkpoint: str) -> str:
-  """The translation of `dev` or `test` by a checkpoint in the run's folder."""
+def translation(model_dir: str, split: str, checkpoint: str, decoder: str = "") -> str:
+  """The translation of `dev` or `test` by a checkpoint in the run's folder, and by a decoder other than the usual one."""
   name = os.path.relpath(checkpoint, model_dir).replace("model.ckpt-", "").replace(os.sep, ".")
-  return os.path.join(model_dir, "translations", f"{split}.{name}.txt")
+  return os.path.join(model_dir, "translations", f"{split}.{name}.{decoder}{'.' if decoder else ''}txt")
+
+
+def loss(model_dir: str, split: str, checkpoint: str) -> str:
+  """A checkpoint's loss on a split."""
+  return translation(model_dir, split, checkpoint)[: -len("txt")] + "loss.json"
+
+
+def segments(model_dir: str) -> str:
+  """Sufficient statistics of each sentence of the test translation, an array per metric."""
+  return os.path.join(model_dir, "segments.npz")
+
+
+def layers(model_dir: str) -> str:
+  """What each layer of the best checkpoint looks like."""
+  return os.path.join(model_dir, "layers.json")
 
 
 def result(model_dir: str) -> str:

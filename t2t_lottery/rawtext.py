@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -109,6 +110,12 @@ def vocabulary(problem_name: str, data_dir: str) -> str:
   check_whole(problem_name, data_dir)
   with open(manifest_path(problem_name, data_dir), encoding="utf-8") as stream:
     return os.path.join(data_dir, json.load(stream)["vocabulary"])
+
+
+def target_language(problem_name: str) -> str:
+  """Code of the language translated to, from a name in t2t's manner: "de" of translate_ende_wmt14; else "en"."""
+  match = re.match(r"translate_[a-z]{2}([a-z]{2})(_|$)", problem_name)
+  return match[1] if match else "en"
 
 
 def _read_side(problem_name: str, data_dir: str, split: str, side: str) -> list[str]:

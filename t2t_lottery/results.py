@@ -34,7 +34,7 @@ def collect(runs_dir: str) -> list[dict[str, Any]]:
 
 
 def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
-  """A table with a row a run: sparsity, size, test BLEU, name.
+  """A table with a row a run: sparsity, size, test BLEU and TER, name.
 
   Args:
     lines: results of one problem and size; runs that differ in the seed alone are averaged.
@@ -46,12 +46,13 @@ def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
   for line in lines:
     found[line["run"]].append(line)
   averaged = any("average" in line for run in runs for line in found[run])
-  rows = [["sparsity", "MB", "BLEU", *(["averaged"] if averaged else []), "run"]]
+  rows = [["sparsity", "MB", "BLEU", "TER", *(["averaged"] if averaged else []), "run"]]
   for run in runs:
     if found[run]:
-      asked, bleu = (_mean([line[column] for line in found[run]]) for column in ("sparsity_asked", "test_bleu"))
+      asked = found[run][0]["sparsity_asked"]
       megabytes = _mean([line["megabytes"]["paper"] for line in found[run]])
-      row = [f"{asked * 100:g}%", f"{megabytes:.2f}", f"{bleu:.1f}"]
+      bleu, ter = (_mean([line["test"][metric] for line in found[run]]) for metric in ("bleu", "ter"))
+      row = [f"{asked * 100:g}%", f"{megabytes:.2f}", f"{bleu:.1f}", f"{ter:.1f}"]
       if averaged:
         there = [line["average"]["test_bleu"] for line in found[run] if "average" in line]
         row.append(f"{_mean(there):.1f}" if there else "-")
@@ -72,7 +73,7 @@ def main(argv: list[str]) -> None:
     shown = _RUNS.value or list(dict.fromkeys(line["run"] for line in lines))
     seeds = sorted({line["seed"] for line in lines})
     print(
-      f"\n{runs.problem}, {runs.size}, test BLEU of the checkpoint with the best dev BLEU, "
+      f"\n{runs.problem}, {runs.size}, test scores of the checkpoint with the best dev BLEU, "
       f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
     )
     print(table(lines, shown))

@@ -22,6 +22,15 @@ def usr_dir() -> str:
   return os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "usr_dir")
 
 
+def count_gpus() -> int:
+  """t2t's --worker_gpu: 1 if this machine has a GPU, else 0."""
+  try:
+    found = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False).stdout
+  except OSError:
+    return 0
+  return min(1, found.count("GPU "))
+
+
 def run(arguments: list[str], log: str, on_line: Callable[[str], None] = lambda line: None) -> int:
   """Runs a command, appends it and all it prints to a log, and returns its exit status.
 

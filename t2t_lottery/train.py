@@ -6,7 +6,6 @@ Done at once when the run's last checkpoint is there; an interrupted run goes on
 from __future__ import annotations
 
 import os
-import subprocess
 from typing import Any
 
 from absl import app, flags
@@ -73,7 +72,7 @@ def command(config: settings.Settings, run: dict[str, Any]) -> list[str]:
       hparams[name] = run[source]
   for control in run.get("controls", []):
     hparams.update(methods.CONTROLS[control])
-  gpus = _count_gpus() if _GPUS.value is None else _GPUS.value
+  gpus = subprocesses.count_gpus() if _GPUS.value is None else _GPUS.value
   every = config.steps.checkpoint_steps
   return [
     *subprocesses.t2t("t2t_trainer"),
@@ -133,14 +132,6 @@ def _claim(folder: str, run: dict[str, Any]) -> None:
         f"{folder} holds a run with {name}={there.get(name)}, asked for is {run.get(name)}: "
         "give another --runs_dir, or delete the folder"
       )
-
-
-def _count_gpus() -> int:
-  try:
-    found = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False).stdout
-  except OSError:
-    return 0
-  return min(1, found.count("GPU "))
 
 
 def main(argv: list[str]) -> None:

@@ -103,6 +103,22 @@ class Translator:
       translations.append([int(token) for token in _best(found, alpha)])
     return translations
 
+  def loss(self, sentences: Sequence[str], references: Sequence[str]) -> float:
+    """Cross entropy of references, end of sentence included, in nats per subword, over all sentences together.
+
+    What t2t calls the negative of `neg_log_perplexity` (`tensor2tensor/utils/metrics.py`).
+    """
+    sources = [self._subwords.encode(sentence.strip()) + [subwords.EOS] for sentence in sentences]
+    targets = [self._subwords.encode(reference) for reference in references]
+    scored = self._model.score_batch(
+      [list(map(str, source)) for source in sources],
+      [list(map(str, target)) for target in targets],
+      max_batch_size=_BATCH_SIZE,
+      max_input_length=0,
+    )
+    # CTranslate2 appends the end of sentence to each reference.
+    return -sum(sum(result.log_probs) for result in scored) / sum(len(target) + 1 for target in targets)
+
   def _queue(self, sources: list[list[int]], beam_size: int, max_length: int) -> list[Any]:
     """Queues a beam search for the `beam_size` most probable translations of each source."""
     return self._model.translate_batch(

@@ -3,11 +3,12 @@
 import json
 import os
 
+import numpy as np
 import sacrebleu
 import tensorflow.compat.v1 as tf
 import trained
 
-from t2t_lottery import bundle, files, paths, rawtext
+from t2t_lottery import bundle, decoding, files, inspect, paths, rawtext, scores
 
 
 class EvaluateTest(tf.test.TestCase):
@@ -31,9 +32,44 @@ class EvaluateTest(tf.test.TestCase):
     hypotheses = files.read_lines(
       paths.translation(self.folder, "test", paths.checkpoint(self.folder, self.result["best_step"]))
     )
-    self.assertEqual(self.result["test_bleu"], sacrebleu.corpus_bleu(hypotheses, [references]).score)
-    self.assertIn("case:mixed", self.result["bleu_signature"])
-    self.assertIn("tok:13a", self.result["bleu_signature"])
+    self.assertEqual(self.result["test"]["bleu"], sacrebleu.corpus_bleu(hypotheses, [references]).score)
+    self.assertIn("case:mixed", self.result["signatures"]["bleu"])
+    self.assertIn("tok:13a", self.result["signatures"]["bleu"])
+
+  def test_each_score_has_its_signature_and_the_statistics_of_each_sentence(self):
+    self.assertCountEqual(self.result["test"], scores.METRICS)
+    self.assertCountEqual(self.result["signatures"], [*scores.METRICS, "translation"])
+    with np.load(paths.segments(self.folder)) as segments:
+      for metric, value in self.result["test"].items():
+        self.assertNear(scores.of_statistics(metric, segments[metric].sum(axis=0)), value, 1e-9)
+
+  def test_layers_are_those_of_the_best_checkpoint_beside_step_0_and_the_level_before(self):
+    best = paths.checkpoint(self.folder, self.result["best_step"])
+    beside_start = inspect.figures(best, paths.kept(self.folder, 0))
+    beside_parent = inspect.figures(best, self.runs.last("slt-50"))
+    found = files.read_json(paths.layers(self.folder))
+    self.assertEqual(
+      {name: row["signs"] for name, row in found.items()}, {n: r["signs"] for n, r in beside_start.items()}
+    )
+    self.assertEqual(
+      {name: row["mask"] for name, row in found.items()}, {n: r["mask"] for n, r in beside_parent.items()}
+    )
+    self.assertEqual(found["total"], self.result["weights"])
+
+  def test_t2t_decoder_translates_when_asked_for(self):
+    sentences = rawtext.raw_text(trained.PROBLEM, self.runs.data_dir, "test")[0][:40]
+    by_both = [
+      decoding.Decoding(self.folder, trained.PROBLEM, self.runs.data_dir, decoder).translations(
+        sentences, self.runs.last("slt-90")
+      )
+      for decoder in decoding.DECODERS
+    ]
+    # Runs this short translate badly, and the two differ in the cap on length.
+    self.assertGreaterEqual(sum(a == b for a, b in zip(*by_both)), 0.9 * len(sentences))
+    self.assertIn("decoder:t2t-1.15.7", decoding.signature(decoding.T2T))
+    done = trained.command("evaluate", *self.runs.flags, "--run=slt-90", "--decoder=moses")
+    self.assertEqual(done.returncode, 1)
+    self.assertIn("value should be one of <ctranslate2|t2t>", done.stderr)
 
   def test_line_of_results_names_the_origin(self):
     expected = {
@@ -59,8 +95,8 @@ class EvaluateTest(tf.test.TestCase):
 
   def test_table_shows_the_result(self):
     (row,) = (line for line in self.runs.step("results").splitlines() if line.endswith(" slt-90"))
-    expected = ["90%", f"{self.result['megabytes']['paper']:.2f}", f"{self.result['test_bleu']:.1f}"]
-    self.assertEqual(row.split()[:3], expected)
+    numbers = self.result["megabytes"]["paper"], self.result["test"]["bleu"], self.result["test"]["ter"]
+    self.assertEqual(row.split(), ["90%", f"{numbers[0]:.2f}", *(f"{score:.1f}" for score in numbers[1:]), "slt-90"])
 
   def test_only_the_last_four_checkpoints_of_a_gradually_pruned_run_compete(self):
     self.runs.step("evaluate", "--run=mp-80")

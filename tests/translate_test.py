@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 import trained
 from absl.testing import parameterized
-from tensor2tensor.utils import registry, trainer_lib
+from tensor2tensor.utils import metrics, registry, trainer_lib
 
 import usr_dir  # noqa: F401
 from t2t_lottery import bundle, checkpoints, files, paths, rawtext, subwords, translate
@@ -60,6 +60,31 @@ def t2t_translations(checkpoint, hparams, problem, data_dir, sentences, beam_siz
     return [translations[i] for i in range(len(sentences))]
 
 
+def t2t_loss(checkpoint, hparams, problem, data_dir, pairs):
+  """t2t's own evaluation loss: minus its metric `neg_log_perplexity`, over all (sentence, reference) pairs together."""
+  with tf.Graph().as_default(), tf.Session() as session:
+    hp = trainer_lib.create_hparams(
+      "transformer_base_v3", data_dir=data_dir, problem_name=problem, hparams_path=hparams
+    )
+    vocabulary = hp.problem_hparams.vocabulary
+    model = registry.model("transformer")(hp, tf.estimator.ModeKeys.EVAL)
+    inputs, targets = (tf.placeholder(tf.int32, [1, None, 1, 1]) for _ in range(2))
+    logits, _ = model({"inputs": inputs, "targets": targets, "target_space_id": tf.constant(0)})
+    score, weight = metrics.padded_neg_log_perplexity(logits, targets)
+    tf.train.Saver().restore(session, checkpoint)
+    total = 0.0
+    subword_count = 0.0
+    for pair in pairs:
+      fed = {
+        placeholder: np.reshape(vocabulary[side].encode(text) + [subwords.EOS], [1, -1, 1, 1])
+        for placeholder, side, text in zip((inputs, targets), ("inputs", "targets"), pair)
+      }
+      mean, count = session.run([score, weight], fed)
+      total += mean * count
+      subword_count += count
+    return -total / subword_count
+
+
 def disagreements(checkpoint, hparams, problem, data_dir, sentences, beam_size):
   """What t2t and ours translate otherwise: triples (sentence, t2t's ids, our ids)."""
   theirs = t2t_translations(checkpoint, hparams, problem, data_dir, sentences, beam_size)
@@ -104,6 +129,12 @@ class TranslateTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(disagreements(*where, beam_size=1), [])
     # Trained for minutes, 99% and more agree; these runs are short, and of weak models fewer do.
     self.assertLessEqual(len(disagreements(*where, beam_size=4)), 0.05 * len(self.sentences))
+
+  def test_loss_is_that_of_t2t(self):
+    references = rawtext.raw_text(trained.PROBLEM, self.runs.data_dir, "dev")[1][:SENTENCES]
+    pairs = list(zip(self.sentences, references))
+    expected = t2t_loss(self.checkpoint, self.hparams, trained.PROBLEM, self.runs.data_dir, pairs)
+    self.assertNear(self.translator().loss(self.sentences, references), expected, 1e-4)
 
   def test_imports_no_tensorflow(self):
     code = "import sys, t2t_lottery.translate; sys.exit('tensorflow' in sys.modules)"

@@ -1,0 +1,52 @@
+"""Size of a model at the paper's 13 levels, beside the paper's Memory column.
+
+  python benchmarks/memory.py RUN_OR_CHECKPOINT
+
+Prunes the weights of a dense checkpoint by magnitude, layer by layer, to each level, and prints the three sizes of
+`t2t_lottery/sizes.py` in MB of 10^6 bytes. Exit status 1 if the project's own file is larger than 0.8 of the paper's
+column at 50, 90 or 98%, which says something for a model of the paper's size alone.
+"""
+
+import os
+import sys
+
+import numpy as np
+from absl import app
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, ROOT)
+from t2t_lottery import bundle, errors, layers, masks, paths, sizes  # noqa: E402
+
+# Level in percent -> MB (Brix et al. 2020, Table 1).
+PAPER = {0: 234, 10: 226, 20: 206, 30: 184, 40: 161, 50: 137, 60: 112, 70: 86, 80: 59, 85: 46, 90: 31, 95: 17, 98: 7}
+REACH, REACH_LEVELS = 0.8, (50, 90, 98)
+
+
+def main(argv):
+  with errors.one_line():
+    if len(argv) != 2:
+      raise errors.UserError("one checkpoint must be given: python benchmarks/memory.py RUN_OR_CHECKPOINT")
+    checkpoint = argv[1]
+    if os.path.isdir(checkpoint):
+      checkpoint = paths.checkpoint(checkpoint, paths.checkpoint_steps(checkpoint)[-1])
+    variables = bundle.read(checkpoint, bundle.is_model_variable)
+    count = sum(value.size for value in variables.values())
+    print(f"{checkpoint}: {count:,} parameters\n| sparsity | paper | npz | CSC | sparse file | sparse file / paper |")
+    print("| ---: | ---: | ---: | ---: | ---: | ---: |")
+    missed = False
+    for level, paper in PAPER.items():
+      for name in layers.prunable(variables) if level else []:
+        mask = masks.magnitude_mask(variables[name], level / 100)
+        variables[name] = np.where(mask, variables[name], np.float32(0))
+      found = sizes.megabytes(variables)
+      ratio = found["file"] / paper
+      missed |= level in REACH_LEVELS and ratio > REACH
+      print(
+        f"| {level}% | {paper} | {found['paper']:.1f} | {found['csc']:.1f} | {found['file']:.1f} | {ratio:.2f} |",
+        flush=True,
+      )
+    sys.exit(missed)
+
+
+if __name__ == "__main__":
+  app.run(main)

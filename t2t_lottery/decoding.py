@@ -1,0 +1,130 @@
+"""A run's translations and losses, each made once: by CTranslate2, or as the reference by t2t_decoder."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import os
+import shutil
+import tempfile
+
+from t2t_lottery import files, paths, rawtext, subprocesses, translate
+from t2t_lottery.errors import UserError
+
+CTRANSLATE2, T2T = "ctranslate2", "t2t"
+DECODERS = (CTRANSLATE2, T2T)
+BEAM_SIZE, ALPHA = 4, 0.6
+
+
+def signature(decoder: str) -> str:
+  """How translations come about, in the manner of sacreBLEU's signatures."""
+  if decoder == CTRANSLATE2:
+    return translate.signature(BEAM_SIZE, ALPHA)
+  # Its batches hold sentences of like length; the longest of each sets the cap.
+  return (
+    f"beam:{BEAM_SIZE}|alpha:{ALPHA:g}|penalty:((5+len)/6)^alpha|cap:longest source of the batch+{translate.EXTRA_LENGTH}"
+    f"|type:float32|decoder:t2t-{importlib.metadata.version('tensor2tensor')}"
+  )
+
+
+class Decoding:
+  """Translates and scores dev and test by checkpoints of one run; keeps each result beside the run.
+
+  Args:
+    folder: the run's.
+    problem: whose dev and test.
+    data_dir: t2t's.
+    decoder: of `DECODERS`.
+  """
+
+  def __init__(self, folder: str, problem: str, data_dir: str, decoder: str = CTRANSLATE2):
+    self._folder = folder
+    self._problem = problem
+    self._data_dir = data_dir
+    self._decoder = decoder
+    self._raw_text = functools.cache(lambda split: rawtext.raw_text(problem, data_dir, split))
+    # One model in memory: what is wanted of a checkpoint is wanted at once.
+    self._translator = functools.lru_cache(maxsize=1)(self._load)
+
+  def references(self, split: str) -> list[str]:
+    """The references of a split."""
+    return self._raw_text(split)[1]
+
+  def translation(self, split: str, checkpoint: str) -> list[str]:
+    """A checkpoint's translation of a split.
+
+    Raises:
+      UserError: if the checkpoint cannot be read, or the decoder fails.
+    """
+    sources, _ = self._raw_text(split)
+    path = paths.translation(self._folder, split, checkpoint, "" if self._decoder == CTRANSLATE2 else self._decoder)
+    lines = files.read_lines(path) if os.path.exists(path) else []
+    if len(lines) != len(sources):
+      lines = self.translations(sources, checkpoint)
+      files.write_text(path, "".join(line + "\n" for line in lines))
+    return lines
+
+  def translations(self, sentences: list[str], checkpoint: str) -> list[str]:
+    """A checkpoint's translation of any sentences, a line each.
+
+    Raises:
+      UserError: as `translation`.
+    """
+    if self._decoder == CTRANSLATE2:
+      return self._translator(checkpoint).translate(sentences, BEAM_SIZE, ALPHA)
+    with tempfile.TemporaryDirectory() as folder:
+      source, target = os.path.join(folder, "source.txt"), os.path.join(folder, "target.txt")
+      files.write_text(source, "".join(f"{line}\n" for line in sentences))
+      log = paths.decode_log(self._folder)
+      hparams = paths.hparams(self._folder)
+      command = t2t_command(checkpoint, hparams, self._problem, self._data_dir, source, target, folder)
+      status = subprocesses.run(command, log)
+      lines = files.read_lines(target) if status == 0 and os.path.exists(target) else []
+    if len(lines) != len(sentences):
+      raise UserError(
+        f"t2t_decoder ended with status {status} and {len(lines)} of {len(sentences)} translations by {checkpoint}: "
+        f"{subprocesses.last_line(log)} (full log: {log})"
+      )
+    return lines
+
+  def loss(self, split: str, checkpoint: str) -> float | None:
+    """A checkpoint's loss on a split, in nats per subword of the references; None with t2t's decoder, which has none."""
+    if self._decoder != CTRANSLATE2:
+      return None
+    path = paths.loss(self._folder, split, checkpoint)
+    if not os.path.exists(path):
+      files.write_json(path, self._translator(checkpoint).loss(*self._raw_text(split)))
+    return files.read_json(path)
+
+  def _load(self, checkpoint: str) -> translate.Translator:
+    vocabulary = rawtext.vocabulary(self._problem, self._data_dir)
+    return translate.Translator(checkpoint, files.read_json(paths.hparams(self._folder)), vocabulary)
+
+
+def t2t_command(
+  checkpoint: str, hparams: str, problem: str, data_dir: str, source: str, target: str, folder: str
+) -> list[str]:
+  """The t2t_decoder command that translates a file, in an empty folder of its own.
+
+  Args:
+    checkpoint: prefix.
+    hparams: path of the run's hparams.json.
+    problem, data_dir: t2t's.
+    source, target: paths of the text and of its translation.
+    folder: where t2t_decoder looks for hparams and may write.
+  """
+  shutil.copy(hparams, folder)
+  return [
+    *subprocesses.t2t("t2t_decoder"),
+    f"--t2t_usr_dir={subprocesses.usr_dir()}",
+    f"--problem={problem}",
+    f"--data_dir={data_dir}",
+    "--model=transformer",
+    "--hparams_set=transformer_dense",
+    f"--decode_hparams=beam_size={BEAM_SIZE},alpha={ALPHA},extra_length={translate.EXTRA_LENGTH}",
+    f"--worker_gpu={subprocesses.count_gpus()}",
+    f"--output_dir={folder}",
+    f"--checkpoint_path={checkpoint}",
+    f"--decode_from_file={source}",
+    f"--decode_to_file={target}",
+  ]
