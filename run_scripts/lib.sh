@@ -6,6 +6,8 @@
 # on from there by MP. So runs that two methods share have one name, and are trained once.
 
 set -euo pipefail
+# TensorFlow's C++ side speaks only of what goes wrong.
+export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-2}
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 problem=translate_ende_wmt14
