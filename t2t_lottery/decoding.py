@@ -57,7 +57,7 @@ class Decoding:
       UserError: if the checkpoint cannot be read, or the decoder fails.
     """
     sources, _ = self._raw_text(split)
-    path = paths.translation(self._folder, split, checkpoint, "" if self._decoder == CTRANSLATE2 else self._decoder)
+    path = paths.translation(self._folder, split, checkpoint, self._decoder)
     lines = files.read_lines(path) if os.path.exists(path) else []
     if len(lines) != len(sources):
       lines = self.translations(sources, checkpoint)

@@ -115,6 +115,7 @@ def _evaluate(
     **description,
     "sparsity": looks["total"]["sparsity"],
     "weights": looks["total"],
+    "decoder": decoder,
     "best_step": best,
     "dev_bleu": bleu[best],
     "dev_bleu_by_step": {str(step): value for step, value in bleu.items()},

@@ -92,10 +92,11 @@ def hparams(model_dir: str) -> str:
   return os.path.join(model_dir, "hparams.json")
 
 
-def translation(model_dir: str, split: str, checkpoint: str, decoder: str = "") -> str:
-  """The translation of `dev` or `test` by a checkpoint in the run's folder, and by a decoder other than the usual one."""
+def translation(model_dir: str, split: str, checkpoint: str, decoder: str = "ctranslate2") -> str:
+  """The translation of `dev` or `test` by a checkpoint in the run's folder."""
   name = os.path.relpath(checkpoint, model_dir).replace("model.ckpt-", "").replace(os.sep, ".")
-  return os.path.join(model_dir, "translations", f"{split}.{name}.{decoder}{'.' if decoder else ''}txt")
+  by = "" if decoder == "ctranslate2" else f".{decoder}"
+  return os.path.join(model_dir, "translations", f"{split}.{name}{by}.txt")
 
 
 def loss(model_dir: str, split: str, checkpoint: str) -> str:
@@ -116,16 +117,6 @@ def layers(model_dir: str) -> str:
 def result(model_dir: str) -> str:
   """A run's line of results; there when the run is evaluated."""
   return os.path.join(model_dir, "result.json")
-
-
-def segments(model_dir: str) -> str:
-  """Statistics of each sentence of the test translation, an array for each metric."""
-  return os.path.join(model_dir, "segments.npz")
-
-
-def layers(model_dir: str) -> str:
-  """What the layers of the best checkpoint look like."""
-  return os.path.join(model_dir, "layers.json")
 
 
 def results(runs_dir: str) -> str:

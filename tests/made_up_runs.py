@@ -50,6 +50,7 @@ class Runs:
       **about,
       "sparsity": percent / 100,
       "weights": looks,
+      "decoder": "ctranslate2",
       "best_step": 1900,
       "dev_bleu": bleu + 1,
       "dev_bleu_by_step": {"1000": bleu - 1, "1900": bleu + 1, "2000": bleu},

@@ -37,9 +37,8 @@ def copy(study: Study, folder: str) -> int:
 
 def _small_files(run: Run) -> list[str]:
   found = [paths.description(run.folder), paths.result(run.folder)]
-  if run.result is not None:
-    best = paths.checkpoint(run.folder, run.result["best_step"])
-    found += [paths.segments(run.folder), paths.layers(run.folder), paths.translation(run.folder, "test", best)]
+  if translation := run.translation_path():
+    found += [paths.segments(run.folder), paths.layers(run.folder), translation]
   return found
 
 

@@ -52,13 +52,17 @@ class Run(NamedTuple):
     path = paths.layers(self.folder)
     return files.read_json(path) if os.path.exists(path) else {}
 
+  def translation_path(self) -> str | None:
+    """The file of the test translation by the best checkpoint; None while there is no result."""
+    if self.result is None:
+      return None
+    best = paths.checkpoint(self.folder, self.result["best_step"])
+    return paths.translation(self.folder, "test", best, self.result["decoder"])
+
   def translation(self) -> list[str]:
     """The test translation by the best checkpoint; empty if it is not there."""
-    if self.result is None:
-      return []
-    best = paths.checkpoint(self.folder, self.result["best_step"])
-    path = paths.translation(self.folder, "test", best)
-    return files.read_lines(path) if os.path.exists(path) else []
+    path = self.translation_path()
+    return files.read_lines(path) if path and os.path.exists(path) else []
 
 
 class Study(NamedTuple):
