@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from ctranslate2.specs import common_spec, transformer_spec
 
-from t2t_lottery import bundle
+from t2t_lottery import bundle, stored_model
 from t2t_lottery.errors import UserError
 
 # Longest source or translation, in subwords: the size of the position tables.
@@ -50,7 +50,7 @@ def convert(checkpoint: str, hparams: Mapping[str, Any], vocab_size: int) -> tra
   """Reads a checkpoint as a CTranslate2 model, whose vocabulary is the subword ids as text.
 
   Args:
-    checkpoint: prefix of the checkpoint.
+    checkpoint: prefix of the checkpoint, or a sparse file.
     hparams: of the run, as t2t-trainer saves them in `hparams.json`.
     vocab_size: number of subwords in the vocabulary.
 
@@ -67,7 +67,8 @@ def convert(checkpoint: str, hparams: Mapping[str, Any], vocab_size: int) -> tra
   for name in _NEEDED:
     if name not in hparams:
       raise UserError(f"the hparams of {checkpoint} do not say {name}")
-  variables = bundle.read(checkpoint, bundle.is_model_variable)
+  variables = stored_model.read(checkpoint)
+  variables.pop(stored_model.GLOBAL_STEP, None)
   for name, value in variables.items():
     if not np.isfinite(value).all():
       raise UserError(f"{checkpoint} holds weights that are not finite ({name}): training diverged")

@@ -11,7 +11,7 @@ import os
 import numpy as np
 from absl import app, flags
 
-from t2t_lottery import bundle, errors, files, layer_statistics, layers, paths, text_table
+from t2t_lottery import bundle, errors, files, layer_statistics, layers, stored_model, text_table
 from t2t_lottery.errors import UserError
 
 _JSON = flags.DEFINE_bool("json", False, "One JSON object: layer, or `total`, -> figures.")
@@ -28,10 +28,7 @@ def read_layers(path: str) -> dict[str, np.ndarray]:
   """
   path = os.path.expanduser(path)
   if os.path.isdir(path):
-    steps = paths.checkpoint_steps(path)
-    if not steps:
-      raise UserError(f"the folder {path} holds no checkpoint model.ckpt-STEP")
-    path = paths.checkpoint(path, steps[-1])
+    path = stored_model.newest(path)
   found = bundle.read(path, layers.is_prunable_or_mask)
   if not layers.prunable(found):
     raise UserError(f"{path} holds no layer of a Transformer")

@@ -10,6 +10,7 @@ is the same.
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ _BATCH_SIZE = 32
 # t2t searches on while a better translation may come; until 1.5*beam have ended, nearly all have.
 _PATIENCE = 1.5
 _END = str(subwords.EOS)
+_VOCABULARY = "vocabulary.subwords"
 
 
 def signature(beam_size: int = 4, alpha: float = 0.6) -> str:
@@ -34,11 +36,12 @@ def signature(beam_size: int = 4, alpha: float = 0.6) -> str:
   return f"{search}|cap:source+{EXTRA_LENGTH}|type:float32|decoder:ctranslate2-{ctranslate2.__version__}"
 
 
-class Translator:
-  """Translates text with one checkpoint of t2t's Transformer.
+def save(folder: str, checkpoint: str, hparams: Mapping[str, Any], vocabulary: str) -> None:
+  """Writes what `Translator.load` needs into a folder: a CTranslate2 model and the subword vocabulary.
 
   Args:
-    checkpoint: prefix of the checkpoint.
+    folder: where to; must exist.
+    checkpoint: prefix of the checkpoint, or a sparse file.
     hparams: of the run, as t2t-trainer saves them in `hparams.json`.
     vocabulary: path of the shared subword vocabulary.
 
@@ -46,16 +49,46 @@ class Translator:
     UserError: if the checkpoint cannot be read, does not fit, or is of a model that CTranslate2
       cannot compute.
   """
+  size = len(subwords.Subwords(vocabulary))
+  ct2_model.convert(checkpoint, hparams, size).save(folder)
+  shutil.copyfile(vocabulary, os.path.join(folder, _VOCABULARY))
+
+
+class Translator:
+  """Translates text with one checkpoint of t2t's Transformer.
+
+  Args:
+    checkpoint, hparams, vocabulary: as in `save`.
+
+  Raises:
+    UserError: as `save`.
+  """
 
   def __init__(self, checkpoint: str, hparams: Mapping[str, Any], vocabulary: str):
-    self._subwords = subwords.Subwords(vocabulary)
-    spec = ct2_model.convert(checkpoint, hparams, len(self._subwords))
     with tempfile.TemporaryDirectory() as folder:
-      spec.save(folder)
+      save(folder, checkpoint, hparams, vocabulary)
+      self._open(folder)
+
+  @classmethod
+  def load(cls, folder: str) -> Translator:
+    """A translator from a folder that `save`, or `python -m t2t_lottery.export --to=ctranslate2`, has written.
+
+    Raises:
+      UserError: if the folder holds no such model.
+    """
+    translator = cls.__new__(cls)
+    translator._open(folder)
+    return translator
+
+  def _open(self, folder: str) -> None:
+    self._subwords = subwords.Subwords(os.path.join(folder, _VOCABULARY))
+    try:
       # Threads over batches scale better than threads within a matrix product, which is small here.
       self._model = ctranslate2.Translator(
         folder, compute_type="float32", inter_threads=len(os.sched_getaffinity(0)), intra_threads=1
       )
+    except (RuntimeError, ValueError) as error:
+      raise UserError(f"cannot translate with {folder}: {str(error).splitlines()[0]}") from error
 
   def translate(self, sentences: Sequence[str], beam_size: int = 4, alpha: float = 0.6) -> list[str]:
     """Translates sentences.

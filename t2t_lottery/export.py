@@ -1,0 +1,123 @@
+"""Exports a model: `python -m t2t_lottery.export --checkpoint=RUN_FOLDER --to=ctranslate2 --out=PATH`.
+
+`--to` says what for:
+- `ctranslate2`: a folder that translates raw text (`translate.Translator.load`), vocabulary included; no TensorFlow.
+- `saved_model`: a SavedModel of t2t's own inference, subword ids in and out (`saved_model.save`).
+- `t2t`: a folder with a plain `transformer` checkpoint, which stock t2t_decoder reads.
+- `sparse`: one small lossless file (`sparse_file`), from which each of the others can be made.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from absl import app, flags
+
+from t2t_lottery import errors, files, paths, rawtext, sparse_file, stored_model, translate
+from t2t_lottery.errors import UserError
+
+_CHECKPOINT = flags.DEFINE_string(
+  "checkpoint",
+  None,
+  "Checkpoint, sparse file, or a run's folder: its best checkpoint if it is evaluated, else its newest.",
+  required=True,
+)
+_TO = flags.DEFINE_enum(
+  "to", None, ["ctranslate2", "saved_model", "t2t", "sparse"], "What to export to.", required=True
+)
+_OUT = flags.DEFINE_string("out", None, "Where to; must not exist yet.", required=True)
+_PROBLEM = flags.DEFINE_string("problem", None, "t2t problem whose vocabulary it is. Default: the run's.")
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the vocabulary lies. Default: where it lay in training.")
+
+
+class Model:
+  """A stored model, and what is known of it.
+
+  Args:
+    path: `stored_model.find`.
+    problem, data_dir: whose vocabulary it is; None: as far as the model tells.
+
+  Raises:
+    UserError: if the model cannot be found, or what is known of it is damaged.
+  """
+
+  def __init__(self, path: str, problem: str | None = None, data_dir: str | None = None):
+    self.path = stored_model.find(path)
+    self.about = stored_model.about(self.path)
+    self._problem = problem or self.about.get("problem")
+    self._data_dir = data_dir or self.about.get("hparams", {}).get("data_dir")
+
+  @property
+  def hparams(self) -> dict[str, Any]:
+    """The run's; a UserError if there are none."""
+    try:
+      return self.about["hparams"]
+    except KeyError:
+      raise UserError(f"no hparams.json beside {self.path}: copy the run's there") from None
+
+  @property
+  def data(self) -> tuple[str, str]:
+    """Problem and data_dir; a UserError if they are not known."""
+    if not self._problem or not self._data_dir:
+      raise UserError(f"{self.path} does not tell its vocabulary: give --problem and --data_dir")
+    return self._problem, os.path.expanduser(self._data_dir)
+
+
+def to_ctranslate2(model: Model, out: str) -> None:
+  """Writes a folder for `translate.Translator.load`."""
+  vocabulary = rawtext.vocabulary(*model.data)
+  with files.new_folder(out) as folder:
+    translate.save(folder, model.path, model.hparams, vocabulary)
+
+
+def to_saved_model(model: Model, out: str) -> None:
+  """Writes a SavedModel."""
+  from t2t_lottery import saved_model 
+
+  vocabulary = rawtext.vocabulary(*model.data)
+  with files.new_folder(out) as folder:
+    # TensorFlow writes into a folder that is not there yet.
+    os.rmdir(folder)
+    saved_model.save(folder, stored_model.read(model.path), model.hparams, *model.data, vocabulary)
+
+
+def to_t2t(model: Model, out: str) -> None:
+  """Writes a folder with a checkpoint of t2t's `transformer`, and hparams.json where known."""
+  from t2t_lottery import checkpoints 
+
+  variables = stored_model.read(model.path)
+  # Stock t2t_decoder reads no checkpoint without it.
+  step = variables.setdefault(stored_model.GLOBAL_STEP, np.array(0, np.int64))
+  with files.new_folder(out) as folder:
+    prefix = paths.checkpoint(folder, int(step))
+    checkpoints.write(prefix, variables)
+    files.write_text(os.path.join(folder, "checkpoint"), f'model_checkpoint_path: "{os.path.basename(prefix)}"\n')
+    if "hparams" in model.about:
+      files.write_json(paths.hparams(folder), model.about["hparams"])
+
+
+def to_sparse(model: Model, out: str) -> None:
+  """Writes a sparse file, with what is known of the model."""
+  if os.path.lexists(out):
+    raise UserError(f"{out} exists already: choose another place, or delete it")
+  sparse_file.write(out, stored_model.read(model.path), model.about)
+
+
+_EXPORTS = {"ctranslate2": to_ctranslate2, "saved_model": to_saved_model, "t2t": to_t2t, "sparse": to_sparse}
+
+
+def main(argv: list[str]) -> None:
+  """The command."""
+  with errors.one_line():
+    if len(argv) > 1:
+      raise UserError(f"unexpected argument {argv[1]}: see python -m t2t_lottery.export --help")
+    model = Model(_CHECKPOINT.value, _PROBLEM.value, _DATA_DIR.value)
+    out = os.path.expanduser(_OUT.value)
+    _EXPORTS[_TO.value](model, out)
+    print(f"{model.path} -> {out}")
+
+
+if __name__ == "__main__":
+  app.run(main)

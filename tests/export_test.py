@@ -1,0 +1,205 @@
+"""Each export of a model, and its way back: same bits, same translations."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import small_model
+import tensorflow.compat.v1 as tf
+from absl.testing import parameterized
+from translate_test import t2t_translations
+
+from t2t_lottery import bundle, files, paths, rawtext, sparse_file, stored_model, subwords, translate
+from t2t_lottery.errors import UserError
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# Calls a SavedModel as a user does: TensorFlow 2, nothing of t2t. Reads lines of ids; prints what comes out for each alone by
+# either signature, then for all as one batch.
+CALL_SAVED_MODEL = """
+import sys
+import tensorflow as tf
+signatures = tf.saved_model.load(sys.argv[1]).signatures
+lines = [[int(text) for text in line.split()] for line in sys.stdin]
+for ids in lines:
+  feature = tf.train.Feature(int64_list=tf.train.Int64List(value=ids))
+  example = tf.train.Example(features=tf.train.Features(feature={"inputs": feature})).SerializeToString()
+  one, other = signatures["ids"](inputs=tf.constant([ids])), signatures["serving_default"](input=tf.constant([example]))
+  assert one["scores"].shape == [1] and one["scores"][0] == other["scores"][0]
+  print(*one["outputs"].numpy()[0])
+  print(*other["outputs"].numpy()[0])
+for ids in signatures["ids"](inputs=tf.ragged.constant(lines).to_tensor())["outputs"].numpy():
+  print(*ids)
+assert not [name for name in sys.modules if name.startswith(("t2t", "tensor2tensor"))]
+"""
+
+
+def run(*command, text=None):
+  """A process that must succeed; what it printed."""
+  done = subprocess.run(
+    [sys.executable, *command], cwd=ROOT, input=text, capture_output=True, text=True, check=False, encoding="utf-8"
+  )
+  if done.returncode:
+    raise AssertionError(f"{command} ended with {done.returncode}:\n{done.stdout}\n{done.stderr[-4000:]}")
+  return done.stdout
+
+
+def export(checkpoint, to, out, *flags):
+  return run("-m", "t2t_lottery.export", f"--checkpoint={checkpoint}", f"--to={to}", f"--out={out}", *flags)
+
+
+class ExportTest(parameterized.TestCase, tf.test.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    folder = tempfile.mkdtemp()
+    cls.addClassCleanup(shutil.rmtree, folder)
+    cls.model = small_model.SmallModel(folder)
+    cls.hparams = paths.hparams(cls.model.folder)
+    cls.vocabulary = rawtext.vocabulary(small_model.PROBLEM, cls.model.data_dir)
+    cls.translator = translate.Translator(cls.model.checkpoint, files.read_json(cls.hparams), cls.vocabulary)
+
+  def setUp(self):
+    super().setUp()
+    self.out = os.path.join(self.create_tempdir().full_path, "out")
+
+  def t2t_ids(self, sentences, beam_size):
+    where = (self.model.checkpoint, self.hparams, small_model.PROBLEM, self.model.data_dir)
+    return t2t_translations(*where, sentences, beam_size)
+
+  def assert_model(self, variables):
+    self.assertCountEqual(variables, [*self.model.variables, "global_step"])
+    self.assertEqual((variables["global_step"], variables["global_step"].dtype), (small_model.STEP, np.int64))
+    for name, value in self.model.variables.items():
+      self.assertEqual(variables[name].tobytes(), value.tobytes(), name)
+
+  def test_ctranslate2_translates_as_t2t(self):
+    export(self.model.folder, "ctranslate2", self.out)
+    loaded = translate.Translator.load(self.out)
+    greedy = loaded.search(self.model.sentences, beam_size=1)
+    self.assertEqual(greedy, self.t2t_ids(self.model.sentences, beam_size=1))
+    # A model that says something else each time, and comes to an end now and then.
+    self.assertLen({tuple(ids) for ids in greedy}, len(greedy))
+    self.assertBetween(sum(ids[-1] == subwords.EOS for ids in greedy), 3, len(greedy) - 1)
+    self.assertEqual(loaded.translate(self.model.sentences), self.translator.translate(self.model.sentences))
+
+  def test_script_of_the_readme_translates(self):
+    export(self.model.folder, "ctranslate2", self.out)
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+      blocks = re.findall(r"```python\n(.*?)```", file.read(), re.DOTALL)
+    (script,) = [block for block in blocks if "Translator.load" in block]
+    self.assertLessEqual(len(script.splitlines()), 10)
+    found = run("-c", script, self.out, text="".join(sentence + "\n" for sentence in self.model.sentences))
+    self.assertEqual(found.split("\n")[:-1], self.translator.translate(self.model.sentences))
+
+  def test_t2t_is_read_by_stock_t2t_decoder(self):
+    export(self.model.folder, "t2t", self.out)
+    self.assert_model(bundle.read(paths.checkpoint(self.out, small_model.STEP)))
+    sentences = self.model.sentences[:4]
+    source, target = (os.path.join(self.create_tempdir().full_path, name) for name in ("source", "target"))
+    files.write_text(source, "".join(sentence + "\n" for sentence in sentences))
+    run(
+      "-m",
+      "tensor2tensor.bin.t2t_decoder",
+      "--t2t_usr_dir=usr_dir",
+      "--model=transformer",
+      "--hparams_set=transformer_base_v3",
+      f"--problem={small_model.PROBLEM}",
+      f"--data_dir={self.model.data_dir}",
+      f"--output_dir={self.out}",
+      f"--decode_from_file={source}",
+      f"--decode_to_file={target}",
+      f"--decode_hparams=beam_size=1,batch_size=1,extra_length={translate.EXTRA_LENGTH}",
+      "--worker_gpu=0",
+    )
+    self.assertEqual(files.read_lines(target), self.translator.translate(sentences, beam_size=1))
+
+  def test_saved_model_is_t2ts_own_search(self):
+    export(self.model.folder, "saved_model", self.out)
+    (vocabulary,) = os.listdir(os.path.join(self.out, "assets"))
+    encoder = subwords.Subwords(os.path.join(self.out, "assets", vocabulary))
+    sentences = self.model.sentences[:4]
+    sources = [[*encoder.encode(sentence), subwords.EOS] for sentence in sentences]
+    lines = run("-c", CALL_SAVED_MODEL, self.out, text="".join(" ".join(map(str, ids)) + "\n" for ids in sources))
+    found = [[int(text) for text in line.split()] for line in lines.splitlines()]
+    # Behind the end is padding.
+    found = [ids[: ids.index(subwords.EOS) + 1] if subwords.EOS in ids else ids for ids in found]
+    expected = self.t2t_ids(sentences, beam_size=4)
+    self.assertEqual((found[:8:2], found[1:8:2], found[8:]), (expected, expected, expected))
+
+  def test_sparse_and_back_is_the_same_to_the_bit(self):
+    back, direct, through = (os.path.join(os.path.dirname(self.out), name) for name in ("back", "direct", "through"))
+    printed = export(self.model.folder, "sparse", self.out)
+    self.assertEqual(printed, f"{self.model.checkpoint} -> {self.out}\n")
+    self.assert_model(sparse_file.read(self.out))
+    self.assertLess(os.path.getsize(self.out), 0.5 * sum(value.nbytes for value in self.model.variables.values()))
+    export(self.out, "t2t", back)
+    self.assert_model(bundle.read(paths.checkpoint(back, small_model.STEP)))
+    self.assertEqual(files.read_json(paths.hparams(back)), files.read_json(self.hparams))
+    # The file knows its hparams and problem.
+    export(self.model.folder, "ctranslate2", direct)
+    export(self.out, "ctranslate2", through)
+    for name in os.listdir(direct):
+      with open(os.path.join(direct, name), "rb") as one, open(os.path.join(through, name), "rb") as other:
+        self.assertEqual(one.read(), other.read(), name)
+
+  def test_a_folder_stands_for_its_best_checkpoint_or_else_its_newest(self):
+    folder = self.create_tempdir().full_path
+    for step in (10, 20, 100):
+      files.write_text(f"{paths.checkpoint(folder, step)}.index", "")
+    self.assertEqual(stored_model.find(folder), paths.checkpoint(folder, 100))
+    files.write_json(paths.result(folder), {"best_step": 20})
+    self.assertEqual(stored_model.find(folder), paths.checkpoint(folder, 20))
+    files.write_text(f"{paths.kept(folder, 20)}.index", "")
+    self.assertEqual(stored_model.find(folder), paths.kept(folder, 20))
+
+  def test_hparams_and_problem_of_a_kept_checkpoint_are_its_runs(self):
+    found = stored_model.about(paths.kept(self.model.folder, 0))
+    self.assertEqual(found, {"hparams": files.read_json(self.hparams), "problem": small_model.PROBLEM})
+    self.assertEqual(stored_model.about("/no/such/checkpoint"), {})
+
+  def test_refuses(self):
+    there, foreign = self.create_tempdir().full_path, os.path.join(self.create_tempdir().full_path, "foreign")
+    files.write_text(foreign, "no model")
+    sparse_file.write(self.out, {"a": np.float32([1])})
+    alone = os.path.join(self.create_tempdir().full_path, "alone.sparse")
+    sparse_file.write(alone, self.model.variables)
+    new = self.out + ".new"
+    for arguments, message in (
+      ((self.model.folder, "sparse", self.out), f"{self.out} exists already"),
+      ((self.model.folder, "ctranslate2", there), f"{there} exists already"),
+      ((there, "sparse", new), "holds no checkpoint"),
+      ((foreign, "sparse", new), "foreign is no sparse file"),
+      ((self.model.checkpoint + "1", "sparse", new), "no checkpoint .*: cannot read"),
+      ((self.out, "sparse", new), "holds no layer of a Transformer"),
+      ((alone, "ctranslate2", new), "does not tell its vocabulary: give --problem and --data_dir"),
+      ((self.model.folder, "ctranslate2", new, "--data_dir=/nowhere"), "no whole data of .* in /nowhere"),
+      ((self.model.folder, "sparse", os.path.join(foreign, "file")), "cannot write .*foreign/file: "),
+      ((self.model.folder, "sparse", new, "surplus"), "unexpected argument surplus"),
+    ):
+      flags = [f"--{name}={value}" for name, value in zip(("checkpoint", "to", "out"), arguments)]
+      command = [sys.executable, "-m", "t2t_lottery.export", *flags, *arguments[3:]]
+      done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+      self.assertEqual(done.returncode, 1, done.stderr)
+      self.assertRegex(done.stderr, f"^t2t-lottery: .*{message}.*\n$")
+      self.assertFalse(os.path.exists(new))
+    self.assertEqual(os.listdir(there), [])
+
+  def test_refuses_a_folder_that_is_no_ctranslate2_model(self):
+    with self.assertRaisesRegex(UserError, "cannot read the vocabulary .*vocabulary.subwords"):
+      translate.Translator.load(self.model.folder)
+    export(self.model.folder, "ctranslate2", self.out)
+    os.remove(os.path.join(self.out, "model.bin"))
+    with self.assertRaisesRegex(UserError, f"cannot translate with {self.out}: "):
+      translate.Translator.load(self.out)
+
+  def test_command_without_tensorflow_imports_none(self):
+    code = "import sys, t2t_lottery.export; sys.exit('tensorflow' in sys.modules)"
+    run("-c", code)
+
+
+if __name__ == "__main__":
+  tf.test.main()
