@@ -74,7 +74,7 @@ def to_ctranslate2(model: Model, out: str) -> None:
 
 def to_saved_model(model: Model, out: str) -> None:
   """Writes a SavedModel."""
-  from t2t_lottery import saved_model 
+  from t2t_lottery import saved_model
 
   vocabulary = rawtext.vocabulary(*model.data)
   with files.new_folder(out) as folder:
@@ -85,7 +85,7 @@ def to_saved_model(model: Model, out: str) -> None:
 
 def to_t2t(model: Model, out: str) -> None:
   """Writes a folder with a checkpoint of t2t's `transformer`, and hparams.json where known."""
-  from t2t_lottery import checkpoints 
+  from t2t_lottery import checkpoints
 
   variables = stored_model.read(model.path)
   # Stock t2t_decoder reads no checkpoint without it.
