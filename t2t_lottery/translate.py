@@ -18,7 +18,7 @@ from typing import Any
 
 import ctranslate2
 
-from t2t_lottery import ct2_model, subwords
+from t2t_lottery import ct2_model, gpu, subwords
 from t2t_lottery.errors import UserError
 
 # A translation has at most so many subwords more than its source (Vaswani et al. 2017, 6.1).
@@ -83,10 +83,13 @@ class Translator:
   def _open(self, folder: str) -> None:
     self._subwords = subwords.Subwords(os.path.join(folder, _VOCABULARY))
     try:
-      # Threads over batches scale better than threads within a matrix product, which is small here.
-      self._model = ctranslate2.Translator(
-        folder, compute_type="float32", inter_threads=len(os.sched_getaffinity(0)), intra_threads=1
-      )
+      if gpu.is_usable():
+        self._model = ctranslate2.Translator(folder, device="cuda", compute_type="float32")
+      else:
+        # Threads over batches scale better than threads within a matrix product, which is small here.
+        self._model = ctranslate2.Translator(
+          folder, compute_type="float32", inter_threads=len(os.sched_getaffinity(0)), intra_threads=1
+        )
     except (RuntimeError, ValueError) as error:
       raise UserError(f"cannot translate with {folder}: {str(error).splitlines()[0]}") from error
 
