@@ -11,6 +11,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 flags.FLAGS.mark_as_parsed()
 
 
+# First, for pytest-xdist reads the groups in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
   """Runs the fast modules first, those that need trained runs last; side by side with them, if there are two processes.
 
