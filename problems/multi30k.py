@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from tensor2tensor.utils import registry
 
-from problems import download, lines, locks, text
-from t2t_lottery import errors
+from problems import download, lines, text
+from t2t_lottery import errors, locks
 
 URL = "https://github.com/multi30k/dataset/raw/master/data/task1/raw/"
 

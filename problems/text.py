@@ -16,8 +16,8 @@ from tensor2tensor.data_generators import (
   translate,
 )
 
-from problems import lines, locks, records, workers
-from t2t_lottery import errors, rawtext
+from problems import lines, records, workers
+from t2t_lottery import errors, locks, rawtext
 
 _DATASET_SPLIT = {
   "train": problem.DatasetSplit.TRAIN,

@@ -9,9 +9,9 @@ import tensorflow.compat.v1 as tf
 from tensor2tensor.data_generators import generator_utils, translate
 from tensor2tensor.utils import registry
 
-from problems import archives, download, lines, locks, text, workers
+from problems import archives, download, lines, text, workers
 from problems.wmt14_corpora import CHECKSUMS, CORPORA, Corpus
-from t2t_lottery import errors
+from t2t_lottery import errors, locks
 
 
 def _archive(corpus: Corpus, tmp_dir: str) -> str:

@@ -29,6 +29,7 @@ from t2t_lottery import (
   progress,
   rawtext,
   results,
+  run_lock,
   schedule,
   scores,
   settings,
@@ -49,7 +50,7 @@ _VERSIONED = ("tensorflow", "tensorflow-cpu", "tensor2tensor", "ctranslate2", "s
 def evaluate(
   config: settings.Settings, run: str, average: int = 0, decoder: str = decoding.CTRANSLATE2
 ) -> dict[str, Any]:
-  """Evaluates a run; what is done already is not done again.
+  """Evaluates a run; what is done already is not done again. Waits while another process is at work on the run.
 
   Args:
     config: what to evaluate it with.
@@ -64,10 +65,20 @@ def evaluate(
     UserError: if the run is not trained.
   """
   folder = config.runs.folder(run)
+  description = files.read_json(paths.description(folder))
+  with run_lock.held(folder):
+    return _evaluate_once(config, description, average, decoder)
+
+
+def _evaluate_once(
+  config: settings.Settings, description: dict[str, Any], average: int, decoder: str
+) -> dict[str, Any]:
+  run = description["run"]
+  folder = config.runs.folder(run)
   decoded = decoding.Decoding(folder, config.runs.problem, config.data_dir, decoder)
   line = files.read_json(paths.result(folder)) if os.path.exists(paths.result(folder)) else None
   if line is None or line.get("signatures", {}).get("translation") != decoding.signature(decoder):
-    line = _evaluate(config, decoded, decoder, files.read_json(paths.description(folder)))
+    line = _evaluate(config, decoded, decoder, description)
     files.write_json(paths.result(folder), line)
   if average and line.get("average", {}).get("checkpoints") != average:
     line["average"] = _evaluate_average(folder, decoded, average)

@@ -8,7 +8,7 @@ from typing import Any
 
 from absl import app, flags
 
-from t2t_lottery import errors, files, paths, settings, text_table
+from t2t_lottery import errors, files, locks, paths, settings, text_table
 
 _RUNS = flags.DEFINE_list("runs", [], "Runs to show, in this order. Default: all that have results.")
 
@@ -18,6 +18,14 @@ def collect(runs_dir: str) -> list[dict[str, Any]]:
 
   The file is made anew from the runs' own results, so it is whole however often a run was interrupted.
   """
+  # Of two at a time, the later one must not have read before the other wrote.
+  with locks.exclusive(runs_dir, "results"):
+    lines = _collected(runs_dir)
+    files.write_text(paths.results(runs_dir), "".join(files.to_json(line) + "\n" for line in lines))
+  return lines
+
+
+def _collected(runs_dir: str) -> list[dict[str, Any]]:
   found = (paths.result(folder) for folder in paths.run_folders(runs_dir))
   lines = [files.read_json(path) for path in found if os.path.exists(path)]
   lines.sort(
@@ -29,7 +37,6 @@ def collect(runs_dir: str) -> list[dict[str, Any]]:
       line["sparsity_asked"],
     )
   )
-  files.write_text(paths.results(runs_dir), "".join(files.to_json(line) + "\n" for line in lines))
   return lines
 
 

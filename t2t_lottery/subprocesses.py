@@ -7,7 +7,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from t2t_lottery import files
 
@@ -31,13 +31,19 @@ def count_gpus() -> int:
   return min(1, found.count("GPU "))
 
 
-def run(arguments: list[str], log: str, on_line: Callable[[str], None] = lambda line: None) -> int:
+def run(
+  arguments: list[str],
+  log: str,
+  on_line: Callable[[str], None] = lambda line: None,
+  pass_fds: Sequence[int] = (),
+) -> int:
   """Runs a command, appends it and all it prints to a log, and returns its exit status.
 
   Args:
     arguments: the command.
     log: path of the log.
     on_line: called with each line of output.
+    pass_fds: file descriptors that it inherits, such as a lock that it must hold as long as it lives.
   """
   os.makedirs(os.path.dirname(log), exist_ok=True)
   environment = {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ}
@@ -52,6 +58,7 @@ def run(arguments: list[str], log: str, on_line: Callable[[str], None] = lambda 
       text=True,
       errors="replace",
       env=environment,
+      pass_fds=pass_fds,
     ) as process:
       # Told to end, this process must not leave the other behind.
       before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())

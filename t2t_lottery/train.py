@@ -10,7 +10,7 @@ from typing import Any
 
 from absl import app, flags
 
-from t2t_lottery import errors, files, methods, paths, progress, settings, subprocesses
+from t2t_lottery import errors, files, methods, paths, progress, run_lock, settings, subprocesses
 from t2t_lottery.errors import UserError
 
 _RUN = flags.DEFINE_string("run", None, "Name of the run, such as slt-50.", required=True)
@@ -95,21 +95,27 @@ def command(config: settings.Settings, run: dict[str, Any]) -> list[str]:
 
 
 def train(config: settings.Settings) -> None:
-  """Trains the run that the flags describe.
+  """Trains the run that the flags describe; waits while another process is at work on it.
 
   Raises:
     UserError: if the run's folder holds another run, or t2t-trainer fails.
   """
   run = describe(config)
   folder = config.runs.folder(run["run"])
-  _claim(folder, run)
+  with run_lock.held(folder) as lock:
+    _claim(folder, run)
+    _train(config, run, folder, lock)
+
+
+def _train(config: settings.Settings, run: dict[str, Any], folder: str, lock: int) -> None:
   last = run["train_steps"]
   if os.path.exists(paths.checkpoint(folder, last) + ".index"):
     print(f"{run['run']}: trained ({last} steps)", flush=True)
     return
   log = paths.train_log(folder)
   shown = progress.Progress(run["run"], last)
-  status = subprocesses.run(command(config, run), log, shown.read)
+  # Should this process be killed, the lock lies with the trainer as long as it goes on.
+  status = subprocesses.run(command(config, run), log, shown.read, pass_fds=[lock])
   shown.close()
   if status:
     raise UserError(
