@@ -154,7 +154,8 @@ dense() {
 up_to_switch() { { tr ' ' '\n' <<<"$levels"; echo "$switch"; } | awk -v at="$switch" '$1 <= at' | sort -nu; }
 above_switch() { tr ' ' '\n' <<<"$levels" | awk -v at="$switch" '$1 > at'; }
 
-# Levels of one method, each a ticket drawn from the run before: iterative METHOD LEVELS FROM NAME; NAME-LEVEL is the first
+# Levels of one method, each a ticket drawn from the run before: iterative METHOD LEVELS FROM NAME; NAME-LEVEL is the first.
+# Leaves the name of the last one in `ticket`.
 iterative() {
   local before=$3 name=$4 level control flags
   [[ -z $variant ]] || name+=+$variant
@@ -169,6 +170,7 @@ iterative() {
     for control in $controls; do run "$name+$control" "${flags[@]}" ${variant:+--control="$variant"} --control="$control"; done
     [[ -n $one_shot ]] || before=$name
   done
+  ticket=$name
 }
 
 # Levels of magnitude pruning, each one run: gradual METHOD LEVELS NAME [FLAG...]

@@ -6,6 +6,5 @@ levels="50 60 70 80 85 90 95 98"
 parse "$@"
 dense
 iterative slt "$(up_to_switch)" dense slt
-ticket=${shown[-1]}
 gradual slt_mp "$(above_switch)" "$ticket-mp" --initial_level="$switch" --mask_from="$ticket"
 table

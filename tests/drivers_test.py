@@ -88,6 +88,12 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       ],
     ),
     (
+      "control_below_the_switch",
+      "slt_mp.sh",
+      ["--levels=50 70", "--switch=50", "--controls=random_signs"],
+      ["dense", "slt-50 < dense", "slt-50+random_signs < dense", "slt-50-mp-70 < slt-50"],
+    ),
+    (
       "variant",
       "slt.sh",
       ["--levels=50 80", "--variant=global_magnitude"],
