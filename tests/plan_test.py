@@ -1,0 +1,95 @@
+"""The graph of a whole table: its runs are those of the drivers, each once, parents first."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+import tensorflow.compat.v1 as tf
+from absl.testing import parameterized
+
+from t2t_lottery import plan
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# What all steps get, and does not tell one run from another.
+SHARED = ("--problem=", "--size=", "--seed=", "--runs_dir=", "--data_dir=", "--tmp_dir=", "--checkpoints=")
+
+
+def trainings(folder, driver, flags):
+  """What a driver calls the training step with, by a stand-in for Python that only writes it down."""
+  scripts = os.path.join(folder, "run_scripts")
+  if not os.path.exists(scripts):
+    shutil.copytree(os.path.join(ROOT, "run_scripts"), scripts)
+    os.makedirs(os.path.join(folder, ".venv", "bin"))
+    for name, script in ((".venv/bin/python", f'echo "$@" >>{folder}/calls'), ("run_scripts/setup.sh", "")):
+      path = os.path.join(folder, name)
+      with open(path, "w", encoding="utf-8") as file:
+        file.write(f"#!/bin/sh\n{script}\n")
+      os.chmod(path, 0o755)
+  calls = os.path.join(folder, "calls")
+  open(calls, "w", encoding="utf-8").close()
+  subprocess.run([os.path.join(scripts, driver), *flags], check=True, capture_output=True)
+  with open(calls, encoding="utf-8") as file:
+    called = [line.split()[1:] for line in file]
+  return [tuple(flag for flag in call[1:] if not flag.startswith(SHARED)) for call in called if "train" in call[0]]
+
+
+class PlanTest(parameterized.TestCase, tf.test.TestCase):
+  @parameterized.parameters(
+    ({}, []),
+    ({"levels": ("50", "60", "70", "90")}, ["--levels=50 60 70 90"]),
+    ({"levels": ("60.0", "90")}, ["--levels=60.0 90"]),
+    ({"levels": ("70", "90"), "switch": "50"}, ["--levels=70 90", "--switch=50"]),
+    ({"levels": ("50", "90"), "switch": "95"}, ["--levels=50 90", "--switch=95"]),
+    ({"levels": ("50", "90"), "rewind_dense": True}, ["--levels=50 90", "--rewind=dense"]),
+    ({"levels": ("50", "70", "80"), "one_shot": True}, ["--levels=50 70 80", "--one_shot"]),
+    ({"prune_each": 20.0}, ["--prune_each=20"]),
+    (
+      {"levels": ("50", "90"), "variant": "global_magnitude", "controls": ("random_signs", "random_mask")},
+      ["--levels=50 90", "--variant=global_magnitude", "--controls=random_signs random_mask"],
+    ),
+  )
+  def test_runs_and_flags_are_those_of_the_drivers(self, choices, flags):
+    folder = self.create_tempdir().full_path
+    by_all = set()
+    for method in plan.METHODS:
+      by_driver = trainings(folder, f"{method}.sh", flags)
+      by_plan = plan.graph(plan.Choices(methods=(method,), **choices))
+      self.assertCountEqual(by_driver, [(f"--run={run.name}", *run.flags) for run in by_plan])
+      by_all.update(by_driver)
+    whole = plan.graph(plan.Choices(methods=tuple(plan.METHODS), **choices))
+    self.assertCountEqual(by_all, [(f"--run={run.name}", *run.flags) for run in whole])
+
+  def test_the_papers_table_is_some_sixty_runs_of_each_seed(self):
+    runs = plan.graph(plan.Choices(methods=tuple(plan.METHODS), seeds=(1, 2)))
+    # Dense; four methods of 12 levels; SLT-MP's two of SLT and six of MP; MP-SLT's six above the switch.
+    self.assertLen(runs, 2 * (1 + 4 * 12 + 2 + 6 + 6))
+    self.assertLen({run.key for run in runs}, len(runs))
+    self.assertEqual([run.seed for run in runs], sorted(run.seed for run in runs))
+
+  def test_parents_come_first_and_those_that_most_depend_on_before_others(self):
+    runs = plan.graph(plan.Choices(methods=("slt_mp", "mp"), levels=("50", "70", "80"), controls=("random_signs",)))
+    self.assertEqual(
+      [run.name for run in runs],
+      [
+        *("dense", "slt-50", "slt-50-60", "slt-50+random_signs", "slt-50-60+random_signs"),
+        *("slt-50-60-mp-70", "slt-50-60-mp-80", "mp-50", "mp-70", "mp-80"),
+      ],
+    )
+    for choices in ({}, {"rewind_dense": True}, {"one_shot": True}, {"controls": ("random_mask",)}):
+      seen = set()
+      for run in plan.graph(plan.Choices(methods=tuple(plan.METHODS), **choices)):
+        self.assertContainsSubset(run.parents, seen)
+        seen.add(run.name)
+
+  def test_parents_are_the_runs_that_the_flags_name(self):
+    for rewind_dense in (False, True):
+      for run in plan.graph(plan.Choices(methods=tuple(plan.METHODS), rewind_dense=rewind_dense)):
+        named = {flag.split("=")[1] for flag in run.flags if flag.startswith(("--mask_from=", "--rewind_from="))}
+        self.assertEqual(set(run.parents), named)
+        self.assertIn(f"--level={run.level}", (*run.flags, "--level=0"))
+
+
+if __name__ == "__main__":
+  tf.test.main()
