@@ -87,6 +87,16 @@ def datagen_log(data_dir: str, problem: str) -> str:
   return os.path.join(data_dir, f"{problem}.datagen.log")
 
 
+def failure(model_dir: str) -> str:
+  """What the last step of a run ended with that failed; gone when the run is taken up again."""
+  return os.path.join(model_dir, "failed.json")
+
+
+def steps_log(model_dir: str) -> str:
+  """What the steps of a run said when one of them failed."""
+  return os.path.join(model_dir, "steps.log")
+
+
 def hparams(model_dir: str) -> str:
   """The hparams that t2t-trainer saves."""
   return os.path.join(model_dir, "hparams.json")

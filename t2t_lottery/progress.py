@@ -7,8 +7,9 @@ import re
 import sys
 import time
 
-_LOSS = re.compile(r"^INFO:tensorflow:loss = (\S+), step = (\d+)")
-_SPEED = re.compile(r"^INFO:tensorflow:global_step/sec: (\S+)")
+# What t2t-trainer says: loss and step; steps a second, every 100 steps.
+LOSS = re.compile(r"^INFO:tensorflow:loss = (\S+), step = (\d+)")
+SPEED = re.compile(r"^INFO:tensorflow:global_step/sec: (\S+)")
 _FINAL_LOSS = re.compile(r"^INFO:tensorflow:Loss for final step: (\S+)\.$")
 
 
@@ -47,11 +48,11 @@ class Progress:
 
   def read(self, line: str) -> None:
     """Takes one line of t2t-trainer's output."""
-    if match := _LOSS.match(line):
+    if match := LOSS.match(line):
       self._loss, self._step = float(match[1]), int(match[2])
     elif match := _FINAL_LOSS.match(line):
       self._loss, self._step = float(match[1]), self._train_steps
-    elif match := _SPEED.match(line):
+    elif match := SPEED.match(line):
       self._speed = float(match[1])
     else:
       return
@@ -60,7 +61,7 @@ class Progress:
   def text(self) -> str:
     """The line."""
     left = (self._train_steps - self._step) / self._speed if self._speed else 0
-    times = f"{_clock(left)} left" if left else f"{_clock(time.monotonic() - self._start)} in all"
+    times = f"{clock(left)} left" if left else f"{clock(time.monotonic() - self._start)} in all"
     # t2t tells the speed every 100 steps.
     speed = f"{self._speed:.1f} steps/s, " if self._speed else ""
     return f"{self._run}: step {self._step}/{self._train_steps}, {speed}loss {self._loss:.2f}, {times}"
@@ -70,6 +71,7 @@ class Progress:
     end(self.text())
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+  """Seconds as hours:minutes:seconds."""
   hours, rest = divmod(int(seconds), 3600)
   return f"{hours}:{rest // 60:02d}:{rest % 60:02d}"

@@ -32,6 +32,7 @@ from tensor2tensor.utils import registry  # noqa: E402
 import problems  # noqa: E402, F401
 from problems import download, lines, multi30k, records, text, workers  # noqa: E402
 from t2t_lottery import errors, rawtext  # noqa: E402
+from t2t_lottery.reproduce import options  # noqa: E402
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 REAL_TEXT = REPOSITORY.parent / "shared" / "data" / "multi30k"
@@ -463,6 +464,15 @@ class DownloadTest(ProblemsTest):
     os.remove(os.path.join(self.served, "val.en.gz"))
     self.handler.do_GET = lambda handler: handler.send_error(404)
     self.assert_refused("cannot download .*Not Found|cannot download")
+
+
+class KnownTest(tf.test.TestCase):
+  def test_the_command_for_a_whole_table_knows_every_problem_and_about_its_vocabulary(self):
+    translations = {
+      name: registry.problem(name) for name in registry.list_problems() if name.startswith("translate_en")
+    }
+    ours = {name: one for name, one in translations.items() if type(one).__module__.startswith("problems.")}
+    self.assertEqual(options.PROBLEMS, {name: one.approx_vocab_size for name, one in ours.items()})
 
 
 class CommandsTest(ProblemsTest):

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# All runs of a table as one graph. See --help.
+set -euo pipefail
+# TensorFlow's C++ side speaks only of what goes wrong.
+export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-2}
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+usage() {
+  cat <<END
+All runs of a table (the paper's Table 1 or 2) as one graph, in which runs that methods share appear once. What is done
+already, by this command or by a method's driver, is not done again. A run that fails is reported, and what does not depend
+on it goes on; the exit status tells.
+
+usage: $0 [flags]
+  --methods="M ..."   of dense mp lt slt clt slt_mp mp_slt             [all]
+  --levels="L ..."    sparsity of each level in percent, rising        [the paper's]
+  --seeds="N ..."     random seeds                                     [1 2]
+  --dry_run           only show the runs in their order, and the steps, time and disk to come
+  --status            only show how each run stands: watch $0 --status ...
+as the drivers take them:
+  --problem --size --steps --hparams --runs_dir --data_dir --tmp_dir --checkpoints --average --decoder
+  --rewind --rewind_step --prune_each --one_shot --variant --controls --switch       (see $(dirname "$0")/slt.sh --help)
+END
+}
+
+for flag; do
+  case $flag in
+    --help | -h) usage; exit 0 ;;
+  esac
+done
+"$root/run_scripts/setup.sh"
+exec "$root/.venv/bin/python" -m t2t_lottery.reproduce --problem=translate_ende_wmt14 --runs_dir="$root/runs" \
+  --data_dir="$root/data" "$@"

@@ -1,0 +1,147 @@
+"""What a graph of runs still takes: steps, time, disk. Standard library only."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from t2t_lottery import files, methods, paths, schedule
+from t2t_lottery.errors import UserError
+from t2t_lottery.plan import Run
+from t2t_lottery.reproduce import standing
+from t2t_lottery.reproduce.standing import Standing, State
+
+# t2t's keep_checkpoint_max, and the two that later levels rewind to.
+_CHECKPOINTS_KEPT, _REWIND_CHECKPOINTS = 20, 2
+# What t2t writes of the graph, in bytes for each layer of encoder and decoder (measured, tiny, 2 layers): beside each checkpoint;
+# once, into graph.pbtxt and the events.
+_META_BYTES, _GRAPH_BYTES = 2_400_000, 14_000_000
+_TARGET_SPACES = 32
+
+
+class Outlook(NamedTuple):
+  """What is still to come.
+
+  Attributes:
+    steps: of training.
+    speed: steps a second of such runs so far; None if there is none.
+    disk: bytes.
+    measured: whether the disk is that of finished runs, not computed from the model's size.
+    free: bytes that the disk has left.
+  """
+
+  steps: int
+  speed: float | None
+  disk: int
+  measured: bool
+  free: int
+
+  @property
+  def seconds(self) -> float | None:
+    """Of training, one run at a time."""
+    return 0 if not self.steps else self.steps / self.speed if self.speed else None
+
+
+def steps_to_come(stands: Standing, train_steps: int) -> int:
+  """Steps that a run still has to train."""
+  return 0 if stands.state in (State.DONE, State.TRAINED) else max(0, train_steps - stands.step)
+
+
+def of(
+  runs: Sequence[Run],
+  stands: Sequence[Standing],
+  where: paths.Runs,
+  train_steps: int,
+  hparams: str,
+  checkpoints: int,
+  vocabulary: int,
+) -> Outlook:
+  """What is still to come.
+
+  Args:
+    runs, stands: the graph, and how each of its runs stands.
+    where: runs_dir, problem and size of the runs.
+    train_steps: each run's length.
+    hparams: as the user gave them.
+    checkpoints: how many each run saves.
+    vocabulary: about how many subwords there are.
+  """
+  alike = list(_alike(where, hparams))
+  speeds = [speed for folder, _ in alike if (speed := standing.speed_of(folder))]
+  # Folders of finished runs of this length, by whether they hold masks.
+  held: dict[bool, list[int]] = {False: [], True: []}
+  for folder, about in alike:
+    if about.get("train_steps") == train_steps and os.path.exists(paths.result(folder)):
+      held[methods.METHODS[about["method"]].prunes].append(folder_bytes(folder))
+  either = held[False] + held[True]
+  disk = 0
+  for run, stand in zip(runs, stands):
+    if stand.state in (State.DONE, State.TRAINED):
+      continue
+    prunes = methods.METHODS[run.method].prunes
+    there = folder_bytes(where._replace(seed=run.seed).folder(run.name))
+    known = held[prunes] or either
+    whole = statistics.median(known) if known else run_bytes(where.size, vocabulary, prunes, checkpoints)
+    disk += max(0, round(whole) - there)
+  return Outlook(
+    steps=sum(steps_to_come(stand, train_steps) for stand in stands),
+    speed=statistics.median(speeds) if speeds else None,
+    disk=disk,
+    measured=bool(either),
+    free=shutil.disk_usage(_existing(where.runs_dir)).free,
+  )
+
+
+def _alike(where: paths.Runs, hparams: str) -> Iterable[tuple[str, dict]]:
+  """Folders and descriptions of the runs of this problem, size and hparams."""
+  for folder in paths.run_folders(where.runs_dir):
+    try:
+      about = files.read_json(paths.description(folder))
+    except UserError:
+      continue
+    if (about.get("problem"), about.get("size"), about.get("hparams", "")) == (where.problem, where.size, hparams):
+      yield folder, about
+
+
+def folder_bytes(folder: str) -> int:
+  """Bytes of all files in a folder; 0 without it."""
+  total = 0
+  for where, _, names in os.walk(folder):
+    for name in names:
+      try:
+        total += os.path.getsize(os.path.join(where, name))
+      except OSError:  # Gone meanwhile, as t2t rotates checkpoints.
+        continue
+  return total
+
+
+def parameters(size: schedule.Size, vocabulary: int) -> int:
+  """How many parameters t2t's Transformer of a size has."""
+  hidden, ffn = size.hidden_size, 2 * size.hidden_size * size.filter_size + size.filter_size + size.hidden_size
+  norm = 2 * hidden
+  encoder = 4 * hidden**2 + ffn + 2 * norm
+  decoder = 8 * hidden**2 + ffn + 3 * norm
+  return size.num_hidden_layers * (encoder + decoder) + 2 * norm + (vocabulary + _TARGET_SPACES) * hidden
+
+
+def run_bytes(size_name: str, vocabulary: int, prunes: bool, checkpoints: int) -> int:
+  """About how many bytes the folder of a finished run holds.
+
+  float32 weights, a byte a weight for its mask, t2t's graph; Adafactor's factored moments hardly count.
+  """
+  size = schedule.SIZES[size_name]
+  model = parameters(size, vocabulary) * (5 if prunes else 4)
+  # Step 0 is one more, until it is rotated out.
+  kept = min(checkpoints + 1, _CHECKPOINTS_KEPT)
+  graph = size.num_hidden_layers * (kept * _META_BYTES + _GRAPH_BYTES)
+  return (kept + _REWIND_CHECKPOINTS) * model + graph
+
+
+def _existing(path: str) -> str:
+  path = os.path.abspath(path)
+  while not os.path.exists(path):
+    path = os.path.dirname(path)
+  return path

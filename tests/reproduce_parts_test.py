@@ -1,0 +1,213 @@
+"""What the command for a whole table is made of: the walk through the graph, how runs stand, what is to come."""
+
+from __future__ import annotations
+
+import os
+
+import made_up_runs
+import tensorflow.compat.v1 as tf
+from absl.testing import parameterized
+
+from t2t_lottery import errors, files, paths, plan, run_lock, schedule
+from t2t_lottery.reproduce import options, outlook, shown, standing, walk
+
+CHOICES = plan.Choices(methods=("slt_mp", "mp"), levels=("50", "80"), switch="50")
+TRANSLATION = "beam:4"
+LOG = """$ t2t-trainer
+INFO:tensorflow:loss = 9.0, step = 1900
+INFO:tensorflow:global_step/sec: 99
+$ t2t-trainer
+INFO:tensorflow:loss = 8.0, step = 600
+INFO:tensorflow:global_step/sec: 9.5
+INFO:tensorflow:loss = 7.0, step = 700
+INFO:tensorflow:global_step/sec: 10.5
+"""
+
+
+def runs_of(choices=CHOICES):
+  return plan.graph(choices)
+
+
+class OptionsTest(parameterized.TestCase, tf.test.TestCase):
+  def test_the_papers_table_is_fine(self):
+    options.check("translate_ende_wmt14", plan.Choices(methods=tuple(plan.METHODS)))
+
+  @parameterized.parameters(
+    ({"methods": ("slt", "stl")}, "unknown method stl: did you mean slt?"),
+    ({"methods": ("magic",)}, "unknown method magic: known are dense, mp, lt, slt, clt, slt_mp, mp_slt"),
+    ({"methods": ()}, "--methods is empty"),
+    ({"methods": ("lt", "lt")}, "--methods names lt twice"),
+    ({"levels": ("50", "40")}, "levels must rise from above 0 to below 100: 50 40"),
+    ({"levels": ("50", "50")}, "levels must rise"),
+    ({"levels": ("50", "100")}, "levels must rise"),
+    ({"levels": ("half",)}, "level half is not a percentage"),
+    ({"levels": ()}, "--levels is empty"),
+    ({"switch": "sixty"}, "level sixty is not a percentage"),
+    ({"prune_each": 100.0}, "--prune_each=100 is not a share of weights in percent"),
+    ({"controls": ("random_sign",)}, "unknown control random_sign: did you mean random_signs?"),
+    ({"controls": ("shuffled_mask",)}, "--rewind=dense"),
+    ({"variant": "global"}, "unknown variant global: did you mean global_magnitude?"),
+  )
+  def test_what_makes_no_sense_is_named(self, choices, message):
+    with self.assertRaises(errors.UserError) as raised:
+      options.check("translate_ende_wmt14", plan.Choices(**{"methods": ("slt",), **choices}))
+    self.assertIn(message, str(raised.exception))
+
+  def test_a_mistyped_problem_is_told_the_nearest(self):
+    with self.assertRaisesRegex(errors.UserError, "translate_ende_wmt: did you mean translate_ende_wmt14?"):
+      options.check("translate_ende_wmt", CHOICES)
+
+  def test_seeds_are_numbers_each_once(self):
+    self.assertEqual(options.seeds("1 2"), (1, 2))
+    for text, message in (("1 2 1", "--seeds names 1 twice"), ("one", "seed one is not"), ("", "--seeds is empty")):
+      with self.assertRaisesRegex(errors.UserError, message):
+        options.seeds(text)
+
+
+class WalkTest(tf.test.TestCase):
+  def walk(self, failing=(), busy=()):
+    done = []
+
+    def do(run):
+      done.append(run.name)
+      return run.name not in failing
+
+    ended = walk.follow(runs_of(), do, lambda run: run.name in busy and run.name not in done)
+    return done, {name: end for (_, name), end in ended.items()}
+
+  def test_every_run_is_done_once_after_its_parents(self):
+    done, ended = self.walk()
+    self.assertEqual(done, [run.name for run in runs_of()])
+    self.assertEqual(set(ended.values()), {walk.End.DONE})
+
+  def test_what_does_not_depend_on_a_failed_run_goes_on(self):
+    done, ended = self.walk(failing=["slt-50"])
+    self.assertEqual(done, ["dense", "slt-50", "mp-50", "mp-80"])
+    self.assertEqual(ended["slt-50"], walk.End.FAILED)
+    self.assertEqual(ended["slt-50-mp-80"], walk.End.LEFT_OUT)
+    self.assertEqual(ended["mp-80"], walk.End.DONE)
+
+  def test_runs_that_others_are_at_work_on_come_last_but_come(self):
+    done, _ = self.walk(busy=["dense", "mp-50"])
+    self.assertEqual(done, ["mp-80", "dense", "slt-50", "slt-50-mp-80", "mp-50"])
+
+  def test_a_seed_does_not_wait_for_another(self):
+    runs = runs_of(CHOICES._replace(seeds=(1, 2)))
+    ended = walk.follow(runs, lambda run: run.key != (1, "dense"), lambda run: False)
+    self.assertEqual(ended[2, "slt-50-mp-80"], walk.End.DONE)
+    self.assertEqual(ended[1, "slt-50-mp-80"], walk.End.LEFT_OUT)
+
+
+class StandingTest(tf.test.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.made = made_up_runs.Runs(self.create_tempdir().full_path)
+    self.where = paths.Runs(self.made.folder, self.made.problem, self.made.size, 1)
+    self.asked = standing.Asked({"method": "slt", "sparsity_asked": 0.5, "train_steps": 2000}, TRANSLATION, 0)
+
+  def look(self, **asked):
+    return standing.look(self.made.path("slt-50"), self.asked._replace(**asked))
+
+  def begin(self, *steps, log=""):
+    self.made.begun("slt-50", "slt", 50, "dense")
+    folder = self.made.path("slt-50")
+    files.write_text(paths.train_log(folder), log)
+    for i, step in enumerate(steps):
+      path = paths.checkpoint(folder, step) + ".index"
+      files.write_text(path, "")
+      os.utime(path, (1000 + 10 * i, 1000 + 10 * i))
+    return folder
+
+  def words(self):
+    return shown.in_words(self.look(), 2000)
+
+  def test_a_run_from_waiting_to_done(self):
+    self.assertEqual(self.words(), "waiting")
+    folder = self.begin(0, 500, log=LOG)
+    self.assertEqual(self.words(), "stopped, step 500 of 2,000")
+    with run_lock.held(folder):
+      self.assertEqual(self.words(), "running, step 700 of 2,000, 10.5 steps/s, 0:02:03 left")
+    self.begin(2000)
+    self.assertEqual(self.words(), "trained")
+    with run_lock.held(folder):
+      self.assertEqual(self.words(), "being evaluated")
+    self.made.evaluated("slt-50", "slt", 50, 26.04, 65, "dense")
+    self.assertEqual(self.words(), "done, BLEU 26.0")
+
+  def test_done_is_what_evaluation_would_not_do_again(self):
+    self.begin(2000)
+    self.made.evaluated("slt-50", "slt", 50, 26, 65, "dense")
+    self.assertEqual(self.look(translation="beam:1").state, standing.State.TRAINED)
+    self.assertEqual(self.look(average=3).state, standing.State.TRAINED)
+
+  def test_a_failed_run_says_what_went_wrong_until_it_is_taken_up_again(self):
+    folder = self.begin(500)
+    files.write_json(paths.failure(folder), {"step": "train", "status": 1, "error": "no space (full log: x)"})
+    self.assertEqual(self.words(), "failed: train: no space (full log: x)")
+    with run_lock.held(folder):
+      self.assertEqual(self.words(), "running, step 500 of 2,000")
+
+  def test_a_folder_that_holds_another_run_is_told_beforehand(self):
+    self.begin(2000)
+    stands = self.look(about={"method": "slt", "train_steps": 40})
+    self.assertEqual(stands.state, standing.State.OTHER)
+    self.assertIn("holds a run with train_steps=2000, asked for is 40", stands.error)
+
+  def test_a_damaged_file_is_named(self):
+    folder = self.begin(500)
+    files.write_text(paths.description(folder), "{")
+    self.assertIn("run.json is damaged", self.look().error)
+
+  def test_speed_is_what_the_trainer_told_or_else_of_the_checkpoints(self):
+    self.assertEqual(standing.speed_of(self.begin(0, 100, log=LOG)), 10.5)
+    self.assertEqual(standing.speed_of(self.begin(0, 100, 200)), 10.0)
+    self.assertIsNone(standing.speed_of(self.made.path("slt-50") + "-80"))
+
+
+class OutlookTest(tf.test.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.made = made_up_runs.Runs(self.create_tempdir().full_path)
+    self.where = paths.Runs(self.made.folder, self.made.problem, self.made.size, 1)
+    self.runs = runs_of()
+
+  def outlook(self, stands, hparams=""):
+    return outlook.of(self.runs, stands, self.where, 2000, hparams, 20, 3072)
+
+  def test_parameters_are_those_of_the_papers_model(self):
+    # transformer_base_v3 with t2t's TPU adaptations and 33,288 subwords, counted in a checkpoint of t2t.
+    self.assertEqual(outlook.parameters(schedule.SIZES["base"], 33_288), 61_163_520)
+
+  def test_without_any_run_steps_are_known_time_is_not_and_disk_is_computed(self):
+    ahead = self.outlook([standing.Standing(standing.State.WAITING)] * 5)
+    self.assertEqual(ahead.steps, 10_000)
+    self.assertIsNone(ahead.seconds)
+    self.assertFalse(ahead.measured)
+    computed = outlook.run_bytes("tiny", 3072, False, 20) + 4 * outlook.run_bytes("tiny", 3072, True, 20)
+    self.assertEqual(ahead.disk, computed)
+    # 22 checkpoints of 5 bytes a parameter, and what t2t writes of the graph.
+    self.assertBetween(outlook.run_bytes("base", 33_288, True, 20), 6.7e9, 7.2e9)
+
+  def test_time_and_disk_of_runs_so_far(self):
+    self.made.evaluated("dense", "dense", 0, 26, 65)
+    folder = self.made.path("dense")
+    files.write_text(paths.train_log(folder), "INFO:tensorflow:global_step/sec: 4\n")
+    stands = [
+      standing.Standing(standing.State.DONE, 2000, bleu=26),
+      standing.Standing(standing.State.STOPPED, 1500),
+      *[standing.Standing(standing.State.WAITING)] * 3,
+    ]
+    ahead = self.outlook(stands)
+    self.assertEqual(ahead.steps, 6500)
+    self.assertEqual(ahead.seconds, 6500 / 4)
+    self.assertTrue(ahead.measured)
+    self.assertEqual(ahead.disk, 4 * outlook.folder_bytes(folder))
+    self.assertIsNone(self.outlook(stands, hparams="batch_size=512").seconds)
+
+  def test_when_all_is_done_nothing_is_to_come(self):
+    ahead = self.outlook([standing.Standing(standing.State.DONE, 2000, bleu=26)] * 5)
+    self.assertEqual((ahead.steps, ahead.seconds, ahead.disk), (0, 0, 0))
+
+
+if __name__ == "__main__":
+  tf.test.main()

@@ -1,0 +1,163 @@
+"""`run_scripts/reproduce.sh`: all runs of a table by one command."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+import stand_in
+import tensorflow.compat.v1 as tf
+
+from t2t_lottery import rawtext
+
+PROBLEM = "translate_ende_grammar"
+# Stands in for every step: says what it is called with, and leaves a result.
+STEP = """
+import json, os, sys
+step, flags = sys.argv[1], dict(argument[2:].split("=", 1) for argument in sys.argv[2:])
+print(step, flags.get("run", flags.get("runs", "")), flush=True)
+if step == "evaluate":
+  folder = f"{flags['runs_dir']}/{flags['problem']}/{flags['size']}/seed{flags['seed']}/{flags['run']}"
+  os.makedirs(folder, exist_ok=True)
+if os.environ.get("FAILS") == f"{step} {flags.get('run')}":
+  sys.exit("t2t-lottery: the disk is full")
+"""
+STEPS = """
+import sys
+from t2t_lottery.reproduce import steps
+steps.command = lambda step, flags: [sys.executable, {script!r}, step, *flags]
+"""
+
+
+class ReproduceTest(tf.test.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.folder = self.create_tempdir().full_path
+    self.data_dir = os.path.join(self.folder, "data")
+
+  def command(self, *arguments):
+    where = [f"--runs_dir={self.folder}/runs", f"--data_dir={self.data_dir}", f"--problem={PROBLEM}", "--size=tiny"]
+    return [sys.executable, "-m", "t2t_lottery.reproduce", *where, *arguments]
+
+  def run_with(self, environment, *arguments):
+    return subprocess.run(
+      self.command(*arguments), cwd=stand_in.ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+  def run_with_steps_that_only_tell(self, *arguments, fails=""):
+    script = os.path.join(self.folder, "step.py")
+    for path, text in ((script, STEP), (os.path.join(self.folder, "sitecustomize.py"), STEPS.format(script=script))):
+      with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([self.folder, stand_in.ROOT]), "FAILS": fails}
+    return self.run_with(environment, *arguments)
+
+  def test_each_run_is_trained_and_evaluated_then_come_table_and_report(self):
+    done = self.run_with_steps_that_only_tell("--methods=slt mp", "--levels=50", "--seeds=1")
+    self.assertEqual(done.returncode, 0, done.stderr)
+    runs = ["dense", "slt-50", "mp-50"]
+    expected = ["datagen ", *(f"{step} {run}" for run in runs for step in ("train", "evaluate"))]
+    self.assertEqual(done.stdout.splitlines(), [*expected, "results dense,slt-50,mp-50", "report "])
+
+  def test_a_run_that_fails_is_reported_and_the_rest_goes_on(self):
+    arguments = ["--methods=slt mp", "--levels=50", "--seeds=1"]
+    done = self.run_with_steps_that_only_tell(*arguments, fails="train slt-50")
+    self.assertEqual(done.returncode, 1)
+    self.assertNotIn("evaluate slt-50", done.stdout)
+    self.assertIn("evaluate mp-50\nresults dense,slt-50,mp-50\nreport", done.stdout)
+    log = f"{self.folder}/runs/{PROBLEM}/tiny/seed1/slt-50/steps.log"
+    failed = f"train: the disk is full (full log: {log})"
+    self.assertEqual(done.stderr.splitlines()[-1], f"failed: seed 1, slt-50: {failed}")
+    self.assertIn(f"failed: {failed}", self.run_with_steps_that_only_tell(*arguments, "--status").stdout)
+    # Taken up again, it is not marked any more.
+    self.assertEqual(self.run_with_steps_that_only_tell(*arguments).returncode, 0)
+    self.assertNotIn("failed", self.run_with_steps_that_only_tell(*arguments, "--status").stdout)
+
+  def test_what_depends_on_a_failed_run_is_left_out(self):
+    done = self.run_with_steps_that_only_tell("--methods=slt", "--levels=50 80", "--seeds=1", fails="evaluate dense")
+    self.assertEqual(done.returncode, 1)
+    self.assertNotIn("slt", done.stdout)
+    left_out = [line for line in done.stderr.splitlines() if line.startswith("left out, for a run that it depends on")]
+    self.assertEqual([line.split()[-1] for line in left_out], ["slt-50", "slt-50-80"])
+
+  def test_told_to_end_it_ends_the_trainer_and_goes_on_later(self):
+    os.makedirs(self.data_dir)
+    files = {"text": rawtext.FileInfo(0, "")}
+    open(os.path.join(self.data_dir, "text"), "w", encoding="utf-8").close()
+    rawtext.write_manifest(PROBLEM, self.data_dir, files, {"vocabulary": "text"})
+    trainer = stand_in.Trainer(self.create_tempdir().full_path)
+    self.addCleanup(trainer.close)
+    command = self.command("--methods=dense", "--seeds=1")
+
+    def start():
+      return subprocess.Popen(
+        command, cwd=stand_in.ROOT, env=trainer.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+      )
+
+    with start() as process:
+      pid = trainer.started()
+      status = subprocess.run([*command, "--status"], cwd=stand_in.ROOT, capture_output=True, text=True, check=True)
+      self.assertRegex(status.stdout, r"1 +dense +running, step 0 of 3,000\n")
+      process.send_signal(signal.SIGTERM)
+      process.communicate(timeout=60)
+      self.assertEqual(process.returncode, 143)
+      self.assertRaises(ProcessLookupError, os.kill, pid, 0)
+    with start() as process:
+      trainer.started()
+      trainer.finish()
+      stdout, stderr = process.communicate(timeout=60)
+      self.assertIn("dense: starting 3000 steps", stdout)
+      # An empty checkpoint is all that the stand-in has trained.
+      self.assertIn("failed: seed 1, dense: evaluate: ", stderr)
+
+  def test_dry_run_starts_nothing(self):
+    done = self.run_with_steps_that_only_tell("--methods=slt", "--levels=50", "--seeds=1 2", "--dry_run")
+    self.assertEqual(done.returncode, 0, done.stderr)
+    rows = [line.split() for line in done.stdout.splitlines()]
+    self.assertEqual(rows[1:5], [[seed, run, "3,000", "waiting"] for seed in "12" for run in ("dense", "slt-50")])
+    self.assertIn("training to come: 12,000 steps, time unknown", done.stdout)
+    self.assertFalse(os.path.exists(os.path.join(self.folder, "runs")))
+
+  def test_a_bad_flag_is_one_line_before_anything_starts(self):
+    for flag, message in (
+      ("--methods=stl", "unknown method stl: did you mean slt?"),
+      ("--method=slt", "Unknown command line flag 'method'. Did you mean: methods ?"),
+      ("--size=tinny", "flag --size=tinny: value should be one of <base|small|tiny>"),
+      ("--seed=1", 'seeds are given as --seeds="1 2"'),
+      ("--rewind_step=4000", "--rewind_step=4000 lies after the end of a run of 3000 steps"),
+      ("slt", "slt is not a flag"),
+    ):
+      done = self.run_with_steps_that_only_tell(flag)
+      self.assertEqual((done.returncode, done.stdout), (2, ""))
+      self.assertEqual(done.stderr, f"t2t-lottery: {message}\n")
+
+  def test_the_script_passes_on_what_it_is_given(self):
+    shutil.copytree(os.path.join(stand_in.ROOT, "run_scripts"), os.path.join(self.folder, "run_scripts"))
+    for name, script in ((".venv/bin/python", 'printf "%s\\n" "$@"'), ("run_scripts/setup.sh", "")):
+      path = os.path.join(self.folder, name)
+      os.makedirs(os.path.dirname(path), exist_ok=True)
+      with open(path, "w", encoding="utf-8") as file:
+        file.write(f"#!/bin/sh\n{script}\n")
+      os.chmod(path, 0o755)
+    script = os.path.join(self.folder, "run_scripts", "reproduce.sh")
+    done = subprocess.run([script, "--methods=slt mp"], check=True, capture_output=True, text=True)
+    runs, data = (f"--{name}_dir={os.path.join(self.folder, name)}" for name in ("runs", "data"))
+    expected = ["-m", "t2t_lottery.reproduce", "--problem=translate_ende_wmt14", runs, data, "--methods=slt mp"]
+    self.assertEqual(done.stdout.splitlines(), expected)
+
+  def test_help_names_every_flag_of_the_drivers(self):
+    scripts = os.path.join(stand_in.ROOT, "run_scripts")
+    own, driver = (
+      subprocess.run([os.path.join(scripts, name), "--help"], check=True, capture_output=True, text=True).stdout
+      for name in ("reproduce.sh", "slt.sh")
+    )
+    for flag in re.findall(r"^  (--[a-z_]+)", driver, re.MULTILINE):
+      self.assertIn(flag, own)
+
+
+if __name__ == "__main__":
+  tf.test.main()
