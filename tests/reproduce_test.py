@@ -84,20 +84,48 @@ class ReproduceTest(tf.test.TestCase):
     left_out = [line for line in done.stderr.splitlines() if line.startswith("left out, for a run that it depends on")]
     self.assertEqual([line.split()[-1] for line in left_out], ["slt-50", "slt-50-80"])
 
-  def test_told_to_end_it_ends_the_trainer_and_goes_on_later(self):
+  def with_trainer(self, *arguments):
+    """A stand-in for the trainer, and what starts this command with it; all other steps are the real ones."""
     os.makedirs(self.data_dir)
     files = {"text": rawtext.FileInfo(0, "")}
     open(os.path.join(self.data_dir, "text"), "w", encoding="utf-8").close()
     rawtext.write_manifest(PROBLEM, self.data_dir, files, {"vocabulary": "text"})
     trainer = stand_in.Trainer(self.create_tempdir().full_path)
     self.addCleanup(trainer.close)
-    command = self.command("--methods=dense", "--seeds=1")
+    command = self.command(*arguments)
 
     def start():
       return subprocess.Popen(
         command, cwd=stand_in.ROOT, env=trainer.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
       )
 
+    return trainer, command, start
+
+  def test_a_second_one_goes_on_with_other_runs(self):
+    trainer, _, start = self.with_trainer("--methods=mp", "--levels=50", "--seeds=1")
+    with start() as first:
+      trainer.started()
+      with start() as second:
+        trainer.started()
+        self.assertEqual(second.stdout.readline(), "mp-50: starting 3000 steps\n")
+        for process in (first, second):
+          process.send_signal(signal.SIGTERM)
+          process.communicate(timeout=60)
+
+  def test_a_folder_that_holds_another_run_is_left_as_it_is(self):
+    self.assertEqual(self.run_with_steps_that_only_tell("--methods=dense", "--seeds=1").returncode, 0)
+    folder = f"{self.folder}/runs/{PROBLEM}/tiny/seed1/dense"
+    with open(os.path.join(folder, "run.json"), "w", encoding="utf-8") as file:
+      file.write('{"method": "dense", "sparsity_asked": 0.0, "train_steps": 40}')
+    done = self.run_with_steps_that_only_tell("--methods=dense", "--seeds=1")
+    self.assertEqual(done.returncode, 1)
+    self.assertEqual(
+      done.stderr, f"failed: seed 1, dense: {folder} holds a run with train_steps=40, asked for is 3000\n"
+    )
+    self.assertEqual(os.listdir(folder), ["run.json"])
+
+  def test_told_to_end_it_ends_the_trainer_and_goes_on_later(self):
+    trainer, command, start = self.with_trainer("--methods=dense", "--seeds=1")
     with start() as process:
       pid = trainer.started()
       status = subprocess.run([*command, "--status"], cwd=stand_in.ROOT, capture_output=True, text=True, check=True)

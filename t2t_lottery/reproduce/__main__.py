@@ -13,7 +13,7 @@ from typing import Any
 
 from absl import app, flags
 
-from t2t_lottery import decoding, errors, files, paths, plan, run_lock, settings
+from t2t_lottery import decoding, errors, plan, run_lock, settings
 from t2t_lottery.errors import UserError
 from t2t_lottery.reproduce import options, outlook, shown, standing, steps, walk
 
@@ -71,16 +71,32 @@ def _asked(config: settings.Settings, run: plan.Run, translation: str) -> standi
   return standing.Asked(about, translation, _AVERAGE.value)
 
 
+def _folder(config: settings.Settings, run: plan.Run) -> str:
+  return config.runs._replace(seed=run.seed).folder(run.name)
+
+
+def _stands(config: settings.Settings, runs: list[plan.Run]) -> list[standing.Standing]:
+  translation = decoding.signature(_DECODER.value)
+  return [standing.look(_folder(config, run), _asked(config, run, translation)) for run in runs]
+
+
 def reproduce(config: settings.Settings, runs: list[plan.Run], shared: steps.Shared) -> bool:
   """Goes through the graph, then shows the table and writes the report; returns whether all has gone well."""
+  wrong: dict[walk.Key, str] = {}
 
-  def folder(run: plan.Run) -> str:
-    return config.runs._replace(seed=run.seed).folder(run.name)
+  def do(run: plan.Run) -> bool:
+    (stands,) = _stands(config, [run])
+    # No step may leave a mark in a folder that is another run's.
+    is_other = stands.state == standing.State.OTHER
+    error = stands.error if is_other else steps.do(run, _folder(config, run), shared)
+    if error:
+      wrong[run.key] = error
+    return not error
 
   first = [*shared.flags, f"--seed={runs[0].seed}"]
   if steps.call(steps.command("datagen", first)).status:
     return False
-  ended = walk.follow(runs, lambda run: steps.do(run, folder(run), shared), lambda run: run_lock.is_held(folder(run)))
+  ended = walk.follow(runs, do, lambda run: run_lock.is_held(_folder(config, run)))
   well = True
   if walk.End.DONE in ended.values():
     names = ",".join(dict.fromkeys(run.name for run in runs))
@@ -89,18 +105,9 @@ def reproduce(config: settings.Settings, runs: list[plan.Run], shared: steps.Sha
     about = [f"--problem={config.runs.problem}", f"--size={config.runs.size}", f"--data_dir={config.data_dir}"]
     out = os.path.join(runs_dir, "report")
     well &= not steps.call(steps.command("report", [f"--runs_dir={runs_dir}", *about, f"--out={out}"])).status
-  errors_of = {run.key: _error(folder(run)) for run in runs if ended[run.key] == walk.End.FAILED}
-  wrong = shown.ends(runs, ended, errors_of)
   if wrong:
-    print(wrong, file=sys.stderr)
+    print(shown.ends(runs, ended, wrong), file=sys.stderr)
   return well and not wrong
-
-
-def _error(folder: str) -> str:
-  if not os.path.exists(paths.failure(folder)):
-    return "for what was said above"
-  failure = files.read_json(paths.failure(folder))
-  return f"{failure['step']}: {failure['error']}"
 
 
 def parse(argv: list[str]) -> list[str]:
@@ -133,11 +140,7 @@ def main(argv: list[str]) -> None:
       except KeyboardInterrupt:
         print("\nstopped; the same command goes on from here", file=sys.stderr)
         sys.exit(130)
-    translation = decoding.signature(_DECODER.value)
-    stands = [
-      standing.look(config.runs._replace(seed=run.seed).folder(run.name), _asked(config, run, translation))
-      for run in runs
-    ]
+    stands = _stands(config, runs)
     length = config.steps.train_steps
     if _STATUS.value:
       print(shown.status(runs, stands, length))

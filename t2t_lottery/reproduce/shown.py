@@ -26,9 +26,11 @@ def in_words(stands: Standing, train_steps: int) -> str:
 
 
 def status(runs: Sequence[Run], stands: Sequence[Standing], train_steps: int) -> str:
-  """A line for each run, and how many stand how."""
-  rows = [(str(run.seed), run.name, in_words(stand, train_steps)) for run, stand in zip(runs, stands)]
-  return "\n".join([*_aligned([("seed", "run", ""), *rows]), "", counts(stands)])
+  """How many runs stand how, and a line for each: those at work first, then those that failed."""
+  order = list(State)
+  both = sorted(zip(runs, stands), key=lambda pair: order.index(pair[1].state))
+  rows = [(str(run.seed), run.name, in_words(stand, train_steps)) for run, stand in both]
+  return "\n".join([counts(stands), "", *_aligned([("seed", "run", ""), *rows])])
 
 
 def counts(stands: Sequence[Standing]) -> str:

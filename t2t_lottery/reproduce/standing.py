@@ -16,16 +16,16 @@ _TAIL_BYTES = 1 << 17
 
 
 class State(enum.Enum):
-  """What can be said of a run in a word."""
+  """What can be said of a run in a word; what one wants to see of many comes first."""
 
-  WAITING = "waiting"
   RUNNING = "running"
   EVALUATING = "being evaluated"
+  FAILED = "failed"
+  OTHER = "another run"
   STOPPED = "stopped"
   TRAINED = "trained"
   DONE = "done"
-  FAILED = "failed"
-  OTHER = "another run"
+  WAITING = "waiting"
 
 
 class Standing(NamedTuple):
@@ -81,7 +81,7 @@ def look(folder: str, asked: Asked) -> Standing:
 def _look(folder: str, asked: Asked) -> Standing:
   is_busy = run_lock.is_held(folder)
   failure = files.read_json(paths.failure(folder)) if os.path.exists(paths.failure(folder)) else None
-  failed = Standing(State.FAILED, error=f"{failure['step']}: {failure['error']}") if failure else None
+  failed = Standing(State.FAILED, error=failure["error"]) if failure else None
   if not os.path.exists(paths.description(folder)):
     return Standing(State.RUNNING) if is_busy else failed or Standing(State.WAITING)
   about = files.read_json(paths.description(folder))

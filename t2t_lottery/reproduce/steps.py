@@ -72,7 +72,7 @@ def call(arguments: Sequence[str]) -> Outcome:
       raise
 
 
-def do(run: Run, folder: str, shared: Shared) -> bool:
+def do(run: Run, folder: str, shared: Shared) -> str:
   """Trains and evaluates a run; if a step fails, leaves a mark of that in its folder.
 
   Args:
@@ -81,22 +81,22 @@ def do(run: Run, folder: str, shared: Shared) -> bool:
     shared: what its steps are called with.
 
   Returns:
-    Whether it is done.
+    What went wrong, on one line; nothing if it is done.
   """
   with contextlib.suppress(FileNotFoundError):
     os.remove(paths.failure(folder))
   for step, arguments in of_run(run, shared).items():
     outcome = call(arguments)
     if outcome.status:
-      _mark(folder, step, outcome)
-      return False
-  return True
+      return _mark(folder, step, outcome)
+  return ""
 
 
-def _mark(folder: str, step: str, outcome: Outcome) -> None:
+def _mark(folder: str, step: str, outcome: Outcome) -> str:
   log = paths.steps_log(folder)
-  error = outcome.error if "(full log: " in outcome.error else f"{outcome.error} (full log: {log})"
-  # On a disk that is full there is no mark; the message was on the terminal.
+  error = f"{step}: {outcome.error}" + ("" if "(full log: " in outcome.error else f" (full log: {log})")
+  # On a disk that is full there is no mark; the caller knows.
   with contextlib.suppress(UserError):
-    files.write_json(paths.failure(folder), {"step": step, "status": outcome.status, "error": error})
+    files.write_json(paths.failure(folder), {"error": error, "status": outcome.status})
     files.write_text(log, "".join(f"{line}\n" for line in outcome.said))
+  return error
