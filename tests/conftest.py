@@ -16,9 +16,11 @@ flags.FLAGS.mark_as_parsed()
 def pytest_collection_modifyitems(config, items):
   """Runs the fast modules first, those that need trained runs last; side by side with them, if there are two processes.
 
-  These share one process, so that each run is trained once; every other module has one to itself.
+  These share one process, so that each run is trained once; but for those that take long and need the dense run alone.
   """
   side_by_side = hasattr(config, "workerinput")
   items.sort(key=lambda item: hasattr(item.module, "trained") != side_by_side)
   for item in items:
-    item.add_marker(pytest.mark.xdist_group("trained" if hasattr(item.module, "trained") else item.module.__name__))
+    name = item.module.__name__
+    shared = hasattr(item.module, "trained") and name not in ("schedules_test", "drivers_test")
+    item.add_marker(pytest.mark.xdist_group("trained" if shared else name))

@@ -75,32 +75,41 @@ class Trained:
     return paths.kept(self.runs.folder(run), STEPS.rewind_step)
 
 
-def trained():
-  """Trains all runs, or returns them.
+def _once(function):
+  """Calls a function once; what it returned, or raised, it does each time."""
 
-  Raises:
-    AssertionError: each time it is called, once that has failed.
-  """
-  made = _train()
-  if isinstance(made, Exception):
-    raise made
-  return made
+  @functools.cache
+  def outcome():
+    try:
+      return function(), None
+    except AssertionError as error:
+      return None, error
+
+  @functools.wraps(function)
+  def again():
+    made, error = outcome()
+    if error:
+      raise error
+    return made
+
+  return again
 
 
-@functools.cache
-def _train():
-  try:
-    return _train_all()
-  except AssertionError as error:
-    return error
-
-
-def _train_all():
+@_once
+def dense():
+  """Generates the data and trains the dense run, or returns them."""
   folder = tempfile.mkdtemp(prefix="t2t-lottery-test-")
   atexit.register(shutil.rmtree, folder, ignore_errors=True)
   made = Trained(folder)
   made.step("datagen")
   made.step("train", "--run=dense")
+  return made
+
+
+@_once
+def trained():
+  """Trains all runs, or returns them."""
+  made = dense()
   for method in ("lt", "slt"):
     before = "dense"
     for level in LEVELS:
