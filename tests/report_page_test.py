@@ -13,8 +13,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from t2t_lottery import rawtext
-from t2t_lottery.report import __main__ as command
-from t2t_lottery.report import archive, examples, heatmaps, plots, runs, style
+from t2t_lottery.report import archive, examples, heatmaps, plots, runs, style, writing
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
@@ -79,7 +78,7 @@ class ReportPageTest(tf.test.TestCase):
   @classmethod
   def report(cls, runs_dir, name, data_dir=None):
     out = os.path.join(cls.folder, name)
-    command.report(runs.read(runs_dir), out, data_dir, samples=20, learning_curves=True)
+    writing.report(runs.read(runs_dir), out, data_dir, samples=20, learning_curves=True)
     return out
 
   def test_refers_to_nothing_outside(self):
@@ -176,7 +175,7 @@ class ReportPageTest(tf.test.TestCase):
     for looks in zip(*style.LINES.values()):
       # The dense run has a column of its own only where there is no other.
       self.assertLen(set(looks[:6]), 6)
-    entries, _ = command.write_tables(runs.read(self.made.folder), os.path.join(self.folder, "tables"), 20)
+    entries, _ = writing.write_tables(runs.read(self.made.folder), os.path.join(self.folder, "tables"), 20)
     (axes,) = next(plot for plot in plots.all_plots(entries) if plot.name == "bleu").figure.axes
     lines = {line.get_label(): line for line in axes.lines if not line.get_label().startswith("_")}
     self.assertEqual(set(lines), {"MP", "SLT", "SLT-MP"})
@@ -204,7 +203,7 @@ class BrowserTest(tf.test.TestCase):
       self.skipTest("no chromium is installed (apt-get install chromium)")
     folder = self.create_tempdir().full_path
     made = made_up_runs.study(os.path.join(folder, "runs"), seeds=(1,))
-    command.report(runs.read(made.folder), folder, None, samples=20, learning_curves=False)
+    writing.report(runs.read(made.folder), folder, None, samples=20, learning_curves=False)
     text = read(os.path.join(folder, "index.html")).decode()
     script = """<script>
       const said = [];

@@ -8,8 +8,7 @@ import sys
 import made_up_runs
 import tensorflow.compat.v1 as tf
 
-from t2t_lottery.report import __main__ as command
-from t2t_lottery.report import forms, runs, tables
+from t2t_lottery.report import forms, runs, tables, writing
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -18,7 +17,7 @@ class ReportTablesTest(tf.test.TestCase):
   def report(self, made):
     """Writes the tables; returns their folder."""
     out = os.path.join(self.create_tempdir().full_path, "out")
-    command.write_tables(runs.read(made.folder), out, samples=200)
+    writing.write_tables(runs.read(made.folder), out, samples=200)
     return out
 
   def folder(self):

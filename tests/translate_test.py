@@ -70,18 +70,19 @@ def t2t_loss(checkpoint, hparams, problem, data_dir, pairs):
     model = registry.model("transformer")(hp, tf.estimator.ModeKeys.EVAL)
     inputs, targets = (tf.placeholder(tf.int32, [1, None, 1, 1]) for _ in range(2))
     logits, _ = model({"inputs": inputs, "targets": targets, "target_space_id": tf.constant(0)})
-    score, weight = metrics.padded_neg_log_perplexity(logits, targets)
+    # Of each subword, and its weight.
+    scores, weights = metrics.padded_neg_log_perplexity(logits, targets)
+    sums = tf.reduce_sum(scores), tf.reduce_sum(weights)
     tf.train.Saver().restore(session, checkpoint)
-    total = 0.0
-    subword_count = 0.0
+    total = subword_count = 0.0
     for pair in pairs:
       fed = {
         placeholder: np.reshape(vocabulary[side].encode(text) + [subwords.EOS], [1, -1, 1, 1])
         for placeholder, side, text in zip((inputs, targets), ("inputs", "targets"), pair)
       }
-      mean, count = session.run([score, weight], fed)
-      total += mean * count
-      subword_count += count
+      score, weight = session.run(sums, fed)
+      total += score
+      subword_count += weight
     return -total / subword_count
 
 

@@ -1,0 +1,64 @@
+"""Writes the report of a study: tables, plots and the page."""
+
+from __future__ import annotations
+
+import os
+
+from t2t_lottery import files
+from t2t_lottery.report import columns, examples, forms, page, paper, plots, runs, style, tables
+from t2t_lottery.report.entries import Entries, Entry
+
+
+def write_tables(study: runs.Study, out: str, samples: int) -> tuple[list[Entry], dict[str, tables.Table]]:
+  """Writes the tables of a study in every form.
+
+  Args:
+    study: the runs.
+    out: folder to write to.
+    samples: of intervals and tests of significance.
+
+  Returns:
+    The entries of the main table; heading -> table.
+  """
+  about = {name: ones[0].about for name, ones in study.runs.items()}
+  placed = columns.assign(about)
+  made = Entries(study, samples)
+  entries = made.columns(placed)
+  beside = made.relatives(columns.relatives(about, placed))
+  printed = paper.scores(study.problem, study.size)
+  mean = f"mean over seeds {', '.join(map(str, study.seeds))}" if len(study.seeds) > 1 else f"seed {study.seeds[0]}"
+  of = f"{study.problem}, {study.size}"
+  found = {"Methods": tables.main_table(f"{of}: BLEU and TER on test, in percent, {mean}", entries, printed)}
+  files.write_text(os.path.join(out, "table.csv"), tables.to_csv(entries, printed))
+  if beside:
+    others = {entry.place.run: entry for entry in entries}
+    caption = f"{of}: controls and relatives, each beside the run that it varies, {mean}"
+    found["Controls and relatives"] = tables.relatives_table(caption, beside, others)
+    files.write_text(os.path.join(out, "controls.csv"), tables.to_csv(beside, {}))
+  for name, table in zip(("table", "controls"), found.values()):
+    files.write_text(os.path.join(out, f"{name}.md"), forms.markdown(table))
+    files.write_text(os.path.join(out, f"{name}.tex"), forms.latex(table, f"tab:{name}"))
+  return entries, found
+
+
+def report(study: runs.Study, out: str, data_dir: str | None, samples: int, learning_curves: bool) -> list[str]:
+  """Writes the report of a study; returns what is missing in it, a line each.
+
+  Args:
+    study: the runs.
+    out: folder to write to.
+    data_dir: where the test set's text lies, if it is to be shown.
+    samples: of intervals and tests of significance.
+    learning_curves: whether to plot them.
+  """
+  entries, found = write_tables(study, out, samples)
+  folder = os.path.join(out, "plots")
+  drawn = []
+  for plot in plots.all_plots(entries, learning_curves):
+    style.save(plot.figure, folder, plot.name)
+    with open(os.path.join(folder, f"{plot.name}.svg"), "rb") as file:
+      drawn.append((plot, file.read()))
+  unfinished = runs.unfinished(study)
+  text = examples.text_of(study, data_dir)
+  files.write_text(os.path.join(out, "index.html"), page.make(study, found, drawn, text, unfinished))
+  return unfinished
