@@ -52,9 +52,12 @@ class Checkpoint:
     if name not in self.shapes:
       raise UserError(f"{self.role}: {self.prefix} has no variable {name}")
     try:
-      return self._reader.get_tensor(name)
-    except (tf.errors.OpError, ValueError) as error:
-      raise UserError(f"{self.role}: cannot read {name} of {self.prefix}: {_first_line(error)}") from error
+      return self._reader.get_tensor(name)  # Which compares the checksum of its bytes.
+    except (tf.errors.OpError, ValueError, IndexError) as error:
+      raise UserError(
+        f"{self.role}: cannot read {name} of {self.prefix}: {_first_line(error)}: delete this checkpoint, and start "
+        "again what needs it"
+      ) from error
 
   @property
   def layers(self) -> list[str]:

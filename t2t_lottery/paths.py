@@ -72,6 +72,16 @@ def description(model_dir: str) -> str:
   return os.path.join(model_dir, "run.json")
 
 
+def state(model_dir: str) -> str:
+  """TensorFlow's list of the checkpoints in a run's folder, which names the one that a run goes on from."""
+  return os.path.join(model_dir, "checkpoint")
+
+
+def set_aside(model_dir: str, number: int) -> str:
+  """A folder for what an interrupted run does not go on from."""
+  return os.path.join(model_dir, "set_aside", str(number))
+
+
 def train_log(model_dir: str) -> str:
   """All that t2t-trainer prints."""
   return os.path.join(model_dir, "train.log")

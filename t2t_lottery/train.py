@@ -10,7 +10,7 @@ from typing import Any
 
 from absl import app, flags
 
-from t2t_lottery import errors, files, methods, paths, progress, settings, subprocesses
+from t2t_lottery import errors, files, methods, paths, progress, resume, settings, subprocesses
 from t2t_lottery.errors import UserError
 
 _RUN = flags.DEFINE_string("run", None, "Name of the run, such as slt-50.", required=True)
@@ -104,6 +104,9 @@ def train(config: settings.Settings) -> None:
   folder = config.runs.folder(run["run"])
   _claim(folder, run)
   last = run["train_steps"]
+  # What an evaluated run is still read for is checked when it is read.
+  if not os.path.exists(paths.checkpoint(folder, last) + ".index") or not os.path.exists(paths.result(folder)):
+    _say(run, resume.prepare(folder))
   if os.path.exists(paths.checkpoint(folder, last) + ".index"):
     print(f"{run['run']}: trained ({last} steps)", flush=True)
     return
@@ -117,6 +120,11 @@ def train(config: settings.Settings) -> None:
     )
   if not os.path.exists(paths.checkpoint(folder, last) + ".index"):
     raise UserError(f"{run['run']}: t2t-trainer left no checkpoint of step {last} in {folder} (full log: {log})")
+
+
+def _say(run: dict[str, Any], what: str | None) -> None:
+  if what:
+    print(f"{run['run']}: {what}", flush=True)
 
 
 def _claim(folder: str, run: dict[str, Any]) -> None:
