@@ -10,7 +10,7 @@ from typing import Any
 
 from absl import app, flags
 
-from t2t_lottery import errors, files, methods, paths, progress, resume, settings, subprocesses
+from t2t_lottery import errors, files, methods, paths, progress, rawtext, resume, settings, subprocesses
 from t2t_lottery.errors import UserError
 
 _RUN = flags.DEFINE_string("run", None, "Name of the run, such as slt-50.", required=True)
@@ -110,6 +110,7 @@ def train(config: settings.Settings) -> None:
   if os.path.exists(paths.checkpoint(folder, last) + ".index"):
     print(f"{run['run']}: trained ({last} steps)", flush=True)
     return
+  rawtext.check_unchanged(run["problem"], config.data_dir)
   log = paths.train_log(folder)
   shown = progress.Progress(run["run"], last)
   status = subprocesses.run(command(config, run), log, shown.read)
