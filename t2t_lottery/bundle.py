@@ -90,15 +90,20 @@ def read(prefix: str, wanted: Callable[[str], bool] = lambda name: True) -> dict
   return dict(_tensors(prefix, wanted))
 
 
-def check(prefix: str) -> None:
-  """Reads all of a checkpoint, only to see that a run can go on from it.
+def check(prefix: str) -> str | None:
+  """Reads all of a checkpoint, only to see that it is whole.
+
+  Returns:
+    The name of a variable that holds NaN or infinity, if there is one.
 
   Raises:
-    UserError: as `read`; also if a value is NaN or infinite.
+    UserError: as `read`.
   """
+  unfit = None
   for name, value in _tensors(prefix, lambda name: True):
     if value.dtype.kind == "f" and not np.isfinite(value).all():
-      raise UserError(f"{prefix} is of no use: {name} holds NaN or infinity")
+      unfit = unfit or name
+  return unfit
 
 
 def _tensors(prefix: str, wanted: Callable[[str], bool]) -> Iterator[tuple[str, np.ndarray]]:

@@ -82,6 +82,11 @@ def set_aside(model_dir: str, number: int) -> str:
   return os.path.join(model_dir, "set_aside", str(number))
 
 
+def failed(model_dir: str) -> str:
+  """The mark of a run that failed for good: step, loss and reason."""
+  return os.path.join(model_dir, "failed.json")
+
+
 def train_log(model_dir: str) -> str:
   """All that t2t-trainer prints."""
   return os.path.join(model_dir, "train.log")

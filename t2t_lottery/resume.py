@@ -33,12 +33,16 @@ def prepare(folder: str) -> str | None:
   damage = None
   newest = -1
   for step in reversed(paths.checkpoint_steps(folder)):
+    prefix = paths.checkpoint(folder, step)
     try:
-      bundle.check(paths.checkpoint(folder, step))
-      newest = step
-      break
+      unfit = bundle.check(prefix)
     except UserError as error:
       damage = damage or str(error)
+      continue
+    if not unfit:
+      newest = step
+      break
+    damage = damage or f"{prefix} is of no use: {unfit} holds NaN or infinity"
   try:
     aside = _set_aside(folder, newest)
     _write_state(folder, newest)

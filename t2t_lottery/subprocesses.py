@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 
 from t2t_lottery import files
+from t2t_lottery.errors import Interrupted
 
 
 def t2t(command: str) -> list[str]:
@@ -38,6 +39,9 @@ def run(arguments: list[str], log: str, on_line: Callable[[str], None] = lambda 
     arguments: the command.
     log: path of the log.
     on_line: called with each line of output.
+
+  Raises:
+    Interrupted: if this process is told to end by SIGTERM or SIGINT; the command then has been told as well, and ended.
   """
   os.makedirs(os.path.dirname(log), exist_ok=True)
   environment = {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ}
@@ -53,21 +57,32 @@ def run(arguments: list[str], log: str, on_line: Callable[[str], None] = lambda 
       errors="replace",
       env=environment,
     ) as process:
-      # Told to end, this process must not leave the other behind.
-      before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+      # Told to end, this process must not leave the other behind, and waits for what it saves.
+      received: list[int] = []
+
+      def forward(number, frame) -> None:
+        del frame
+        received.append(number)
+        process.terminate()
+
+      before = {number: signal.signal(number, forward) for number in (signal.SIGTERM, signal.SIGINT)}
       try:
         assert process.stdout is not None
         for line in process.stdout:
           file.write(line)
           file.flush()
           on_line(line)
-        return process.wait()
+        status = process.wait()
       except BaseException:
         process.terminate()
         process.wait()
         raise
       finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+          signal.signal(number, handler)
+  if received:
+    raise Interrupted(f"ended by {signal.Signals(received[0]).name} (log: {log})", received[0])
+  return status
 
 
 def last_line(log: str) -> str:
