@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 
 from t2t_lottery import files
-from t2t_lottery.errors import Interrupted
+from t2t_lottery.errors import Interrupted, UserError
 
 
 def t2t(command: str) -> list[str]:
@@ -41,9 +41,17 @@ def run(arguments: list[str], log: str, on_line: Callable[[str], None] = lambda 
     on_line: called with each line of output.
 
   Raises:
+    UserError: if the log cannot be written; the command then has been ended.
     Interrupted: if this process is told to end by SIGTERM or SIGINT; the command then has been told as well, and ended.
   """
-  os.makedirs(os.path.dirname(log), exist_ok=True)
+  try:
+    os.makedirs(os.path.dirname(log), exist_ok=True)
+    return _run(arguments, log, on_line)
+  except OSError as error:
+    raise UserError(f"cannot write {log}: {error.strerror}") from error
+
+
+def _run(arguments: list[str], log: str, on_line: Callable[[str], None]) -> int:
   environment = {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ}
   with open(log, "a", encoding="utf-8") as file:
     file.write(f"$ {shlex.join(arguments)}\n")
