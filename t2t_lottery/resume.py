@@ -6,6 +6,7 @@ import glob
 import itertools
 import os
 import re
+import shutil
 
 from t2t_lottery import bundle, files, paths
 from t2t_lottery.errors import UserError
@@ -17,7 +18,7 @@ def prepare(folder: str) -> str | None:
   """Prepares a run's folder for t2t-trainer, which restores whatever checkpoint the file `checkpoint` names.
 
   Damaged checkpoints are set aside, and with them all that was made of steps after the newest whole one, for the run
-  takes these steps again, not in the same way. Nothing is deleted.
+  takes these steps again, not in the same way. No checkpoint is deleted.
 
   Args:
     folder: the run's.
@@ -43,6 +44,8 @@ def prepare(folder: str) -> str | None:
       newest = step
       break
     damage = damage or f"{prefix} is of no use: {unfit} holds NaN or infinity"
+  for unfinished in glob.glob(os.path.join(glob.escape(folder), "model.ckpt-*_temp*")):
+    shutil.rmtree(unfinished, ignore_errors=True)  # TensorFlow's, when it was killed or the disk was full.
   try:
     aside = _set_aside(folder, newest)
     _write_state(folder, newest)

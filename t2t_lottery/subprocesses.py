@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import signal
@@ -11,6 +12,9 @@ from collections.abc import Callable
 
 from t2t_lottery import files
 from t2t_lottery.errors import Interrupted, UserError
+
+# What the operating system says when no more can be written; the last is of a limit on a file's size.
+_FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
 def t2t(command: str) -> list[str]:
@@ -94,8 +98,11 @@ def _run(arguments: list[str], log: str, on_line: Callable[[str], None]) -> int:
 
 
 def last_line(log: str) -> str:
-  """The last line of a log that says something: this library's own message, if there is one after the last command."""
+  """The line of a log that tells why its last command failed: this library's own message, else that a disk is full, else
+  the last that says something.
+  """
   lines = [line.strip() for line in files.read_lines(log) if line.strip()]
   start = max(i for i, line in enumerate(lines) if line.startswith("$ "))
   told = [line for line in lines[start:] if line.startswith("t2t-lottery: ")]
-  return (told or lines)[-1]
+  full = [line for line in lines[start:] if line.endswith(_FULL)]
+  return (told or full or lines)[-1]

@@ -11,7 +11,7 @@ import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 from trained import ROOT, command
 
-from t2t_lottery import files, paths, results
+from t2t_lottery import files, paths, results, subprocesses
 
 LIMIT = 100_000
 
@@ -94,6 +94,12 @@ class FullDiskTest(tf.test.TestCase):
       "checkpoints.write(sys.argv[1] + '/model.ckpt-1', {'a': np.zeros(200_000, 'float32')})"
     )
     self.assertEmpty(os.listdir(self.folder))
+
+  def test_a_checkpoint_of_t2t_trainer(self):
+    cause = "/runs/dense/model.ckpt-1_temp/part-00001-of-00002.data; No space left on device"
+    log = ["$ t2t-trainer", "Traceback (most recent call last):", cause, "", "File ops.py, in from_node_def"]
+    files.write_text(self.path, "".join(f"{line}\n" for line in log))
+    self.assertEqual(subprocesses.last_line(self.path), cause)
 
   def test_a_log(self):
     self.assert_refused(

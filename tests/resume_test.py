@@ -96,6 +96,11 @@ class ResumeTest(parameterized.TestCase, tf.test.TestCase):
     self.assertRegex(resume.prepare(self.folder), f"ckpt-60 is of no use: {NAME} holds NaN .* from step 20$")
     self.assertEqual(self.newest(), paths.checkpoint(self.folder, 20))
 
+  def test_what_tensorflow_left_unfinished_is_removed(self):
+    files.write_text(os.path.join(self.folder, "model.ckpt-80_temp", "part-00000-of-00001.data"), "x")
+    self.assertIsNone(resume.prepare(self.folder))
+    self.assertNotIn("model.ckpt-80_temp", os.listdir(self.folder))
+
   def test_without_a_whole_checkpoint_a_run_starts_anew(self):
     for step in (0, 20, 40, 60):
       damaged.truncate(damaged.data(paths.checkpoint(self.folder, step)))
