@@ -15,12 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from t2t_lottery import layers
+from t2t_lottery import crc32c, layers
 from t2t_lottery.errors import UserError
 
 MODEL_SCOPE = "transformer/"
 _MAGIC = 0xDB4775248B80FB57
 _FOOTER_BYTES = 48
+_ADVICE = ": delete this checkpoint, and start again what needs it"
 _TRAILER_BYTES = 5  # Compression type and checksum after each block.
 # DataType of tensorflow/core/framework/types.proto; others do not occur in a model.
 _DTYPES = dict(
@@ -44,6 +45,7 @@ class Entry(NamedTuple):
     shape: its shape.
     shard: number of the data file.
     offset, size: in bytes.
+    crc32c: masked checksum of its bytes.
     sliced: whether the tensor was saved in parts, under other names.
   """
 
@@ -52,6 +54,7 @@ class Entry(NamedTuple):
   shard: int
   offset: int
   size: int
+  crc32c: int
   sliced: bool
 
 
@@ -81,11 +84,31 @@ def read(prefix: str, wanted: Callable[[str], bool] = lambda name: True) -> dict
     name -> value, sorted by name.
 
   Raises:
-    UserError: if there is no such checkpoint, it is damaged, or a wanted tensor was saved in
-      slices.
+    UserError: if there is no such checkpoint, it is damaged (each tensor has a checksum), or a wanted tensor was saved
+      in slices.
   """
+  return dict(_tensors(prefix, wanted))
+
+
+def check(prefix: str) -> str | None:
+  """Reads all of a checkpoint, only to see that it is whole.
+
+  Returns:
+    The name of a variable that holds NaN or infinity, if there is one.
+
+  Raises:
+    UserError: as `read`.
+  """
+  unfit = None
+  for name, value in _tensors(prefix, lambda name: True):
+    if value.dtype.kind == "f" and not np.isfinite(value).all():
+      unfit = unfit or name
+  return unfit
+
+
+def _tensors(prefix: str, wanted: Callable[[str], bool]) -> Iterator[tuple[str, np.ndarray]]:
+  """Names and values, one in memory at a time."""
   shards, found = _index(prefix)
-  result = {}
   for name, entry in found.items():
     if not wanted(name) or entry.dtype not in _DTYPES:
       continue
@@ -97,11 +120,12 @@ def read(prefix: str, wanted: Callable[[str], bool] = lambda name: True) -> dict
     try:
       values = np.fromfile(path, dtype, count, offset=entry.offset)
     except OSError as error:
-      raise UserError(f"cannot read {path}: {error.strerror}") from error
+      raise UserError(f"cannot read {path}: {error.strerror}{_ADVICE}") from error
     if values.size != count or entry.size != count * dtype.itemsize:
-      raise UserError(f"{path} is damaged: {name} is not whole in it")
-    result[name] = values.reshape(entry.shape)
-  return result
+      raise UserError(f"{path} is damaged: {name} is not whole in it{_ADVICE}")
+    if crc32c.masked(values) != entry.crc32c:
+      raise UserError(f"{path} is damaged: {name} does not match its checksum{_ADVICE}")
+    yield name, values.reshape(entry.shape)
 
 
 def _index(prefix: str) -> tuple[int, dict[str, Entry]]:
@@ -116,7 +140,7 @@ def _index(prefix: str) -> tuple[int, dict[str, Entry]]:
   except OSError as error:
     raise UserError(f"no checkpoint {prefix}: cannot read {path}: {error.strerror}") from error
   except (ValueError, IndexError, KeyError, struct.error) as error:
-    raise UserError(f"{path} is damaged or no TensorFlow checkpoint: {error}") from error
+    raise UserError(f"{path} is damaged or no TensorFlow checkpoint: {error}{_ADVICE}") from error
   if header.get(2, 0):
     raise UserError(f"{path} was written on a big-endian machine")
   return int(header.get(1, 0)), found
@@ -147,7 +171,7 @@ def _block(data: bytes, position: int, handle: bytes | None = None) -> Iterator[
     raise ValueError("a block is cut off")
   if block[size] != 0:
     raise ValueError("a block is compressed, which TensorFlow does not do")
-  if struct.unpack("<I", block[size + 1 :])[0] != _masked_crc32c(block[: size + 1]):
+  if struct.unpack("<I", block[size + 1 :])[0] != crc32c.masked(block[: size + 1]):
     raise ValueError("the checksum of a block is wrong")
   restarts = struct.unpack("<I", block[size - 4 : size])[0]
   end = size - 4 * (restarts + 1)
@@ -164,7 +188,7 @@ def _block(data: bytes, position: int, handle: bytes | None = None) -> Iterator[
 
 def _entry(message: bytes) -> Entry:
   """Decodes a `BundleEntryProto`."""
-  numbers = {1: 0, 3: 0, 4: 0, 5: 0}
+  numbers = {1: 0, 3: 0, 4: 0, 5: 0, 6: 0}
   shape: tuple[int, ...] = ()
   sliced = False
   for number, value in _fields(message):
@@ -173,9 +197,11 @@ def _entry(message: bytes) -> Entry:
       shape = tuple(int(dict(_fields(dim)).get(1, 0)) for tag, dim in _fields(value) if tag == 2)
     elif number == 7:
       sliced = True
+    elif number == 6 and isinstance(value, bytes):
+      numbers[number] = int.from_bytes(value, "little")
     elif number in numbers:
       numbers[number] = int(value)
-  return Entry(numbers[1], shape, numbers[3], numbers[4], numbers[5], sliced)
+  return Entry(numbers[1], shape, numbers[3], numbers[4], numbers[5], numbers[6], sliced)
 
 
 def _fields(message: bytes | int) -> Iterator[tuple[int, bytes | int]]:
@@ -212,24 +238,3 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
     if byte < 128:
       return value, position
     shift += 7
-
-
-def _crc32c_table() -> list[int]:
-  table = []
-  for value in range(256):
-    for _ in range(8):
-      value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
-    table.append(value)
-  return table
-
-
-_CRC32C = _crc32c_table()
-
-
-def _masked_crc32c(data: bytes) -> int:
-  """LevelDB's masked CRC-32C. Plain Python: an index has some ten kilobytes."""
-  crc = 0xFFFFFFFF
-  for byte in data:
-    crc = crc >> 8 ^ _CRC32C[(crc ^ byte) & 255]
-  crc ^= 0xFFFFFFFF
-  return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF

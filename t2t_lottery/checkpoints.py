@@ -52,9 +52,12 @@ class Checkpoint:
     if name not in self.shapes:
       raise UserError(f"{self.role}: {self.prefix} has no variable {name}")
     try:
-      return self._reader.get_tensor(name)
-    except (tf.errors.OpError, ValueError) as error:
-      raise UserError(f"{self.role}: cannot read {name} of {self.prefix}: {_first_line(error)}") from error
+      return self._reader.get_tensor(name)  # Which compares the checksum of its bytes.
+    except (tf.errors.OpError, ValueError, IndexError) as error:
+      raise UserError(
+        f"{self.role}: cannot read {name} of {self.prefix}: {_first_line(error)}: delete this checkpoint, and start "
+        "again what needs it"
+      ) from error
 
   @property
   def layers(self) -> list[str]:
@@ -99,22 +102,30 @@ def write(prefix: str, variables: Mapping[str, np.ndarray]) -> None:
   Args:
     prefix: `FOLDER/NAME`; FOLDER must not exist.
     variables: name -> value.
+
+  Raises:
+    UserError: if it cannot be written.
   """
   folder, name = os.path.split(prefix)
   unfinished = f"{folder}.unfinished"
   shutil.rmtree(unfinished, ignore_errors=True)
-  os.makedirs(unfinished)
   names = sorted(variables)
-  with tf.Graph().as_default(), tf.Session() as session:
-    tensors = [tf.placeholder(variables[n].dtype, variables[n].shape) for n in names]
-    save = tf.raw_ops.SaveV2(
-      prefix=os.path.join(unfinished, name),
-      tensor_names=names,
-      shape_and_slices=[""] * len(names),
-      tensors=tensors,
-    )
-    session.run(save, dict(zip(tensors, (variables[n] for n in names))))
-  os.replace(unfinished, folder)
+  try:
+    os.makedirs(unfinished)
+    with tf.Graph().as_default(), tf.Session() as session:
+      tensors = [tf.placeholder(variables[n].dtype, variables[n].shape) for n in names]
+      save = tf.raw_ops.SaveV2(
+        prefix=os.path.join(unfinished, name),
+        tensor_names=names,
+        shape_and_slices=[""] * len(names),
+        tensors=tensors,
+      )
+      session.run(save, dict(zip(tensors, (variables[n] for n in names))))
+    os.replace(unfinished, folder)
+  except (OSError, tf.errors.OpError) as error:
+    raise UserError(f"cannot write {prefix}: {_cause(error)}") from error
+  finally:
+    shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _same_place(name: str, other: str) -> bool:
@@ -124,6 +135,14 @@ def _same_place(name: str, other: str) -> bool:
     return ["symbol_modality" if part.startswith("symbol_modality_") else part for part in text.split("/")]
 
   return strip(name) == strip(other)
+
+
+def _cause(error: OSError | tf.errors.OpError) -> str:
+  """What the operating system says, which TensorFlow writes behind a path: `/a/path; No space left on device`."""
+  if isinstance(error, OSError):
+    return error.strerror or str(error)
+  told = [line for line in str(error).splitlines() if "; " in line]
+  return told[0].rpartition("; ")[2] if told else _first_line(error)
 
 
 def _first_line(error: Exception) -> str:

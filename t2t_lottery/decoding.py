@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 
-from t2t_lottery import files, paths, rawtext, subprocesses, translate
+from t2t_lottery import bundle, files, paths, rawtext, subprocesses, translate
 from t2t_lottery.errors import UserError
 
 CTRANSLATE2, T2T = "ctranslate2", "t2t"
@@ -72,6 +72,7 @@ class Decoding:
     """
     if self._decoder == CTRANSLATE2:
       return self._translator(checkpoint).translate(sentences, BEAM_SIZE, ALPHA)
+    bundle.check(checkpoint)  # As CTranslate2's way does: t2t_decoder would tell of damage in its own words.
     with tempfile.TemporaryDirectory() as folder:
       source, target = os.path.join(folder, "source.txt"), os.path.join(folder, "target.txt")
       files.write_text(source, "".join(f"{line}\n" for line in sentences))

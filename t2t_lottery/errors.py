@@ -1,6 +1,8 @@
 """One clear line for the user, at the edge; a plain exception inside the library."""
 
 import contextlib
+import signal
+import sys
 from collections.abc import Iterator
 
 
@@ -8,9 +10,22 @@ class UserError(Exception):
   """Input that the user can mend. Its message is one line: what is wrong, where, what to do."""
 
 
+class Interrupted(UserError):
+  """The user, or the machine, wants the process to end.
+
+  Attributes:
+    signal: the signal's number.
+  """
+
+  def __init__(self, message: str, number: int):
+    super().__init__(message)
+    self.signal = number
+
+
 @contextlib.contextmanager
 def one_line() -> Iterator[None]:
-  """Ends the process with the one line of a `UserError` and exit status 1, without a traceback.
+  """Ends the process with the one line of a `UserError` and exit status 1, without a traceback; interrupted, with 128 +
+  the signal, as shells do.
 
   For the edges only: the `main` of a command, and the places where t2t calls into this library.
 
@@ -19,5 +34,11 @@ def one_line() -> Iterator[None]:
   """
   try:
     yield
+  except Interrupted as interrupted:
+    print(f"t2t-lottery: {interrupted}", file=sys.stderr)
+    raise SystemExit(128 + interrupted.signal) from interrupted
+  except KeyboardInterrupt as interrupted:
+    print("t2t-lottery: interrupted", file=sys.stderr)
+    raise SystemExit(128 + signal.SIGINT) from interrupted
   except UserError as error:
     raise SystemExit(f"t2t-lottery: {error}") from error

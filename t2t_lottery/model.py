@@ -9,7 +9,18 @@ import tensorflow.compat.v1 as tf
 from tensor2tensor.models import transformer
 from tensor2tensor.utils import optimize, registry
 
-from t2t_lottery import errors, gradual, hooks, layers, masked_optimizer, methods, run_check, sensitivity, tickets
+from t2t_lottery import (
+  errors,
+  gradual,
+  guards,
+  hooks,
+  layers,
+  masked_optimizer,
+  methods,
+  run_check,
+  sensitivity,
+  tickets,
+)
 
 
 @registry.register_model
@@ -26,13 +37,18 @@ class LotteryTransformer(transformer.Transformer):
     hparams = hook_context.hparams
     with errors.one_line():
       run_check.check(hparams)
-    train_hooks = [hooks.KeepHook(hparams.model_dir, {0, hparams.rewind_step})]
-    if hook_context.estimator.config.is_chief:
-      every = hook_context.estimator.config.save_checkpoints_steps or hparams.rewind_step
+    config = hook_context.estimator.config
+    # In this order: nothing more is saved of a run that fails, and a checkpoint is saved before the pruning after its step.
+    train_hooks = [] if config.use_tpu else [guards.FiniteHook(hparams.model_dir, config.is_chief)]
+    if config.is_chief and config.save_checkpoints_steps and not config.use_tpu:
+      train_hooks.append(guards.SaveHook(hparams.model_dir, config.save_checkpoints_steps))
+    train_hooks.append(hooks.KeepHook(hparams.model_dir, {0, hparams.rewind_step}))
+    if config.is_chief:
+      every = config.save_checkpoints_steps or hparams.rewind_step
       train_hooks.append(hooks.WatchHook(hparams.model_dir, every))
     method = methods.METHODS[hparams.pruning_method]
     if method.from_ticket:
-      choices = run_check.choices(hparams, hook_context.estimator.config.tf_random_seed or 0)
+      choices = run_check.choices(hparams, config.tf_random_seed or 0)
       sources = hparams.mask_checkpoint, hparams.rewind_checkpoint
       initialize, score = functools.partial(_initialize, hparams), None
       if choices.score in (methods.SNIP, methods.SYNFLOW):
@@ -41,10 +57,12 @@ class LotteryTransformer(transformer.Transformer):
     if method.gradual:
       plan = gradual.plan(hparams.initial_sparsity, hparams.sparsity, hparams.prune_until, hparams.prune_every)
       train_hooks.append(hooks.PruneHook(plan, hparams.prune_embedding))
+    train_hooks.append(guards.StopHook())
     return train_hooks
 
   def optimize(self, loss, num_async_replicas=1, use_tpu=False, variables=None):
     """See `T2TModel.optimize`; gradients are masked before the optimizer."""
+    guards.remember_loss(loss)
     if methods.METHODS[self.hparams.pruning_method].prunes:
       masked_optimizer.create_masks(tf.trainable_variables() if variables is None else variables)
       masked_optimizer.wrap(self.hparams)

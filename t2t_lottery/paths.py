@@ -72,6 +72,21 @@ def description(model_dir: str) -> str:
   return os.path.join(model_dir, "run.json")
 
 
+def state(model_dir: str) -> str:
+  """TensorFlow's list of the checkpoints in a run's folder, which names the one that a run goes on from."""
+  return os.path.join(model_dir, "checkpoint")
+
+
+def set_aside(model_dir: str, number: int) -> str:
+  """A folder for what an interrupted run does not go on from."""
+  return os.path.join(model_dir, "set_aside", str(number))
+
+
+def failed(model_dir: str) -> str:
+  """The mark of a run that failed for good: step, loss and reason."""
+  return os.path.join(model_dir, "failed.json")
+
+
 def train_log(model_dir: str) -> str:
   """All that t2t-trainer prints."""
   return os.path.join(model_dir, "train.log")
@@ -87,9 +102,9 @@ def datagen_log(data_dir: str, problem: str) -> str:
   return os.path.join(data_dir, f"{problem}.datagen.log")
 
 
-def failure(model_dir: str) -> str:
+def last_error(model_dir: str) -> str:
   """What the last step of a run ended with that failed; gone when the run is taken up again."""
-  return os.path.join(model_dir, "failed.json")
+  return os.path.join(model_dir, "last_error.json")
 
 
 def steps_log(model_dir: str) -> str:

@@ -12,6 +12,7 @@ import json
 import os
 import re
 from collections.abc import Iterable
+from concurrent import futures
 from typing import Any, NamedTuple
 
 from t2t_lottery import errors, files
@@ -101,6 +102,27 @@ def check_whole(problem_name: str, data_dir: str) -> None:
     )
 
 
+def check_unchanged(problem_name: str, data_dir: str) -> None:
+  """Compares every file named in the problem's manifest, if there is one, with its checksum there.
+
+  Raises:
+    errors.UserError: a file is missing, or its bytes are not those that datagen wrote.
+  """
+  named = manifest_files(problem_name, data_dir)
+  paths = [os.path.join(data_dir, name) for name in named]
+  try:
+    with futures.ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as pool:
+      for path, expected, found in zip(paths, named.values(), pool.map(file_info, paths)):
+        if found != expected:
+          raise errors.UserError(_changed(path))
+  except OSError as error:
+    raise errors.UserError(f"cannot read {error.filename}: {error.strerror}: run t2t-datagen again") from error
+
+
+def _changed(path: str) -> str:
+  return f"{path} was changed since datagen wrote it: delete it and run t2t-datagen again"
+
+
 def vocabulary(problem_name: str, data_dir: str) -> str:
   """Path of the problem's t2t subword vocabulary file.
 
@@ -123,9 +145,7 @@ def _read_side(problem_name: str, data_dir: str, split: str, side: str) -> list[
   with open(os.path.join(data_dir, name), "rb") as stream:
     content = stream.read()
   if hashlib.sha256(content).hexdigest() != manifest_files(problem_name, data_dir)[name].sha256:
-    raise errors.UserError(
-      f"{os.path.join(data_dir, name)} was changed since datagen wrote it: delete it and run t2t-datagen again"
-    )
+    raise errors.UserError(_changed(os.path.join(data_dir, name)))
   return content.decode("utf-8").split("\n")[:-1]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import signal
@@ -10,6 +11,10 @@ import sys
 from collections.abc import Callable, Sequence
 
 from t2t_lottery import files
+from t2t_lottery.errors import Interrupted, UserError
+
+# What the operating system says when no more can be written; the last is of a limit on a file's size.
+_FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
 def t2t(command: str) -> list[str]:
@@ -44,8 +49,19 @@ def run(
     log: path of the log.
     on_line: called with each line of output.
     pass_fds: file descriptors that it inherits, such as a lock that it must hold as long as it lives.
+
+  Raises:
+    UserError: if the log cannot be written; the command then has been ended.
+    Interrupted: if this process is told to end by SIGTERM or SIGINT; the command then has been told as well, and ended.
   """
-  os.makedirs(os.path.dirname(log), exist_ok=True)
+  try:
+    os.makedirs(os.path.dirname(log), exist_ok=True)
+    return _run(arguments, log, on_line, pass_fds)
+  except OSError as error:
+    raise UserError(f"cannot write {log}: {error.strerror}") from error
+
+
+def _run(arguments: list[str], log: str, on_line: Callable[[str], None], pass_fds: Sequence[int]) -> int:
   environment = {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ}
   with open(log, "a", encoding="utf-8") as file:
     file.write(f"$ {shlex.join(arguments)}\n")
@@ -60,26 +76,40 @@ def run(
       env=environment,
       pass_fds=pass_fds,
     ) as process:
-      # Told to end, this process must not leave the other behind.
-      before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+      # Told to end, this process must not leave the other behind, and waits for what it saves.
+      received: list[int] = []
+
+      def forward(number, frame) -> None:
+        del frame
+        received.append(number)
+        process.terminate()
+
+      before = {number: signal.signal(number, forward) for number in (signal.SIGTERM, signal.SIGINT)}
       try:
         assert process.stdout is not None
         for line in process.stdout:
           file.write(line)
           file.flush()
           on_line(line)
-        return process.wait()
+        status = process.wait()
       except BaseException:
         process.terminate()
         process.wait()
         raise
       finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+          signal.signal(number, handler)
+  if received:
+    raise Interrupted(f"ended by {signal.Signals(received[0]).name} (log: {log})", received[0])
+  return status
 
 
 def last_line(log: str) -> str:
-  """The last line of a log that says something: this library's own message, if there is one after the last command."""
+  """The line of a log that tells why its last command failed: this library's own message, else that a disk is full, else
+  the last that says something.
+  """
   lines = [line.strip() for line in files.read_lines(log) if line.strip()]
   start = max(i for i, line in enumerate(lines) if line.startswith("$ "))
   told = [line for line in lines[start:] if line.startswith("t2t-lottery: ")]
-  return (told or lines)[-1]
+  full = [line for line in lines[start:] if line.endswith(_FULL)]
+  return (told or full or lines)[-1]

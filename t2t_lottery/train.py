@@ -6,11 +6,25 @@ Done at once when the run's last checkpoint is there; an interrupted run goes on
 from __future__ import annotations
 
 import os
+import signal
 from typing import Any
 
 from absl import app, flags
 
-from t2t_lottery import errors, files, methods, paths, progress, run_lock, settings, subprocesses
+from t2t_lottery import (
+  bundle,
+  errors,
+  failure,
+  files,
+  methods,
+  paths,
+  progress,
+  rawtext,
+  resume,
+  run_lock,
+  settings,
+  subprocesses,
+)
 from t2t_lottery.errors import UserError
 
 _RUN = flags.DEFINE_string("run", None, "Name of the run, such as slt-50.", required=True)
@@ -29,6 +43,9 @@ _CONTROLS = flags.DEFINE_multi_enum(
 )
 _GPUS = flags.DEFINE_integer("gpus", None, "t2t's --worker_gpu. Default: 1 if this machine has a GPU, else 0.")
 _TRAINER_FLAGS = flags.DEFINE_multi_string("trainer_flag", [], "More flags for t2t-trainer, such as --profile.")
+
+# Exit statuses of t2t-trainer when it was told to end: by `guards.StopHook`, or before that was in place.
+_TOLD_TO_END = {status: number for number in (signal.SIGTERM, signal.SIGINT) for status in (128 + number, -number)}
 
 
 def describe(config: settings.Settings) -> dict[str, Any]:
@@ -98,7 +115,9 @@ def train(config: settings.Settings) -> None:
   """Trains the run that the flags describe; waits while another process is at work on it.
 
   Raises:
-    UserError: if the run's folder holds another run, or t2t-trainer fails.
+    UserError: if the run's folder holds another run, its data are damaged, t2t-trainer fails, or the run has failed for
+      good (`failure`).
+    Interrupted: if it is told to end.
   """
   run = describe(config)
   folder = config.runs.folder(run["run"])
@@ -109,20 +128,51 @@ def train(config: settings.Settings) -> None:
 
 def _train(config: settings.Settings, run: dict[str, Any], folder: str, lock: int) -> None:
   last = run["train_steps"]
+  _refuse_failed(run, folder)
+  # What an evaluated run is still read for is checked when it is read.
+  if not os.path.exists(paths.checkpoint(folder, last) + ".index") or not os.path.exists(paths.result(folder)):
+    _say(run, resume.prepare(folder))
   if os.path.exists(paths.checkpoint(folder, last) + ".index"):
     print(f"{run['run']}: trained ({last} steps)", flush=True)
     return
+  rawtext.check_unchanged(run["problem"], config.data_dir)
   log = paths.train_log(folder)
   shown = progress.Progress(run["run"], last)
-  # Should this process be killed, the lock lies with the trainer as long as it goes on.
-  status = subprocesses.run(command(config, run), log, shown.read, pass_fds=[lock])
-  shown.close()
+  try:
+    # Should this process be killed, the lock lies with the trainer as long as it goes on.
+    status = subprocesses.run(command(config, run), log, shown.read, pass_fds=[lock])
+  except errors.Interrupted as interrupted:
+    raise errors.Interrupted(_interrupted(run, folder, interrupted.signal), interrupted.signal) from interrupted
+  finally:
+    shown.close()
+  _refuse_failed(run, folder)
+  if status in _TOLD_TO_END:
+    raise errors.Interrupted(_interrupted(run, folder, _TOLD_TO_END[status]), _TOLD_TO_END[status])
   if status:
     raise UserError(
       f"{run['run']}: t2t-trainer ended with status {status}: {subprocesses.last_line(log)} (full log: {log})"
     )
   if not os.path.exists(paths.checkpoint(folder, last) + ".index"):
     raise UserError(f"{run['run']}: t2t-trainer left no checkpoint of step {last} in {folder} (full log: {log})")
+  if unfit := bundle.check(paths.checkpoint(folder, last)):
+    failure.mark(folder, last, f"{unfit} holds NaN or infinity")
+    _refuse_failed(run, folder)
+
+
+def _refuse_failed(run: dict[str, Any], folder: str) -> None:
+  if why := failure.told(folder):
+    raise UserError(f"{run['run']}: {why}")
+
+
+def _interrupted(run: dict[str, Any], folder: str, number: int) -> str:
+  steps = paths.checkpoint_steps(folder)
+  saved = f"saved at step {steps[-1]}" if steps else "before its first checkpoint"
+  return f"{run['run']}: ended by {signal.Signals(number).name}, {saved}: the same command goes on from there"
+
+
+def _say(run: dict[str, Any], what: str | None) -> None:
+  if what:
+    print(f"{run['run']}: {what}", flush=True)
 
 
 def _claim(folder: str, run: dict[str, Any]) -> None:

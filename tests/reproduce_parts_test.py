@@ -142,7 +142,7 @@ class StandingTest(tf.test.TestCase):
 
   def test_a_failed_run_says_what_went_wrong_until_it_is_taken_up_again(self):
     folder = self.begin(500)
-    files.write_json(paths.failure(folder), {"status": 1, "error": "train: no space (full log: x)"})
+    files.write_json(paths.last_error(folder), {"status": 1, "error": "train: no space (full log: x)"})
     self.assertEqual(self.words(), "failed: train: no space (full log: x)")
     with run_lock.held(folder):
       self.assertEqual(self.words(), "running, step 500 of 2,000")

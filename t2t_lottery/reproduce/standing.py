@@ -80,7 +80,7 @@ def look(folder: str, asked: Asked) -> Standing:
 
 def _look(folder: str, asked: Asked) -> Standing:
   is_busy = run_lock.is_held(folder)
-  failure = files.read_json(paths.failure(folder)) if os.path.exists(paths.failure(folder)) else None
+  failure = files.read_json(paths.last_error(folder)) if os.path.exists(paths.last_error(folder)) else None
   failed = Standing(State.FAILED, error=failure["error"]) if failure else None
   if not os.path.exists(paths.description(folder)):
     return Standing(State.RUNNING) if is_busy else failed or Standing(State.WAITING)

@@ -84,7 +84,7 @@ def do(run: Run, folder: str, shared: Shared) -> str:
     What went wrong, on one line; nothing if it is done.
   """
   with contextlib.suppress(FileNotFoundError):
-    os.remove(paths.failure(folder))
+    os.remove(paths.last_error(folder))
   for step, arguments in of_run(run, shared).items():
     outcome = call(arguments)
     if outcome.status:
@@ -97,6 +97,6 @@ def _mark(folder: str, step: str, outcome: Outcome) -> str:
   error = f"{step}: {outcome.error}" + ("" if "(full log: " in outcome.error else f" (full log: {log})")
   # On a disk that is full there is no mark; the caller knows.
   with contextlib.suppress(UserError):
-    files.write_json(paths.failure(folder), {"error": error, "status": outcome.status})
+    files.write_json(paths.last_error(folder), {"error": error, "status": outcome.status})
     files.write_text(log, "".join(f"{line}\n" for line in outcome.said))
   return error

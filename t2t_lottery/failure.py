@@ -1,0 +1,35 @@
+"""The mark of a run that failed for good. Standard library only."""
+
+from __future__ import annotations
+
+import os
+
+from t2t_lottery import files, paths
+
+
+def mark(model_dir: str, step: int, reason: str, loss: float | None = None) -> None:
+  """Marks a run whose numbers are none any more.
+
+  Raises:
+    UserError: if the mark cannot be written.
+  """
+  # JSON knows no NaN and no infinity.
+  there = {"step": step, "reason": reason, **({} if loss is None else {"loss": str(loss)})}
+  files.write_json(paths.failed(model_dir), there)
+
+
+def told(model_dir: str) -> str | None:
+  """Why a run failed, and what to do; None if it has not.
+
+  Raises:
+    UserError: if the mark is damaged.
+  """
+  path = paths.failed(model_dir)
+  if not os.path.exists(path):
+    return None
+  there = files.read_json(path)
+  loss = f" ({there['loss']})" if "loss" in there else ""
+  return (
+    f"failed at step {there['step']}: {there['reason']}{loss}; delete {path} to go on from its last checkpoint, or train "
+    "with other --hparams in another --runs_dir"
+  )
