@@ -6,16 +6,22 @@ import os
 import select
 import sys
 
+import numpy as np
+
+from t2t_lottery import checkpoints
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _SCRIPT = """
-import os, sys
+import glob, os, shutil, sys
 flags = dict(argument[2:].split("=", 1) for argument in sys.argv[1:] if "=" in argument)
 print("INFO:tensorflow:loss = 5.0, step = 0", flush=True)
 with open(os.environ["STAND_IN_STARTED"], "w") as started:
   started.write(f"{os.getpid()}\\n")
 with open(os.environ["STAND_IN_GATE"]) as gate:
   gate.readline()
-open(f"{flags['output_dir']}/model.ckpt-{flags['train_steps']}.index", "w").close()
+made = os.environ["STAND_IN_CHECKPOINT"]
+for path in sorted(glob.glob(made + ".*")):
+  shutil.copy(path, f"{flags['output_dir']}/model.ckpt-{flags['train_steps']}{path[len(made):]}")
 """
 # Python imports this module, if there is one, when it starts.
 _CUSTOMIZE = """
@@ -40,6 +46,8 @@ class Trainer:
     for path, text in ((script, _SCRIPT), (os.path.join(folder, "sitecustomize.py"), _CUSTOMIZE.format(script=script))):
       with open(path, "w", encoding="utf-8") as file:
         file.write(text)
+    checkpoint = os.path.join(folder, "made", "model.ckpt")
+    checkpoints.write(checkpoint, {"global_step": np.array(1, np.int64)})
     started, gate = os.path.join(folder, "started"), os.path.join(folder, "gate")
     for path in (started, gate):
       os.mkfifo(path)
@@ -48,6 +56,7 @@ class Trainer:
     self.environment = {
       **os.environ,
       "PYTHONPATH": os.pathsep.join([folder, ROOT]),
+      "STAND_IN_CHECKPOINT": checkpoint,
       "STAND_IN_STARTED": started,
       "STAND_IN_GATE": gate,
     }
