@@ -87,9 +87,9 @@ class ReproduceTest(tf.test.TestCase):
   def with_trainer(self, *arguments):
     """A stand-in for the trainer, and what starts this command with it; all other steps are the real ones."""
     os.makedirs(self.data_dir)
-    files = {"text": rawtext.FileInfo(0, "")}
-    open(os.path.join(self.data_dir, "text"), "w", encoding="utf-8").close()
-    rawtext.write_manifest(PROBLEM, self.data_dir, files, {"vocabulary": "text"})
+    text = os.path.join(self.data_dir, "text")
+    open(text, "w", encoding="utf-8").close()
+    rawtext.write_manifest(PROBLEM, self.data_dir, {"text": rawtext.file_info(text)}, {"vocabulary": "text"})
     trainer = stand_in.Trainer(self.create_tempdir().full_path)
     self.addCleanup(trainer.close)
     command = self.command(*arguments)
@@ -139,7 +139,7 @@ class ReproduceTest(tf.test.TestCase):
       trainer.finish()
       stdout, stderr = process.communicate(timeout=60)
       self.assertIn("dense: starting 3000 steps", stdout)
-      # An empty checkpoint is all that the stand-in has trained.
+      # The stand-in's checkpoint holds no model.
       self.assertIn("failed: seed 1, dense: evaluate: ", stderr)
 
   def test_dry_run_starts_nothing(self):
