@@ -11,7 +11,7 @@ import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 from trained import ROOT, command
 
-from t2t_lottery import files, paths, results, subprocesses
+from t2t_lottery import files, paths, subprocesses
 
 LIMIT = 100_000
 
@@ -35,12 +35,12 @@ class DamagedResultsTest(parameterized.TestCase, tf.test.TestCase):
 
   @parameterized.parameters(damaged.truncate, damaged.empty, damaged.flip, os.remove)
   def test_the_results_of_all_runs_are_made_anew(self, how):
-    results.collect(self.runs.folder)
+    self.assertEqual(command("results", *self.flags).returncode, 0)
     path = paths.results(self.runs.folder)
     whole = files.read_lines(path)
     self.assertLen(whole, 2)
     how(path)
-    results.collect(self.runs.folder)
+    self.assertEqual(command("results", *self.flags).returncode, 0)
     self.assertEqual(files.read_lines(path), whole)
 
   @parameterized.parameters(damaged.truncate, damaged.empty)
