@@ -77,7 +77,7 @@ def main(argv):
     hparams = os.path.join(os.path.dirname(checkpoint), "hparams.json")
     sentences, _ = rawtext.raw_text(_PROBLEM.value, os.path.abspath(_DATA_DIR.value), "dev")
     source = os.path.join(folder, "source.txt")
-    files.write_text(source, "".join(f"{sentence}\n" for sentence in sentences))
+    files.write_lines(source, sentences)
     both = commands(folder, checkpoint, hparams, source)
     times = {name: [] for name in both}
     for _ in range(_TIMES.value):

@@ -16,10 +16,13 @@ from absl import app
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 from t2t_lottery import bundle, errors, layers, masks, paths, sizes  # noqa: E402
+from t2t_lottery.report import paper  # noqa: E402
 
-# Level in percent -> MB (Brix et al. 2020, Table 1).
-PAPER = {0: 234, 10: 226, 20: 206, 30: 184, 40: 161, 50: 137, 60: 112, 70: 86, 80: 59, 85: 46, 90: 31, 95: 17, 98: 7}
-REACH, REACH_LEVELS = 0.8, (50, 90, 98)
+# Sparsity -> MB (Brix et al. 2020, Table 1).
+PAPER = {
+  sparsity: printed.memory for (_, sparsity), printed in sorted(paper.scores("translate_ende_wmt14", "base").items())
+}
+REACH, REACH_LEVELS = 0.8, (0.5, 0.9, 0.98)
 
 
 def main(argv):
@@ -34,15 +37,15 @@ def main(argv):
     print(f"{checkpoint}: {count:,} parameters\n| sparsity | paper | npz | CSC | sparse file | sparse file / paper |")
     print("| ---: | ---: | ---: | ---: | ---: | ---: |")
     missed = False
-    for level, paper in PAPER.items():
+    for level, printed in PAPER.items():
       for name in layers.prunable(variables) if level else []:
-        mask = masks.magnitude_mask(variables[name], level / 100)
+        mask = masks.magnitude_mask(variables[name], level)
         variables[name] = np.where(mask, variables[name], np.float32(0))
       found = sizes.megabytes(variables)
-      ratio = found["file"] / paper
+      ratio = found["file"] / printed
       missed |= level in REACH_LEVELS and ratio > REACH
       print(
-        f"| {level}% | {paper} | {found['paper']:.1f} | {found['csc']:.1f} | {found['file']:.1f} | {ratio:.2f} |",
+        f"| {100 * level:g}% | {printed:g} | {found['paper']:.1f} | {found['csc']:.1f} | {found['file']:.1f} | {ratio:.2f} |",
         flush=True,
       )
     sys.exit(missed)

@@ -61,7 +61,7 @@ class Decoding:
     lines = files.read_lines(path) if os.path.exists(path) else []
     if len(lines) != len(sources):
       lines = self.translations(sources, checkpoint)
-      files.write_text(path, "".join(line + "\n" for line in lines))
+      files.write_lines(path, lines)
     return lines
 
   def translations(self, sentences: list[str], checkpoint: str) -> list[str]:
@@ -75,7 +75,7 @@ class Decoding:
     bundle.check(checkpoint)  # As CTranslate2's way does: t2t_decoder would tell of damage in its own words.
     with tempfile.TemporaryDirectory() as folder:
       source, target = os.path.join(folder, "source.txt"), os.path.join(folder, "target.txt")
-      files.write_text(source, "".join(f"{line}\n" for line in sentences))
+      files.write_lines(source, sentences)
       log = paths.decode_log(self._folder)
       hparams = paths.hparams(self._folder)
       command = t2t_command(checkpoint, hparams, self._problem, self._data_dir, source, target, folder)

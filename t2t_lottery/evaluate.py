@@ -152,7 +152,7 @@ def _evaluate_average(folder: str, decoded: decoding.Decoding, count: int) -> di
     "steps": steps,
     "dev_bleu": _dev_bleu(decoded, checkpoint),
     "test_bleu": test.value,
-    "largest": layer_statistics.figures(bundle.read(checkpoint))["total"]["largest"],
+    "largest": layer_statistics.figures(bundle.read(checkpoint, layers.is_prunable_or_mask))["total"]["largest"],
   }
 
 
@@ -178,13 +178,12 @@ def _looks(
     return layer_statistics.figures(variables, bundle.read(checkpoint, layers.is_prunable_or_mask))
 
   found = beside(paths.kept(folder, 0))
+  masks: dict[str, float | None] = {}
   if "mask_from" in description:
     parent, _, step = description["mask_from"].partition("@")
     above = beside(paths.stored(config.runs.folder(parent), int(step)))
-  return {
-    name: {**figures, "mask": above[name]["mask"] if "mask_from" in description else None}
-    for name, figures in found.items()
-  }
+    masks = {name: figures["mask"] for name, figures in above.items()}
+  return {name: {**figures, "mask": masks.get(name)} for name, figures in found.items()}
 
 
 def _in_words(looks: dict[str, float | None], description: dict[str, Any]) -> str:

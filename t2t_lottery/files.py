@@ -45,6 +45,15 @@ def write_text(path: str, text: str) -> None:
   write_bytes(path, [text.encode("utf-8")])
 
 
+def write_lines(path: str, lines: Iterable[str]) -> None:
+  """Writes a text file whole or not at all, a line each, as `read_lines` reads it.
+
+  Raises:
+    UserError: if it cannot be written.
+  """
+  write_text(path, "".join(f"{line}\n" for line in lines))
+
+
 @contextlib.contextmanager
 def new_folder(path: str) -> Iterator[str]:
   """A folder that is whole or absent.

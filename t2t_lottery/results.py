@@ -21,7 +21,7 @@ def collect(runs_dir: str) -> list[dict[str, Any]]:
   # Of two at a time, the later one must not have read before the other wrote.
   with locks.exclusive(runs_dir, "results"):
     lines = _collected(runs_dir)
-    files.write_text(paths.results(runs_dir), "".join(files.to_json(line) + "\n" for line in lines))
+    files.write_lines(paths.results(runs_dir), map(files.to_json, lines))
   return lines
 
 

@@ -93,4 +93,4 @@ def _write_state(folder: str, newest: int) -> None:
   if named != wanted:
     names = (os.path.basename(paths.checkpoint(folder, step)) for step in paths.checkpoint_steps(folder))
     lines = [f'model_checkpoint_path: "{wanted}"', *(f'all_model_checkpoint_paths: "{name}"' for name in names)]
-    files.write_text(path, "".join(f"{line}\n" for line in lines))
+    files.write_lines(path, lines)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 
-from t2t_lottery import paths
+from t2t_lottery import files, paths
 from t2t_lottery.errors import UserError
 from t2t_lottery.report.runs import Run, Study
 
@@ -44,11 +43,10 @@ def _small_files(run: Run) -> list[str]:
 
 def _copy(path: str, to: str) -> int:
   """Copies a file whole or not at all."""
-  unfinished = f"{to}.{os.getpid()}.unfinished"
   try:
-    os.makedirs(os.path.dirname(to), exist_ok=True)
-    shutil.copyfile(path, unfinished)
-    os.replace(unfinished, to)
-    return os.path.getsize(to)
+    with open(path, "rb") as file:
+      content = file.read()
   except OSError as error:
     raise UserError(f"cannot copy {path} to {to}: {error.strerror}") from error
+  files.write_bytes(to, [content])
+  return len(content)

@@ -98,5 +98,5 @@ def _mark(folder: str, step: str, outcome: Outcome) -> str:
   # On a disk that is full there is no mark; the caller knows.
   with contextlib.suppress(UserError):
     files.write_json(paths.last_error(folder), {"error": error, "status": outcome.status})
-    files.write_text(log, "".join(f"{line}\n" for line in outcome.said))
+    files.write_lines(log, outcome.said)
   return error
