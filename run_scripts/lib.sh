@@ -29,7 +29,9 @@ variant=
 checkpoints=20
 average=0
 decoder=ctranslate2
+keep=all
 shown=()
+working=
 
 usage() {
   cat <<EOF
@@ -45,6 +47,7 @@ usage: $0 [flags]
   --runs_dir=DIR      where runs and results lie                       [runs]
   --checkpoints=N     how many checkpoints each run saves              [$checkpoints]
   --average=N         evaluate also the mean of the last N checkpoints  [0]
+  --keep=WHICH        of a finished run all checkpoints, or essential: the best, the last, step 0 and t [$keep]
   --decoder=NAME      ctranslate2, or the reference t2t (ten times slower) [$decoder]
   --data_dir=DIR      where t2t-datagen puts records                   [data]
   --tmp_dir=DIR       where raw text lies, or is downloaded to         [DATA_DIR/tmp]
@@ -73,7 +76,8 @@ parse() {
     case $flag in
       --help | -h) usage; exit 0 ;;
       --problem=* | --size=* | --levels=* | --seed=* | --steps=* | --hparams=* | --runs_dir=* | --data_dir=* | --tmp_dir=* | \
-        --checkpoints=* | --average=* | --decoder=ctranslate2 | --decoder=t2t | --rewind_step=* | --prune_each=* | --controls=* | --switch=*)
+        --checkpoints=* | --average=* | --decoder=ctranslate2 | --decoder=t2t | --keep=all | --keep=essential | --rewind_step=* | \
+        --prune_each=* | --controls=* | --switch=*)
         printf -v "$(cut -c3- <<<"${flag%%=*}")" %s "${flag#*=}" ;;
       --rewind=last | --rewind=dense) rewind=${flag#*=} ;;
       --variant=global_magnitude | --variant=dense_embedding) variant=${flag#*=} ;;
@@ -125,13 +129,35 @@ check_controls() {
 }
 
 step() {
-  "$root/.venv/bin/python" -m "t2t_lottery.$1" "${common[@]}" "${@:2}"
+  python -m "t2t_lottery.$1" "${common[@]}" "${@:2}"
 }
+
+# Python in the background, so that a signal is not kept back until it has ended. What is in the background ignores Ctrl-C
+# if it is not told otherwise.
+python() {
+  (trap - INT && exec "$root/.venv/bin/python" "$@") &
+  working=$!
+  wait "$working"
+  working=
+}
+
+# Told to end, a driver ends the step at work, and waits for what that saves.
+end() {
+  trap '' TERM INT HUP
+  if [[ -n $working ]]; then
+    kill -s TERM "$working" 2>/dev/null || true
+    wait "$working" || true
+  fi
+  exit $((128 + $1))
+}
+trap 'end 15' TERM
+trap 'end 2' INT
+trap 'end 1' HUP
 
 # Trains, evaluates and shows one run: run NAME --method=... --level=... --mask_from=RUN
 run() {
   step train --run="$1" "${@:2}"
-  step evaluate --run="$1" --average="$average" --decoder="$decoder"
+  step evaluate --run="$1" --average="$average" --decoder="$decoder" --keep="$keep"
   shown+=("$1")
 }
 
@@ -140,7 +166,7 @@ table() { step results --runs="$(IFS=,; echo "${shown[*]}")"; }
 
 # The page of all runs of this problem and size.
 report() {
-  "$root/.venv/bin/python" -m t2t_lottery.report --runs_dir="$runs_dir" --problem="$problem" --size="$size" \
+  python -m t2t_lottery.report --runs_dir="$runs_dir" --problem="$problem" --size="$size" \
     --data_dir="$data_dir" --out="$runs_dir/report"
 }
 

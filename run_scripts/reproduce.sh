@@ -15,10 +15,11 @@ usage: $0 [flags]
   --methods="M ..."   of dense mp lt slt clt slt_mp mp_slt             [all]
   --levels="L ..."    sparsity of each level in percent, rising        [the paper's]
   --seeds="N ..."     random seeds                                     [1 2]
+  --jobs=N            runs to train side by side, each with its share of cores and GPUs, as memory allows [1]
   --dry_run           only show the runs in their order, and the steps, time and disk to come
   --status            only show how each run stands: watch $0 --status ...
 as the drivers take them:
-  --problem --size --steps --hparams --runs_dir --data_dir --tmp_dir --checkpoints --average --decoder
+  --problem --size --steps --hparams --runs_dir --data_dir --tmp_dir --checkpoints --average --decoder --keep
   --rewind --rewind_step --prune_each --one_shot --variant --controls --switch       (see $(dirname "$0")/slt.sh --help)
 END
 }

@@ -7,7 +7,6 @@ the last 4. Each translation is kept, so that an interrupted evaluation goes on 
 
 from __future__ import annotations
 
-import importlib.metadata
 import io
 import os
 import platform
@@ -22,6 +21,7 @@ from t2t_lottery import (
   decoding,
   errors,
   files,
+  keeping,
   layer_statistics,
   layers,
   methods,
@@ -34,6 +34,7 @@ from t2t_lottery import (
   scores,
   settings,
   sizes,
+  versions,
 )
 from t2t_lottery.errors import UserError
 
@@ -42,13 +43,20 @@ _AVERAGE = flags.DEFINE_integer("average", 0, "Evaluate also the mean of so many
 _DECODER = flags.DEFINE_enum(
   "decoder", decoding.CTRANSLATE2, decoding.DECODERS, "What translates: CTranslate2, or t2t_decoder as the reference."
 )
+_KEEP = flags.DEFINE_enum(
+  "keep", keeping.ALL, keeping.CHOICES, "Keep all checkpoints, or only the best, the last, and those of step 0 and t."
+)
 
 # What decides a number that is not stated elsewhere in its line.
-_VERSIONED = ("tensorflow", "tensorflow-cpu", "tensor2tensor", "ctranslate2", "sacrebleu", "numpy")
+_VERSIONED = ("t2t-lottery", "tensorflow", "tensor2tensor", "ctranslate2", "sacrebleu", "numpy")
 
 
 def evaluate(
-  config: settings.Settings, run: str, average: int = 0, decoder: str = decoding.CTRANSLATE2
+  config: settings.Settings,
+  run: str,
+  average: int = 0,
+  decoder: str = decoding.CTRANSLATE2,
+  keep: str = keeping.ALL,
 ) -> dict[str, Any]:
   """Evaluates a run; what is done already is not done again. Waits while another process is at work on the run.
 
@@ -57,17 +65,21 @@ def evaluate(
     run: its name.
     average: if not 0, the mean of so many last checkpoints is evaluated as well.
     decoder: of `decoding.DECODERS`; results of another one, or of another version of it, are replaced.
+    keep: of `keeping.CHOICES`: which checkpoints stay.
 
   Returns:
     The run's line of results.
 
   Raises:
-    UserError: if the run is not trained.
+    UserError: if the run is not trained, or a checkpoint that is needed was removed.
   """
   folder = config.runs.folder(run)
   description = files.read_json(paths.description(folder))
   with run_lock.held(folder):
-    return _evaluate_once(config, description, average, decoder)
+    line = _evaluate_once(config, description, average, decoder)
+    if keep == keeping.ESSENTIAL:
+      keeping.thin(folder, line["best_step"])
+    return line
 
 
 def _evaluate_once(
@@ -97,7 +109,7 @@ def _evaluate(
   run = description["run"]
   folder = config.runs.folder(run)
   last = description["train_steps"]
-  steps = [step for step in paths.checkpoint_steps(folder) if step > 0]
+  steps = [step for step in keeping.steps(folder) if step > 0]
   if last not in steps:
     raise UserError(f"{run} is not trained: {folder} has no checkpoint of step {last}")
   if methods.METHODS[description["method"]].gradual:
@@ -105,6 +117,8 @@ def _evaluate(
   bleu, loss = {}, {}
   for step in steps:
     checkpoint = paths.checkpoint(folder, step)
+    if not os.path.exists(paths.translation(folder, "dev", checkpoint, decoder)):
+      keeping.require(folder, [step])
     bleu[step] = _dev_bleu(decoded, checkpoint)
     loss[step] = decoded.loss("dev", checkpoint)
     progress.overwrite(f"{run}: dev BLEU {bleu[step]:.2f} at step {step}")
@@ -138,13 +152,14 @@ def _evaluate(
       "translation": decoding.signature(decoder),
     },
     "megabytes": megabytes,
-    "versions": _versions(),
+    "versions": {"python": platform.python_version(), **versions.of(_VERSIONED)},
   }
 
 
 def _evaluate_average(folder: str, decoded: decoding.Decoding, count: int) -> dict[str, Any]:
   """Scores of the mean of the last checkpoints."""
-  steps = [step for step in paths.checkpoint_steps(folder) if step > 0][-count:]
+  steps = [step for step in keeping.steps(folder) if step > 0][-count:]
+  keeping.require(folder, steps)
   checkpoint = averaging.average(folder, steps)
   test = scores.bleu(decoded.translation("test", checkpoint), decoded.references("test"))
   return {
@@ -196,22 +211,12 @@ def _in_words(looks: dict[str, float | None], description: dict[str, Any]) -> st
   return text
 
 
-def _versions() -> dict[str, str]:
-  versions = {"python": platform.python_version()}
-  for name in _VERSIONED:
-    try:
-      versions[name] = importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-      pass
-  return versions
-
-
 def main(argv: list[str]) -> None:
   """The command."""
   del argv
   with errors.one_line():
     config = settings.from_flags()
-    evaluate(config, _RUN.value, _AVERAGE.value, _DECODER.value)
+    evaluate(config, _RUN.value, _AVERAGE.value, _DECODER.value, _KEEP.value)
     results.collect(config.runs.runs_dir)
 
 

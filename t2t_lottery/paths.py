@@ -82,6 +82,16 @@ def set_aside(model_dir: str, number: int) -> str:
   return os.path.join(model_dir, "set_aside", str(number))
 
 
+def usage(model_dir: str) -> str:
+  """What training a run took of the machine."""
+  return os.path.join(model_dir, "usage.json")
+
+
+def thinned(model_dir: str) -> str:
+  """Steps of the checkpoints that a finished run had before most were removed (`--keep=essential`)."""
+  return os.path.join(model_dir, "thinned.json")
+
+
 def failed(model_dir: str) -> str:
   """The mark of a run that failed for good: step, loss and reason."""
   return os.path.join(model_dir, "failed.json")

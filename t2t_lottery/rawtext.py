@@ -119,6 +119,15 @@ def check_unchanged(problem_name: str, data_dir: str) -> None:
     raise errors.UserError(f"cannot read {error.filename}: {error.strerror}: run t2t-datagen again") from error
 
 
+def fingerprint(problem_name: str, data_dir: str) -> str | None:
+  """What tells the problem's data from other data, as its manifest says; None without one, as for t2t's own problems."""
+  named = manifest_files(problem_name, data_dir)
+  if not named:
+    return None
+  lines = (f"{name} {info.sha256}\n" for name, info in sorted(named.items()))
+  return hashlib.sha256("".join(lines).encode("utf-8")).hexdigest()[:16]
+
+
 def _changed(path: str) -> str:
   return f"{path} was changed since datagen wrote it: delete it and run t2t-datagen again"
 

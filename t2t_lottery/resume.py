@@ -48,7 +48,7 @@ def prepare(folder: str) -> str | None:
     shutil.rmtree(unfinished, ignore_errors=True)  # TensorFlow's, when it was killed or the disk was full.
   try:
     aside = _set_aside(folder, newest)
-    _write_state(folder, newest)
+    _mend_state(folder, newest)
   except OSError as error:
     raise UserError(f"cannot set damaged checkpoints of {folder} aside: {error}") from error
   if not damage:
@@ -77,7 +77,7 @@ def _set_aside(folder: str, newest: int) -> str | None:
   return aside
 
 
-def _write_state(folder: str, newest: int) -> None:
+def _mend_state(folder: str, newest: int) -> None:
   """Writes the file `checkpoint` anew if it does not name the newest whole checkpoint, as after a crash."""
   path = paths.state(folder)
   named = None
@@ -88,9 +88,20 @@ def _write_state(folder: str, newest: int) -> None:
   if newest < 0:
     if named is not None:
       os.remove(path)
-    return
-  wanted = os.path.basename(paths.checkpoint(folder, newest))
-  if named != wanted:
-    names = (os.path.basename(paths.checkpoint(folder, step)) for step in paths.checkpoint_steps(folder))
-    lines = [f'model_checkpoint_path: "{wanted}"', *(f'all_model_checkpoint_paths: "{name}"' for name in names)]
-    files.write_lines(path, lines)
+  elif named != os.path.basename(paths.checkpoint(folder, newest)):
+    write_state(folder, [step for step in paths.checkpoint_steps(folder) if step <= newest])
+
+
+def write_state(folder: str, steps: list[int]) -> None:
+  """Writes the file `checkpoint`.
+
+  Args:
+    folder: the run's.
+    steps: of its checkpoints; the run goes on from the last.
+
+  Raises:
+    UserError: if it cannot be written.
+  """
+  names = [os.path.basename(paths.checkpoint(folder, step)) for step in steps]
+  lines = [f'model_checkpoint_path: "{names[-1]}"', *(f'all_model_checkpoint_paths: "{name}"' for name in names)]
+  files.write_lines(paths.state(folder), lines)

@@ -6,6 +6,7 @@ Done at once when the run's last checkpoint is there; an interrupted run goes on
 from __future__ import annotations
 
 import os
+import resource
 import signal
 from typing import Any
 
@@ -24,6 +25,7 @@ from t2t_lottery import (
   run_lock,
   settings,
   subprocesses,
+  versions,
 )
 from t2t_lottery.errors import UserError
 
@@ -61,6 +63,8 @@ def describe(config: settings.Settings) -> dict[str, Any]:
     "hparams_set": config.hparams_set(_METHOD.value),
     "train_steps": config.steps.train_steps,
     "rewind_step": config.steps.rewind_step,
+    "data": rawtext.fingerprint(config.runs.problem, config.data_dir),
+    "code": versions.of_training(),
   }
   if method.gradual:
     run["initial_sparsity"] = settings.parse_level(_INITIAL_LEVEL.value)
@@ -78,7 +82,9 @@ def describe(config: settings.Settings) -> dict[str, Any]:
 
 def command(config: settings.Settings, run: dict[str, Any]) -> list[str]:
   """The t2t-trainer command that trains the run."""
-  hparams = dict(config.overrides)
+  # t2t refuses a name given twice; the user's value counts.
+  given = {part.partition("=")[0] for part in config.hparams.split(",")}
+  hparams = {name: value for name, value in config.overrides.items() if name not in given}
   if "mask_from" in run:
     mask_from, mask_step = run["mask_from"].split("@")
     rewind_from, rewind_step = run["rewind_to"].split("@")
@@ -154,6 +160,9 @@ def _train(config: settings.Settings, run: dict[str, Any], folder: str, lock: in
     )
   if not os.path.exists(paths.checkpoint(folder, last) + ".index"):
     raise UserError(f"{run['run']}: t2t-trainer left no checkpoint of step {last} in {folder} (full log: {log})")
+  # In kB, of the largest of this process's children.
+  peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+  files.write_json(paths.usage(folder), {"peak_memory": peak})
   if unfit := bundle.check(paths.checkpoint(folder, last)):
     failure.mark(folder, last, f"{unfit} holds NaN or infinity")
     _refuse_failed(run, folder)
@@ -183,7 +192,8 @@ def _claim(folder: str, run: dict[str, Any]) -> None:
     return
   there = files.read_json(path)
   for name in sorted({*run, *there}):
-    if run.get(name) != there.get(name):
+    # Runs of before tell neither data nor code.
+    if run.get(name) != there.get(name, run[name] if name in ("data", "code") else None):
       raise UserError(
         f"{folder} holds a run with {name}={there.get(name)}, asked for is {run.get(name)}: "
         "give another --runs_dir, or delete the folder"

@@ -3,7 +3,9 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
 
 import tensorflow.compat.v1 as tf
 import trained
@@ -13,6 +15,15 @@ DRIVERS = (
   *("dense.sh", "mp.sh", "lt.sh", "slt.sh", "clt.sh", "slt_mp.sh", "mp_slt.sh"),
   *("snip.sh", "synflow.sh", "quickstart.sh"),
 )
+# Stands in for Python: saves when it is told to end.
+STEP_THAT_SAVES = """#!{python}
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+print("at work", flush=True)
+signal.sigwait([signal.SIGTERM])
+print("saved", flush=True)
+raise SystemExit(143)
+"""
 
 
 def driver(name, *arguments):
@@ -137,6 +148,27 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       self.assertEqual(call["level"], re.split(r"[-+]", re.sub(r"\+random_signs$", "", call["run"]))[-1])
     self.assertEqual([c["run"] for c in calls if c["step"] == "t2t_lottery.evaluate"], [c["run"] for c in trainings])
     self.assertEqual(calls[-1]["runs"].split(","), [call["run"] for call in trainings])
+
+  @parameterized.parameters(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+  def test_told_to_end_it_ends_the_step_at_work_and_waits_for_it(self, number):
+    folder = self.create_tempdir()
+    shutil.copytree(os.path.join(trained.ROOT, "run_scripts"), os.path.join(folder.full_path, "run_scripts"))
+    setup = folder.create_file("run_scripts/setup.sh", "#!/bin/sh\n", mode="w").full_path
+    python = folder.create_file(".venv/bin/python", STEP_THAT_SAVES.format(python=sys.executable), mode="w").full_path
+    for path in (setup, python):
+      os.chmod(path, 0o755)
+    with subprocess.Popen(
+      [os.path.join(folder.full_path, "run_scripts", "dense.sh")],
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+      # A shell that starts tests in the background has them ignore Ctrl-C.
+      preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
+      self.assertEqual(process.stdout.readline(), "at work\n")
+      process.send_signal(number)
+      self.assertEqual(process.communicate(timeout=60)[0], "saved\n")
+    self.assertEqual(process.returncode, 128 + number)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,15 @@
 
 import json
 import os
+import shutil
+from unittest import mock
 
 import numpy as np
 import sacrebleu
 import tensorflow.compat.v1 as tf
 import trained
 
-from t2t_lottery import bundle, decoding, files, inspect, paths, rawtext, scores
+from t2t_lottery import bundle, decoding, files, inspect, keeping, paths, rawtext, scores
 
 
 class EvaluateTest(tf.test.TestCase):
@@ -138,6 +140,59 @@ class EvaluateTest(tf.test.TestCase):
     printed = self.runs.step("train", "--run=slt-90", "--method=slt", "--level=90", "--mask_from=slt-50")
     self.assertIn("slt-90: trained", printed)
     self.assertEqual(os.stat(log).st_mtime_ns, before)
+
+
+class KeepTest(tf.test.TestCase):
+  """`--keep=essential`, on a copy of an evaluated run."""
+
+  def setUp(self):
+    super().setUp()
+    made = trained.trained()
+    made.step("evaluate", "--run=slt-90")
+    self.runs = made.runs._replace(runs_dir=self.create_tempdir().full_path)
+    self.folder = self.runs.folder("slt-90")
+    shutil.copytree(made.runs.folder("slt-90"), self.folder)
+    os.symlink(made.runs.folder("slt-50"), self.runs.folder("slt-50"))
+    given = [flag for flag in made.flags if not flag.startswith("--runs_dir")]
+    self.flags = [*given, f"--runs_dir={self.runs.runs_dir}", "--run=slt-90"]
+    self.result = files.read_json(paths.result(self.folder))
+
+  def step(self, name, *arguments):
+    return trained.command(name, *self.flags, *arguments)
+
+  def test_what_nothing_reads_again_goes_and_the_result_can_be_made_anew(self):
+    last = trained.STEPS.train_steps
+    evaluated = paths.checkpoint_steps(self.folder)
+    done = self.step("evaluate", "--keep=essential")
+    self.assertEqual(done.returncode, 0, done.stderr)
+    self.assertEqual(paths.checkpoint_steps(self.folder), sorted({self.result["best_step"], last}))
+    self.assertEqual(tf.train.latest_checkpoint(self.folder), paths.checkpoint(self.folder, last))
+    for step in (0, trained.STEPS.rewind_step):
+      self.assertIsNone(bundle.check(paths.kept(self.folder, step)))
+    os.remove(paths.result(self.folder))
+    flags = ["--method=slt", "--level=90", "--mask_from=slt-50"]
+    self.assertIn(f"slt-90: trained ({last} steps)", self.step("train", *flags).stdout)
+    self.assertEqual(self.step("evaluate").returncode, 0)
+    self.assertEqual(files.read_json(paths.result(self.folder)), self.result)
+    self.assertCountEqual(map(int, self.result["dev_bleu_by_step"]), evaluated)
+
+  def test_an_interrupted_removal_goes_on(self):
+    with mock.patch.object(os, "remove", side_effect=[None, None, KeyboardInterrupt]):
+      self.assertRaises(KeyboardInterrupt, keeping.thin, self.folder, self.result["best_step"])
+    before = keeping.steps(self.folder)
+    keeping.thin(self.folder, self.result["best_step"])
+    self.assertEqual(keeping.steps(self.folder), before)
+    self.assertLen(paths.checkpoint_steps(self.folder), len({self.result["best_step"], trained.STEPS.train_steps}))
+
+  def test_what_needs_a_removed_checkpoint_says_so(self):
+    keeping.thin(self.folder, self.result["best_step"])
+    for flag in ("--average=5", "--decoder=t2t"):
+      done = self.step("evaluate", flag)
+      self.assertEqual(done.returncode, 1)
+      self.assertRegex(
+        done.stderr, r"^t2t-lottery: \S+: the checkpoint of step \d+ was removed \(--keep=essential\): .*\n$"
+      )
+    self.assertEqual(files.read_json(paths.result(self.folder)), self.result)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 
 import made_up_runs
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
 from t2t_lottery import errors, files, paths, plan, run_lock, schedule
-from t2t_lottery.reproduce import options, outlook, shown, standing, walk
+from t2t_lottery.reproduce import options, outlook, shares, shown, standing, walk
 
 CHOICES = plan.Choices(methods=("slt_mp", "mp"), levels=("50", "80"), switch="50")
 TRANSLATION = "beam:4"
@@ -98,6 +99,54 @@ class WalkTest(tf.test.TestCase):
     self.assertEqual(ended[1, "slt-50-mp-80"], walk.End.LEFT_OUT)
 
 
+class SideBySideTest(tf.test.TestCase):
+  def test_as_many_runs_as_there_is_room_for_and_none_before_its_parents(self):
+    runs = runs_of(plan.Choices(methods=("slt", "mp"), levels=("50", "80"), seeds=(1, 2)))
+    together = threading.Barrier(2, timeout=60)
+    at_work, most, before = set(), [], {run.key: {(run.seed, parent) for parent in run.parents} for run in runs}
+    done = set()
+
+    def do(run):
+      self.assertContainsSubset(before[run.key], done)
+      at_work.add(run.key)
+      # Ten runs go in five pairs only if two are always at work.
+      together.wait()
+      most.append(len(at_work))
+      together.wait()
+      at_work.remove(run.key)
+      done.add(run.key)
+      return True
+
+    ended = walk.follow(runs, do, lambda run: False, lambda: 2)
+    self.assertEqual(set(ended), set(before))
+    self.assertEqual(max(most), 2)
+
+  def test_interrupted_it_stops_what_is_at_work(self):
+    stopped = threading.Event()
+
+    def room():
+      raise KeyboardInterrupt
+
+    def do(run):
+      del run
+      return stopped.wait(60)
+
+    with self.assertRaises(KeyboardInterrupt):
+      walk.follow(runs_of(), do, lambda run: False, room, stopped.set)
+    self.assertTrue(stopped.is_set())
+
+  def test_shares_are_even_and_cover_the_machine(self):
+    cores = {share.cores for share in shares.split(2, range(5), [])}
+    self.assertEqual(cores, {frozenset({0, 1}), frozenset({2, 3, 4})})
+    self.assertEqual([share.gpus for share in shares.split(2, range(4), ["0", "1", "2"])], [("0",), ("1", "2")])
+    self.assertEqual([share.gpus for share in shares.split(3, range(4), ["0", "1"])], [("0",), ("0",), ("1",)])
+    self.assertEqual(shares.of_machine(1), [shares.Share()])
+    self.assertEqual(frozenset().union(*(share.cores for share in shares.of_machine(2))), os.sched_getaffinity(0))
+
+  def test_with_less_cores_than_jobs_some_share_one(self):
+    self.assertEqual([sorted(share.cores) for share in shares.split(3, [4, 7], [])], [[4], [4], [7]])
+
+
 class StandingTest(tf.test.TestCase):
   def setUp(self):
     super().setUp()
@@ -169,10 +218,11 @@ class OutlookTest(tf.test.TestCase):
     super().setUp()
     self.made = made_up_runs.Runs(self.create_tempdir().full_path)
     self.where = paths.Runs(self.made.folder, self.made.problem, self.made.size, 1)
+    self.asked = outlook.Asked(self.where, 2000, "", 20, 3072)
     self.runs = runs_of()
 
   def outlook(self, stands, hparams=""):
-    return outlook.of(self.runs, stands, self.where, 2000, hparams, 20, 3072)
+    return outlook.of(self.runs, stands, self.asked._replace(hparams=hparams))
 
   def test_parameters_are_those_of_the_papers_model(self):
     # transformer_base_v3 with t2t's TPU adaptations and 33,288 subwords, counted in a checkpoint of t2t.
@@ -184,7 +234,15 @@ class OutlookTest(tf.test.TestCase):
     self.assertIsNone(ahead.seconds)
     self.assertFalse(ahead.measured)
     computed = outlook.run_bytes("tiny", 3072, False, 20) + 4 * outlook.run_bytes("tiny", 3072, True, 20)
-    self.assertEqual(ahead.disk, computed)
+    self.assertEqual(ahead.disk["all"], computed)
+    # Five runs as they stay, and the one at work as it is before it is thinned.
+    stay = outlook.run_bytes("tiny", 3072, False, 20, "essential") + 4 * outlook.run_bytes(
+      "tiny", 3072, True, 20, "essential"
+    )
+    thinned = outlook.run_bytes("tiny", 3072, True, 20) - outlook.run_bytes("tiny", 3072, True, 20, "essential")
+    self.assertEqual(ahead.disk["essential"], stay + thinned)
+    side_by_side = outlook.of(self.runs, [standing.Standing(standing.State.WAITING)] * 5, self.asked._replace(jobs=3))
+    self.assertEqual(side_by_side.disk["essential"], stay + 3 * thinned)
     # 22 checkpoints of 5 bytes a parameter, and what t2t writes of the graph.
     self.assertBetween(outlook.run_bytes("base", 33_288, True, 20), 6.7e9, 7.2e9)
 
@@ -201,12 +259,21 @@ class OutlookTest(tf.test.TestCase):
     self.assertEqual(ahead.steps, 6500)
     self.assertEqual(ahead.seconds, 6500 / 4)
     self.assertTrue(ahead.measured)
-    self.assertEqual(ahead.disk, 4 * outlook.folder_bytes(folder))
+    self.assertEqual(ahead.disk["all"], 4 * outlook.folder_bytes(folder))
     self.assertIsNone(self.outlook(stands, hparams="batch_size=512").seconds)
+
+  def test_memory_is_that_of_runs_so_far(self):
+    computed = outlook.peak_memory(self.asked)
+    self.assertBetween(computed, 1e9, 1.5e9)
+    for run, peak in (("dense", 3_000), ("slt-50", 2_000)):
+      self.made.begun(run, "slt", 50)
+      files.write_json(paths.usage(self.made.path(run)), {"peak_memory": peak})
+    self.assertEqual(outlook.peak_memory(self.asked), 3_000)
+    self.assertEqual(outlook.peak_memory(self.asked._replace(hparams="batch_size=512")), computed)
 
   def test_when_all_is_done_nothing_is_to_come(self):
     ahead = self.outlook([standing.Standing(standing.State.DONE, 2000, bleu=26)] * 5)
-    self.assertEqual((ahead.steps, ahead.seconds, ahead.disk), (0, 0, 0))
+    self.assertEqual((ahead.steps, ahead.seconds, ahead.disk["all"], ahead.disk["essential"]), (0, 0, 0, 0))
 
 
 if __name__ == "__main__":

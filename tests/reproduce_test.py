@@ -12,7 +12,7 @@ import sys
 import stand_in
 import tensorflow.compat.v1 as tf
 
-from t2t_lottery import rawtext
+from t2t_lottery import files, rawtext, versions
 
 PROBLEM = "translate_ende_grammar"
 # Stands in for every step: says what it is called with, and leaves a result.
@@ -27,7 +27,9 @@ if os.environ.get("FAILS") == f"{step} {flags.get('run')}":
   sys.exit("t2t-lottery: the disk is full")
 """
 STEPS = """
-import sys
+import os, shutil, sys
+if "FREE" in os.environ:
+  shutil.disk_usage = lambda path: shutil._ntuple_diskusage(10**12, 10**12, int(os.environ["FREE"]))
 from t2t_lottery.reproduce import steps
 steps.command = lambda step, flags: [sys.executable, {script!r}, step, *flags]
 """
@@ -48,12 +50,12 @@ class ReproduceTest(tf.test.TestCase):
       self.command(*arguments), cwd=stand_in.ROOT, env=environment, capture_output=True, text=True, check=False
     )
 
-  def run_with_steps_that_only_tell(self, *arguments, fails=""):
+  def run_with_steps_that_only_tell(self, *arguments, **more):
     script = os.path.join(self.folder, "step.py")
     for path, text in ((script, STEP), (os.path.join(self.folder, "sitecustomize.py"), STEPS.format(script=script))):
       with open(path, "w", encoding="utf-8") as file:
         file.write(text)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([self.folder, stand_in.ROOT]), "FAILS": fails}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([self.folder, stand_in.ROOT]), **more}
     return self.run_with(environment, *arguments)
 
   def test_each_run_is_trained_and_evaluated_then_come_table_and_report(self):
@@ -65,7 +67,7 @@ class ReproduceTest(tf.test.TestCase):
 
   def test_a_run_that_fails_is_reported_and_the_rest_goes_on(self):
     arguments = ["--methods=slt mp", "--levels=50", "--seeds=1"]
-    done = self.run_with_steps_that_only_tell(*arguments, fails="train slt-50")
+    done = self.run_with_steps_that_only_tell(*arguments, FAILS="train slt-50")
     self.assertEqual(done.returncode, 1)
     self.assertNotIn("evaluate slt-50", done.stdout)
     self.assertIn("evaluate mp-50\nresults dense,slt-50,mp-50\nreport", done.stdout)
@@ -78,7 +80,7 @@ class ReproduceTest(tf.test.TestCase):
     self.assertNotIn("failed", self.run_with_steps_that_only_tell(*arguments, "--status").stdout)
 
   def test_what_depends_on_a_failed_run_is_left_out(self):
-    done = self.run_with_steps_that_only_tell("--methods=slt", "--levels=50 80", "--seeds=1", fails="evaluate dense")
+    done = self.run_with_steps_that_only_tell("--methods=slt", "--levels=50 80", "--seeds=1", FAILS="evaluate dense")
     self.assertEqual(done.returncode, 1)
     self.assertNotIn("slt", done.stdout)
     left_out = [line for line in done.stderr.splitlines() if line.startswith("left out, for a run that it depends on")]
@@ -112,11 +114,52 @@ class ReproduceTest(tf.test.TestCase):
           process.send_signal(signal.SIGTERM)
           process.communicate(timeout=60)
 
+  def test_two_runs_side_by_side_end_together_when_told_to(self):
+    trainer, _, start = self.with_trainer("--methods=mp", "--levels=50 80", "--seeds=1", "--jobs=2")
+    with start() as process:
+      cores = [os.sched_getaffinity(trainer.started()) for _ in range(2)]
+      self.assertFalse(trainer.has_started())
+      if len(os.sched_getaffinity(0)) > 1:
+        self.assertEmpty(cores[0] & cores[1])
+      process.send_signal(signal.SIGTERM)
+      stdout, _ = process.communicate(timeout=60)
+    self.assertEqual(process.returncode, 143)
+    self.assertFalse(trainer.has_started())
+    self.assertCountEqual(
+      [line for line in stdout.splitlines() if "starting" in line],
+      [f"seed 1, {run}: starting 3000 steps" for run in ("dense", "mp-50")],
+    )
+
+  def test_too_little_disk_is_told_before_anything_starts(self):
+    done = self.run_with_steps_that_only_tell("--methods=slt", "--levels=50", "--seeds=1", FREE="50000000")
+    self.assertEqual((done.returncode, done.stdout), (1, ""))
+    self.assertRegex(
+      done.stderr,
+      r"^t2t-lottery: the runs to come take about \S+ GB, but the disk of \S+ has \S+ GB left: free some, or give "
+      r"--keep=essential \(\S+ GB\)\n$",
+    )
+    self.assertFalse(os.path.exists(os.path.join(self.folder, "runs")))
+
+  def test_other_data_and_other_code_are_another_run(self):
+    trainer, _, start = self.with_trainer("--methods=dense", "--seeds=1")
+    with start() as process:
+      trainer.started()
+      process.send_signal(signal.SIGTERM)
+      process.communicate(timeout=60)
+    path = f"{self.folder}/runs/{PROBLEM}/tiny/seed1/dense/run.json"
+    about = files.read_json(path)
+    for name in ("code", "data"):
+      files.write_json(path, {**about, name: "of-old"})
+      with start() as process:
+        _, stderr = process.communicate(timeout=60)
+      self.assertEqual(process.returncode, 1)
+      self.assertIn(f"holds a run with {name}=of-old, asked for is {about[name]}", stderr)
+
   def test_a_folder_that_holds_another_run_is_left_as_it_is(self):
     self.assertEqual(self.run_with_steps_that_only_tell("--methods=dense", "--seeds=1").returncode, 0)
     folder = f"{self.folder}/runs/{PROBLEM}/tiny/seed1/dense"
     with open(os.path.join(folder, "run.json"), "w", encoding="utf-8") as file:
-      file.write('{"method": "dense", "sparsity_asked": 0.0, "train_steps": 40}')
+      file.write(f'{{"method": "dense", "sparsity_asked": 0.0, "train_steps": 40, "code": "{versions.of_training()}"}}')
     done = self.run_with_steps_that_only_tell("--methods=dense", "--seeds=1")
     self.assertEqual(done.returncode, 1)
     self.assertEqual(

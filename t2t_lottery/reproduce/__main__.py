@@ -13,9 +13,9 @@ from typing import Any
 
 from absl import app, flags
 
-from t2t_lottery import decoding, errors, plan, run_lock, settings
+from t2t_lottery import decoding, errors, keeping, plan, rawtext, run_lock, settings, versions
 from t2t_lottery.errors import UserError
-from t2t_lottery.reproduce import options, outlook, shown, standing, steps, walk
+from t2t_lottery.reproduce import options, outlook, shares, shown, standing, steps, walk
 
 _METHODS = flags.DEFINE_string("methods", " ".join(plan.METHODS), "Methods, with blanks between.")
 _LEVELS = flags.DEFINE_string("levels", None, "Sparsities in percent, rising. Default: the paper's.")
@@ -28,6 +28,8 @@ _VARIANT = flags.DEFINE_string("variant", "", "Draw every ticket so: global_magn
 _CONTROLS = flags.DEFINE_string("controls", "", "Controls to train beside each ticket, with blanks between.")
 _AVERAGE = flags.DEFINE_integer("average", 0, "Evaluate also the mean of so many last checkpoints.", lower_bound=0)
 _DECODER = flags.DEFINE_enum("decoder", decoding.CTRANSLATE2, decoding.DECODERS, "What translates.")
+_KEEP = flags.DEFINE_enum("keep", keeping.ALL, keeping.CHOICES, "Which checkpoints of a finished run stay.")
+_JOBS = flags.DEFINE_integer("jobs", 1, "How many runs to train side by side.", lower_bound=1)
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Only show the runs in their order, and what is to come.")
 _STATUS = flags.DEFINE_bool("status", False, "Only show how each run stands.")
 
@@ -57,7 +59,8 @@ def _shared(config: settings.Settings) -> steps.Shared:
     "checkpoints": given.checkpoints,
     **{name: given[name].value for name in ("steps", "rewind_step", "hparams") if given[name].value},
   }
-  return steps.Shared(tuple(f"--{name}={value}" for name, value in values.items()), _AVERAGE.value, _DECODER.value)
+  evaluation = (f"--average={_AVERAGE.value}", f"--decoder={_DECODER.value}", f"--keep={_KEEP.value}")
+  return steps.Shared(tuple(f"--{name}={value}" for name, value in values.items()), evaluation)
 
 
 def _asked(config: settings.Settings, run: plan.Run, translation: str) -> standing.Asked:
@@ -67,7 +70,10 @@ def _asked(config: settings.Settings, run: plan.Run, translation: str) -> standi
     "train_steps": config.steps.train_steps,
     "rewind_step": config.steps.rewind_step,
     "hparams": config.hparams or None,
+    "code": versions.of_training(),
   }
+  if data := rawtext.fingerprint(config.runs.problem, config.data_dir):
+    about["data"] = data
   return standing.Asked(about, translation, _AVERAGE.value)
 
 
@@ -80,31 +86,60 @@ def _stands(config: settings.Settings, runs: list[plan.Run]) -> list[standing.St
   return [standing.look(_folder(config, run), _asked(config, run, translation)) for run in runs]
 
 
+def _outlook_asked(config: settings.Settings) -> outlook.Asked:
+  vocabulary = options.PROBLEMS[config.runs.problem]
+  checkpoints = flags.FLAGS.checkpoints
+  return outlook.Asked(config.runs, config.steps.train_steps, config.hparams, checkpoints, vocabulary, _JOBS.value)
+
+
+def _check_disk(config: settings.Settings, runs: list[plan.Run]) -> None:
+  ahead = outlook.of(runs, _stands(config, runs), _outlook_asked(config))
+  if ahead.disk[_KEEP.value] > ahead.free:
+    raise UserError(shown.too_little_disk(ahead, _KEEP.value, config.runs.runs_dir))
+
+
 def reproduce(config: settings.Settings, runs: list[plan.Run], shared: steps.Shared) -> bool:
-  """Goes through the graph, then shows the table and writes the report; returns whether all has gone well."""
+  """Goes through the graph, then shows the table and writes the report; returns whether all has gone well.
+
+  Raises:
+    UserError: if the disk has too little left for what is to come.
+  """
+  _check_disk(config, runs)
   wrong: dict[walk.Key, str] = {}
+  calls = steps.Steps(shares.of_machine(_JOBS.value))
+  memory = shares.available_memory()
+
+  told: set[int] = set()
+
+  def room() -> int:
+    need = outlook.peak_memory(_outlook_asked(config))
+    fit = max(1, memory // need)
+    if fit < _JOBS.value and fit not in told:
+      told.add(fit)
+      print(shown.little_memory(memory, need, fit), file=sys.stderr)
+    return min(_JOBS.value, fit)
 
   def do(run: plan.Run) -> bool:
     (stands,) = _stands(config, [run])
     # No step may leave a mark in a folder that is another run's.
     is_other = stands.state == standing.State.OTHER
-    error = stands.error if is_other else steps.do(run, _folder(config, run), shared)
+    error = stands.error if is_other else calls.do(run, _folder(config, run), shared)
     if error:
       wrong[run.key] = error
     return not error
 
   first = [*shared.flags, f"--seed={runs[0].seed}"]
-  if steps.call(steps.command("datagen", first)).status:
+  if calls.call(steps.command("datagen", first)).status:
     return False
-  ended = walk.follow(runs, do, lambda run: run_lock.is_held(_folder(config, run)))
+  ended = walk.follow(runs, do, lambda run: run_lock.is_held(_folder(config, run)), room, calls.end)
   well = True
   if walk.End.DONE in ended.values():
     names = ",".join(dict.fromkeys(run.name for run in runs))
-    well = not steps.call(steps.command("results", [*first, f"--runs={names}"])).status
+    well = not calls.call(steps.command("results", [*first, f"--runs={names}"])).status
     runs_dir = config.runs.runs_dir
     about = [f"--problem={config.runs.problem}", f"--size={config.runs.size}", f"--data_dir={config.data_dir}"]
     out = os.path.join(runs_dir, "report")
-    well &= not steps.call(steps.command("report", [f"--runs_dir={runs_dir}", *about, f"--out={out}"])).status
+    well &= not calls.call(steps.command("report", [f"--runs_dir={runs_dir}", *about, f"--out={out}"])).status
   if wrong:
     print(shown.ends(runs, ended, wrong), file=sys.stderr)
   return well and not wrong
@@ -145,9 +180,7 @@ def main(argv: list[str]) -> None:
     if _STATUS.value:
       print(shown.status(runs, stands, length))
       return
-    vocabulary = options.PROBLEMS[config.runs.problem]
-    ahead = outlook.of(runs, stands, config.runs, length, config.hparams, flags.FLAGS.checkpoints, vocabulary)
-    print(shown.dry_run(runs, stands, length, ahead))
+    print(shown.dry_run(runs, stands, length, outlook.of(runs, stands, _outlook_asked(config))))
 
 
 if __name__ == "__main__":

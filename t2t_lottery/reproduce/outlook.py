@@ -1,21 +1,24 @@
-"""What a graph of runs still takes: steps, time, disk. Standard library only."""
+"""What a graph of runs still takes: steps, time, disk, memory. No TensorFlow."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import statistics
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from t2t_lottery import files, methods, paths, schedule
+from t2t_lottery import files, keeping, methods, paths, schedule
 from t2t_lottery.errors import UserError
 from t2t_lottery.plan import Run
-from t2t_lottery.reproduce import standing
+from t2t_lottery.reproduce import shares, standing
 from t2t_lottery.reproduce.standing import Standing, State
 
 # t2t's keep_checkpoint_max, and the two that later levels rewind to.
 _CHECKPOINTS_KEPT, _REWIND_CHECKPOINTS = 20, 2
+# Of a run that is evaluated, these can be all (`keeping.thin`).
+_ESSENTIAL_CHECKPOINTS = 2
 # What t2t writes of the graph, in bytes for each layer of encoder and decoder (measured, tiny, 2 layers): beside each checkpoint;
 # once, into graph.pbtxt and the events.
 _META_BYTES, _GRAPH_BYTES = 2_400_000, 14_000_000
@@ -28,14 +31,15 @@ class Outlook(NamedTuple):
   Attributes:
     steps: of training.
     speed: steps a second of such runs so far; None if there is none.
-    disk: bytes.
+    disk: bytes by what is kept (`keeping.CHOICES`); with `essential`, what runs at work hold before they are thinned
+      counts as well.
     measured: whether the disk is that of finished runs, not computed from the model's size.
     free: bytes that the disk has left.
   """
 
   steps: int
   speed: float | None
-  disk: int
+  disk: dict[str, int]
   measured: bool
   free: int
 
@@ -45,64 +49,93 @@ class Outlook(NamedTuple):
     return 0 if not self.steps else self.steps / self.speed if self.speed else None
 
 
+class Asked(NamedTuple):
+  """What every run of the graph shares.
+
+  Attributes:
+    where: runs_dir, problem and size.
+    train_steps: each run's length.
+    hparams: as the user gave them.
+    checkpoints: how many each run saves.
+    vocabulary: about how many subwords there are.
+    jobs: how many runs are trained side by side.
+  """
+
+  where: paths.Runs
+  train_steps: int
+  hparams: str
+  checkpoints: int
+  vocabulary: int
+  jobs: int = 1
+
+
 def steps_to_come(stands: Standing, train_steps: int) -> int:
   """Steps that a run still has to train."""
   return 0 if stands.state in (State.DONE, State.TRAINED) else max(0, train_steps - stands.step)
 
 
-def of(
-  runs: Sequence[Run],
-  stands: Sequence[Standing],
-  where: paths.Runs,
-  train_steps: int,
-  hparams: str,
-  checkpoints: int,
-  vocabulary: int,
-) -> Outlook:
+def of(runs: Sequence[Run], stands: Sequence[Standing], asked: Asked) -> Outlook:
   """What is still to come.
 
   Args:
     runs, stands: the graph, and how each of its runs stands.
-    where: runs_dir, problem and size of the runs.
-    train_steps: each run's length.
-    hparams: as the user gave them.
-    checkpoints: how many each run saves.
-    vocabulary: about how many subwords there are.
+    asked: what its runs share.
   """
-  alike = list(_alike(where, hparams))
+  alike = list(_alike(asked))
   speeds = [speed for folder, _ in alike if (speed := standing.speed_of(folder))]
-  # Folders of finished runs of this length, by whether they hold masks.
-  held: dict[bool, list[int]] = {False: [], True: []}
-  for folder, about in alike:
-    if about.get("train_steps") == train_steps and os.path.exists(paths.result(folder)):
-      held[methods.METHODS[about["method"]].prunes].append(folder_bytes(folder))
-  either = held[False] + held[True]
-  disk = 0
+  held = _held(alike, asked)
+  disk = dict.fromkeys(keeping.CHOICES, 0)
+  unthinned = []
   for run, stand in zip(runs, stands):
-    if stand.state in (State.DONE, State.TRAINED):
-      continue
-    prunes = methods.METHODS[run.method].prunes
-    there = folder_bytes(where._replace(seed=run.seed).folder(run.name))
-    known = held[prunes] or either
-    whole = statistics.median(known) if known else run_bytes(where.size, vocabulary, prunes, checkpoints)
-    disk += max(0, round(whole) - there)
+    there = folder_bytes(asked.where._replace(seed=run.seed).folder(run.name))
+    whole, essential = (_run_bytes(held, asked, run, keep) for keep in keeping.CHOICES)
+    if stand.state not in (State.DONE, State.TRAINED):
+      disk[keeping.ALL] += max(0, whole - there)
+      disk[keeping.ESSENTIAL] += max(0, essential - there)
+      unthinned.append(whole - essential)
+  disk[keeping.ESSENTIAL] += sum(sorted(unthinned)[-asked.jobs :])
   return Outlook(
-    steps=sum(steps_to_come(stand, train_steps) for stand in stands),
+    steps=sum(steps_to_come(stand, asked.train_steps) for stand in stands),
     speed=statistics.median(speeds) if speeds else None,
     disk=disk,
-    measured=bool(either),
-    free=shutil.disk_usage(_existing(where.runs_dir)).free,
+    measured=bool(held),
+    free=shutil.disk_usage(_existing(asked.where.runs_dir)).free,
   )
 
 
-def _alike(where: paths.Runs, hparams: str) -> Iterable[tuple[str, dict]]:
+def _held(alike: Iterable[tuple[str, dict]], asked: Asked) -> dict[tuple[bool, str], float]:
+  """What folders of finished runs of this length hold in bytes, by whether they have masks and by what was kept."""
+  held: dict[tuple[bool, str], list[int]] = defaultdict(list)
+  for folder, about in alike:
+    if about.get("train_steps") == asked.train_steps and os.path.exists(paths.result(folder)):
+      keep = keeping.ESSENTIAL if os.path.exists(paths.thinned(folder)) else keeping.ALL
+      held[methods.METHODS[about["method"]].prunes, keep].append(folder_bytes(folder))
+  return {kind: statistics.median(found) for kind, found in held.items()}
+
+
+def _run_bytes(held: dict[tuple[bool, str], float], asked: Asked, run: Run, keep: str) -> int:
+  prunes = methods.METHODS[run.method].prunes
+  known = held.get((prunes, keep), held.get((not prunes, keep)))
+  return round(known) if known else run_bytes(asked.where.size, asked.vocabulary, prunes, asked.checkpoints, keep)
+
+
+def peak_memory(asked: Asked) -> int:
+  """Bytes of memory that a trainer takes: the most that one of such runs took, or about as many as the model's size tells."""
+  usages = [paths.usage(folder) for folder, _ in _alike(asked)]
+  measured = [files.read_json(path)["peak_memory"] for path in usages if os.path.exists(path)]
+  size = schedule.SIZES[asked.where.size]
+  return max(measured) if measured else shares.trainer_bytes(parameters(size, asked.vocabulary))
+
+
+def _alike(asked: Asked) -> Iterable[tuple[str, dict]]:
   """Folders and descriptions of the runs of this problem, size and hparams."""
-  for folder in paths.run_folders(where.runs_dir):
+  wanted = (asked.where.problem, asked.where.size, asked.hparams)
+  for folder in paths.run_folders(asked.where.runs_dir):
     try:
       about = files.read_json(paths.description(folder))
     except UserError:
       continue
-    if (about.get("problem"), about.get("size"), about.get("hparams", "")) == (where.problem, where.size, hparams):
+    if (about.get("problem"), about.get("size"), about.get("hparams", "")) == wanted:
       yield folder, about
 
 
@@ -127,7 +160,7 @@ def parameters(size: schedule.Size, vocabulary: int) -> int:
   return size.num_hidden_layers * (encoder + decoder) + 2 * norm + (vocabulary + _TARGET_SPACES) * hidden
 
 
-def run_bytes(size_name: str, vocabulary: int, prunes: bool, checkpoints: int) -> int:
+def run_bytes(size_name: str, vocabulary: int, prunes: bool, checkpoints: int, keep: str = keeping.ALL) -> int:
   """About how many bytes the folder of a finished run holds.
 
   float32 weights, a byte a weight for its mask, t2t's graph; Adafactor's factored moments hardly count.
@@ -135,7 +168,7 @@ def run_bytes(size_name: str, vocabulary: int, prunes: bool, checkpoints: int) -
   size = schedule.SIZES[size_name]
   model = parameters(size, vocabulary) * (5 if prunes else 4)
   # Step 0 is one more, until it is rotated out.
-  kept = min(checkpoints + 1, _CHECKPOINTS_KEPT)
+  kept = _ESSENTIAL_CHECKPOINTS if keep == keeping.ESSENTIAL else min(checkpoints + 1, _CHECKPOINTS_KEPT)
   graph = size.num_hidden_layers * (kept * _META_BYTES + _GRAPH_BYTES)
   return (kept + _REWIND_CHECKPOINTS) * model + graph
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from t2t_lottery import progress
+from t2t_lottery import keeping, progress
 from t2t_lottery.plan import Run
 from t2t_lottery.reproduce.outlook import Outlook, steps_to_come
 from t2t_lottery.reproduce.standing import Standing, State
@@ -61,8 +61,24 @@ def _to_come(outlook: Outlook) -> list[str]:
   origin = "as such runs so far" if outlook.measured else "computed from the model's size"
   return [
     f"training to come: {outlook.steps:,} steps, {time}",
-    f"disk to come: about {gigabytes(outlook.disk)} ({origin}), of {gigabytes(outlook.free)} that are free",
+    f"disk to come: about {gigabytes(outlook.disk[keeping.ALL])}, with --keep=essential "
+    f"{gigabytes(outlook.disk[keeping.ESSENTIAL])} ({origin}), of {gigabytes(outlook.free)} that are free",
   ]
+
+
+def too_little_disk(outlook: Outlook, keep: str, folder: str) -> str:
+  """Says that the runs to come do not fit."""
+  less = outlook.disk[keeping.ESSENTIAL]
+  advice = "free some" if keep == keeping.ESSENTIAL else f"free some, or give --keep=essential ({gigabytes(less)})"
+  return (
+    f"the runs to come take about {gigabytes(outlook.disk[keep])}, but the disk of {folder} has {gigabytes(outlook.free)} "
+    f"left: {advice}"
+  )
+
+
+def little_memory(memory: int, need: int, fit: int) -> str:
+  """Says that fewer runs than asked for are trained side by side."""
+  return f"a run takes about {gigabytes(need)} of memory, {gigabytes(memory)} are free: {fit} side by side"
 
 
 def gigabytes(count: int) -> str:

@@ -86,7 +86,7 @@ def _look(folder: str, asked: Asked) -> Standing:
     return Standing(State.RUNNING) if is_busy else failed or Standing(State.WAITING)
   about = files.read_json(paths.description(folder))
   for name, value in asked.about.items():
-    if about.get(name) != value:
+    if about.get(name, value if name in ("data", "code") else None) != value:
       error = f"{folder} holds a run with {name}={about.get(name)}, asked for is {value}"
       return Standing(State.OTHER, error=error)
   step = max(paths.checkpoint_steps(folder), default=0)

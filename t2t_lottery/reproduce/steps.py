@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import subprocess
 import sys
+import threading
 from collections import deque
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import IO, NamedTuple
 
 from t2t_lottery import files, paths
 from t2t_lottery.errors import UserError
 from t2t_lottery.plan import Run
+from t2t_lottery.reproduce.shares import Share
+
+_ALL = Share()
 
 
 class Shared(NamedTuple):
@@ -20,12 +25,11 @@ class Shared(NamedTuple):
 
   Attributes:
     flags: of every step, but the seed.
-    average, decoder: of evaluation.
+    evaluation: more flags, of evaluation.
   """
 
   flags: tuple[str, ...]
-  average: int
-  decoder: str
+  evaluation: tuple[str, ...]
 
 
 class Outcome(NamedTuple):
@@ -52,44 +56,108 @@ def of_run(run: Run, shared: Shared) -> dict[str, list[str]]:
   flags = [*shared.flags, f"--seed={run.seed}", f"--run={run.name}"]
   return {
     "train": command("train", [*flags, *run.flags]),
-    "evaluate": command("evaluate", [*flags, f"--average={shared.average}", f"--decoder={shared.decoder}"]),
+    "evaluate": command("evaluate", [*flags, *shared.evaluation]),
   }
 
 
-def call(arguments: Sequence[str]) -> Outcome:
-  """Runs a step in the foreground; ends it if this process is told to end."""
-  said: deque[str] = deque(maxlen=100)
-  with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, errors="replace") as process:
-    try:
-      assert process.stderr is not None
-      for line in process.stderr:
-        said.append(line.rstrip("\n"))
-        print(line, end="", file=sys.stderr, flush=True)
-      return Outcome(process.wait(), list(said))
-    except BaseException:
-      process.terminate()
-      process.wait()
-      raise
-
-
-def do(run: Run, folder: str, shared: Shared) -> str:
-  """Trains and evaluates a run; if a step fails, leaves a mark of that in its folder.
+class Steps:
+  """Calls steps, those of several runs side by side, each with its share of the machine.
 
   Args:
-    run: the run.
-    folder: where it lies.
-    shared: what its steps are called with.
-
-  Returns:
-    What went wrong, on one line; nothing if it is done.
+    shares: one for each run at a time. With more than one, each line that a run's steps print says whose it is.
   """
-  with contextlib.suppress(FileNotFoundError):
-    os.remove(paths.last_error(folder))
-  for step, arguments in of_run(run, shared).items():
-    outcome = call(arguments)
-    if outcome.status:
-      return _mark(folder, step, outcome)
-  return ""
+
+  def __init__(self, shares: Sequence[Share] = (_ALL,)):
+    self._are_alone = len(shares) == 1
+    self._shares: queue.SimpleQueue[Share] = queue.SimpleQueue()
+    for share in shares:
+      self._shares.put(share)
+    self._at_work: set[subprocess.Popen] = set()
+    self._lock = threading.Lock()
+    self._is_over = False
+
+  def do(self, run: Run, folder: str, shared: Shared) -> str:
+    """Trains and evaluates a run; if a step fails, leaves a mark of that in its folder.
+
+    Args:
+      run: the run.
+      folder: where it lies.
+      shared: what its steps are called with.
+
+    Returns:
+      What went wrong, on one line; nothing if it is done.
+    """
+    share = self._shares.get()
+    try:
+      with contextlib.suppress(FileNotFoundError):
+        os.remove(paths.last_error(folder))
+      for step, arguments in of_run(run, shared).items():
+        outcome = self.call(arguments, share, "" if self._are_alone else f"seed {run.seed}, ")
+        if outcome.status:
+          return "ended" if self._is_over else _mark(folder, step, outcome)
+      return ""
+    finally:
+      self._shares.put(share)
+
+  def call(self, arguments: Sequence[str], share: Share = _ALL, prefix: str = "") -> Outcome:
+    """Runs a step to its end; ends it if this thread is interrupted.
+
+    Args:
+      arguments: its command.
+      share: of the machine.
+      prefix: put before each line that it prints; without one, it prints to where this process does.
+    """
+    said: deque[str] = deque(maxlen=100)
+    process = self._start(arguments, share, subprocess.PIPE if prefix else None)
+    if process is None:
+      return Outcome(1, ["this command was told to end"])
+    with process:
+      try:
+        assert process.stderr is not None
+        printing = threading.Thread(target=_copy, args=(process.stdout or (), sys.stdout, prefix))
+        printing.start()
+        _copy(_noted(process.stderr, said), sys.stderr, prefix)
+        printing.join()
+        return Outcome(process.wait(), list(said))
+      except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+      finally:
+        with self._lock:
+          self._at_work.discard(process)
+
+  def _start(self, arguments: Sequence[str], share: Share, stdout: int | None) -> subprocess.Popen | None:
+    with self._lock:
+      if self._is_over:
+        return None
+      process = subprocess.Popen(
+        arguments, stdout=stdout, stderr=subprocess.PIPE, text=True, errors="replace", env=share.environment
+      )
+      self._at_work.add(process)
+    if share.cores is not None:
+      with contextlib.suppress(ProcessLookupError):
+        os.sched_setaffinity(process.pid, share.cores)
+    return process
+
+  def end(self) -> None:
+    """Ends the steps at work, and starts no more."""
+    with self._lock:
+      self._is_over = True
+      for process in self._at_work:
+        process.terminate()
+
+
+def _copy(lines: Iterable[str], to: IO[str], prefix: str) -> None:
+  for line in lines:
+    to.write(prefix + line)
+    to.flush()
+
+
+def _noted(lines: Iterable[str], said: deque[str]) -> Iterable[str]:
+  for line in lines:
+    said.append(line.rstrip("\n"))
+    yield line
 
 
 def _mark(folder: str, step: str, outcome: Outcome) -> str:
