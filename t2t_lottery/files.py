@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import shutil
@@ -10,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from t2t_lottery.errors import UserError
+
+_UNFINISHED = ".unfinished"
 
 
 def write_bytes(path: str, parts: Iterable[bytes]) -> None:
@@ -22,7 +25,7 @@ def write_bytes(path: str, parts: Iterable[bytes]) -> None:
   Raises:
     UserError: if it cannot be written.
   """
-  unfinished = f"{path}.{os.getpid()}.unfinished"
+  unfinished = f"{path}.{os.getpid()}{_UNFINISHED}"
   try:
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     with open(unfinished, "wb") as file:
@@ -70,7 +73,7 @@ def new_folder(path: str) -> Iterator[str]:
   path = os.path.normpath(path)
   if os.path.lexists(path):
     raise UserError(f"{path} exists already: choose another place, or delete it")
-  unfinished = f"{path}.{os.getpid()}.unfinished"
+  unfinished = f"{path}.{os.getpid()}{_UNFINISHED}"
   try:
     os.makedirs(unfinished)
     yield unfinished
@@ -79,6 +82,16 @@ def new_folder(path: str) -> Iterator[str]:
     raise UserError(f"cannot write {path}: {error.strerror}") from error
   finally:
     shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def remove_unfinished(folder: str) -> None:
+  """Removes what a killed process was writing in a folder; for a process that keeps others from writing there."""
+  for path in glob.glob(os.path.join(glob.escape(folder), "**", f"*{_UNFINISHED}"), recursive=True):
+    if os.path.isdir(path):
+      shutil.rmtree(path, ignore_errors=True)
+    else:
+      with contextlib.suppress(OSError):
+        os.remove(path)
 
 
 def to_json(value: Any) -> str:

@@ -6,14 +6,15 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-from t2t_lottery import locks
+from t2t_lottery import files, locks
 
 _NAME = "run"
 
 
 @contextlib.contextmanager
 def held(folder: str) -> Iterator[int]:
-  """Waits until no other process is at work on a run, saying so, and then keeps others out.
+  """Waits until no other process is at work on a run, saying so, and then keeps others out; removes what a killed one
+  left half written.
 
   Args:
     folder: the run's.
@@ -30,6 +31,7 @@ def held(folder: str) -> Iterator[int]:
     print(f"{run}: {holder or 'another process'} is at work on it, waiting for its end", flush=True)
 
   with locks.exclusive(folder, _NAME, say) as lock:
+    files.remove_unfinished(folder)
     yield lock
 
 

@@ -149,6 +149,20 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual([c["run"] for c in calls if c["step"] == "t2t_lottery.evaluate"], [c["run"] for c in trainings])
     self.assertEqual(calls[-1]["runs"].split(","), [call["run"] for call in trainings])
 
+  def test_hparams_of_the_user_take_the_place_of_the_drivers_own(self):
+    code = """
+from absl import flags
+from t2t_lottery import settings, train
+flags.FLAGS(["", "--problem=p", "--size=tiny", "--steps=2000", "--run=mp-50", "--method=mp", "--level=50", "--hparams=prune_every=400,dropout=0.2"])
+config = settings.from_flags()
+print(*train.command(config, train.describe(config)), sep="\\n")
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=trained.ROOT, check=True, capture_output=True, text=True)
+    (given,) = [line for line in done.stdout.splitlines() if line.startswith("--hparams=")]
+    self.assertLen(re.findall("prune_every=", given), 1)
+    self.assertIn("prune_until=1600", given)
+    self.assertTrue(given.endswith(",prune_every=400,dropout=0.2"))
+
   @parameterized.parameters(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
   def test_told_to_end_it_ends_the_step_at_work_and_waits_for_it(self, number):
     folder = self.create_tempdir()

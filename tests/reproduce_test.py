@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import stand_in
 import tensorflow.compat.v1 as tf
 
@@ -86,13 +87,13 @@ class ReproduceTest(tf.test.TestCase):
     left_out = [line for line in done.stderr.splitlines() if line.startswith("left out, for a run that it depends on")]
     self.assertEqual([line.split()[-1] for line in left_out], ["slt-50", "slt-50-80"])
 
-  def with_trainer(self, *arguments):
+  def with_trainer(self, *arguments, variables=None):
     """A stand-in for the trainer, and what starts this command with it; all other steps are the real ones."""
     os.makedirs(self.data_dir)
     text = os.path.join(self.data_dir, "text")
     open(text, "w", encoding="utf-8").close()
     rawtext.write_manifest(PROBLEM, self.data_dir, {"text": rawtext.file_info(text)}, {"vocabulary": "text"})
-    trainer = stand_in.Trainer(self.create_tempdir().full_path)
+    trainer = stand_in.Trainer(self.create_tempdir().full_path, variables)
     self.addCleanup(trainer.close)
     command = self.command(*arguments)
 
@@ -139,6 +140,24 @@ class ReproduceTest(tf.test.TestCase):
       r"--keep=essential \(\S+ GB\)\n$",
     )
     self.assertFalse(os.path.exists(os.path.join(self.folder, "runs")))
+
+  def test_a_run_that_ends_with_weights_that_are_no_numbers_has_failed(self):
+    kernel = "transformer/body/encoder/layer_0/ffn/conv1/kernel"
+    trainer, _, start = self.with_trainer(
+      "--methods=dense", "--seeds=1", variables={kernel: np.array([1, np.inf], np.float32)}
+    )
+    with start() as process:
+      trainer.started()
+      trainer.finish()
+      _, stderr = process.communicate(timeout=60)
+    self.assertEqual(process.returncode, 1)
+    self.assertRegex(
+      stderr, f"failed: seed 1, dense: train: dense: failed at step 3000: {kernel} holds NaN or infinity; delete "
+    )
+    with start() as process:
+      _, again = process.communicate(timeout=60)
+    self.assertFalse(trainer.has_started())
+    self.assertEqual(again.splitlines()[-1], stderr.splitlines()[-1])
 
   def test_other_data_and_other_code_are_another_run(self):
     trainer, _, start = self.with_trainer("--methods=dense", "--seeds=1")

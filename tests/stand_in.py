@@ -36,18 +36,19 @@ class Trainer:
 
   Args:
     folder: an empty one.
+    variables: what the checkpoint that it leaves holds beside the step.
 
   Attributes:
     environment: of processes for which it stands in.
   """
 
-  def __init__(self, folder):
+  def __init__(self, folder, variables=None):
     script = os.path.join(folder, "trainer.py")
     for path, text in ((script, _SCRIPT), (os.path.join(folder, "sitecustomize.py"), _CUSTOMIZE.format(script=script))):
       with open(path, "w", encoding="utf-8") as file:
         file.write(text)
     checkpoint = os.path.join(folder, "made", "model.ckpt")
-    checkpoints.write(checkpoint, {"global_step": np.array(1, np.int64)})
+    checkpoints.write(checkpoint, {"global_step": np.array(1, np.int64), **(variables or {})})
     started, gate = os.path.join(folder, "started"), os.path.join(folder, "gate")
     for path in (started, gate):
       os.mkfifo(path)
