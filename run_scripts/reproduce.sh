@@ -17,6 +17,7 @@ usage: $0 [flags]
   --seeds="N ..."     random seeds                                     [1 2]
   --jobs=N            runs to train side by side, each with its share of cores and GPUs, as memory allows [1]
   --dry_run           only show the runs in their order, and the steps, time and disk to come
+  --devices=N         with --dry_run: how long all of it takes on so many GPUs or TPUs, one run each [--jobs]
   --status            only show how each run stands: watch $0 --status ...
 as the drivers take them:
   --problem --size --steps --hparams --runs_dir --data_dir --tmp_dir --checkpoints --average --decoder --keep

@@ -15,7 +15,7 @@ from absl import app, flags
 
 from t2t_lottery import decoding, errors, keeping, plan, rawtext, run_lock, settings, versions
 from t2t_lottery.errors import UserError
-from t2t_lottery.reproduce import options, outlook, shares, shown, standing, steps, walk
+from t2t_lottery.reproduce import cost, options, outlook, scaling, shares, shown, standing, steps, walk
 
 _METHODS = flags.DEFINE_string("methods", " ".join(plan.METHODS), "Methods, with blanks between.")
 _LEVELS = flags.DEFINE_string("levels", None, "Sparsities in percent, rising. Default: the paper's.")
@@ -31,6 +31,9 @@ _DECODER = flags.DEFINE_enum("decoder", decoding.CTRANSLATE2, decoding.DECODERS,
 _KEEP = flags.DEFINE_enum("keep", keeping.ALL, keeping.CHOICES, "Which checkpoints of a finished run stay.")
 _JOBS = flags.DEFINE_integer("jobs", 1, "How many runs to train side by side.", lower_bound=1)
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Only show the runs in their order, and what is to come.")
+_DEVICES = flags.DEFINE_integer(
+  "devices", None, "Of a dry run: how many devices train side by side. Default: --jobs.", lower_bound=1
+)
 _STATUS = flags.DEFINE_bool("status", False, "Only show how each run stands.")
 
 
@@ -167,6 +170,8 @@ def main(argv: list[str]) -> None:
   with errors.one_line():
     config = settings.from_flags()
     runs = plan.graph(_choices())
+    if _JOBS.value > 1:
+      runs = cost.longest_first(runs)
     if not (_DRY_RUN.value or _STATUS.value):
       # Told to end, this process ends the step at work, as Ctrl-C does.
       signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -180,7 +185,11 @@ def main(argv: list[str]) -> None:
     if _STATUS.value:
       print(shown.status(runs, stands, length))
       return
-    print(shown.dry_run(runs, stands, length, outlook.of(runs, stands, _outlook_asked(config))))
+    ahead = outlook.of(runs, stands, _outlook_asked(config))
+    print(shown.dry_run(runs, stands, length, ahead))
+    lengths = [outlook.steps_to_come(stand, length) for stand in stands]
+    if costs := scaling.dry_run(runs, lengths, _DEVICES.value or _JOBS.value, config.runs.size, ahead.speed):
+      print(costs)
 
 
 if __name__ == "__main__":
