@@ -84,12 +84,10 @@ class ModelTest(parameterized.TestCase, tf.test.TestCase):
     self.assertNotEmpty("".join(decodes[0]))
     self.assertEqual(decodes[0], decodes[1])
 
-  @parameterized.parameters("slt", "dense")
-  def test_a_killed_run_resumes_under_its_mask_and_does_not_rewind_again(self, method):
+  def test_a_killed_run_resumes_under_its_mask_and_does_not_rewind_again(self):
     folder = os.path.join(self.create_tempdir().full_path, "run")
-    hparams = "rewind_step=5"
-    if method == "slt":
-      hparams += f",mask_checkpoint={self.runs.last('dense')},rewind_checkpoint={self.runs.early('dense')},sparsity=0.8"
+    sources = f"mask_checkpoint={self.runs.last('dense')},rewind_checkpoint={self.runs.early('dense')}"
+    hparams = f"batch_size=512,rewind_step=5,{sources},sparsity=0.8"
     arguments = [
       os.path.join(os.path.dirname(sys.executable), "t2t-trainer"),
       f"--t2t_usr_dir={os.path.join(trained.ROOT, 'usr_dir')}",
@@ -97,7 +95,7 @@ class ModelTest(parameterized.TestCase, tf.test.TestCase):
       f"--data_dir={self.runs.data_dir}",
       f"--output_dir={folder}",
       "--model=lottery_transformer",
-      f"--hparams_set=transformer_{method}_tiny",
+      "--hparams_set=transformer_slt_tiny",
       "--worker_gpu=0",
       "--schedule=train",
       "--iterations_per_loop=10",
@@ -129,9 +127,8 @@ class ModelTest(parameterized.TestCase, tf.test.TestCase):
       after, change = resumed.read(layer), np.abs(resumed.read(layer) - before[layer])
       # One step from where it stopped is a short way; from the rewound weights it would be a long one.
       self.assertLess(change.max(), np.abs(before[layer] - initial.read(layer)).max(), layer)
-      if method == "slt":
-        self.assertAllEqual(resumed.mask(layer), initial.mask(layer))
-        self.assertFalse(np.any(after[~initial.mask(layer)]))
+      self.assertAllEqual(resumed.mask(layer), initial.mask(layer))
+      self.assertFalse(np.any(after[~initial.mask(layer)]))
 
   @parameterized.parameters("adafactor", "true_adam", "momentum")
   def test_masked_optimizer_is_the_optimizer_on_masked_gradients(self, name):
