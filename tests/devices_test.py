@@ -160,7 +160,11 @@ class ReadApartTest(tf.test.TestCase):
           writer.write(generator_utils.to_example({"inputs": [number], "targets": [number]}).SerializeToString())
     config = hosts.Hosts(("a:1", "b:1"), host).config()
     random.seed(1)
-    with tf.test.mock.patch.dict(os.environ, {hosts.VARIABLE: config}), tf.Graph().as_default(), tf.Session() as session:
+    with (
+      tf.test.mock.patch.dict(os.environ, {hosts.VARIABLE: config}),
+      tf.Graph().as_default(),
+      tf.Session() as session,
+    ):
       hparams = trainer_lib.create_hparams("transformer_dense_tiny")
       dataset = numbered.dataset(tf.estimator.ModeKeys.TRAIN, data_dir=folder, hparams=hparams)
       example = tf.data.make_one_shot_iterator(dataset).get_next()

@@ -1,5 +1,6 @@
 """Several hosts find together in one folder: each knows its place, one of them writes, the others train along."""
 
+import concurrent.futures
 import os
 import socket
 import subprocess
@@ -85,7 +86,11 @@ class JoiningTest(tf.test.TestCase):
     first = self.start(0)
     for _ in range(2):
       self.trainer.started()
-    for _ in range(2):
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+      ended = [pool.submit(process.wait, 300) for process in (first, second)]
+      self.trainer.finish()
+      # One reads all that is in the pipe.
+      concurrent.futures.wait(ended, return_when=concurrent.futures.FIRST_COMPLETED)
       self.trainer.finish()
     for process in (first, second):
       self.assertEqual((process.wait(timeout=300), process.stderr.read()), (0, ""))

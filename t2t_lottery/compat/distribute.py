@@ -65,12 +65,10 @@ def _strategy(model_name: str, options: dict):
 
 def train_on_all_hosts() -> None:
   """Symptom: `Only STANDALONE_CLIENT mode is supported when you call estimator.train` for `--schedule=train` on several
-  hosts.
+  hosts; and when one of them dies, the others wait for it for ever.
 
   The chief's checkpoints are those of the run's own hook, if it has one. Each other host has a folder for what
   TensorFlow makes it write; that goes when training ends.
-
-  When a host dies, the others end with one line.
   """
   stock = trainer_lib.T2TExperiment.train
 
@@ -80,6 +78,8 @@ def train_on_all_hosts() -> None:
     if not here.several:
       stock(self, max_steps)
       return
+    # TensorFlow takes a death for a preemption and connects again; but nobody comes back by itself.
+    monitored_session._PREEMPTION_ERRORS = ()
     saves = any(isinstance(hook, tf.train.CheckpointSaverHook) for hook in self._train_spec.hooks)
     if saves or not here.is_chief:
       # The estimator hands out copies of its config.
@@ -90,24 +90,15 @@ def train_on_all_hosts() -> None:
         try:
           tf.estimator.train_and_evaluate(self._estimator, spec, self._eval_spec)
         except (tf.errors.AbortedError, tf.errors.UnavailableError, tf.errors.CancelledError) as error:
-          first = str(error).strip().splitlines()[0]
+          tf.logging.error("%s", error)
           raise errors.UserError(
-            f"another host has gone ({first}): start all of {','.join(here.addresses)} again, to go on from the last "
-            "checkpoint"
+            f"another host has gone ({type(error).__name__}): start all of {','.join(here.addresses)} again, to go on "
+            "from the last checkpoint"
           ) from error
     finally:
       shutil.rmtree(os.path.join(self._estimator.model_dir, f"tmp_worker_{here.number}"), ignore_errors=True)
 
   trainer_lib.T2TExperiment.train = train
-
-
-def end_with_the_others() -> None:
-  """Symptom: when one of several hosts dies, the others wait for it for ever.
-
-  TensorFlow takes its death for a preemption and tries again; but it does not come back by itself.
-  """
-  if hosts.of_environment().several:
-    monitored_session._PREEMPTION_ERRORS = ()
 
 
 def read_apart() -> None:

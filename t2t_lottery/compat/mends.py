@@ -18,7 +18,6 @@ COMPLETE = (
   contrib.restore_framework,
   distribute.replicate_by_strategy,
   distribute.train_on_all_hosts,
-  distribute.end_with_the_others,
   distribute.read_apart,
 )
 FAST = (
