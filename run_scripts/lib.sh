@@ -30,6 +30,9 @@ checkpoints=20
 average=0
 decoder=ctranslate2
 keep=all
+gpus=
+hosts=
+host_index=
 shown=()
 working=
 
@@ -51,6 +54,9 @@ usage: $0 [flags]
   --decoder=NAME      ctranslate2, or the reference t2t (ten times slower) [$decoder]
   --data_dir=DIR      where t2t-datagen puts records                   [data]
   --tmp_dir=DIR       where raw text lies, or is downloaded to         [DATA_DIR/tmp]
+  --gpus=N            train each run on N GPUs of this machine together  [1 if it has one]
+  --hosts=HOST:PORT,... train each run on these machines together: start the same command on each of them
+  --host_index=N      which of --hosts this machine is, 0 for the first [the one with its name or address]
 for methods that draw tickets:
   --rewind=WHICH      rewind to the last level's run, or the dense run [$rewind]
   --rewind_step=N     t, the step to rewind to                         [5% of the length]
@@ -76,8 +82,8 @@ parse() {
     case $flag in
       --help | -h) usage; exit 0 ;;
       --problem=* | --size=* | --levels=* | --seed=* | --steps=* | --hparams=* | --runs_dir=* | --data_dir=* | --tmp_dir=* | \
-        --checkpoints=* | --average=* | --decoder=ctranslate2 | --decoder=t2t | --keep=all | --keep=essential | --rewind_step=* | \
-        --prune_each=* | --controls=* | --switch=*)
+        --checkpoints=* | --average=* | --gpus=* | --hosts=* | --host_index=* | --decoder=ctranslate2 | --decoder=t2t | \
+        --keep=all | --keep=essential | --rewind_step=* | --prune_each=* | --controls=* | --switch=*)
         printf -v "$(cut -c3- <<<"${flag%%=*}")" %s "${flag#*=}" ;;
       --rewind=last | --rewind=dense) rewind=${flag#*=} ;;
       --variant=global_magnitude | --variant=dense_embedding) variant=${flag#*=} ;;
@@ -92,7 +98,7 @@ parse() {
   common=(--problem="$problem" --size="$size" --seed="$seed" --runs_dir="$runs_dir" --data_dir="$data_dir"
     --tmp_dir="${tmp_dir:-$data_dir/tmp}" ${steps:+--steps="$steps"} ${rewind_step:+--rewind_step="$rewind_step"}
     --checkpoints="$checkpoints"
-    ${hparams:+--hparams="$hparams"})
+    ${hparams:+--hparams="$hparams"} ${hosts:+--hosts="$hosts"} ${host_index:+--host_index="$host_index"})
 }
 
 # Levels that each prune the same share of what the one before has left.
@@ -156,7 +162,7 @@ trap 'end 1' HUP
 
 # Trains, evaluates and shows one run: run NAME --method=... --level=... --mask_from=RUN
 run() {
-  step train --run="$1" "${@:2}"
+  step train --run="$1" ${gpus:+--gpus="$gpus"} "${@:2}"
   step evaluate --run="$1" --average="$average" --decoder="$decoder" --keep="$keep"
   shown+=("$1")
 }

@@ -216,6 +216,8 @@ def main(argv: list[str]) -> None:
   del argv
   with errors.one_line():
     config = settings.from_flags()
+    if not config.hosts.is_chief:
+      return
     evaluate(config, _RUN.value, _AVERAGE.value, _DECODER.value, _KEEP.value)
     results.collect(config.runs.runs_dir)
 

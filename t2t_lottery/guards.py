@@ -37,7 +37,9 @@ class FiniteHook(tf.estimator.SessionRunHook):
 
   def begin(self) -> None:
     """Finds the loss."""
-    (self._loss,) = tf.get_collection(_LOSS)
+    # Of a replicated model the sum over all replicas, so that all hosts see the same.
+    replicated = tf.distribute.has_strategy()
+    self._loss = tf.get_collection(tf.GraphKeys.LOSSES if replicated else _LOSS)[-1]
     self._global_step = tf.train.get_global_step()
 
   def before_run(self, run_context):

@@ -10,7 +10,7 @@ from concurrent import futures
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from t2t_lottery import bundle, checkpoints, errors, gradual, layer_statistics, layers, masks, paths, tickets
+from t2t_lottery import bundle, checkpoints, errors, gradual, layer_statistics, layers, masks, paths, replicas, tickets
 
 
 class TicketHook(tf.estimator.SessionRunHook):
@@ -27,6 +27,7 @@ class TicketHook(tf.estimator.SessionRunHook):
     initialize: (layer, shape, seed) -> new random values for a layer.
     score: (name -> value of every trainable variable of the mask checkpoint) -> scores of each layer, or None for what
       `tickets.draw` computes itself.
+    host: which of several hosts this is; each draws the ticket for itself.
   """
 
   def __init__(
@@ -37,8 +38,9 @@ class TicketHook(tf.estimator.SessionRunHook):
     choices: tickets.Choices,
     initialize: Callable[[str, tuple[int, ...], int], np.ndarray],
     score: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | None = None,
+    host: int = 0,
   ):
-    self._prefix = paths.ticket(model_dir)
+    self._prefix = paths.ticket(model_dir, host)
     self._model_dir = model_dir
     self._mask_checkpoint = mask_checkpoint
     self._rewind_checkpoint = rewind_checkpoint
@@ -115,8 +117,7 @@ class PruneHook(tf.estimator.SessionRunHook):
     }
     for name, (weights, mask) in self._layers.items():
       for variable in (weights, mask, *self._slots[name]):
-        value = tf.placeholder(variable.dtype.base_dtype, variable.shape)
-        self._assignments[variable.op.name] = value, tf.assign(variable, value).op
+        self._assignments[variable.op.name] = replicas.assignment(variable)
 
   def after_create_session(self, session, coord) -> None:
     """Prunes a resumed run that stopped between a step and the pruning after it."""

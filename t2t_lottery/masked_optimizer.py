@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import tensorflow.compat.v1 as tf
 from tensor2tensor.utils import registry
 
-from t2t_lottery import layers
+from t2t_lottery import layers, replicas
 
 # A t2t optimizer is found by name and built from hparams; the masks are variables of the default graph.
 NAME = "masked"
@@ -29,7 +29,7 @@ def create_masks(variables: list[tf.Variable]) -> dict[str, tf.Variable]:
   """
   masks = {}
   for variable in variables:
-    layer = variable.op.name
+    layer = replicas.name(variable)
     if layers.is_prunable(layer):
       masks[layer] = tf.get_variable(
         layers.mask_name(layer),
@@ -80,7 +80,7 @@ class MaskedOptimizer(tf.train.Optimizer):
   def compute_gradients(self, loss, var_list=None, **kwargs):
     """As `tf.train.Optimizer.compute_gradients`."""
     gradients = self._optimizer.compute_gradients(loss, var_list, **kwargs)
-    tf.get_default_graph().get_collection_ref(_GRADIENTS)[:] = [{v.op.name: g for g, v in gradients}]
+    tf.get_default_graph().get_collection_ref(_GRADIENTS)[:] = [{replicas.name(v): g for g, v in gradients}]
     return [(self._mask(gradient, variable), variable) for gradient, variable in gradients]
 
   def apply_gradients(self, grads_and_vars, global_step=None, name=None):
@@ -88,7 +88,7 @@ class MaskedOptimizer(tf.train.Optimizer):
     return self._optimizer.apply_gradients(grads_and_vars, global_step=global_step, name=name)
 
   def _mask(self, gradient, variable):
-    mask = self._masks.get(variable.op.name)
+    mask = self._masks.get(replicas.name(variable))
     if mask is None or gradient is None:
       return gradient
     # A select, not a product: 0 * NaN is NaN.

@@ -14,6 +14,7 @@ from t2t_lottery import (
   gradual,
   guards,
   hooks,
+  hosts,
   layers,
   masked_optimizer,
   methods,
@@ -38,22 +39,30 @@ class LotteryTransformer(transformer.Transformer):
     with errors.one_line():
       run_check.check(hparams)
     config = hook_context.estimator.config
+    host = hosts.of_environment()
+    is_chief = config.is_chief and host.is_chief
     # In this order: nothing more is saved of a run that fails, and a checkpoint is saved before the pruning after its step.
-    train_hooks = [] if config.use_tpu else [guards.FiniteHook(hparams.model_dir, config.is_chief)]
-    if config.is_chief and config.save_checkpoints_steps and not config.use_tpu:
+    train_hooks = [] if config.use_tpu else [guards.FiniteHook(hparams.model_dir, is_chief)]
+    if is_chief and config.save_checkpoints_steps and not config.use_tpu:
       train_hooks.append(guards.SaveHook(hparams.model_dir, config.save_checkpoints_steps))
-    train_hooks.append(hooks.KeepHook(hparams.model_dir, {0, hparams.rewind_step}))
-    if config.is_chief:
+    if is_chief:
+      train_hooks.append(hooks.KeepHook(hparams.model_dir, {0, hparams.rewind_step}))
       every = config.save_checkpoints_steps or hparams.rewind_step
       train_hooks.append(hooks.WatchHook(hparams.model_dir, every))
     method = methods.METHODS[hparams.pruning_method]
     if method.from_ticket:
       choices = run_check.choices(hparams, config.tf_random_seed or 0)
       sources = hparams.mask_checkpoint, hparams.rewind_checkpoint
+      if choices.score == methods.SNIP and config.train_distribute:
+        with errors.one_line():
+          raise errors.UserError(
+            "ticket_score=snip takes gradients on one device: train this run without --optionally_use_dist_strat, several "
+            "--gpus or --hosts"
+          )
       initialize, score = functools.partial(_initialize, hparams), None
       if choices.score in (methods.SNIP, methods.SYNFLOW):
         score = functools.partial(_score, hparams, choices)
-      train_hooks.append(hooks.TicketHook(hparams.model_dir, *sources, choices, initialize, score))
+      train_hooks.append(hooks.TicketHook(hparams.model_dir, *sources, choices, initialize, score, host.number))
     if method.gradual:
       plan = gradual.plan(hparams.initial_sparsity, hparams.sparsity, hparams.prune_until, hparams.prune_every)
       train_hooks.append(hooks.PruneHook(plan, hparams.prune_embedding))

@@ -40,9 +40,9 @@ def kept(model_dir: str, step: int) -> str:
   return os.path.join(model_dir, "rewind", f"model.ckpt-{step}")
 
 
-def ticket(model_dir: str) -> str:
-  """The checkpoint from which a new run starts; gone once it has started."""
-  return os.path.join(model_dir, "ticket", "ticket.ckpt")
+def ticket(model_dir: str, host: int = 0) -> str:
+  """The checkpoint from which a new run starts on a host; gone once it has started."""
+  return os.path.join(model_dir, f"ticket.host{host}" if host else "ticket", "ticket.ckpt")
 
 
 def checkpoint(model_dir: str, step: int) -> str:
@@ -97,9 +97,14 @@ def failed(model_dir: str) -> str:
   return os.path.join(model_dir, "failed.json")
 
 
-def train_log(model_dir: str) -> str:
-  """All that t2t-trainer prints."""
-  return os.path.join(model_dir, "train.log")
+def train_log(model_dir: str, host: int = 0) -> str:
+  """All that t2t-trainer prints on a host."""
+  return os.path.join(model_dir, f"train.host{host}.log" if host else "train.log")
+
+
+def joined(model_dir: str) -> str:
+  """There while the chief of several hosts trains a run: the others may start."""
+  return os.path.join(model_dir, "joined.json")
 
 
 def decode_log(model_dir: str) -> str:

@@ -78,7 +78,10 @@ def main(argv: list[str]) -> None:
   """The command: prints the table of one problem and size, over all seeds."""
   del argv
   with errors.one_line():
-    runs = settings.from_flags().runs
+    config = settings.from_flags()
+    if not config.hosts.is_chief:
+      return
+    runs = config.runs
     lines = [line for line in collect(runs.runs_dir) if (line["problem"], line["size"]) == (runs.problem, runs.size)]
     shown = _RUNS.value or list(dict.fromkeys(line["run"] for line in lines))
     seeds = sorted({line["seed"] for line in lines})

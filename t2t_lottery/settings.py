@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from absl import flags
 
-from t2t_lottery import paths, schedule
+from t2t_lottery import hosts, paths, schedule
 from t2t_lottery.errors import UserError
 
 _PROBLEM = flags.DEFINE_string("problem", None, "t2t problem, such as translate_ende_wmt14.", required=True)
@@ -27,6 +27,14 @@ _REWIND_STEP = flags.DEFINE_integer(
 )
 _CHECKPOINTS = flags.DEFINE_integer("checkpoints", 20, "How many checkpoints each run saves.", lower_bound=1)
 _HPARAMS = flags.DEFINE_string("hparams", "", "More t2t hparams for each run, such as batch_size=1024,dropout=0.1.")
+_HOSTS = flags.DEFINE_list(
+  "hosts",
+  [],
+  "host:port of each machine that trains along; the same command is started on each. The first is the chief.",
+)
+_HOST_INDEX = flags.DEFINE_integer(
+  "host_index", None, "Which of --hosts this is. Default: the one with this machine's name or address.", lower_bound=0
+)
 
 
 class Settings(NamedTuple):
@@ -39,6 +47,7 @@ class Settings(NamedTuple):
     overrides: t2t hparams that differ from the size's hparams set because the length does.
     hparams: more of them, as the user gave them.
     data_dir, tmp_dir: t2t's.
+    hosts: the machines that train each run together, none if it is this one alone.
   """
 
   runs: paths.Runs
@@ -48,6 +57,7 @@ class Settings(NamedTuple):
   hparams: str
   data_dir: str
   tmp_dir: str
+  hosts: hosts.Hosts = hosts.Hosts()
 
   def hparams_set(self, method: str) -> str:
     """Name of a method's hparams set at this size."""
@@ -74,6 +84,7 @@ def from_flags() -> Settings:
     hparams=_HPARAMS.value,
     data_dir=os.path.expanduser(_DATA_DIR.value),
     tmp_dir=os.path.expanduser(_TMP_DIR.value),
+    hosts=hosts.parse(_HOSTS.value, _HOST_INDEX.value),
   )
 
 

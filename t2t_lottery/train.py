@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+from collections.abc import Sequence
 from typing import Any
 
 from absl import app, flags
@@ -17,6 +18,8 @@ from t2t_lottery import (
   errors,
   failure,
   files,
+  hosts,
+  joining,
   methods,
   paths,
   progress,
@@ -43,7 +46,9 @@ _INITIAL_LEVEL = flags.DEFINE_string(
 _CONTROLS = flags.DEFINE_multi_enum(
   "control", [], list(methods.CONTROLS), "In what the run differs from its method; may be repeated."
 )
-_GPUS = flags.DEFINE_integer("gpus", None, "t2t's --worker_gpu. Default: 1 if this machine has a GPU, else 0.")
+_GPUS = flags.DEFINE_integer(
+  "gpus", None, "How many GPUs of this machine train the run together. Default: 1 if it has one, else 0.", lower_bound=0
+)
 _TRAINER_FLAGS = flags.DEFINE_multi_string("trainer_flag", [], "More flags for t2t-trainer, such as --profile.")
 
 # Exit statuses of t2t-trainer when it was told to end: by `guards.StopHook`, or before that was in place.
@@ -72,6 +77,11 @@ def describe(config: settings.Settings) -> dict[str, Any]:
     run["controls"] = _CONTROLS.value
   if config.hparams:
     run["hparams"] = config.hparams
+  # Each has a batch of its own.
+  if config.hosts.several:
+    run["hosts"] = len(config.hosts.addresses)
+  if (_GPUS.value or 0) > 1:
+    run["gpus"] = _GPUS.value
   if _MASK_FROM.value:
     rewind_step = 0 if method.from_step_0 else config.steps.rewind_step
     mask_step = config.steps.train_steps if _MASK_STEP.value is None else _MASK_STEP.value
@@ -97,7 +107,11 @@ def command(config: settings.Settings, run: dict[str, Any]) -> list[str]:
     hparams.update(methods.CONTROLS[control])
   gpus = subprocesses.count_gpus() if _GPUS.value is None else _GPUS.value
   every = config.steps.checkpoint_steps
+  together = []
+  if config.hosts.several:
+    together = ["env", f"{hosts.VARIABLE}={config.hosts.config()}"]
   return [
+    *together,
     *subprocesses.t2t("t2t_trainer"),
     f"--t2t_usr_dir={subprocesses.usr_dir()}",
     f"--problem={run['problem']}",
@@ -109,6 +123,9 @@ def command(config: settings.Settings, run: dict[str, Any]) -> list[str]:
     f"--train_steps={run['train_steps']}",
     f"--random_seed={run['seed']}",
     f"--worker_gpu={gpus}",
+    *(["--optionally_use_dist_strat"] if gpus > 1 else []),
+    # t2t's first worker alone writes what the run was asked for.
+    *([f"--worker_id={config.hosts.number}"] if config.hosts.number else []),
     "--schedule=train",
     # t2t saves a checkpoint every max(iterations_per_loop, local_eval_frequency) steps; the former counts for TPUs.
     f"--local_eval_frequency={every}",
@@ -118,7 +135,8 @@ def command(config: settings.Settings, run: dict[str, Any]) -> list[str]:
 
 
 def train(config: settings.Settings) -> None:
-  """Trains the run that the flags describe; waits while another process is at work on it.
+  """Trains the run that the flags describe; waits while another process is at work on it. Of several hosts all but the
+  first train along.
 
   Raises:
     UserError: if the run's folder holds another run, its data are damaged, t2t-trainer fails, or the run has failed for
@@ -127,7 +145,14 @@ def train(config: settings.Settings) -> None:
   """
   run = describe(config)
   folder = config.runs.folder(run["run"])
+  if not config.hosts.is_chief:
+    if joining.wait_for_chief(folder, run, config.hosts):
+      _run_trainer(config, run, folder)
+      joining.wait_for_last_checkpoint(folder, run["train_steps"])
+    print(f"{run['run']}: trained ({run['train_steps']} steps)", flush=True)
+    return
   with run_lock.held(folder) as lock:
+    joining.withdraw(folder)
     _claim(folder, run)
     _train(config, run, folder, lock)
 
@@ -142,11 +167,26 @@ def _train(config: settings.Settings, run: dict[str, Any], folder: str, lock: in
     print(f"{run['run']}: trained ({last} steps)", flush=True)
     return
   rawtext.check_unchanged(run["problem"], config.data_dir)
-  log = paths.train_log(folder)
-  shown = progress.Progress(run["run"], last)
+  with joining.inviting(folder, config.hosts):
+    _run_trainer(config, run, folder, [lock])
+  if not os.path.exists(paths.checkpoint(folder, last) + ".index"):
+    log = paths.train_log(folder)
+    raise UserError(f"{run['run']}: t2t-trainer left no checkpoint of step {last} in {folder} (full log: {log})")
+  # In kB, of the largest of this process's children.
+  peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+  files.write_json(paths.usage(folder), {"peak_memory": peak})
+  if unfit := bundle.check(paths.checkpoint(folder, last)):
+    failure.mark(folder, last, f"{unfit} holds NaN or infinity")
+    _refuse_failed(run, folder)
+
+
+def _run_trainer(config: settings.Settings, run: dict[str, Any], folder: str, locks: Sequence[int] = ()) -> None:
+  """Runs t2t-trainer to its end; raises as `train`."""
+  log = paths.train_log(folder, config.hosts.number)
+  shown = progress.Progress(run["run"], run["train_steps"])
   try:
     # Should this process be killed, the lock lies with the trainer as long as it goes on.
-    status = subprocesses.run(command(config, run), log, shown.read, pass_fds=[lock])
+    status = subprocesses.run(command(config, run), log, shown.read, pass_fds=locks)
   except errors.Interrupted as interrupted:
     raise errors.Interrupted(_interrupted(run, folder, interrupted.signal), interrupted.signal) from interrupted
   finally:
@@ -158,14 +198,6 @@ def _train(config: settings.Settings, run: dict[str, Any], folder: str, lock: in
     raise UserError(
       f"{run['run']}: t2t-trainer ended with status {status}: {subprocesses.last_line(log)} (full log: {log})"
     )
-  if not os.path.exists(paths.checkpoint(folder, last) + ".index"):
-    raise UserError(f"{run['run']}: t2t-trainer left no checkpoint of step {last} in {folder} (full log: {log})")
-  # In kB, of the largest of this process's children.
-  peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-  files.write_json(paths.usage(folder), {"peak_memory": peak})
-  if unfit := bundle.check(paths.checkpoint(folder, last)):
-    failure.mark(folder, last, f"{unfit} holds NaN or infinity")
-    _refuse_failed(run, folder)
 
 
 def _refuse_failed(run: dict[str, Any], folder: str) -> None:

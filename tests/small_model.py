@@ -22,6 +22,10 @@ SPARSITY = 0.6
 class SmallModel:
   """The model.
 
+  Args:
+    folder: an empty one.
+    overrides: hparams that differ from the tiny model's.
+
   Attributes:
     data_dir: where its vocabulary lies, as datagen leaves it.
     folder: its run's folder.
@@ -30,14 +34,16 @@ class SmallModel:
     sentences: text to translate.
   """
 
-  def __init__(self, folder):
+  def __init__(self, folder, overrides=""):
     self.data_dir = os.path.join(folder, "data")
     self.folder = os.path.join(folder, "run")
     self.checkpoint = paths.checkpoint(self.folder, STEP)
     pairs = list(itertools.islice(corpus.pairs("de", "dev"), 200))
     self.sentences = [source for source, _ in pairs[:16]]
     self._write_vocabulary(itertools.chain(*pairs))
-    hparams = trainer_lib.create_hparams("transformer_slt_tiny", data_dir=self.data_dir, problem_name=PROBLEM)
+    hparams = trainer_lib.create_hparams(
+      "transformer_slt_tiny", overrides, data_dir=self.data_dir, problem_name=PROBLEM
+    )
     self.variables = self._weights(hparams)
     ticket = {layers.mask_name(name): self.variables[name] != 0 for name in layers.prunable(self.variables)}
     slots = {f"training/{name}/Adafactor": np.ones(3, np.float32) for name in self.variables}

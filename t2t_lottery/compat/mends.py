@@ -1,6 +1,6 @@
 """The list of mends."""
 
-from t2t_lottery.compat import contrib, graph, speed
+from t2t_lottery.compat import contrib, distribute, graph, speed, tpu
 
 # Without these, nothing trains as t2t on TF 1.15 does.
 NEEDED = (
@@ -16,6 +16,11 @@ COMPLETE = (
   contrib.restore_training,
   contrib.restore_metrics,
   contrib.restore_framework,
+  distribute.replicate_by_strategy,
+  distribute.train_on_all_hosts,
+  distribute.read_apart,
+  tpu.restore_tpu_estimator,
+  tpu.look_for_no_tpu,
 )
 FAST = (
   speed.leave_code_unconverted,

@@ -1,0 +1,150 @@
+"""A training by t2t-trainer itself, in a process of its own, on batches that the test knows."""
+
+import hashlib
+import json
+import os
+import signal
+
+import numpy as np
+import small_model
+import tensorflow.compat.v1 as tf
+from absl import flags
+from tensor2tensor.bin import t2t_trainer
+from tensor2tensor.data_generators import problem
+from tensor2tensor.utils import trainer_lib
+
+from t2t_lottery import files, hosts, layers, replicas
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+HPARAMS = (
+  "hidden_size=16,num_heads=2,filter_size=32,num_hidden_layers=1,layer_prepostprocess_dropout=0.0,attention_dropout=0.0,"
+  "relu_dropout=0.0,learning_rate_warmup_steps=1000,rewind_step=2,max_length=64"
+)
+LENGTH = 8
+SENTENCES = 4
+
+
+def batch(step, replica):
+  """Sentences for one replica at one step, all of one length: then each replica's loss weighs the same."""
+  random = np.random.default_rng([step, replica])
+  return {name: random.integers(2, 300, (SENTENCES, LENGTH, 1, 1)).astype(np.int32) for name in ("inputs", "targets")}
+
+
+def _packing(batch_size):
+  """What says that each row of a batch packs two sentences."""
+  half = LENGTH // 2
+  segmentation = np.tile(np.repeat([1, 2], half), (batch_size, 1)).astype(np.int32)
+  position = np.tile(np.tile(np.arange(half), 2), (batch_size, 1)).astype(np.int32)
+  sides = ("inputs", "targets")
+  return {
+    **{f"{side}_segmentation": segmentation for side in sides},
+    **{f"{side}_position": position for side in sides},
+  }
+
+
+def _dataset(replica_groups, packed, steps=20):
+  """Batches in the order in which they are asked for; each joins those of a group of replicas."""
+  batches = [
+    {name: np.concatenate([batch(step, replica)[name] for replica in group]) for name in ("inputs", "targets")}
+    for step in range(steps)
+    for group in replica_groups
+  ]
+  if packed:
+    batches = [{**one, **_packing(len(one["inputs"]))} for one in batches]
+  joined = {name: np.stack([one[name] for one in batches]) for name in batches[0]}
+  return tf.data.Dataset.from_tensor_slices(joined).map(lambda features: (features, features["targets"]))
+
+
+class Recorder(tf.estimator.SessionRunHook):
+  """Writes down the loss of each step, and at the end what the copies of each variable hold."""
+
+  def __init__(self, path, die_after):
+    self._path = path
+    self._die_after = die_after
+    self._seen = {"losses": []}
+
+  def begin(self):
+    self._loss = tf.get_collection(tf.GraphKeys.LOSSES)[-1]
+    self._copies = {replicas.name(v): replicas.copies(v) for v in tf.global_variables()}
+
+  def before_run(self, run_context):
+    return tf.estimator.SessionRunArgs(self._loss)
+
+  def after_run(self, run_context, run_values):
+    self._seen["losses"].append(float(run_values.results))
+    if len(self._seen["losses"]) == self._die_after:
+      os.kill(os.getpid(), signal.SIGKILL)
+
+  def end(self, session):
+    values = session.run(self._copies)
+    self._seen["copies"] = max(map(len, values.values()))
+    self._seen["differing"] = [n for n, (first, *rest) in values.items() if any((one != first).any() for one in rest)]
+    self._seen["nonzero"] = [
+      name
+      for name, found in values.items()
+      for one in found
+      if layers.mask_name(name) in values and one[~values[layers.mask_name(name)][0]].any()
+    ]
+    first = {name: found[0] for name, found in values.items()}
+    self._seen["digest"] = hashlib.sha256(b"".join(first[name].tobytes() for name in sorted(first))).hexdigest()
+    files.write_json(self._path, self._seen)
+
+
+def arguments(model, folder, method, hparams="", steps=6, flags=(), problem_name=small_model.PROBLEM):
+  """t2t-trainer's arguments for a run of a method on the data, and from the weights, of a `small_model.SmallModel`."""
+  return [
+    f"--t2t_usr_dir={os.path.join(ROOT, 'usr_dir')}",
+    f"--problem={problem_name}",
+    f"--data_dir={model.data_dir}",
+    f"--output_dir={folder}",
+    "--model=lottery_transformer",
+    f"--hparams_set=transformer_{method}_tiny",
+    f"--hparams={HPARAMS}{hparams and ','}{hparams}",
+    "--schedule=train",
+    f"--train_steps={steps}",
+    "--random_seed=1",
+    "--worker_gpu=0",
+    "--iterations_per_loop=2",
+    "--local_eval_frequency=2",
+    "--log_step_count_steps=1",
+    *flags,
+  ]
+
+
+def train(arguments, replica_groups, record, cpus=1, host=None, die_after=None, packed=False):
+  """Trains; returns what was seen.
+
+  Args:
+    arguments: t2t-trainer's.
+    replica_groups: which replicas' batches one call of the input's iterator joins, in their order.
+    record: where the losses are to be written.
+    cpus: how many logical devices the CPU is.
+    host: of several, as `hosts.Hosts`.
+    die_after: the step after which the process is killed.
+    packed: whether each row packs two sentences.
+  """
+  if host:
+    os.environ[hosts.VARIABLE] = host.config()
+  if cpus > 1:
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(cpus)])
+  problem.Problem.input_fn = lambda self, *args, **kwargs: _dataset(replica_groups, packed)
+  create_config = trainer_lib.create_session_config
+
+  def create_session_config(*args, **kwargs):
+    config = create_config(*args, **kwargs)
+    # So few steps are over sooner in a graph that is not optimized.
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    return config
+
+  trainer_lib.create_session_config = create_session_config
+  create = trainer_lib.create_experiment
+
+  def create_experiment(*args, **kwargs):
+    return create(*args, **{**kwargs, "additional_train_hooks": [Recorder(record, die_after)]})
+
+  trainer_lib.create_experiment = create_experiment
+  flags.FLAGS(["t2t-trainer", *arguments])
+  t2t_trainer.main([])
+  with open(record, encoding="utf-8") as file:
+    return json.load(file)
