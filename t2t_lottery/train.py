@@ -149,9 +149,9 @@ def _train(config: settings.Settings, run: dict[str, Any], folder: str, lock: in
   if status in _TOLD_TO_END:
     raise errors.Interrupted(_interrupted(run, folder, _TOLD_TO_END[status]), _TOLD_TO_END[status])
   if status:
-    raise UserError(
-      f"{run['run']}: t2t-trainer ended with status {status}: {subprocesses.last_line(log)} (full log: {log})"
-    )
+    ended = f"{run['run']}: t2t-trainer ended with status {status}: {subprocesses.last_line(log)} (full log: {log})"
+    # A caller can tell a trainer that was killed, as for want of memory, from one that failed.
+    raise errors.Interrupted(ended, -status) if status < 0 else UserError(ended)
   if not os.path.exists(paths.checkpoint(folder, last) + ".index"):
     raise UserError(f"{run['run']}: t2t-trainer left no checkpoint of step {last} in {folder} (full log: {log})")
   if unfit := bundle.check(paths.checkpoint(folder, last)):
