@@ -19,8 +19,13 @@ usage: $0 [flags]
   --dry_run           only show the runs in their order, and the steps, time and disk to come
   --devices=N         with --dry_run: how long all of it takes on so many GPUs or TPUs, one run each [--jobs]
   --status            only show how each run stands: watch $0 --status ...
-as the drivers take them:
-  --problem --size --steps --hparams --runs_dir --data_dir --tmp_dir --checkpoints --average --decoder --keep
+  --on=slurm          hand the runs to Slurm, a job each; --status and --cancel then look at the queue as well  [here]
+  --slurm_partition --slurm_account --slurm_time --slurm_mem --slurm_cpus --slurm_gpus
+                      of each of these jobs, as sbatch takes them      [the cluster's]
+  --sbatch="..."      more flags for sbatch
+  --restarts=N        how often a run that is killed on its node is started again  [3]
+as the drivers take them, all but --hosts and --host_index:
+  --problem --size --steps --hparams --runs_dir --data_dir --tmp_dir --checkpoints --average --decoder --keep --gpus
   --rewind --rewind_step --prune_each --one_shot --variant --controls --switch       (see $(dirname "$0")/slt.sh --help)
 END
 }

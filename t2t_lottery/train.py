@@ -195,9 +195,9 @@ def _run_trainer(config: settings.Settings, run: dict[str, Any], folder: str, lo
   if status in _TOLD_TO_END:
     raise errors.Interrupted(_interrupted(run, folder, _TOLD_TO_END[status]), _TOLD_TO_END[status])
   if status:
-    raise UserError(
-      f"{run['run']}: t2t-trainer ended with status {status}: {subprocesses.last_line(log)} (full log: {log})"
-    )
+    ended = f"{run['run']}: t2t-trainer ended with status {status}: {subprocesses.last_line(log)} (full log: {log})"
+    # A caller can tell a trainer that was killed, as for want of memory, from one that failed.
+    raise errors.Interrupted(ended, -status) if status < 0 else UserError(ended)
 
 
 def _refuse_failed(run: dict[str, Any], folder: str) -> None:

@@ -93,7 +93,7 @@ class ReproduceTest(tf.test.TestCase):
     text = os.path.join(self.data_dir, "text")
     open(text, "w", encoding="utf-8").close()
     rawtext.write_manifest(PROBLEM, self.data_dir, {"text": rawtext.file_info(text)}, {"vocabulary": "text"})
-    trainer = stand_in.Trainer(self.create_tempdir().full_path, variables)
+    trainer = stand_in.Trainer(self.create_tempdir().full_path, variables=variables)
     self.addCleanup(trainer.close)
     command = self.command(*arguments)
 

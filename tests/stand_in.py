@@ -37,14 +37,17 @@ class Trainer:
   Args:
     folder: an empty one.
     variables: what the checkpoint that it leaves holds beside the step.
+    trains: the script that it is.
+    customizes: more that Python does when it starts.
 
   Attributes:
     environment: of processes for which it stands in.
   """
 
-  def __init__(self, folder, variables=None):
+  def __init__(self, folder, trains=_SCRIPT, customizes="", variables=None):
     script = os.path.join(folder, "trainer.py")
-    for path, text in ((script, _SCRIPT), (os.path.join(folder, "sitecustomize.py"), _CUSTOMIZE.format(script=script))):
+    customize = _CUSTOMIZE.format(script=script) + customizes
+    for path, text in ((script, trains), (os.path.join(folder, "sitecustomize.py"), customize)):
       with open(path, "w", encoding="utf-8") as file:
         file.write(text)
     checkpoint = os.path.join(folder, "made", "model.ckpt")
@@ -64,7 +67,7 @@ class Trainer:
 
   def started(self):
     """Waits until one has started; returns its process id."""
-    if not select.select([self._started], [], [], 60)[0]:
+    if not select.select([self._started], [], [], 300)[0]:
       raise AssertionError("no trainer has started")
     return int(os.read(self._started, 100))
 

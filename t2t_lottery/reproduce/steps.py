@@ -25,10 +25,11 @@ class Shared(NamedTuple):
 
   Attributes:
     flags: of every step, but the seed.
-    evaluation: more flags, of evaluation.
+    training, evaluation: more flags, of either.
   """
 
   flags: tuple[str, ...]
+  training: tuple[str, ...]
   evaluation: tuple[str, ...]
 
 
@@ -55,7 +56,7 @@ def of_run(run: Run, shared: Shared) -> dict[str, list[str]]:
   """A run's steps in turn: name -> command."""
   flags = [*shared.flags, f"--seed={run.seed}", f"--run={run.name}"]
   return {
-    "train": command("train", [*flags, *run.flags]),
+    "train": command("train", [*flags, *shared.training, *run.flags]),
     "evaluate": command("evaluate", [*flags, *shared.evaluation]),
   }
 
