@@ -197,10 +197,13 @@ class SlurmTest(tf.test.TestCase):
     self.cluster.call("sbatch", "--wait", "--cpus-per-task=2", "--output=/dev/null", "--nice=1000", "--wrap=true")
 
   def runs(self, where):
-    """What each run has left: the names of its files, but for logs; what it is, and its result."""
+    """What each run has left: the names of its files, but for logs; what it is, and its result.
+
+    `checkpoint` is t2t-trainer's, which the stand-in does not write, but resuming does.
+    """
     left = {}
     for folder in paths.run_folders(os.path.join(self.folder, where, "runs")):
-      names = sorted(name for name in os.listdir(folder) if not name.endswith(".log"))
+      names = sorted(name for name in os.listdir(folder) if not name.endswith(".log") and name != "checkpoint")
       about = [files.read_json(path(folder)) for path in (paths.description, paths.result)]
       left[os.path.basename(folder)] = names, about
     return left
