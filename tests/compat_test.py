@@ -21,7 +21,7 @@ from t2t_lottery.compat import mends
 
 PAPER_VARIABLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "transformer_tpu_vars.txt")
 SMALL = "hidden_size=16,num_hidden_layers=1,filter_size=16,num_heads=2"
-ALL = {function.__name__: function for function in (*mends.NEEDED, *mends.COMPLETE, *mends.FAST)}
+ALL = {function.__name__: function for function in (*mends.NEEDED, *mends.COMPLETE, *mends.REPRODUCIBLE, *mends.FAST)}
 
 
 def build(hparams_set, vocabulary, overrides=""):
@@ -258,7 +258,7 @@ class CompatTest(parameterized.TestCase, tf.test.TestCase):
     self.assertIn(SYMPTOMS[name][1], fresh.call(without_and_with, name) or "nothing was wrong without the mend")
 
   def test_every_mend_is_tested(self):
-    elsewhere = {"read_examples_plainly", "optimize_graph_once", "write_graph_fast", "fill_early"}
+    elsewhere = {"keep_order", "read_examples_plainly", "optimize_graph_once", "write_graph_fast", "fill_early"}
     self.assertEqual(set(ALL), set(SYMPTOMS) | elsewhere)
 
   def test_mending_twice_is_mending_once(self):

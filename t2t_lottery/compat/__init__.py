@@ -20,7 +20,8 @@ def mend(functions: Iterable[Callable[[], None]] | None = None) -> None:
   # Not at the top: this imports TensorFlow and t2t, and `python -m t2t_lottery.compat` has to come before them.
   from t2t_lottery.compat import mends  # pylint: disable=import-outside-toplevel
 
-  for function in mends.NEEDED + mends.COMPLETE + mends.FAST if functions is None else functions:
+  every = mends.NEEDED + mends.COMPLETE + mends.REPRODUCIBLE + mends.FAST
+  for function in every if functions is None else functions:
     if function not in _done:
       function()
       _done.add(function)

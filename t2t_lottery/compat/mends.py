@@ -1,6 +1,6 @@
 """The list of mends."""
 
-from t2t_lottery.compat import contrib, distribute, graph, speed, tpu
+from t2t_lottery.compat import contrib, distribute, graph, order, speed, tpu
 
 # Without these, nothing trains as t2t on TF 1.15 does.
 NEEDED = (
@@ -22,6 +22,8 @@ COMPLETE = (
   tpu.restore_tpu_estimator,
   tpu.look_for_no_tpu,
 )
+# Without this, a seed does not fix the order of batches.
+REPRODUCIBLE = (order.keep_order,)
 FAST = (
   speed.leave_code_unconverted,
   speed.read_examples_plainly,
