@@ -152,10 +152,10 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
   def test_hparams_of_the_user_take_the_place_of_the_drivers_own(self):
     code = """
 from absl import flags
-from t2t_lottery import settings, train
+from t2t_lottery import asked_run, settings
 flags.FLAGS(["", "--problem=p", "--size=tiny", "--steps=2000", "--run=mp-50", "--method=mp", "--level=50", "--hparams=prune_every=400,dropout=0.2"])
 config = settings.from_flags()
-print(*train.command(config, train.describe(config)), sep="\\n")
+print(*asked_run.command(config, asked_run.describe(config)), sep="\\n")
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=trained.ROOT, check=True, capture_output=True, text=True)
     (given,) = [line for line in done.stdout.splitlines() if line.startswith("--hparams=")]
