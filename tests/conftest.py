@@ -22,5 +22,5 @@ def pytest_collection_modifyitems(config, items):
   items.sort(key=lambda item: hasattr(item.module, "trained") != side_by_side)
   for item in items:
     name = item.module.__name__
-    shared = hasattr(item.module, "trained") and name not in ("schedules_test", "drivers_test")
+    shared = hasattr(item.module, "trained") and name not in ("schedules_test", "drivers_test", "kill_test")
     item.add_marker(pytest.mark.xdist_group("trained" if shared else name))
