@@ -176,12 +176,15 @@ print(*asked_run.command(config, asked_run.describe(config)), sep="\\n")
       stdout=subprocess.PIPE,
       stderr=subprocess.PIPE,
       text=True,
-      # A shell that starts tests in the background has them ignore Ctrl-C.
-      preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+      # A shell ignores what it was started to ignore, as Ctrl-C in the background and SIGHUP by nohup.
+      preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     ) as process:
-      self.assertEqual(process.stdout.readline(), "at work\n")
-      process.send_signal(number)
-      self.assertEqual(process.communicate(timeout=60)[0], "saved\n")
+      try:
+        self.assertEqual(process.stdout.readline(), "at work\n")
+        process.send_signal(number)
+        self.assertEqual(process.communicate(timeout=60)[0], "saved\n")
+      finally:
+        process.kill()
     self.assertEqual(process.returncode, 128 + number)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -97,10 +98,15 @@ class ReproduceTest(tf.test.TestCase):
     self.addCleanup(trainer.close)
     command = self.command(*arguments)
 
+    @contextlib.contextmanager
     def start():
-      return subprocess.Popen(
+      with subprocess.Popen(
         command, cwd=stand_in.ROOT, env=trainer.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-      )
+      ) as process:
+        try:
+          yield process
+        finally:
+          process.kill()
 
     return trainer, command, start
 
