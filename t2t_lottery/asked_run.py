@@ -78,7 +78,7 @@ def command(config: settings.Settings, run: dict[str, Any]) -> list[str]:
       hparams[name] = run[source]
   for control in run.get("controls", []):
     hparams.update(methods.CONTROLS[control])
-  gpus = subprocesses.count_gpus() if _GPUS.value is None else _GPUS.value
+  gpus = subprocesses.default_gpus() if _GPUS.value is None else _GPUS.value
   every = config.steps.checkpoint_steps
   together = []
   if config.hosts.several:

@@ -123,7 +123,7 @@ def t2t_command(
     "--model=transformer",
     "--hparams_set=transformer_dense",
     f"--decode_hparams=beam_size={BEAM_SIZE},alpha={ALPHA},extra_length={translate.EXTRA_LENGTH}",
-    f"--worker_gpu={subprocesses.count_gpus()}",
+    f"--worker_gpu={subprocesses.default_gpus()}",
     f"--output_dir={folder}",
     f"--checkpoint_path={checkpoint}",
     f"--decode_from_file={source}",

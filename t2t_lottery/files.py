@@ -84,9 +84,14 @@ def new_folder(path: str) -> Iterator[str]:
     shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def remove_unfinished(folder: str) -> None:
-  """Removes what a killed process was writing in a folder; for a process that keeps others from writing there."""
-  for path in glob.glob(os.path.join(glob.escape(folder), "**", f"*{_UNFINISHED}"), recursive=True):
+def remove_unfinished(where: str) -> None:
+  """Removes what a killed process was writing; for a process that keeps others from writing there.
+
+  Args:
+    where: a file, or a folder with all that is below it.
+  """
+  inside = os.path.join(glob.escape(where), "**", f"*{_UNFINISHED}")
+  for path in (*glob.glob(f"{glob.escape(where)}.*{_UNFINISHED}"), *glob.glob(inside, recursive=True)):
     if os.path.isdir(path):
       shutil.rmtree(path, ignore_errors=True)
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from collections import defaultdict
 from typing import Any
@@ -21,8 +20,7 @@ def collect(runs_dir: str) -> list[dict[str, Any]]:
   """
   # Of two at a time, the later one must not have read before the other wrote.
   with locks.exclusive(runs_dir, "results"):
-    for unfinished in glob.glob(f"{glob.escape(paths.results(runs_dir))}.*"):
-      os.remove(unfinished)
+    files.remove_unfinished(paths.results(runs_dir))
     lines = _collected(runs_dir)
     files.write_lines(paths.results(runs_dir), map(files.to_json, lines))
   return lines

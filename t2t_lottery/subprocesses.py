@@ -27,13 +27,18 @@ def usr_dir() -> str:
   return os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "usr_dir")
 
 
-def count_gpus() -> int:
+def default_gpus() -> int:
   """t2t's --worker_gpu: 1 if this machine has a GPU, else 0."""
+  return min(1, count_gpus())
+
+
+def count_gpus() -> int:
+  """How many NVIDIA GPUs this machine has."""
   try:
     found = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False).stdout
   except OSError:
     return 0
-  return min(1, found.count("GPU "))
+  return found.count("GPU ")
 
 
 def run(

@@ -16,6 +16,7 @@ from absl import app
 from t2t_lottery import (
   asked_run,
   bundle,
+  descriptions,
   errors,
   failure,
   files,
@@ -123,13 +124,8 @@ def _claim(folder: str, run: dict[str, Any]) -> None:
     files.write_json(path, run)
     return
   there = files.read_json(path)
-  for name in sorted({*run, *there}):
-    # Runs of before tell neither data nor code.
-    if run.get(name) != there.get(name, run[name] if name in ("data", "code") else None):
-      raise UserError(
-        f"{folder} holds a run with {name}={there.get(name)}, asked for is {run.get(name)}: "
-        "give another --runs_dir, or delete the folder"
-      )
+  if difference := descriptions.difference(folder, there, run, sorted({*run, *there})):
+    raise UserError(f"{difference}: give another --runs_dir, or delete the folder")
 
 
 def main(argv: list[str]) -> None:

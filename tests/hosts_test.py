@@ -3,7 +3,6 @@
 import concurrent.futures
 import os
 import socket
-import subprocess
 
 import stand_in
 import tensorflow.compat.v1 as tf
@@ -67,17 +66,7 @@ class JoiningTest(tf.test.TestCase):
       f"--hosts={HOSTS}",
       f"--host_index={host}",
     )
-    process = subprocess.Popen(
-      stand_in.command(step, f"--problem={PROBLEM}", *flags, *arguments),
-      cwd=stand_in.ROOT,
-      env=self.trainer.environment,
-      stdout=subprocess.PIPE,
-      stderr=subprocess.PIPE,
-      text=True,
-    )
-    self.addCleanup(process.communicate)
-    self.addCleanup(process.kill)
-    return process
+    return self.trainer.start(self, step, f"--problem={PROBLEM}", *flags, *arguments)
 
   def test_the_second_host_waits_for_the_chief_and_trains_along(self):
     second = self.start(1)

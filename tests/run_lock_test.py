@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 
 import stand_in
 import tensorflow.compat.v1 as tf
@@ -20,19 +19,8 @@ class RunLockTest(tf.test.TestCase):
     self.addCleanup(self.trainer.close)
 
   def start(self, step, *arguments):
-    process = subprocess.Popen(
-      stand_in.command(
-        step, f"--problem={PROBLEM}", "--size=tiny", f"--runs_dir={self.runs.runs_dir}", "--run=dense", *arguments
-      ),
-      cwd=stand_in.ROOT,
-      env=self.trainer.environment,
-      stdout=subprocess.PIPE,
-      stderr=subprocess.PIPE,
-      text=True,
-    )
-    self.addCleanup(process.communicate)
-    self.addCleanup(process.kill)
-    return process
+    flags = (f"--problem={PROBLEM}", "--size=tiny", f"--runs_dir={self.runs.runs_dir}", "--run=dense")
+    return self.trainer.start(self, step, *flags, *arguments)
 
   def test_the_second_waits_says_for_whom_and_finds_the_run_trained(self):
     first = self.start("train")

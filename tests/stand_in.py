@@ -4,6 +4,7 @@ run's last checkpoint.
 
 import os
 import select
+import subprocess
 import sys
 
 import numpy as np
@@ -64,6 +65,20 @@ class Trainer:
       "STAND_IN_STARTED": started,
       "STAND_IN_GATE": gate,
     }
+
+  def start(self, test, step, *arguments):
+    """Starts a step of the drivers for which it stands in; the test's end is the process's."""
+    process = subprocess.Popen(
+      command(step, *arguments),
+      cwd=ROOT,
+      env=self.environment,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+    )
+    test.addCleanup(process.communicate)
+    test.addCleanup(process.kill)
+    return process
 
   def started(self):
     """Waits until one has started; returns its process id."""

@@ -87,12 +87,13 @@ def of(runs: Sequence[Run], stands: Sequence[Standing], asked: Asked) -> Outlook
   disk = dict.fromkeys(keeping.CHOICES, 0)
   unthinned = []
   for run, stand in zip(runs, stands):
+    if stand.state in (State.DONE, State.TRAINED):
+      continue
     there = folder_bytes(asked.where._replace(seed=run.seed).folder(run.name))
     whole, essential = (_run_bytes(held, asked, run, keep) for keep in keeping.CHOICES)
-    if stand.state not in (State.DONE, State.TRAINED):
-      disk[keeping.ALL] += max(0, whole - there)
-      disk[keeping.ESSENTIAL] += max(0, essential - there)
-      unthinned.append(whole - essential)
+    disk[keeping.ALL] += max(0, whole - there)
+    disk[keeping.ESSENTIAL] += max(0, essential - there)
+    unthinned.append(whole - essential)
   disk[keeping.ESSENTIAL] += sum(sorted(unthinned)[-asked.jobs :])
   return Outlook(
     steps=sum(steps_to_come(stand, asked.train_steps) for stand in stands),

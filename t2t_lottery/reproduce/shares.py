@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
 import psutil
+
+from t2t_lottery import subprocesses
 
 # Of a trainer whose like has not been measured: TensorFlow with t2t's graph (measured, tiny), and for each parameter its
 # value, its gradient and what an optimizer makes of them (a guess on the safe side).
@@ -50,11 +51,7 @@ def _part(items: Sequence[_Item], i: int, count: int) -> Sequence[_Item]:
 def _gpus() -> list[str]:
   if "CUDA_VISIBLE_DEVICES" in os.environ:
     return [name for name in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if name]
-  try:
-    found = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False).stdout
-  except OSError:
-    return []
-  return [str(number) for number in range(found.count("GPU "))]
+  return [str(number) for number in range(subprocesses.count_gpus())]
 
 
 def available_memory() -> int:

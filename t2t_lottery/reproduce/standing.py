@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from t2t_lottery import files, paths, progress, run_lock
+from t2t_lottery import descriptions, files, paths, progress, run_lock
 from t2t_lottery.errors import UserError
 
 # Of a log, so much from its end tells how a run is doing.
@@ -85,10 +85,8 @@ def _look(folder: str, asked: Asked) -> Standing:
   if not os.path.exists(paths.description(folder)):
     return Standing(State.RUNNING) if is_busy else failed or Standing(State.WAITING)
   about = files.read_json(paths.description(folder))
-  for name, value in asked.about.items():
-    if about.get(name, value if name in ("data", "code") else None) != value:
-      error = f"{folder} holds a run with {name}={about.get(name)}, asked for is {value}"
-      return Standing(State.OTHER, error=error)
+  if other := descriptions.difference(folder, about, asked.about, asked.about):
+    return Standing(State.OTHER, error=other)
   step = max(paths.checkpoint_steps(folder), default=0)
   bleu = _bleu(folder, asked)
   if bleu is not None:
