@@ -211,11 +211,12 @@ class KeepHook(tf.estimator.SessionRunHook):
 
   Args:
     model_dir: the run's folder.
-    steps: the steps to keep, 0 for theta_0.
+    steps: the steps to keep, 0 for theta_0. Where several masters count steps together, one that this master does not
+      see is kept at the next that it sees.
   """
 
   def __init__(self, model_dir: str, steps: Iterable[int]):
-    self._prefixes = {step: paths.kept(model_dir, step) for step in steps}
+    self._prefixes = {step: paths.kept(model_dir, step) for step in sorted(steps)}
 
   def begin(self) -> None:
     """Finds the step counter."""
@@ -224,7 +225,10 @@ class KeepHook(tf.estimator.SessionRunHook):
   def after_create_session(self, session, coord) -> None:
     """Keeps theta_0 of a new run, and theta_t of one interrupted between reaching t and saving it."""
     del coord
-    self._keep(session, session.run(self._global_step))
+    step = int(session.run(self._global_step))
+    # What this run has gone past before cannot be had from its weights any more.
+    self._seen = step - 1
+    self._keep(session, step)
 
   def before_run(self, run_context):
     """Asks for the step."""
@@ -233,14 +237,15 @@ class KeepHook(tf.estimator.SessionRunHook):
   def after_run(self, run_context, run_values) -> None:
     """Keeps theta_t."""
     # The fetched step may be the one before or after the update; the session's own is sure, and read only when near.
-    if any(0 <= step - run_values.results <= 1 for step in self._prefixes):
-      self._keep(run_context.session, run_context.session.run(self._global_step))
+    if any(self._seen < step <= run_values.results + 1 for step in self._prefixes):
+      self._keep(run_context.session, int(run_context.session.run(self._global_step)))
 
-  def _keep(self, session, step: int) -> None:
-    prefix = self._prefixes.get(step)
-    if prefix is None or tf.io.gfile.exists(prefix + ".index"):
-      return
-    (saver,) = tf.get_collection(tf.GraphKeys.SAVERS)
-    # Without the state file, the saver neither counts this checkpoint nor deletes another for it.
-    tf.io.gfile.makedirs(os.path.dirname(prefix))
-    saver.save(session, prefix, write_meta_graph=False, write_state=False)
+  def _keep(self, session, now: int) -> None:
+    due = [step for step in self._prefixes if self._seen < step <= now]
+    self._seen = now
+    for prefix in (self._prefixes[step] for step in due):
+      if not tf.io.gfile.exists(prefix + ".index"):
+        (saver,) = tf.get_collection(tf.GraphKeys.SAVERS)
+        # Without the state file, the saver neither counts this checkpoint nor deletes another for it.
+        tf.io.gfile.makedirs(os.path.dirname(prefix))
+        saver.save(session, prefix, write_meta_graph=False, write_state=False)

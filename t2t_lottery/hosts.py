@@ -12,7 +12,7 @@ import os
 import re
 import socket
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from t2t_lottery.errors import UserError
 
@@ -46,12 +46,21 @@ class Hosts(NamedTuple):
 
 
 def of_environment() -> Hosts:
-  """The hosts that TF_CONFIG names; none if it names no workers, or parameter servers as well, which is t2t's business."""
-  config = json.loads(os.environ.get(VARIABLE) or "{}")
+  """The hosts that TF_CONFIG names; none if it names no workers, or others as well (`servers`)."""
+  config = _config()
   cluster = config.get("cluster", {})
   if set(cluster) != {"worker"}:
     return Hosts()
   return Hosts(tuple(cluster["worker"]), int(config.get("task", {}).get("index", 0)))
+
+
+def servers() -> tuple[str, ...]:
+  """host:port of each parameter server that TF_CONFIG names, as `t2t-make-tf-configs` writes it; mostly none."""
+  return tuple(_config().get("cluster", {}).get("ps", ()))
+
+
+def _config() -> dict[str, Any]:
+  return json.loads(os.environ.get(VARIABLE) or "{}")
 
 
 def parse(addresses: Sequence[str], index: int | None = None) -> Hosts:

@@ -36,9 +36,10 @@ class LotteryTransformer(transformer.Transformer):
   def train_hooks(hook_context):
     """See `T2TModel.train_hooks`; also the place where bad hparams end a run, before its graph is built."""
     hparams = hook_context.hparams
+    config = hook_context.estimator.config
     with errors.one_line():
       run_check.check(hparams)
-    config = hook_context.estimator.config
+      run_check.check_devices(hparams, config)
     host = hosts.of_environment()
     is_chief = config.is_chief and host.is_chief
     # In this order: nothing more is saved of a run that fails, and a checkpoint is saved before the pruning after its step.
@@ -50,20 +51,16 @@ class LotteryTransformer(transformer.Transformer):
       every = config.save_checkpoints_steps or hparams.rewind_step
       train_hooks.append(hooks.WatchHook(hparams.model_dir, every))
     method = methods.METHODS[hparams.pruning_method]
-    if method.from_ticket:
+    # Hosts that train in step each draw the ticket and prune; of several masters of parameter servers the first does.
+    has_weights = config.is_chief or host.several
+    if method.from_ticket and has_weights:
       choices = run_check.choices(hparams, config.tf_random_seed or 0)
       sources = hparams.mask_checkpoint, hparams.rewind_checkpoint
-      if choices.score == methods.SNIP and config.train_distribute:
-        with errors.one_line():
-          raise errors.UserError(
-            "ticket_score=snip takes gradients on one device: train this run without --optionally_use_dist_strat, several "
-            "--gpus or --hosts"
-          )
       initialize, score = functools.partial(_initialize, hparams), None
       if choices.score in (methods.SNIP, methods.SYNFLOW):
         score = functools.partial(_score, hparams, choices)
       train_hooks.append(hooks.TicketHook(hparams.model_dir, *sources, choices, initialize, score, host.number))
-    if method.gradual:
+    if method.gradual and has_weights:
       plan = gradual.plan(hparams.initial_sparsity, hparams.sparsity, hparams.prune_until, hparams.prune_every)
       train_hooks.append(hooks.PruneHook(plan, hparams.prune_embedding))
     train_hooks.append(guards.StopHook())
@@ -71,7 +68,6 @@ class LotteryTransformer(transformer.Transformer):
 
   def optimize(self, loss, num_async_replicas=1, use_tpu=False, variables=None):
     """See `T2TModel.optimize`; gradients are masked before the optimizer."""
-    guards.remember_loss(loss)
     if methods.METHODS[self.hparams.pruning_method].prunes:
       masked_optimizer.create_masks(tf.trainable_variables() if variables is None else variables)
       masked_optimizer.wrap(self.hparams)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow.compat.v1 as tf
 
-from t2t_lottery import methods, tickets
+from t2t_lottery import hosts, methods, tickets
 from t2t_lottery.checkpoints import Checkpoint
 from t2t_lottery.errors import UserError
 
@@ -77,6 +77,31 @@ def check(hparams) -> None:
       raise UserError(f"{noise}={hparams.get(noise)} would move pruned weights away from zero: set it to 0")
   if method.from_ticket and not tf.train.latest_checkpoint(hparams.model_dir):
     _check_ticket(hparams, method)  # A resumed run goes on with the masks of its own checkpoint.
+
+
+def check_devices(hparams, config) -> None:
+  """Checks that what a run of `lottery_transformer` needs can be done on its devices.
+
+  Args:
+    hparams: t2t's, which `check` has passed.
+    config: t2t's RunConfig.
+
+  Raises:
+    UserError: if it cannot.
+  """
+  servers = hosts.servers()
+  method = methods.METHODS[hparams.pruning_method]
+  compiled = getattr(config, "use_xla", False)
+  if method.from_ticket and hparams.ticket_score == methods.SNIP and (config.train_distribute or servers or compiled):
+    raise UserError(
+      "ticket_score=snip takes gradients on one device: train this run without --optionally_use_dist_strat, several "
+      "--gpus, --hosts, parameter servers or --xla_compile"
+    )
+  if method.gradual and servers and config.num_worker_replicas > 1:
+    raise UserError(
+      f"pruning_method={hparams.pruning_method} prunes while it trains, and masters that do not wait for one another "
+      "would move the pruned weights by gradients of before: use one master with --sync, or --hosts"
+    )
 
 
 def _check_gradual(hparams) -> None:

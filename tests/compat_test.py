@@ -260,8 +260,9 @@ class CompatTest(parameterized.TestCase, tf.test.TestCase):
   def test_every_mend_is_tested(self):
     elsewhere = {
       *("keep_order", "read_examples_plainly", "optimize_graph_once", "write_graph_fast", "fill_early"),
-      # devices_test, accelerators_test
-      *("replicate_by_strategy", "train_on_all_hosts", "read_apart", "restore_tpu_estimator", "look_for_no_tpu"),
+      # devices_test, servers_test, accelerators_test
+      *("replicate_by_strategy", "train_on_all_hosts", "read_apart", "share_variables", "serve_own_session"),
+      *("restore_tpu_estimator", "look_for_no_tpu", "compile_step"),
     }
     self.assertEqual(set(ALL), set(SYMPTOMS) | elsewhere)
 

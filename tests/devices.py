@@ -4,6 +4,8 @@ import hashlib
 import json
 import os
 import signal
+import socket
+import time
 
 import numpy as np
 import small_model
@@ -56,24 +58,41 @@ def _dataset(replica_groups, packed, steps=20):
 
 
 class Recorder(tf.estimator.SessionRunHook):
-  """Writes down the loss of each step, and at the end what the copies of each variable hold."""
+  """Writes down the loss of each step, and at the end what the copies of each variable hold.
 
-  def __init__(self, path, die_after):
+  Args:
+    path: where to.
+    kill: a step, and the process that is killed after it; 0: this one.
+    meet: after its second step, and before it goes on, the process waits until this many of those that have the path's folder
+      in common have done as many.
+  """
+
+  def __init__(self, path, kill=None, meet=0):
     self._path = path
-    self._die_after = die_after
+    self._kill = kill
+    self._meet = meet
     self._seen = {"losses": []}
 
   def begin(self):
     self._loss = tf.get_collection(tf.GraphKeys.LOSSES)[-1]
     self._copies = {replicas.name(v): replicas.copies(v) for v in tf.global_variables()}
+    compiled = [op for op in tf.get_default_graph().get_operations() if "_xla_compile_id" in op.node_def.attr]
+    read = {tensor.op.name for op in compiled for tensor in op.inputs}
+    self._seen["compiled"] = [replicas.name(v) for v in tf.trainable_variables() if replicas.name(v) in read]
 
   def before_run(self, run_context):
     return tf.estimator.SessionRunArgs(self._loss)
 
   def after_run(self, run_context, run_values):
     self._seen["losses"].append(float(run_values.results))
-    if len(self._seen["losses"]) == self._die_after:
-      os.kill(os.getpid(), signal.SIGKILL)
+    done = len(self._seen["losses"])
+    if self._kill and done == self._kill[0]:
+      os.kill(self._kill[1] or os.getpid(), signal.SIGKILL)
+    if self._meet and done == 2:
+      folder, name = os.path.split(self._path)
+      files.write_json(os.path.join(folder, f"here.{name}"), {})
+      while sum(there.startswith("here.") for there in os.listdir(folder)) < self._meet:
+        time.sleep(0.1)
 
   def end(self, session):
     values = session.run(self._copies)
@@ -111,7 +130,18 @@ def arguments(model, folder, method, hparams="", steps=6, flags=(), problem_name
   ]
 
 
-def train(arguments, replica_groups, record, cpus=1, host=None, die_after=None, packed=False):
+def free_addresses(count):
+  """Addresses of this machine that nobody listens to."""
+  sockets = [socket.socket() for _ in range(count)]
+  for one in sockets:
+    one.bind(("127.0.0.1", 0))
+  addresses = tuple(f"127.0.0.1:{one.getsockname()[1]}" for one in sockets)
+  for one in sockets:
+    one.close()
+  return addresses
+
+
+def train(arguments, replica_groups, record, cpus=1, tf_config=None, packed=False, **recorder):
   """Trains; returns what was seen.
 
   Args:
@@ -119,12 +149,12 @@ def train(arguments, replica_groups, record, cpus=1, host=None, die_after=None, 
     replica_groups: which replicas' batches one call of the input's iterator joins, in their order.
     record: where the losses are to be written.
     cpus: how many logical devices the CPU is.
-    host: of several, as `hosts.Hosts`.
-    die_after: the step after which the process is killed.
+    tf_config: the value of TF_CONFIG, if other processes take part.
     packed: whether each row packs two sentences.
+    **recorder: see `Recorder`.
   """
-  if host:
-    os.environ[hosts.VARIABLE] = host.config()
+  if tf_config:
+    os.environ[hosts.VARIABLE] = tf_config
   if cpus > 1:
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(cpus)])
@@ -141,10 +171,25 @@ def train(arguments, replica_groups, record, cpus=1, host=None, die_after=None, 
   create = trainer_lib.create_experiment
 
   def create_experiment(*args, **kwargs):
-    return create(*args, **{**kwargs, "additional_train_hooks": [Recorder(record, die_after)]})
+    return create(*args, **{**kwargs, "additional_train_hooks": [Recorder(record, **recorder)]})
 
   trainer_lib.create_experiment = create_experiment
   flags.FLAGS(["t2t-trainer", *arguments])
   t2t_trainer.main([])
   with open(record, encoding="utf-8") as file:
     return json.load(file)
+
+
+class Numbers(problem.Problem):
+  """Sentences of numbers."""
+
+  name = "numbers"
+  batch_size_means_tokens = True
+
+  def example_reading_spec(self):
+    """See `Problem`."""
+    return {name: tf.VarLenFeature(tf.int64) for name in ("inputs", "targets")}, None
+
+  def hparams(self, defaults, unused_model_hparams):
+    """See `Problem`."""
+    defaults.modality, defaults.vocab_size = {}, {}

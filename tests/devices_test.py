@@ -5,7 +5,6 @@ import contextlib
 import itertools
 import os
 import random
-import socket
 
 import devices
 import fresh
@@ -13,7 +12,7 @@ import numpy as np
 import small_model
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
-from tensor2tensor.data_generators import generator_utils, problem
+from tensor2tensor.data_generators import generator_utils
 from tensor2tensor.utils import trainer_lib
 
 from t2t_lottery import hosts, masks, paths
@@ -30,17 +29,6 @@ STEPS = 6
 TICKET, FINAL = 0.7, 0.9
 
 
-def free_addresses(count):
-  """Addresses of this machine that nobody listens to."""
-  sockets = [socket.socket() for _ in range(count)]
-  for one in sockets:
-    one.bind(("127.0.0.1", 0))
-  addresses = tuple(f"127.0.0.1:{one.getsockname()[1]}" for one in sockets)
-  for one in sockets:
-    one.close()
-  return addresses
-
-
 class DevicesTest(parameterized.TestCase, tf.test.TestCase):
   """A run that starts from a ticket, is pruned after steps 2 and 4, and saves every two steps."""
 
@@ -51,7 +39,7 @@ class DevicesTest(parameterized.TestCase, tf.test.TestCase):
     cls.model = small_model.SmallModel(os.path.join(cls.folder, "model"), devices.HPARAMS)
     cls.seen = {mode: cls.train(mode, *of_mode) for mode, of_mode in MODES.items()}
     # The first time, the second host is killed after a step; then both are started again.
-    cls.killed = cls.train_on_hosts(die_after=5)
+    cls.killed = cls.train_on_hosts(kill=(5, 0))
     cls.left = os.listdir(cls.run_folder("hosts"))
     cls.seen["hosts"], cls.seen["second_host"] = cls.train_on_hosts()
 
@@ -60,24 +48,24 @@ class DevicesTest(parameterized.TestCase, tf.test.TestCase):
     return os.path.join(cls.folder, mode)
 
   @classmethod
-  def train(cls, mode, flags, groups, cpus=1, host=None, die_after=None):
+  def train(cls, mode, flags, groups, cpus=1, host=None, kill=None):
     hparams = (
       f"mask_checkpoint={cls.model.checkpoint},rewind_checkpoint={cls.model.checkpoint},initial_sparsity={TICKET},"
       f"sparsity={FINAL},prune_every=2,prune_until=4"
     )
     arguments = devices.arguments(cls.model, cls.run_folder(mode), "slt_mp", hparams, STEPS, flags)
     record = os.path.join(cls.folder, f"{mode}.{host.number if host else 0}.json")
-    return fresh.call(devices.train, arguments, groups, record, cpus, host, die_after)
+    return fresh.call(devices.train, arguments, groups, record, cpus, host and host.config(), kill=kill)
 
   @classmethod
-  def train_on_hosts(cls, die_after=None):
+  def train_on_hosts(cls, kill=None):
     """What each of the two saw, or how it ended."""
-    addresses = free_addresses(2)
+    addresses = devices.free_addresses(2)
 
     def train(index):
       here = hosts.Hosts(addresses, index)
       try:
-        return cls.train("hosts", [f"--worker_id={index}"], [[index]], 1, here, die_after if index else None)
+        return cls.train("hosts", [f"--worker_id={index}"], [[index]], 1, here, kill if index else None)
       except AssertionError as error:
         return str(error)
 
@@ -118,7 +106,7 @@ class DevicesTest(parameterized.TestCase, tf.test.TestCase):
     first, second = self.killed
     self.assertIn("the process ended with -9", second)
     self.assertRegex(
-      first, r"t2t-lottery: another host has gone \(.*\): start all of 127.0.0.1:\d+,127.0.0.1:\d+ again"
+      first, r"t2t-lottery: another host has gone: start all of 127.0.0.1:\d+,127.0.0.1:\d+ again, to go on from"
     )
     # What the two had seen by then, one device sees in the same steps; what they see after it, they see from step 4 on.
     self.assertLen(self.seen["hosts"]["losses"], STEPS - 4)
@@ -136,24 +124,10 @@ class DevicesTest(parameterized.TestCase, tf.test.TestCase):
     self.assertCountEqual(found, single)
 
 
-class Numbers(problem.Problem):
-  """Sentences of one number each."""
-
-  name = "numbers"
-
-  def example_reading_spec(self):
-    """See `Problem`."""
-    return {name: tf.VarLenFeature(tf.int64) for name in ("inputs", "targets")}, None
-
-  def hparams(self, defaults, unused_model_hparams):
-    """See `Problem`."""
-    defaults.modality, defaults.vocab_size = {}, {}
-
-
 class ReadApartTest(tf.test.TestCase):
   def read(self, files, host):
     """What one of two hosts reads first of so many data files of three sentences each, a number standing for a sentence."""
-    numbered = Numbers()
+    numbered = devices.Numbers()
     folder = self.create_tempdir().full_path
     numbers = itertools.count(10)
     for path in numbered.training_filepaths(folder, files, shuffled=True):

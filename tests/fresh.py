@@ -13,7 +13,7 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["tensor2tensor.bin.t2t_trainer", "t2t_lottery.compat.mends"])
 
 
-def call(function, *arguments):
+def call(function, *arguments, **named):
   """What a function of a test module returns.
 
   Raises:
@@ -21,7 +21,7 @@ def call(function, *arguments):
   """
   with tempfile.NamedTemporaryFile("r", errors="replace") as printed:
     receiver, sender = _CONTEXT.Pipe(duplex=False)
-    process = _CONTEXT.Process(target=_call, args=(sender, printed.name, function, arguments))
+    process = _CONTEXT.Process(target=_call, args=(sender, printed.name, function, arguments, named))
     process.start()
     sender.close()
     try:
@@ -35,12 +35,12 @@ def call(function, *arguments):
   return value
 
 
-def _call(sender, printed, function, arguments):
+def _call(sender, printed, function, arguments, named):
   output = os.open(printed, os.O_WRONLY | os.O_APPEND)
   for stream in (1, 2):
     os.dup2(output, stream)
   try:
-    answer = function(*arguments), None
+    answer = function(*arguments, **named), None
   except BaseException:
     answer = None, traceback.format_exc()
   sys.stdout.flush()

@@ -10,9 +10,9 @@ import shutil
 import tensorflow.compat.v1 as tf
 from tensor2tensor.data_generators import problem
 from tensor2tensor.utils import contrib, t2t_model, trainer_lib
-from tensorflow.python.training import monitored_session
 
-from t2t_lottery import errors, hosts
+from t2t_lottery import hosts
+from t2t_lottery.compat import deaths
 
 
 def replicate_by_strategy() -> None:
@@ -78,25 +78,16 @@ def train_on_all_hosts() -> None:
     if not here.several:
       stock(self, max_steps)
       return
-    # TensorFlow takes a death for a preemption and connects again; but nobody comes back by itself.
-    monitored_session._PREEMPTION_ERRORS = ()
     saves = any(isinstance(hook, tf.train.CheckpointSaverHook) for hook in self._train_spec.hooks)
     if saves or not here.is_chief:
       # The estimator hands out copies of its config.
       self._estimator._config._save_checkpoints_steps = None
     spec = self._train_spec if max_steps is None else self._train_spec._replace(max_steps=max_steps)
-    try:
-      with errors.one_line():
-        try:
-          tf.estimator.train_and_evaluate(self._estimator, spec, self._eval_spec)
-        except (tf.errors.AbortedError, tf.errors.UnavailableError, tf.errors.CancelledError) as error:
-          tf.logging.error("%s", error)
-          raise errors.UserError(
-            f"another host has gone ({type(error).__name__}): start all of {','.join(here.addresses)} again, to go on "
-            "from the last checkpoint"
-          ) from error
-    finally:
-      shutil.rmtree(os.path.join(self._estimator.model_dir, f"tmp_worker_{here.number}"), ignore_errors=True)
+    with deaths.end_training(f"another host has gone: start all of {','.join(here.addresses)} again"):
+      try:
+        tf.estimator.train_and_evaluate(self._estimator, spec, self._eval_spec)
+      finally:
+        shutil.rmtree(os.path.join(self._estimator.model_dir, f"tmp_worker_{here.number}"), ignore_errors=True)
 
   trainer_lib.T2TExperiment.train = train
 

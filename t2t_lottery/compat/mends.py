@@ -1,6 +1,6 @@
 """The list of mends."""
 
-from t2t_lottery.compat import contrib, distribute, graph, order, speed, tpu
+from t2t_lottery.compat import contrib, distribute, graph, order, servers, speed, tpu, xla
 
 # Without these, nothing trains as t2t on TF 1.15 does.
 NEEDED = (
@@ -19,8 +19,11 @@ COMPLETE = (
   distribute.replicate_by_strategy,
   distribute.train_on_all_hosts,
   distribute.read_apart,
+  servers.share_variables,
+  servers.serve_own_session,
   tpu.restore_tpu_estimator,
   tpu.look_for_no_tpu,
+  xla.compile_step,
 )
 # Without this, a seed does not fix the order of batches.
 REPRODUCIBLE = (order.keep_order,)

@@ -1,0 +1,157 @@
+"""Training with parameter servers, as `t2t-make-tf-configs` sets it up: beside the same on one device; and with two
+masters that do not wait for one another.
+"""
+
+import concurrent.futures
+import contextlib
+import os
+import subprocess
+import sys
+
+import devices
+import fresh
+import numpy as np
+import small_model
+import tensorflow.compat.v1 as tf
+from absl.testing import parameterized
+
+from t2t_lottery import hosts, masks, paths, subprocesses
+from t2t_lottery.checkpoints import Checkpoint
+
+STEPS = 6
+# The asynchronous run counts the steps of both masters.
+MANY = 24
+TICKET, FINAL = 0.7, 0.9
+
+
+def tf_configs(masters, servers):
+  """What `t2t-make-tf-configs` prints for so many of each on this machine: a TF_CONFIG and the flags of each."""
+  addresses = devices.free_addresses(masters + servers)
+  flags = [f"--masters={','.join(addresses[:masters])}", f"--ps={','.join(addresses[masters:])}"]
+  command = [sys.executable, "-m", "tensor2tensor.bin.make_tf_configs", *flags]
+  printed = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
+  lines = [line.split("\t") for line in printed.splitlines() if "\t" in line]
+  return [(config.strip("'"), flags.replace("'", "").split()) for config, flags in lines]
+
+
+@contextlib.contextmanager
+def serving(configs):
+  """Parameter servers, by the command that a user types."""
+  started = [
+    subprocess.Popen(
+      [*subprocesses.t2t("t2t_trainer"), f"--t2t_usr_dir={subprocesses.usr_dir()}", *flags],
+      cwd=devices.ROOT,
+      env={**os.environ, hosts.VARIABLE: config},
+      stdout=subprocess.DEVNULL,
+      stderr=subprocess.DEVNULL,
+    )
+    for config, flags in configs
+  ]
+  try:
+    yield started
+  finally:
+    for process in started:
+      process.kill()
+      process.wait()
+
+
+class ServersTest(parameterized.TestCase, tf.test.TestCase):
+  """A run that starts from a ticket; that of one master is pruned after steps 2 and 4, and saves every two steps."""
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.folder = os.path.join(cls.get_temp_dir(cls()), "servers")
+    cls.model = small_model.SmallModel(os.path.join(cls.folder, "model"), devices.HPARAMS)
+    cls.train("single")
+
+    (master, *servers) = tf_configs(1, 2)
+    with serving(servers):
+      cls.killed = cls.train("sync", master, kill=(5, 0))
+      cls.train("sync", master)
+
+    (*masters, server) = tf_configs(2, 1)
+    with serving([server]) as (process,):
+      with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        cls.losses = [seen["losses"] for seen in pool.map(lambda master: cls.train("async", master, meet=2), masters)]
+      cls.bereft = cls.train("async", masters[0], steps=2 * MANY, kill=(5, process.pid))
+      cls.refused = cls.train("refused", masters[0])
+
+  @classmethod
+  def run_folder(cls, mode):
+    return os.path.join(cls.folder, mode)
+
+  @classmethod
+  def train(cls, mode, master=("", []), steps=MANY, **recorder):
+    """What a master saw, or how it ended."""
+    tf_config, flags = master
+    hparams = f"mask_checkpoint={cls.model.checkpoint},rewind_checkpoint={cls.model.checkpoint}"
+    if mode == "async":
+      method = "slt"
+      hparams += f",sparsity={TICKET}"
+    else:
+      method, steps = "slt_mp", STEPS
+      hparams += f",initial_sparsity={TICKET},sparsity={FINAL},prune_every=2,prune_until=4"
+    arguments = devices.arguments(cls.model, cls.run_folder(mode), method, hparams, steps, flags)
+    (number,) = [flag.partition("=")[2] for flag in flags if flag.startswith("--worker_id=")] or ["0"]
+    record = os.path.join(cls.folder, f"{mode}.{number}.json")
+    # Masters that do not wait for one another have batches of their own.
+    groups = [[int(number)]] if mode == "async" else [[0, 1]]
+    try:
+      return fresh.call(devices.train, arguments, groups, record, tf_config=tf_config, **recorder)
+    except AssertionError as error:
+      return str(error)
+
+  def checkpoint(self, mode, step):
+    return Checkpoint(paths.checkpoint(self.run_folder(mode), step))
+
+  @parameterized.parameters("sync", "async")
+  def test_the_run_starts_from_the_ticket(self, mode):
+    start, single = (Checkpoint(paths.kept(self.run_folder(m), 0)) for m in (mode, "single"))
+    self.assertEqual(start.shapes, single.shapes)
+    for name in start.shapes:
+      self.assertAllEqual(start.read(name), single.read(name), name)
+
+  def test_servers_that_compute_train_and_prune_as_one_device(self):
+    self.assertIn("the process ended with -9", self.killed)
+    # The last is of the master that was started again, which knows the weights of step 4 from its checkpoint.
+    for step in (2, 4, 6):
+      ours, single = self.checkpoint("sync", step), self.checkpoint("single", step)
+      for layer in single.layers:
+        self.assertAllEqual(ours.mask(layer), single.mask(layer), layer)
+        self.assertFalse(np.any(ours.read(layer)[~ours.mask(layer)]), layer)
+        if step <= 4:
+          self.assertAllClose(ours.read(layer), single.read(layer), rtol=1e-4, atol=1e-6)
+    self.assertEqual(ours.read("global_step"), STEPS)
+    for layer in ours.layers:
+      mask = ours.mask(layer)
+      self.assertEqual(np.count_nonzero(mask), masks.kept_count(mask.size, FINAL), layer)
+
+  def test_masters_that_do_not_wait_for_one_another_train_one_ticket(self):
+    self.assertGreaterEqual(min(map(len, self.losses)), 2)
+    self.assertBetween(sum(map(len, self.losses)), MANY, MANY + 1)
+    folder = self.run_folder("async")
+    start = Checkpoint(paths.kept(folder, 0))
+    for step in paths.checkpoint_steps(folder):
+      checkpoint = self.checkpoint("async", step)
+      for layer in start.layers:
+        mask, weights = start.mask(layer), checkpoint.read(layer)
+        self.assertAllEqual(checkpoint.mask(layer), mask, layer)
+        self.assertFalse(np.any(weights.view(np.uint32)[~mask]), layer)
+        self.assertEqual(np.any(weights != start.read(layer)), step > 0, layer)
+    # theta_t is of the first step from t on that the first master has seen.
+    self.assertBetween(Checkpoint(paths.kept(folder, 2)).read("global_step"), 2, MANY)
+
+  def test_a_master_ends_when_a_server_dies(self):
+    self.assertRegex(
+      self.bereft, r"t2t-lottery: a parameter server has gone: start all of 127.0.0.1:\d+ again, to go on from the last"
+    )
+
+  def test_masters_that_do_not_wait_for_one_another_cannot_prune_while_they_train(self):
+    self.assertRegex(
+      self.refused, "t2t-lottery: pruning_method=slt_mp prunes while it trains, and .*: use one master with --sync"
+    )
+
+
+if __name__ == "__main__":
+  tf.test.main()
