@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,7 +22,7 @@ def average(model_dir: str, steps: Sequence[int]) -> str:
     The prefix of the new checkpoint.
   """
   prefix = paths.average(model_dir, steps)
-  if not os.path.exists(prefix + ".index"):
+  if not paths.is_there(prefix):
     from t2t_lottery import checkpoints  # Imports TensorFlow, which evaluation does without.
 
     found = bundle.read(

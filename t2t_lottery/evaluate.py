@@ -21,6 +21,7 @@ from t2t_lottery import (
   decoding,
   errors,
   files,
+  joining,
   keeping,
   layer_statistics,
   layers,
@@ -217,6 +218,7 @@ def main(argv: list[str]) -> None:
   with errors.one_line():
     config = settings.from_flags()
     if not config.hosts.is_chief:
+      joining.wait_for_result(config.runs.folder(_RUN.value), config.hosts)
       return
     evaluate(config, _RUN.value, _AVERAGE.value, _DECODER.value, _KEEP.value)
     results.collect(config.runs.runs_dir)

@@ -13,13 +13,6 @@ import tensorflow.compat.v1 as tf
 
 from t2t_lottery import errors, failure, paths
 
-_LOSS = "t2t_lottery_loss"
-
-
-def remember_loss(loss: tf.Tensor) -> None:
-  """Keeps the loss that is minimized where `FiniteHook` finds it."""
-  tf.get_default_graph().get_collection_ref(_LOSS)[:] = [loss]
-
 
 class FiniteHook(tf.estimator.SessionRunHook):
   """Ends a run within a step when its loss is NaN or infinite, and marks it as failed.
@@ -37,9 +30,8 @@ class FiniteHook(tf.estimator.SessionRunHook):
 
   def begin(self) -> None:
     """Finds the loss."""
-    # Of a replicated model the sum over all replicas, so that all hosts see the same.
-    replicated = tf.distribute.has_strategy()
-    self._loss = tf.get_collection(tf.GraphKeys.LOSSES if replicated else _LOSS)[-1]
+    # The estimator's; of a replicated model the sum over all replicas, so that all hosts see the same.
+    self._loss = tf.get_collection(tf.GraphKeys.LOSSES)[-1]
     self._global_step = tf.train.get_global_step()
 
   def before_run(self, run_context):
@@ -98,7 +90,8 @@ class SaveHook(tf.train.CheckpointSaverHook):
   """Saves a checkpoint at every multiple of a number of steps, and at the end.
 
   TensorFlow's own counts from where a run was resumed: an interrupted run would have other checkpoints. What an
-  interruption saved between two of these steps is removed when the next checkpoint is there.
+  interruption saved between two of these steps is removed when the next checkpoint is there. Nor is the graph saved with
+  each checkpoint (`.meta`): it is in `graph.pbtxt`, and t2t builds its own.
 
   Args:
     model_dir: the run's folder.
@@ -113,10 +106,12 @@ class SaveHook(tf.train.CheckpointSaverHook):
     self._set_steps_per_run(1)
 
   def _save(self, session, step):
+    # By now, `graph.pbtxt` is written, which this is for as well.
+    self._save_graph_def = False
     saver = self._get_saver()
     # What is not listed neither counts among the checkpoints to keep, nor pushes another out.
     regular = [path for path in saver.last_checkpoints if self._is_regular(int(path.rpartition("-")[2]))]
-    there = [path for path in regular if os.path.exists(f"{path}.index")]
+    there = [path for path in regular if paths.is_there(path)]
     saver.set_last_checkpoints_with_time([(path, os.path.getmtime(f"{path}.index")) for path in there])
     should_stop = super()._save(session, step)
     for earlier in paths.checkpoint_steps(self._model_dir):

@@ -1,7 +1,7 @@
 """How the hosts of one training find together: the runs' folder, which all of them see, is the only channel.
 
 The chief takes the run's lock, prepares the run, says in a file that it trains, and trains. Another host waits for that
-file, trains along, and waits until the chief has saved the last checkpoint.
+file, trains along, and waits until the chief has saved the last checkpoint; then, until it has evaluated the run.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from t2t_lottery.errors import UserError
 from t2t_lottery.hosts import Hosts
 
 _SECONDS_BETWEEN_LOOKS = 0.5
+# So long a chief may take from one step of a driver to the next.
+_SECONDS_BETWEEN_STEPS = 60
 
 
 @contextlib.contextmanager
@@ -73,9 +75,32 @@ def wait_for_last_checkpoint(folder: str, last: int) -> None:
   Raises:
     UserError: if the chief leaves no last checkpoint.
   """
-  _wait(lambda: _is_there(folder, last) or not run_lock.is_held(folder))
-  if not _is_there(folder, last):
+  _wait(lambda: paths.is_there(paths.checkpoint(folder, last)) or not run_lock.is_held(folder))
+  if not paths.is_there(paths.checkpoint(folder, last)):
     raise UserError(f"the chief left no checkpoint of step {last} in {folder}: its log is {paths.train_log(folder)}")
+
+
+def wait_for_result(folder: str, here: Hosts) -> None:
+  """Waits until the chief has evaluated a run.
+
+  Raises:
+    UserError: if it does not, for it has gone.
+  """
+  seen = time.monotonic()
+
+  def is_evaluated() -> bool:
+    nonlocal seen
+    now = time.monotonic()
+    if run_lock.is_held(folder):
+      seen = now
+    elif now - seen > _SECONDS_BETWEEN_STEPS and not os.path.exists(paths.result(folder)):
+      raise UserError(
+        f"{here.addresses[0]} has left {folder} without a result: start all of {','.join(here.addresses)} again, to go on "
+        "from there"
+      )
+    return os.path.exists(paths.result(folder))
+
+  _wait(is_evaluated)
 
 
 def _wait(condition: Callable[[], bool]) -> None:
@@ -87,13 +112,9 @@ def _is_invited(folder: str) -> bool:
   return os.path.exists(paths.joined(folder)) and run_lock.is_held(folder)
 
 
-def _is_there(folder: str, last: int) -> bool:
-  return os.path.exists(paths.checkpoint(folder, last) + ".index")
-
-
 def _is_trained(folder: str, last: int) -> bool:
   """Whether the chief will take the last checkpoint for what it should be."""
-  if not _is_there(folder, last):
+  if not paths.is_there(paths.checkpoint(folder, last)):
     return False
   if os.path.exists(paths.result(folder)):
     return True

@@ -55,7 +55,7 @@ def steps(folder: str) -> list[int]:
 def require(folder: str, wanted: Iterable[int]) -> None:
   """Raises UserError if a checkpoint of one of these steps was removed."""
   for step in wanted:
-    if not os.path.exists(paths.checkpoint(folder, step) + ".index"):
+    if not paths.is_there(paths.checkpoint(folder, step)):
       raise UserError(
         f"{folder}: the checkpoint of step {step} was removed (--keep={ESSENTIAL}): ask for what was evaluated before, or "
         "train the run again in another --runs_dir"

@@ -58,7 +58,12 @@ def average(model_dir: str, steps: Sequence[int]) -> str:
 def stored(model_dir: str, step: int) -> str:
   """The checkpoint of a step: the kept one, which no rotation takes, or else t2t's own."""
   path = kept(model_dir, step)
-  return path if os.path.exists(path + ".index") else checkpoint(model_dir, step)
+  return path if is_there(path) else checkpoint(model_dir, step)
+
+
+def is_there(prefix: str) -> bool:
+  """Whether there is a checkpoint; of its files the index is written last, and removed first."""
+  return os.path.exists(f"{prefix}.index")
 
 
 def checkpoint_steps(model_dir: str) -> list[int]:

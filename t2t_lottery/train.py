@@ -62,15 +62,15 @@ def _train(config: settings.Settings, run: dict[str, Any], folder: str, lock: in
   last = run["train_steps"]
   _refuse_failed(run, folder)
   # What an evaluated run is still read for is checked when it is read.
-  if not os.path.exists(paths.checkpoint(folder, last) + ".index") or not os.path.exists(paths.result(folder)):
+  if not paths.is_there(paths.checkpoint(folder, last)) or not os.path.exists(paths.result(folder)):
     _say(run, resume.prepare(folder))
-  if os.path.exists(paths.checkpoint(folder, last) + ".index"):
+  if paths.is_there(paths.checkpoint(folder, last)):
     print(f"{run['run']}: trained ({last} steps)", flush=True)
     return
   rawtext.check_unchanged(run["problem"], config.data_dir)
   with joining.inviting(folder, config.hosts):
     _run_trainer(config, run, folder, [lock])
-  if not os.path.exists(paths.checkpoint(folder, last) + ".index"):
+  if not paths.is_there(paths.checkpoint(folder, last)):
     log = paths.train_log(folder)
     raise UserError(f"{run['run']}: t2t-trainer left no checkpoint of step {last} in {folder} (full log: {log})")
   # In kB, of the largest of this process's children.

@@ -37,7 +37,7 @@ class GuardsTest(parameterized.TestCase, tf.test.TestCase):
       global_step = tf.train.get_or_create_global_step()
       weight = tf.get_variable("weight", [], initializer=tf.ones_initializer())
       loss = weight + 0.0
-      guards.remember_loss(loss)
+      tf.add_to_collection(tf.GraphKeys.LOSSES, loss)
       with tf.control_dependencies([loss]):
         train_op = tf.group(tf.assign(weight, loss * rate), tf.assign_add(global_step, 1))
       mine = [guards.FiniteHook(self.folder), guards.SaveHook(self.folder, every), *hooks, guards.StopHook()]

@@ -8,7 +8,7 @@ import stand_in
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
-from t2t_lottery import errors, files, hosts, paths
+from t2t_lottery import errors, files, hosts, joining, paths, run_lock
 
 PROBLEM = "translate_ende_grammar"
 HOSTS = "127.0.0.1:2222,127.0.0.1:2223"
@@ -89,9 +89,12 @@ class JoiningTest(tf.test.TestCase):
       (command,) = [line for line in files.read_lines(paths.train_log(self.folder, host)) if line.startswith("$ ")]
       self.assertIn(f'"index": {host}', command)
       self.assertEqual("--worker_id=1" in command, host == 1)
-    # Neither what is there is trained again, nor does the second host evaluate.
+    # Neither what is there is trained again, nor does the second host evaluate: it waits until the first has.
     self.assertEqual(self.start(1).communicate(timeout=300)[0], "dense: trained (3000 steps)\n")
-    self.assertEqual(self.start(1, step="evaluate").communicate(timeout=300), ("", ""))
+    second = self.start(1, step="evaluate")
+    with run_lock.held(self.folder):
+      files.write_json(paths.result(self.folder), {})
+    self.assertEqual(second.communicate(timeout=300), ("", ""))
 
   def test_hosts_that_are_asked_for_different_runs_are_told(self):
     self.start(0)
@@ -104,6 +107,20 @@ class JoiningTest(tf.test.TestCase):
     )
     self.assertEqual(second.returncode, 1)
     self.trainer.finish()
+
+  def test_a_chief_that_leaves_no_result_is_not_waited_for(self):
+    here = hosts.parse(HOSTS.split(","), 1)
+    with tf.test.mock.patch.object(joining, "_SECONDS_BETWEEN_STEPS", 0):
+      with self.assertRaisesRegex(
+        errors.UserError, f"127.0.0.1:2222 has left .*/dense without a result: start all of {HOSTS}"
+      ):
+        joining.wait_for_result(self.folder, here)
+      with run_lock.held(self.folder), concurrent.futures.ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(joining.wait_for_result, self.folder, here)
+        with self.assertRaises(concurrent.futures.TimeoutError):
+          waiting.result(timeout=2)
+        files.write_json(paths.result(self.folder), {})
+        waiting.result(timeout=300)
 
 
 if __name__ == "__main__":
