@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import random
-import shutil
 import subprocess
 import sys
 
@@ -16,7 +15,7 @@ import trained
 from t2t_lottery import bundle, files, layers, paths
 
 # More of them for docs/reliability.md.
-KILLS = int(os.environ.get("T2T_LOTTERY_KILLS", "4"))
+KILLS = int(os.environ.get("T2T_LOTTERY_KILLS", "2"))
 # Seconds within which a process is killed; a run is trained and evaluated in somewhat more.
 WITHIN = float(os.environ.get("T2T_LOTTERY_KILL_WITHIN", "25"))
 LEVELS = "50 90"
@@ -33,7 +32,7 @@ class KillTest(tf.test.TestCase):
   def setUp(self):
     super().setUp()
     self.runs = self.made.runs._replace(runs_dir=os.path.join(self.create_tempdir().full_path, "runs"))
-    shutil.copytree(self.made.runs.folder("dense"), self.runs.folder("dense"))
+    self.made.copy("dense", self.runs)
 
   def start(self):
     given = [flag for flag in self.made.flags if not flag.startswith(("--runs_dir", "--seed"))]

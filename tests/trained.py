@@ -1,5 +1,7 @@
 """Runs trained once for all tests, by the commands that the drivers call: a dense one, two levels each of LT and SLT,
 and one or two of each other method.
+
+All processes of one pytest have them in one folder: a command waits while another process is at work on the same run.
 """
 
 import atexit
@@ -10,12 +12,14 @@ import subprocess
 import sys
 import tempfile
 
-from t2t_lottery import paths, schedule
+from t2t_lottery import paths, run_lock, schedule
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PROBLEM = "translate_ende_grammar"
 SIZE = "tiny"
 STEPS = schedule.for_length(100)
+# Names the folder; set by conftest, which removes it.
+VARIABLE = "T2T_LOTTERY_TRAINED"
 LEVELS = (50, 90)
 
 
@@ -62,6 +66,11 @@ class Trained:
       raise AssertionError(f"{name} {arguments} ended with {done.returncode}:\n{done.stdout}\n{done.stderr[-4000:]}")
     return done.stdout
 
+  def copy(self, run, runs):
+    """Copies a run's folder, as it is while nobody works on it, to where other runs lie."""
+    with run_lock.held(self.runs.folder(run)):
+      shutil.copytree(self.runs.folder(run), runs.folder(run))
+
   def last(self, run):
     """Prefix of a run's final checkpoint."""
     return paths.checkpoint(self.runs.folder(run), STEPS.train_steps)
@@ -95,12 +104,16 @@ def _once(function):
   return again
 
 
+def _own_folder():
+  folder = tempfile.mkdtemp(prefix="t2t-lottery-test-")
+  atexit.register(shutil.rmtree, folder, ignore_errors=True)
+  return folder
+
+
 @_once
 def dense():
   """Generates the data and trains the dense run, or returns them."""
-  folder = tempfile.mkdtemp(prefix="t2t-lottery-test-")
-  atexit.register(shutil.rmtree, folder, ignore_errors=True)
-  made = Trained(folder)
+  made = Trained(os.environ.get(VARIABLE) or _own_folder())
   made.step("datagen")
   made.step("train", "--run=dense")
   return made
