@@ -12,7 +12,7 @@ already, by this command or by a method's driver, is not done again. A run that 
 on it goes on; the exit status tells.
 
 usage: $0 [flags]
-  --methods="M ..."   of dense mp lt slt clt slt_mp mp_slt             [all]
+  --methods="M ..."   of dense mp lt slt clt slt_mp mp_slt snip synflow  [the paper's: all but the last two]
   --levels="L ..."    sparsity of each level in percent, rising        [the paper's]
   --seeds="N ..."     random seeds                                     [1 2]
   --jobs=N            runs to train side by side, each with its share of cores and GPUs, as memory allows [1]

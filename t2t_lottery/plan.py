@@ -159,6 +159,19 @@ def _mp_slt(choices: Choices) -> list[Run]:
   return runs + _iterative(choices, "mp_slt", _above_switch(choices, "mp_slt"), ticket, f"{ticket}-slt")[0]
 
 
+def _at_start(score: str) -> Callable[[Choices], list[Run]]:
+  """Levels each drawn from the initial weights by a score."""
+
+  def runs(choices: Choices) -> list[Run]:
+    shared = ("--mask_from=dense", "--mask_step=0", f"--control={score}")
+    levels = levels_of(choices, score)
+    return [
+      Run(f"{score}-{level}", "lt", level, (DENSE,), ("--method=lt", f"--level={level}", *shared)) for level in levels
+    ]
+
+  return runs
+
+
 # Method -> its runs but the dense one, as the driver of its name chains them.
 METHODS: dict[str, Callable[[Choices], list[Run]]] = {
   DENSE: lambda choices: [],
@@ -168,4 +181,8 @@ METHODS: dict[str, Callable[[Choices], list[Run]]] = {
   "clt": _tickets("clt"),
   "slt_mp": _slt_mp,
   "mp_slt": _mp_slt,
+  "snip": _at_start("snip"),
+  "synflow": _at_start("synflow"),
 }
+# The paper's own; the others are what its tickets are compared with.
+PAPERS = (DENSE, "mp", "lt", "slt", "clt", "slt_mp", "mp_slt")

@@ -82,7 +82,7 @@ class CostTest(tf.test.TestCase):
 
   def test_depths_of_the_methods(self):
     depths = {
-      method: len(scaling.rounds(plan.graph(plan.Choices(methods=(method,))), 1).chain) for method in plan.METHODS
+      method: len(scaling.rounds(plan.graph(plan.Choices(methods=(method,))), 1).chain) for method in plan.PAPERS
     }
     self.assertEqual(depths, {"dense": 1, "mp": 1, "lt": 13, "slt": 13, "clt": 13, "slt_mp": 4, "mp_slt": 7})
 

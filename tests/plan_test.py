@@ -62,7 +62,7 @@ class PlanTest(parameterized.TestCase, tf.test.TestCase):
     self.assertCountEqual(by_all, [(f"--run={run.name}", *run.flags) for run in whole])
 
   def test_the_papers_table_is_some_sixty_runs_of_each_seed(self):
-    runs = plan.graph(plan.Choices(methods=tuple(plan.METHODS), seeds=(1, 2)))
+    runs = plan.graph(plan.Choices(methods=plan.PAPERS, seeds=(1, 2)))
     # Dense; four methods of 12 levels; SLT-MP's two of SLT and six of MP; MP-SLT's six above the switch.
     self.assertLen(runs, 2 * (1 + 4 * 12 + 2 + 6 + 6))
     self.assertLen({run.key for run in runs}, len(runs))

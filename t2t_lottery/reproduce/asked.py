@@ -10,7 +10,9 @@ from absl import flags
 from t2t_lottery import decoding, keeping, plan, rawtext, settings, versions
 from t2t_lottery.reproduce import cost, options, outlook, standing, steps
 
-_METHODS = flags.DEFINE_string("methods", " ".join(plan.METHODS), "Methods, with blanks between.")
+_METHODS = flags.DEFINE_string(
+  "methods", " ".join(plan.PAPERS), f"Methods, with blanks between, of {', '.join(plan.METHODS)}."
+)
 _LEVELS = flags.DEFINE_string("levels", None, "Sparsities in percent, rising. Default: the paper's.")
 _SEEDS = flags.DEFINE_string("seeds", "1 2", "Random seeds, with blanks between.")
 _SWITCH = flags.DEFINE_string("switch", plan.SWITCH, "The level at which SLT-MP and MP-SLT change over.")
