@@ -29,7 +29,7 @@ class Runs:
     return paths.Runs(self.folder, self.problem, self.size, seed).folder(run)
 
   def begun(self, run, method, percent, mask_from=None, seed=1, controls=None):
-    """A run in progress; returns what it is."""
+    """A run that is not finished; returns what it is."""
     about = {"run": run, "problem": self.problem, "size": self.size, "seed": seed, "method": method}
     about.update(sparsity_asked=percent / 100, hparams_set=f"transformer_{method}", train_steps=2000, rewind_step=100)
     if mask_from:
@@ -82,7 +82,7 @@ def statistics(bleu, ter):
 
 
 def study(folder, seeds=(1, 2), **where):
-  """Dense, MP, SLT, SLT-MP with two seeds each, a control, and a run that is still in progress."""
+  """Dense, MP, SLT, SLT-MP with two seeds each, a control, and a run that is not finished."""
   runs = Runs(folder, **where)
   for seed in seeds:
     more = {"seed": seed}

@@ -105,7 +105,14 @@ class ReportPageTest(tf.test.TestCase):
 
   def test_shows_the_tables_what_is_missing_and_signatures(self):
     text = "".join(self.page.text)
-    for shown in ("SLT-MP", "random signs", "slt-50-60-mp-90, seed 1: in progress", "BLEU|nrefs:1", "beam:4", "1.26.4"):
+    for shown in (
+      "SLT-MP",
+      "random signs",
+      "slt-50-60-mp-90, seed 1: not finished",
+      "BLEU|nrefs:1",
+      "beam:4",
+      "1.26.4",
+    ):
       self.assertIn(shown, text)
     self.assertIn("paper", text)
 
@@ -159,7 +166,7 @@ class ReportPageTest(tf.test.TestCase):
     made = made_up_runs.Runs(os.path.join(self.folder, "begun"))
     made.begun("dense", "dense", 0)
     page = Page(read(os.path.join(self.report(made.folder, "begun_out"), "index.html")).decode())
-    self.assertIn("dense, seed 1: in progress", "".join(page.text))
+    self.assertIn("dense, seed 1: not finished", "".join(page.text))
     self.assertEmpty(page.all("img"))
 
   def test_plots_are_there_in_both_forms(self):

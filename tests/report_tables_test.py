@@ -47,7 +47,7 @@ class ReportTablesTest(tf.test.TestCase):
     )
     self.assertEqual(table["90%"]["SLT-MP BLEU"], "…")
     notes = made_up_runs.lines_of(os.path.join(out, "table.md"))[-1]
-    for note in ("† trained by SLT", "‡ trained by MP", "≈ not significantly worse", "… in progress"):
+    for note in ("† trained by SLT", "‡ trained by MP", "≈ not significantly worse", "… not finished"):
       self.assertIn(note, notes)
     self.assertNotIn("fewer seeds", notes)
 
@@ -172,7 +172,7 @@ class ReportTablesTest(tf.test.TestCase):
     done = self.run_command(f"--runs_dir={made.folder}", f"--out={out}", "--samples=10")
     self.assertEqual(done.returncode, 0, done.stderr)
     lines = done.stdout.splitlines()
-    self.assertIn("slt-50-80, seed 2: in progress", lines)
+    self.assertIn("slt-50-80, seed 2: not finished", lines)
     self.assertIn("slt-50, seed 2: missing, though other seeds have it", lines)
     self.assertEqual(lines[-1], f"Report:  {out}/index.html")
     self.assertTrue(made_up_runs.exists(out, "index.html"))

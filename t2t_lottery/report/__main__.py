@@ -1,7 +1,7 @@
 """Tables, plots and a page of all runs: `python -m t2t_lottery.report --runs_dir=runs --out=report`.
 
 Writes index.html, which holds everything; table.{md,tex,csv}; controls.{md,tex,csv} if there are controls or relatives; and
-plots/*.{svg,png}. Runs that are missing or in progress are named and left out.
+plots/*.{svg,png}. Runs that are missing or not finished are named and left out.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def make(
   sections = {heading: forms.to_html(table, f"table-{i}") for i, (heading, table) in enumerate(tables.items(), 1)}
   sections["Plots"] = "\n".join(_plot(plot, svg) for plot, svg in plots) or "<p>No run is evaluated.</p>"
   sections["Translations"] = _translations(study, text)
-  sections["Missing or in progress"] = _list(
+  sections["Missing or not finished"] = _list(
     unfinished, "None: every run of every seed is evaluated, all files are there."
   )
   sections["Signatures and versions"] = _signatures(study)

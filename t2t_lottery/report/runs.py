@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from t2t_lottery import files, paths
+from t2t_lottery import files, paths, run_lock
 from t2t_lottery.errors import UserError
 
 
@@ -157,8 +157,9 @@ def _states(run: Run | None) -> list[str]:
   if run is None:
     return ["missing, though other seeds have it"]
   if run.result is None:
-    old = os.path.exists(paths.result(run.folder))
-    return ["its result is of an older version: delete result.json and evaluate again" if old else "in progress"]
+    if os.path.exists(paths.result(run.folder)):
+      return ["its result is of an older version: delete result.json and evaluate again"]
+    return ["in progress" if run_lock.is_held(run.folder) else "not finished"]
   lacks = []
   if not os.path.exists(paths.segments(run.folder)):
     lacks.append("no segments.npz, so no intervals and no significance")

@@ -18,7 +18,7 @@ _NOTES = {
   columns.DAGGER: "trained by SLT",
   columns.DOUBLE_DAGGER: "trained by MP",
   FEWER: "mean of fewer seeds than others",
-  UNFINISHED: "in progress",
+  UNFINISHED: "not finished",
 }
 
 
