@@ -59,6 +59,15 @@ def servers() -> tuple[str, ...]:
   return tuple(_config().get("cluster", {}).get("ps", ()))
 
 
+def reader() -> tuple[int, int]:
+  """Which of how many processes, that each read training text for one run, TF_CONFIG says that this is: (0, 1) alone."""
+  config = _config()
+  readers = [(kind, i) for kind in ("chief", "worker") for i in range(len(config.get("cluster", {}).get(kind, ())))]
+  task = config.get("task", {})
+  this = task.get("type"), int(task.get("index", 0))
+  return (readers.index(this), len(readers)) if this in readers else (0, 1)
+
+
 def _config() -> dict[str, Any]:
   return json.loads(os.environ.get(VARIABLE) or "{}")
 

@@ -21,16 +21,33 @@ def pytest_configure(config):
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
+def pytest_xdist_auto_num_workers(config):
+  """One process more than cores: much of a test's time is a command's start, which takes less than a core."""
+  return len(os.sched_getaffinity(0)) + 1
+
+
+# Side by side, these come first: the first trains what others need, and nothing that takes long should be left for the end.
+LONG = (
+  "evaluate_test",
+  "devices_test",
+  "t2t_own_test",
+  "kill_test",
+  "schedules_test",
+  "servers_test",
+  "accelerators_test",
+)
+
+
 # First, for pytest-xdist reads the groups in the same hook.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-  """Runs the fast modules first, those that need trained runs last; side by side with them, if there are two processes.
-
-  These share one process, so that none waits for another's run; but for those that take long and need few runs.
-  """
+  """Runs the fast modules first, those that need trained runs last; side by side, each module in one process."""
   side_by_side = hasattr(config, "workerinput")
-  items.sort(key=lambda item: hasattr(item.module, "trained") != side_by_side)
-  for item in items:
+
+  def place(item):
     name = item.module.__name__
-    shared = hasattr(item.module, "trained") and name not in ("schedules_test", "drivers_test", "kill_test")
-    item.add_marker(pytest.mark.xdist_group("trained" if shared else name))
+    return LONG.index(name) if side_by_side and name in LONG else len(LONG), hasattr(item.module, "trained")
+
+  items.sort(key=place)
+  for item in items:
+    item.add_marker(pytest.mark.xdist_group(item.module.__name__))

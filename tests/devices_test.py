@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import itertools
+import json
 import os
 import random
 
@@ -124,9 +125,11 @@ class DevicesTest(parameterized.TestCase, tf.test.TestCase):
     self.assertCountEqual(found, single)
 
 
-class ReadApartTest(tf.test.TestCase):
-  def read(self, files, host):
-    """What one of two hosts reads first of so many data files of three sentences each, a number standing for a sentence."""
+class ReadApartTest(parameterized.TestCase, tf.test.TestCase):
+  def read(self, files, host, servers=False):
+    """What one of two hosts, or of two masters of parameter servers, reads first of so many data files of three sentences
+    each, a number standing for a sentence.
+    """
     numbered = devices.Numbers()
     folder = self.create_tempdir().full_path
     numbers = itertools.count(10)
@@ -134,7 +137,11 @@ class ReadApartTest(tf.test.TestCase):
       with tf.io.TFRecordWriter(path) as writer:
         for number in itertools.islice(numbers, 3):
           writer.write(generator_utils.to_example({"inputs": [number], "targets": [number]}).SerializeToString())
-    config = hosts.Hosts(("a:1", "b:1"), host).config()
+    if servers:
+      task = {"type": "worker" if host else "chief", "index": 0}
+      config = json.dumps({"cluster": {"chief": ["a:1"], "worker": ["b:1"], "ps": ["c:1"]}, "task": task})
+    else:
+      config = hosts.Hosts(("a:1", "b:1"), host).config()
     random.seed(1)
     with (
       tf.test.mock.patch.dict(os.environ, {hosts.VARIABLE: config}),
@@ -150,8 +157,9 @@ class ReadApartTest(tf.test.TestCase):
           found.append(int(session.run(example["inputs"]).ravel()[0]))
     return sorted(found), random.random()
 
-  def test_each_host_reads_its_share_of_the_files(self):
-    (first, _), (second, _) = (self.read(4, host) for host in range(2))
+  @parameterized.parameters(False, True)
+  def test_each_host_reads_its_share_of_the_files(self, servers):
+    (first, _), (second, _) = (self.read(4, host, servers) for host in range(2))
     self.assertEqual(first, [10, 11, 12, 16, 17, 18])
     self.assertEqual(second, [13, 14, 15, 19, 20, 21])
 

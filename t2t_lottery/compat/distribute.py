@@ -93,7 +93,8 @@ def train_on_all_hosts() -> None:
 
 
 def read_apart() -> None:
-  """Symptom: of several hosts that have one seed, each reads the same text in the same order.
+  """Symptom: of several hosts, or masters of parameter servers, that have one seed, each reads the same text in the same
+  order.
 
   Each reads its share of the data files; if there are fewer files than hosts, all of them from a place of its own, which
   is what t2t does for its asynchronous replicas.
@@ -102,13 +103,12 @@ def read_apart() -> None:
 
   @functools.wraps(stock)
   def dataset(self, mode, data_dir=None, **options):
-    here = hosts.of_environment()
-    if here.several and mode == tf.estimator.ModeKeys.TRAIN:
-      count = len(contrib.slim().parallel_reader.get_data_files(self.filepattern(data_dir, mode)))
-      if count >= len(here.addresses):
-        options.update(partition_id=here.number, num_partitions=len(here.addresses))
+    number, readers = hosts.reader()
+    if readers > 1 and mode == tf.estimator.ModeKeys.TRAIN:
+      if len(contrib.slim().parallel_reader.get_data_files(self.filepattern(data_dir, mode))) >= readers:
+        options.update(partition_id=number, num_partitions=readers)
       # The place in the files is one of the numbers that Python draws from the run's seed.
-      random.seed(f"{random.random()} {here.number}")
+      random.seed(f"{random.random()} {number}")
     return stock(self, mode, data_dir=data_dir, **options)
 
   problem.Problem.dataset = dataset
