@@ -1,8 +1,10 @@
 """Bad hparams end a run in one line, before its graph is built and with nothing written."""
 
+import json
 import os
 import subprocess
 import sys
+import types
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -11,7 +13,7 @@ from absl.testing import parameterized
 from tensor2tensor.utils import trainer_lib
 
 import usr_dir  # noqa: F401
-from t2t_lottery import checkpoints, run_check
+from t2t_lottery import checkpoints, hosts, run_check
 from t2t_lottery.errors import UserError
 
 
@@ -163,6 +165,32 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     self.assertStartsWith(done.stderr.splitlines()[-1], "t2t-lottery: sparsity 0.5 is below that of")
     self.assertNotIn("Traceback", done.stderr)
     self.assertFalse(os.path.exists(folder))
+
+
+class CheckDevicesTest(parameterized.TestCase, tf.test.TestCase):
+  def check(self, hparams_set, overrides="", tf_config=None, **config):
+    hparams = trainer_lib.create_hparams(hparams_set, overrides)
+    of_run = types.SimpleNamespace(**{"train_distribute": None, "num_worker_replicas": 1, **config})
+    with tf.test.mock.patch.dict(os.environ, {hosts.VARIABLE: json.dumps(tf_config or {})}):
+      run_check.check_devices(hparams, of_run)
+
+  @parameterized.parameters(
+    {"train_distribute": "a strategy"},
+    {"use_xla": True},
+    {"tf_config": {"cluster": {"ps": ["a:1"], "master": ["b:1"]}}},
+  )
+  def test_snip_needs_one_device(self, **where):
+    self.check("transformer_lt_tiny", "ticket_score=snip")
+    self.check("transformer_lt_tiny", **where)
+    with self.assertRaisesRegex(UserError, "ticket_score=snip takes gradients on one device"):
+      self.check("transformer_lt_tiny", "ticket_score=snip", **where)
+
+  def test_several_masters_cannot_prune_while_they_train(self):
+    masters = {"cluster": {"ps": ["a:1"], "chief": ["b:1"], "worker": ["c:1"]}}
+    self.check("transformer_slt_tiny", tf_config=masters, num_worker_replicas=2)
+    self.check("transformer_mp_tiny", tf_config={"cluster": {"ps": ["a:1"], "master": ["b:1"]}})
+    with self.assertRaisesRegex(UserError, "pruning_method=mp prunes while it trains"):
+      self.check("transformer_mp_tiny", tf_config=masters, num_worker_replicas=2)
 
 
 if __name__ == "__main__":
