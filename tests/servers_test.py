@@ -129,7 +129,8 @@ class ServersTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_masters_that_do_not_wait_for_one_another_train_one_ticket(self):
     self.assertGreaterEqual(min(map(len, self.losses)), 2)
-    self.assertBetween(sum(map(len, self.losses)), MANY, MANY + 1)
+    # They count together; a step that one has begun before the other's last one is not taken back.
+    self.assertBetween(sum(map(len, self.losses)), MANY, 2 * MANY - 1)
     folder = self.run_folder("async")
     start = Checkpoint(paths.kept(folder, 0))
     for step in paths.checkpoint_steps(folder):
