@@ -132,6 +132,8 @@ class ServersTest(parameterized.TestCase, tf.test.TestCase):
     # They count together; a step that one has begun before the other's last one is not taken back.
     self.assertBetween(sum(map(len, self.losses)), MANY, 2 * MANY - 1)
     folder = self.run_folder("async")
+    # One at the first step after each second one that the first master has seen, and at its end; none is removed.
+    self.assertGreater(len(paths.checkpoint_steps(folder)), 2)
     start = Checkpoint(paths.kept(folder, 0))
     for step in paths.checkpoint_steps(folder):
       checkpoint = self.checkpoint("async", step)
