@@ -68,6 +68,11 @@ def reader() -> tuple[int, int]:
   return (readers.index(this), len(readers)) if this in readers else (0, 1)
 
 
+def masters_apart() -> bool:
+  """Whether several masters of parameter servers train without waiting for one another: each counts the steps of all."""
+  return reader()[1] > 1 and not of_environment().several
+
+
 def _config() -> dict[str, Any]:
   return json.loads(os.environ.get(VARIABLE) or "{}")
 

@@ -45,8 +45,7 @@ class LotteryTransformer(transformer.Transformer):
     # In this order: nothing more is saved of a run that fails, and a checkpoint is saved before the pruning after its step.
     train_hooks = [] if config.use_tpu else [guards.FiniteHook(hparams.model_dir, is_chief)]
     if is_chief and config.save_checkpoints_steps and not config.use_tpu:
-      counts_alone = host.several or config.num_worker_replicas <= 1
-      train_hooks.append(guards.SaveHook(hparams.model_dir, config.save_checkpoints_steps, counts_alone))
+      train_hooks.append(guards.SaveHook(hparams.model_dir, config.save_checkpoints_steps, not hosts.masters_apart()))
     if is_chief:
       train_hooks.append(hooks.KeepHook(hparams.model_dir, {0, hparams.rewind_step}))
       every = config.save_checkpoints_steps or hparams.rewind_step

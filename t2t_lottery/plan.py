@@ -131,8 +131,8 @@ def _iterative(choices: Choices, method: str, levels: Iterable[str], before: str
   return runs, name
 
 
-def _gradual(method: str, levels: Iterable[str], name: str, parents: tuple[str, ...], flags: list[str]) -> list[Run]:
-  """Levels of magnitude pruning, each one run."""
+def _apart(method: str, levels: Iterable[str], name: str, parents: tuple[str, ...], flags: list[str]) -> list[Run]:
+  """Levels of which none needs another one's run."""
   return [
     Run(f"{name}-{level}", method, level, parents, (f"--method={method}", f"--level={level}", *flags))
     for level in levels
@@ -144,32 +144,25 @@ def _tickets(method: str) -> Callable[[Choices], list[Run]]:
 
 
 def _mp(choices: Choices) -> list[Run]:
-  return _gradual("mp", levels_of(choices, "mp"), "mp", (), [])
+  return _apart("mp", levels_of(choices, "mp"), "mp", (), [])
 
 
 def _slt_mp(choices: Choices) -> list[Run]:
   runs, ticket = _iterative(choices, "slt", _up_to_switch(choices, "slt_mp"), DENSE, "slt")
   flags = [f"--initial_level={choices.switch}", f"--mask_from={ticket}"]
-  return runs + _gradual("slt_mp", _above_switch(choices, "slt_mp"), f"{ticket}-mp", (ticket,), flags)
+  return runs + _apart("slt_mp", _above_switch(choices, "slt_mp"), f"{ticket}-mp", (ticket,), flags)
 
 
 def _mp_slt(choices: Choices) -> list[Run]:
-  runs = _gradual("mp", _up_to_switch(choices, "mp_slt"), "mp", (), [])
+  runs = _apart("mp", _up_to_switch(choices, "mp_slt"), "mp", (), [])
   ticket = runs[-1].name
   return runs + _iterative(choices, "mp_slt", _above_switch(choices, "mp_slt"), ticket, f"{ticket}-slt")[0]
 
 
 def _at_start(score: str) -> Callable[[Choices], list[Run]]:
   """Levels each drawn from the initial weights by a score."""
-
-  def runs(choices: Choices) -> list[Run]:
-    shared = ("--mask_from=dense", "--mask_step=0", f"--control={score}")
-    levels = levels_of(choices, score)
-    return [
-      Run(f"{score}-{level}", "lt", level, (DENSE,), ("--method=lt", f"--level={level}", *shared)) for level in levels
-    ]
-
-  return runs
+  flags = ["--mask_from=dense", "--mask_step=0", f"--control={score}"]
+  return lambda choices: _apart("lt", levels_of(choices, score), score, (DENSE,), flags)
 
 
 # Method -> its runs but the dense one, as the driver of its name chains them.

@@ -89,15 +89,14 @@ def check_devices(hparams, config) -> None:
   Raises:
     UserError: if it cannot.
   """
-  servers = hosts.servers()
   method = methods.METHODS[hparams.pruning_method]
-  compiled = getattr(config, "use_xla", False)
-  if method.from_ticket and hparams.ticket_score == methods.SNIP and (config.train_distribute or servers or compiled):
+  on_one_device = not (config.train_distribute or hosts.servers() or getattr(config, "use_xla", False))
+  if method.from_ticket and hparams.ticket_score == methods.SNIP and not on_one_device:
     raise UserError(
       "ticket_score=snip takes gradients on one device: train this run without --optionally_use_dist_strat, several "
       "--gpus, --hosts, parameter servers or --xla_compile"
     )
-  if method.gradual and servers and config.num_worker_replicas > 1:
+  if method.gradual and hosts.masters_apart():
     raise UserError(
       f"pruning_method={hparams.pruning_method} prunes while it trains, and masters that do not wait for one another "
       "would move the pruned weights by gradients of before: use one master with --sync, or --hosts"

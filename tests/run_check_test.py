@@ -170,7 +170,7 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
 class CheckDevicesTest(parameterized.TestCase, tf.test.TestCase):
   def check(self, hparams_set, overrides="", tf_config=None, **config):
     hparams = trainer_lib.create_hparams(hparams_set, overrides)
-    of_run = types.SimpleNamespace(**{"train_distribute": None, "num_worker_replicas": 1, **config})
+    of_run = types.SimpleNamespace(**{"train_distribute": None, **config})
     with tf.test.mock.patch.dict(os.environ, {hosts.VARIABLE: json.dumps(tf_config or {})}):
       run_check.check_devices(hparams, of_run)
 
@@ -186,11 +186,12 @@ class CheckDevicesTest(parameterized.TestCase, tf.test.TestCase):
       self.check("transformer_lt_tiny", "ticket_score=snip", **where)
 
   def test_several_masters_cannot_prune_while_they_train(self):
-    masters = {"cluster": {"ps": ["a:1"], "chief": ["b:1"], "worker": ["c:1"]}}
-    self.check("transformer_slt_tiny", tf_config=masters, num_worker_replicas=2)
+    cluster = {"ps": ["a:1"], "chief": ["b:1"], "worker": ["c:1"]}
+    masters = {"cluster": cluster, "task": {"type": "chief", "index": 0}}
+    self.check("transformer_slt_tiny", tf_config=masters)
     self.check("transformer_mp_tiny", tf_config={"cluster": {"ps": ["a:1"], "master": ["b:1"]}})
     with self.assertRaisesRegex(UserError, "pruning_method=mp prunes while it trains"):
-      self.check("transformer_mp_tiny", tf_config=masters, num_worker_replicas=2)
+      self.check("transformer_mp_tiny", tf_config=masters)
 
 
 if __name__ == "__main__":

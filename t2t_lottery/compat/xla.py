@@ -25,26 +25,26 @@ def compile_step() -> None:
     estimator = stock(model_name, hparams, run_config, *args, **options)
     if not use_xla or options.get("use_tpu"):
       return estimator
+    problem = hparams.problem
+    rows = problem.tpu_batch_size_per_shard(hparams)
     with errors.one_line():
-      _check(hparams, estimator)
+      _check(hparams, estimator, rows)
     # XLA knows no others; their names, and so checkpoints, are the same.
     tf.enable_resource_variables()
     run_config.use_xla = True
-    problem = hparams.problem
     problem.input_fn = of_one_shape(problem.input_fn)
-    params = {"batch_size": problem.tpu_batch_size_per_shard(hparams)}
-    return tf.estimator.Estimator(_compiled(estimator._model_fn), estimator.model_dir, run_config, params)
+    model_fn = _compiled(estimator._model_fn)
+    return tf.estimator.Estimator(model_fn, estimator.model_dir, run_config, {"batch_size": rows})
 
   trainer_lib.create_estimator = create_estimator
 
 
-def _check(hparams, estimator: tf.estimator.Estimator) -> None:
+def _check(hparams, estimator: tf.estimator.Estimator, rows: int) -> None:
   config = estimator.config
   if type(estimator) is not tf.estimator.Estimator or config.train_distribute or config.data_parallelism.n > 1:
     raise errors.UserError(
       "--xla_compile makes a program for one device: train without --use_tpu_estimator, and with one GPU"
     )
-  rows = hparams.problem.tpu_batch_size_per_shard(hparams)
   if not rows:
     raise errors.UserError(
       f"--xla_compile pads each sentence to max_length={hparams.max_length}, and batch_size={hparams.batch_size} holds "
