@@ -12,8 +12,7 @@ from absl.testing import parameterized
 from tensor2tensor.data_generators import generator_utils
 from tensor2tensor.utils import registry, trainer_lib
 
-from t2t_lottery import compat, layers, masks, paths
-from t2t_lottery.checkpoints import Checkpoint
+from t2t_lottery import compat, layers
 from t2t_lottery.compat import xla
 
 PACKED = "translate_ende_wmt14_packed"
@@ -25,36 +24,29 @@ RUNS = {
   "mixed_precision": (["--gpu_automatic_mixed_precision"], ""),
   "xla": (["--xla_compile"], ""),
 }
-STEPS = 6
-FINAL = 0.9
 
 
-class AcceleratorsTest(parameterized.TestCase, tf.test.TestCase):
+class AcceleratorsTest(devices.TestCase):
   """A run on packed text that starts from a ticket and is pruned after steps 2 and 4."""
 
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    cls.folder = os.path.join(cls.get_temp_dir(cls()), "accelerators")
-    cls.model = model = small_model.SmallModel(os.path.join(cls.folder, "model"), devices.HPARAMS)
     names = [registry.problem(name).vocab_filename for name in (small_model.PROBLEM, PACKED)]
-    shutil.copy(*(os.path.join(model.data_dir, name) for name in names))
+    shutil.copy(*(os.path.join(cls.model.data_dir, name) for name in names))
     cls.seen = {}
     for run, (flags, hparams) in RUNS.items():
-      hparams += (
-        f"mask_checkpoint={model.checkpoint},rewind_checkpoint={model.checkpoint},initial_sparsity=0.7,sparsity={FINAL},"
-        "prune_every=2,prune_until=4"
-      )
-      arguments = devices.arguments(model, os.path.join(cls.folder, run), "slt_mp", hparams, STEPS, flags, PACKED)
+      hparams += devices.pruned(cls.model)
+      arguments = devices.arguments(cls.model, cls.run_folder(run), "slt_mp", hparams, devices.STEPS, flags, PACKED)
       record = os.path.join(cls.folder, f"{run}.json")
       cls.seen[run] = fresh.call(devices.train, arguments, [[0]], record, packed=True)
 
   def last(self, run):
-    return Checkpoint(paths.checkpoint(os.path.join(self.folder, run), STEPS))
+    return self.checkpoint(run, devices.STEPS)
 
   @parameterized.parameters("tpu_estimator", "mixed_precision", "xla")
   def test_trains_as_the_plain_estimator(self, run):
-    self.assertLen(self.seen["estimator"]["losses"], STEPS)
+    self.assertLen(self.seen["estimator"]["losses"], devices.STEPS)
     self.assertAllClose(self.seen[run]["losses"], self.seen["estimator"]["losses"], rtol=1e-5)
     ours, plain = self.last(run), self.last("estimator")
     of_loss_scale = {"current_loss_scale": (), "good_steps": ()} if run == "mixed_precision" else {}
@@ -74,10 +66,10 @@ class AcceleratorsTest(parameterized.TestCase, tf.test.TestCase):
 
   @parameterized.parameters(*RUNS)
   def test_pruned_weights_are_zero_and_kept_ones_move(self, run):
-    start, last = Checkpoint(paths.kept(os.path.join(self.folder, run), 0)), self.last(run)
+    start, last = self.initial(run), self.last(run)
+    self.assert_pruned_to(last, devices.FINAL)
     for layer in last.layers:
       mask, weights = last.mask(layer), last.read(layer)
-      self.assertEqual(np.count_nonzero(mask), masks.kept_count(mask.size, FINAL), layer)
       self.assertFalse(np.any(weights.view(np.uint32)[~mask]), layer)
       self.assertTrue(np.any(weights[mask] != start.read(layer)[mask]), layer)
 
@@ -91,7 +83,7 @@ class AcceleratorsTest(parameterized.TestCase, tf.test.TestCase):
     ),
   )
   def test_what_xla_cannot_compile_is_refused(self, flags, hparams, message):
-    arguments = devices.arguments(self.model, os.path.join(self.folder, "refused"), "dense", hparams, STEPS, flags)
+    arguments = devices.arguments(self.model, self.run_folder("refused"), "dense", hparams, devices.STEPS, flags)
     with self.assertRaisesRegex(AssertionError, f"SystemExit: t2t-lottery: --xla_compile {message}"):
       fresh.call(devices.train, [*arguments, "--xla_compile"], [[0]], os.devnull)
 

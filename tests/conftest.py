@@ -2,9 +2,7 @@
 
 import os
 import pathlib
-import shutil
 import sys
-import tempfile
 
 import pytest
 from absl import flags
@@ -15,10 +13,11 @@ flags.FLAGS.mark_as_parsed()
 
 
 def pytest_configure(config):
-  """Names one folder for trained runs (`trained`), before there are other processes, which take the name from here."""
-  if not hasattr(config, "workerinput"):
-    folder = os.environ["T2T_LOTTERY_TRAINED"] = tempfile.mkdtemp(prefix="t2t-lottery-test-")
-    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+  """Names one folder for trained runs, before there are other processes."""
+  del config
+  import trained  # Imports the checkout.
+
+  trained.folder()
 
 
 def pytest_xdist_auto_num_workers(config):

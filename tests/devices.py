@@ -11,17 +11,21 @@ import numpy as np
 import small_model
 import tensorflow.compat.v1 as tf
 from absl import flags
+from absl.testing import parameterized
 from tensor2tensor.bin import t2t_trainer
 from tensor2tensor.data_generators import problem
 from tensor2tensor.utils import trainer_lib
 
-from t2t_lottery import files, hosts, layers, replicas
+from t2t_lottery import checkpoints, files, hosts, layers, masks, paths, replicas
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 HPARAMS = (
   "hidden_size=16,num_heads=2,filter_size=32,num_hidden_layers=1,layer_prepostprocess_dropout=0.0,attention_dropout=0.0,"
   "relu_dropout=0.0,learning_rate_warmup_steps=1000,rewind_step=2,max_length=64"
 )
+# Of a run that is pruned while it trains.
+STEPS = 6
+TICKET, FINAL = 0.7, 0.9
 LENGTH = 8
 SENTENCES = 4
 
@@ -109,7 +113,59 @@ class Recorder(tf.estimator.SessionRunHook):
     files.write_json(self._path, self._seen)
 
 
-def arguments(model, folder, method, hparams="", steps=6, flags=(), problem_name=small_model.PROBLEM):
+def ticket(model):
+  """The hparams of a run that starts from a ticket of a `small_model.SmallModel`."""
+  return f"mask_checkpoint={model.checkpoint},rewind_checkpoint={model.checkpoint}"
+
+
+def pruned(model):
+  """The same, of a run that is pruned after steps 2 and 4."""
+  return f"{ticket(model)},initial_sparsity={TICKET},sparsity={FINAL},prune_every=2,prune_until=4"
+
+
+class TestCase(parameterized.TestCase, tf.test.TestCase):
+  """Has a folder for the runs of its tests, and a model from which they start."""
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.folder = os.path.join(cls.get_temp_dir(cls()), "runs")
+    cls.model = small_model.SmallModel(os.path.join(cls.folder, "model"), HPARAMS)
+
+  @classmethod
+  def run_folder(cls, run):
+    """Where a run lies."""
+    return os.path.join(cls.folder, run)
+
+  def checkpoint(self, run, step):
+    """A run's checkpoint of a step."""
+    return checkpoints.Checkpoint(paths.checkpoint(self.run_folder(run), step))
+
+  def initial(self, run):
+    """A run's theta_0."""
+    return checkpoints.Checkpoint(paths.kept(self.run_folder(run), 0))
+
+  def assert_same_start(self, run, other):
+    """theta_0 of two runs is the same: names, shapes and values."""
+    ours, theirs = self.initial(run), self.initial(other)
+    self.assertEqual(ours.shapes, theirs.shapes)
+    for name in theirs.shapes:
+      self.assertAllEqual(ours.read(name), theirs.read(name), name)
+
+  def assert_same_masks(self, checkpoint, other):
+    """Two checkpoints have the same masks, and the first has no weight outside of them."""
+    for layer in other.layers:
+      self.assertAllEqual(checkpoint.mask(layer), other.mask(layer), layer)
+      self.assertFalse(np.any(checkpoint.read(layer)[~checkpoint.mask(layer)]), layer)
+
+  def assert_pruned_to(self, checkpoint, sparsity):
+    """Each layer of a checkpoint is as sparse as it should be."""
+    for layer in checkpoint.layers:
+      mask = checkpoint.mask(layer)
+      self.assertEqual(np.count_nonzero(mask), masks.kept_count(mask.size, sparsity), layer)
+
+
+def arguments(model, folder, method, hparams="", steps=STEPS, flags=(), problem_name=small_model.PROBLEM):
   """t2t-trainer's arguments for a run of a method on the data, and from the weights, of a `small_model.SmallModel`."""
   return [
     f"--t2t_usr_dir={os.path.join(ROOT, 'usr_dir')}",

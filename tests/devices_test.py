@@ -9,15 +9,12 @@ import random
 
 import devices
 import fresh
-import numpy as np
-import small_model
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 from tensor2tensor.data_generators import generator_utils
 from tensor2tensor.utils import trainer_lib
 
-from t2t_lottery import hosts, masks, paths
-from t2t_lottery.checkpoints import Checkpoint
+from t2t_lottery import hosts
 
 # How t2t is told, which replicas' batches its input joins to one, how many devices the CPU is.
 MODES = {
@@ -26,18 +23,14 @@ MODES = {
   "mirrored": (["--optionally_use_dist_strat"], [[0], [1]], 2),
 }
 OTHERS = ("data_parallelism", "mirrored", "hosts")
-STEPS = 6
-TICKET, FINAL = 0.7, 0.9
 
 
-class DevicesTest(parameterized.TestCase, tf.test.TestCase):
+class DevicesTest(devices.TestCase):
   """A run that starts from a ticket, is pruned after steps 2 and 4, and saves every two steps."""
 
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    cls.folder = os.path.join(cls.get_temp_dir(cls()), "devices")
-    cls.model = small_model.SmallModel(os.path.join(cls.folder, "model"), devices.HPARAMS)
     cls.seen = {mode: cls.train(mode, *of_mode) for mode, of_mode in MODES.items()}
     # The first time, the second host is killed after a step; then both are started again.
     cls.killed = cls.train_on_hosts(kill=(5, 0))
@@ -45,18 +38,12 @@ class DevicesTest(parameterized.TestCase, tf.test.TestCase):
     cls.seen["hosts"], cls.seen["second_host"] = cls.train_on_hosts()
 
   @classmethod
-  def run_folder(cls, mode):
-    return os.path.join(cls.folder, mode)
-
-  @classmethod
-  def train(cls, mode, flags, groups, cpus=1, host=None, kill=None):
-    hparams = (
-      f"mask_checkpoint={cls.model.checkpoint},rewind_checkpoint={cls.model.checkpoint},initial_sparsity={TICKET},"
-      f"sparsity={FINAL},prune_every=2,prune_until=4"
+  def train(cls, mode, flags, groups, cpus=1, host=None, kill=None, call=fresh.call):
+    arguments = devices.arguments(
+      cls.model, cls.run_folder(mode), "slt_mp", devices.pruned(cls.model), devices.STEPS, flags
     )
-    arguments = devices.arguments(cls.model, cls.run_folder(mode), "slt_mp", hparams, STEPS, flags)
     record = os.path.join(cls.folder, f"{mode}.{host.number if host else 0}.json")
-    return fresh.call(devices.train, arguments, groups, record, cpus, host and host.config(), kill=kill)
+    return call(devices.train, arguments, groups, record, cpus, host and host.config(), kill=kill)
 
   @classmethod
   def train_on_hosts(cls, kill=None):
@@ -65,37 +52,24 @@ class DevicesTest(parameterized.TestCase, tf.test.TestCase):
 
     def train(index):
       here = hosts.Hosts(addresses, index)
-      try:
-        return cls.train("hosts", [f"--worker_id={index}"], [[index]], 1, here, kill if index else None)
-      except AssertionError as error:
-        return str(error)
+      return cls.train("hosts", [f"--worker_id={index}"], [[index]], 1, here, kill if index else None, fresh.outcome)
 
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
       return list(pool.map(train, range(2)))
 
-  def checkpoint(self, mode, step):
-    return Checkpoint(paths.checkpoint(self.run_folder(mode), step))
-
   @parameterized.parameters("data_parallelism", "mirrored")
   def test_losses_are_those_of_one_device(self, mode):
-    self.assertLen(self.seen["single"]["losses"], STEPS)
+    self.assertLen(self.seen["single"]["losses"], devices.STEPS)
     self.assertAllClose(self.seen[mode]["losses"], self.seen["single"]["losses"], rtol=1e-5)
 
   @parameterized.parameters(*OTHERS)
   def test_ticket_and_masks_are_those_of_one_device(self, mode):
-    start, single = (Checkpoint(paths.kept(self.run_folder(m), 0)) for m in (mode, "single"))
-    self.assertEqual(start.shapes, single.shapes)
-    for name in start.shapes:
-      self.assertAllEqual(start.read(name), single.read(name), name)
-    for step in range(0, STEPS + 1, 2):
+    self.assert_same_start(mode, "single")
+    for step in range(0, devices.STEPS + 1, 2):
       checkpoint, single = self.checkpoint(mode, step), self.checkpoint("single", step)
       self.assertEqual(checkpoint.shapes, single.shapes)
-      for layer in checkpoint.layers:
-        self.assertAllEqual(checkpoint.mask(layer), single.mask(layer), layer)
-        self.assertFalse(np.any(checkpoint.read(layer)[~checkpoint.mask(layer)]), layer)
-    for layer in checkpoint.layers:
-      mask = checkpoint.mask(layer)
-      self.assertEqual(np.count_nonzero(mask), masks.kept_count(mask.size, FINAL), layer)
+      self.assert_same_masks(checkpoint, single)
+    self.assert_pruned_to(checkpoint, devices.FINAL)
 
   def test_all_devices_have_the_same_weights_under_the_same_masks(self):
     self.assertEqual([self.seen[mode]["copies"] for mode in MODES], [1, 1, 2])
@@ -110,7 +84,7 @@ class DevicesTest(parameterized.TestCase, tf.test.TestCase):
       first, r"t2t-lottery: another host has gone: start all of 127.0.0.1:\d+,127.0.0.1:\d+ again, to go on from"
     )
     # What the two had seen by then, one device sees in the same steps; what they see after it, they see from step 4 on.
-    self.assertLen(self.seen["hosts"]["losses"], STEPS - 4)
+    self.assertLen(self.seen["hosts"]["losses"], devices.STEPS - 4)
     self.assertEqual(self.seen["hosts"]["losses"], self.seen["second_host"]["losses"])
 
   def test_one_host_writes(self):

@@ -150,7 +150,7 @@ class KeepTest(tf.test.TestCase):
     made.step("evaluate", "--run=slt-90")
     self.runs = made.runs._replace(runs_dir=self.create_tempdir().full_path)
     self.folder = self.runs.folder("slt-90")
-    made.copy("slt-90", self.runs)
+    made.copy("slt-90", self.folder)
     os.symlink(made.runs.folder("slt-50"), self.runs.folder("slt-50"))
     given = [flag for flag in made.flags if not flag.startswith("--runs_dir")]
     self.flags = [*given, f"--runs_dir={self.runs.runs_dir}", "--run=slt-90"]

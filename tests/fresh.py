@@ -35,6 +35,14 @@ def call(function, *arguments, **named):
   return value
 
 
+def outcome(function, *arguments, **named):
+  """As `call`; of a function that raises, or whose process dies, what `call` would raise, as text."""
+  try:
+    return call(function, *arguments, **named)
+  except AssertionError as error:
+    return str(error)
+
+
 def _call(sender, printed, function, arguments, named):
   output = os.open(printed, os.O_WRONLY | os.O_APPEND)
   for stream in (1, 2):

@@ -32,7 +32,7 @@ class KillTest(tf.test.TestCase):
   def setUp(self):
     super().setUp()
     self.runs = self.made.runs._replace(runs_dir=os.path.join(self.create_tempdir().full_path, "runs"))
-    self.made.copy("dense", self.runs)
+    self.made.copy("dense", self.runs.folder("dense"))
 
   def start(self):
     given = [flag for flag in self.made.flags if not flag.startswith(("--runs_dir", "--seed"))]

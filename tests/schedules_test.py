@@ -19,7 +19,7 @@ from absl.testing import parameterized
 from tensor2tensor.bin import t2t_trainer
 from tensor2tensor.utils import trainer_lib
 
-from t2t_lottery import paths, run_lock
+from t2t_lottery import paths
 
 # Schedule -> whether it trains from nothing; else it looks at a trained run.
 SCHEDULES = {
@@ -77,8 +77,7 @@ class SchedulesTest(parameterized.TestCase, tf.test.TestCase):
     for schedule, new in SCHEDULES.items():
       output = os.path.join(cls.folder, schedule)
       if not new:
-        with run_lock.held(cls.runs.runs.folder("dense")):
-          shutil.copytree(cls.runs.runs.folder("dense"), output)
+        cls.runs.copy("dense", output)
       cls.running[schedule] = pool.submit(fresh.call, train_by, schedule, output, cls.runs.data_dir)
 
   def test_list_is_complete(self):

@@ -11,17 +11,14 @@ import sys
 import devices
 import fresh
 import numpy as np
-import small_model
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
-from t2t_lottery import hosts, masks, paths, subprocesses
+from t2t_lottery import hosts, paths, subprocesses
 from t2t_lottery.checkpoints import Checkpoint
 
-STEPS = 6
 # The asynchronous run counts the steps of both masters.
 MANY = 24
-TICKET, FINAL = 0.7, 0.9
 
 
 def tf_configs(masters, servers):
@@ -55,14 +52,12 @@ def serving(configs):
       process.wait()
 
 
-class ServersTest(parameterized.TestCase, tf.test.TestCase):
+class ServersTest(devices.TestCase):
   """A run that starts from a ticket; that of one master is pruned after steps 2 and 4, and saves every two steps."""
 
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    cls.folder = os.path.join(cls.get_temp_dir(cls()), "servers")
-    cls.model = small_model.SmallModel(os.path.join(cls.folder, "model"), devices.HPARAMS)
     cls.train("single")
 
     (master, *servers) = tf_configs(1, 2)
@@ -78,54 +73,35 @@ class ServersTest(parameterized.TestCase, tf.test.TestCase):
       cls.refused = cls.train("refused", masters[0])
 
   @classmethod
-  def run_folder(cls, mode):
-    return os.path.join(cls.folder, mode)
-
-  @classmethod
   def train(cls, mode, master=("", []), steps=MANY, **recorder):
     """What a master saw, or how it ended."""
     tf_config, flags = master
-    hparams = f"mask_checkpoint={cls.model.checkpoint},rewind_checkpoint={cls.model.checkpoint}"
     if mode == "async":
-      method = "slt"
-      hparams += f",sparsity={TICKET}"
+      method, hparams = "slt", f"{devices.ticket(cls.model)},sparsity={devices.TICKET}"
     else:
-      method, steps = "slt_mp", STEPS
-      hparams += f",initial_sparsity={TICKET},sparsity={FINAL},prune_every=2,prune_until=4"
+      method, hparams, steps = "slt_mp", devices.pruned(cls.model), devices.STEPS
     arguments = devices.arguments(cls.model, cls.run_folder(mode), method, hparams, steps, flags)
     (number,) = [flag.partition("=")[2] for flag in flags if flag.startswith("--worker_id=")] or ["0"]
     record = os.path.join(cls.folder, f"{mode}.{number}.json")
     # Masters that do not wait for one another have batches of their own.
     groups = [[int(number)]] if mode == "async" else [[0, 1]]
-    try:
-      return fresh.call(devices.train, arguments, groups, record, tf_config=tf_config, **recorder)
-    except AssertionError as error:
-      return str(error)
-
-  def checkpoint(self, mode, step):
-    return Checkpoint(paths.checkpoint(self.run_folder(mode), step))
+    return fresh.outcome(devices.train, arguments, groups, record, tf_config=tf_config, **recorder)
 
   @parameterized.parameters("sync", "async")
   def test_the_run_starts_from_the_ticket(self, mode):
-    start, single = (Checkpoint(paths.kept(self.run_folder(m), 0)) for m in (mode, "single"))
-    self.assertEqual(start.shapes, single.shapes)
-    for name in start.shapes:
-      self.assertAllEqual(start.read(name), single.read(name), name)
+    self.assert_same_start(mode, "single")
 
   def test_servers_that_compute_train_and_prune_as_one_device(self):
     self.assertIn("the process ended with -9", self.killed)
     # The last is of the master that was started again, which knows the weights of step 4 from its checkpoint.
     for step in (2, 4, 6):
       ours, single = self.checkpoint("sync", step), self.checkpoint("single", step)
-      for layer in single.layers:
-        self.assertAllEqual(ours.mask(layer), single.mask(layer), layer)
-        self.assertFalse(np.any(ours.read(layer)[~ours.mask(layer)]), layer)
-        if step <= 4:
+      self.assert_same_masks(ours, single)
+      if step <= 4:
+        for layer in single.layers:
           self.assertAllClose(ours.read(layer), single.read(layer), rtol=1e-4, atol=1e-6)
-    self.assertEqual(ours.read("global_step"), STEPS)
-    for layer in ours.layers:
-      mask = ours.mask(layer)
-      self.assertEqual(np.count_nonzero(mask), masks.kept_count(mask.size, FINAL), layer)
+    self.assertEqual(ours.read("global_step"), devices.STEPS)
+    self.assert_pruned_to(ours, devices.FINAL)
 
   def test_masters_that_do_not_wait_for_one_another_train_one_ticket(self):
     self.assertGreaterEqual(min(map(len, self.losses)), 2)
@@ -134,7 +110,7 @@ class ServersTest(parameterized.TestCase, tf.test.TestCase):
     folder = self.run_folder("async")
     # One at the first step after each second one that the first master has seen, and at its end; none is removed.
     self.assertGreater(len(paths.checkpoint_steps(folder)), 2)
-    start = Checkpoint(paths.kept(folder, 0))
+    start = self.initial("async")
     for step in paths.checkpoint_steps(folder):
       checkpoint = self.checkpoint("async", step)
       for layer in start.layers:

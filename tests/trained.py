@@ -18,8 +18,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PROBLEM = "translate_ende_grammar"
 SIZE = "tiny"
 STEPS = schedule.for_length(100)
-# Names the folder; set by conftest, which removes it.
-VARIABLE = "T2T_LOTTERY_TRAINED"
+# Names the folder, for the processes that this one starts.
+_VARIABLE = "T2T_LOTTERY_TRAINED"
 LEVELS = (50, 90)
 
 
@@ -66,10 +66,10 @@ class Trained:
       raise AssertionError(f"{name} {arguments} ended with {done.returncode}:\n{done.stdout}\n{done.stderr[-4000:]}")
     return done.stdout
 
-  def copy(self, run, runs):
-    """Copies a run's folder, as it is while nobody works on it, to where other runs lie."""
+  def copy(self, run, folder):
+    """Copies a run's folder, as it is while nobody works on it."""
     with run_lock.held(self.runs.folder(run)):
-      shutil.copytree(self.runs.folder(run), runs.folder(run))
+      shutil.copytree(self.runs.folder(run), folder)
 
   def last(self, run):
     """Prefix of a run's final checkpoint."""
@@ -104,16 +104,18 @@ def _once(function):
   return again
 
 
-def _own_folder():
-  folder = tempfile.mkdtemp(prefix="t2t-lottery-test-")
-  atexit.register(shutil.rmtree, folder, ignore_errors=True)
-  return folder
+def folder():
+  """Where the runs lie; the process that asks first makes it, and removes it at its end."""
+  if _VARIABLE not in os.environ:
+    os.environ[_VARIABLE] = tempfile.mkdtemp(prefix="t2t-lottery-test-")
+    atexit.register(shutil.rmtree, os.environ[_VARIABLE], ignore_errors=True)
+  return os.environ[_VARIABLE]
 
 
 @_once
 def dense():
   """Generates the data and trains the dense run, or returns them."""
-  made = Trained(os.environ.get(VARIABLE) or _own_folder())
+  made = Trained(folder())
   made.step("datagen")
   made.step("train", "--run=dense")
   return made
