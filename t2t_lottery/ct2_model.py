@@ -8,17 +8,19 @@ layers/modalities.py.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence, Set
+from typing import Any, NamedTuple
 
 import numpy as np
 from ctranslate2.specs import common_spec, transformer_spec
 
-from t2t_lottery import bundle, stored_model
+from t2t_lottery import bundle, stored_model, subwords
 from t2t_lottery.errors import UserError
 
 # Longest source or translation, in subwords: the size of the position tables.
 MAX_LENGTH = 4096
+# Joins the two inputs at a source position: the subword and where it stood.
+_INPUTS_JOINED_BY = "\uffe8"
 # hparams on which the function depends, and the values for which CTranslate2 computes it. One that
 # is absent has its default.
 _SUPPORTED: dict[str, tuple[Any, ...]] = {
@@ -43,11 +45,40 @@ _SUPPORTED: dict[str, tuple[Any, ...]] = {
   "use_target_space_embedding": (True,),
   "vocab_divisor": (1,),
 }
+# What a source that is all padding does without: queries to the source, and the encoder's feed-forward blocks.
+_QUERIES = re.compile(r"/(encoder/.*/self_attention|decoder/.*/encdec_attention)/multihead_attention/q/kernel$")
+_FEED_FORWARD = re.compile(r"/encoder/.*/ffn/conv2/(kernel|bias)$")
 _NEEDED = ("hidden_size", "norm_epsilon", "num_heads", "num_hidden_layers")
 
 
-def convert(checkpoint: str, hparams: Mapping[str, Any], vocab_size: int) -> transformer_spec.TransformerSpec:
-  """Reads a checkpoint as a CTranslate2 model, whose vocabulary is the subword ids as text.
+class Converted(NamedTuple):
+  """A checkpoint as CTranslate2 models. Vocabularies are the subword ids as text.
+
+  t2t takes a source position for padding if its embedding is wholly zero (`common_attention.embedding_to_padding`), which
+  pruning makes of subwords: they stay in the sentence, counted in positions and length, but no attention sees them.
+  CTranslate2 cannot hide a position. So such subwords are left out of its source, and the position of each other one is a
+  second input (`source_tokens`), whose embedding is the position encoding: what is computed of the others is the same.
+
+  Attributes:
+    model: for sources that have a subword that is not padding.
+    padding: ids of the subwords that are, in rising order.
+    unseen: for sources that have none; None if there can be none, for each ends with the end of sentence. Of positions
+      that are all hidden, t2t's softmax attends to all alike, as queries of zero do; its feed-forward blocks pass by
+      padding (`expert_utils.PadRemover`).
+  """
+
+  model: transformer_spec.TransformerSpec
+  padding: list[int]
+  unseen: transformer_spec.TransformerSpec | None
+
+
+def source_tokens(source: Sequence[int], padding: Set[int]) -> list[str]:
+  """What CTranslate2 reads for a source of subword ids; none for a source that is all padding."""
+  return [f"{number}{_INPUTS_JOINED_BY}{at}" for at, number in enumerate(source) if number not in padding]
+
+
+def convert(checkpoint: str, hparams: Mapping[str, Any], vocab_size: int) -> Converted:
+  """Reads a checkpoint for CTranslate2.
 
   Args:
     checkpoint: prefix of the checkpoint, or a sparse file.
@@ -72,13 +103,29 @@ def convert(checkpoint: str, hparams: Mapping[str, Any], vocab_size: int) -> tra
   for name, value in variables.items():
     if not np.isfinite(value).all():
       raise UserError(f"{checkpoint} holds weights that are not finite ({name}): training diverged")
+  model, embedding = _convert(checkpoint, dict(variables), hparams, vocab_size)
+  padding = np.flatnonzero(~embedding.any(axis=1)).tolist()
+  unseen = None
+  if subwords.EOS in padding:
+    without = [_QUERIES, *([_FEED_FORWARD] if hparams.get("use_pad_remover", True) else [])]
+    for name in variables:
+      if any(pattern.search(name) for pattern in without):
+        variables[name] = np.zeros_like(variables[name])
+    unseen, _ = _convert(checkpoint, variables, hparams, vocab_size)
+  return Converted(model, padding, unseen)
+
+
+def _convert(
+  checkpoint: str, variables: dict[str, np.ndarray], hparams: Mapping[str, Any], vocab_size: int
+) -> tuple[transformer_spec.TransformerSpec, np.ndarray]:
+  """The model, and its embedding [vocab_size, hidden size]."""
   converter = _Converter(checkpoint, variables)
-  spec = converter.model(hparams, vocab_size)
+  spec, embedding = converter.model(hparams, vocab_size)
   if converter.variables:
     raise UserError(f"{checkpoint} does not fit its hparams: they do not tell of {next(iter(converter.variables))}")
   spec.validate()
   spec.optimize()
-  return spec
+  return spec, embedding
 
 
 class _Converter:
@@ -97,8 +144,8 @@ class _Converter:
         f"{self.checkpoint} does not fit its hparams: it has no variable {bundle.MODEL_SCOPE}{name}"
       ) from None
 
-  def model(self, hparams: Mapping[str, Any], vocab_size: int) -> transformer_spec.TransformerSpec:
-    """The whole model."""
+  def model(self, hparams: Mapping[str, Any], vocab_size: int) -> tuple[transformer_spec.TransformerSpec, np.ndarray]:
+    """The model, and its embedding [vocab_size, hidden size]."""
     hidden, heads = hparams["hidden_size"], hparams["num_heads"]
     for part in ("attention_key_channels", "attention_value_channels"):
       if hparams.get(part, 0) not in (0, hidden):
@@ -114,27 +161,33 @@ class _Converter:
       heads,
       pre_norm=True,
       activation=common_spec.Activation.RELU,
+      num_source_embeddings=2,
+      embeddings_merge=common_spec.EmbeddingsMerge.ADD,
     )
     spec.config.layer_norm_epsilon = hparams["norm_epsilon"]
     spec.config.unk_token = spec.config.bos_token = spec.config.decoder_start_token = "0"
     spec.config.eos_token = "1"
     tokens = [str(i) for i in range(vocab_size)]
     spec.register_source_vocabulary(tokens)
+    spec.register_source_vocabulary([str(at) for at in range(MAX_LENGTH)])
     spec.register_target_vocabulary(tokens)
 
     # t2t multiplies the embedding of id 0 by zero on the way in, not on the way out.
     table = embedding.copy()
     table[0] = 0
-    spec.encoder.embeddings[0].weight = table
     spec.decoder.embeddings.weight = table
     spec.decoder.projection.weight = embedding
     # The decoder's first input is a zero vector in t2t, not an embedding of a start symbol.
     spec.decoder.start_from_zero_embedding = True
 
-    # t2t's encoder adds the embedding of the target space, 0 for text, at every position.
     signal = timing_signal(MAX_LENGTH, hidden)
     spec.decoder.position_encodings.encodings = signal
-    spec.encoder.position_encodings.encodings = signal + self.take("body/target_space_embedding/kernel")[0]
+    # The encoder's position encodings are its second input's embeddings, to which nothing is added and which nothing
+    # scales. t2t's encoder adds the embedding of the target space, 0 for text, at every position.
+    spec.encoder.scale_embeddings = False
+    spec.encoder.embeddings[0].weight = table * np.float32(hidden**0.5)
+    spec.encoder.embeddings[1].weight = signal + self.take("body/target_space_embedding/kernel")[0]
+    spec.encoder.position_encodings.encodings = np.zeros_like(signal)
 
     for stack, side in ((spec.encoder, "body/encoder"), (spec.decoder, "body/decoder")):
       self.layer_norm(stack.layer_norm, side)
@@ -146,7 +199,7 @@ class _Converter:
         self.layer_norm(layer.ffn.layer_norm, f"{scope}/ffn")
         self.linear(layer.ffn.linear_0, (f"{scope}/ffn/conv1",), with_bias=True)
         self.linear(layer.ffn.linear_1, (f"{scope}/ffn/conv2",), with_bias=True)
-    return spec
+    return spec, embedding
 
   def embedding(self, hidden: int, vocab_size: int) -> np.ndarray:
     """The shared embedding, float32 [vocab_size, hidden]; shards join as numbered, 10 after 9."""

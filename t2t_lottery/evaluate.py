@@ -48,6 +48,8 @@ _KEEP = flags.DEFINE_enum(
   "keep", keeping.ALL, keeping.CHOICES, "Keep all checkpoints, or only the best, the last, and those of step 0 and t."
 )
 
+# Below this brevity penalty, translations are so short that it is said.
+_SHORT = 0.95
 # What decides a number that is not stated elsewhere in its line.
 _VERSIONED = ("t2t-lottery", "tensorflow", "tensor2tensor", "ctranslate2", "sacrebleu", "numpy")
 
@@ -137,10 +139,21 @@ def _evaluate(
     f"(dev BLEU {bleu[best]:.2f}), {megabytes['paper']:.2f} MB"
   )
   print(f"{run}: " + _in_words(looks["total"], description), flush=True)
+  emptied = layer_statistics.emptied(variables, files.read_json(paths.hparams(folder)).get("num_heads"))
+  empty = sum(not line for line in hypotheses)
+  brevity_penalty = scores.brevity_penalty(test["bleu"])
+  for line in emptied.in_words():
+    print(f"{run}: {line}", flush=True)
+  if empty or brevity_penalty < _SHORT:
+    print(
+      f"{run}: {empty} of {len(hypotheses)} translations of test are empty; BLEU's brevity penalty is {brevity_penalty:.3f}",
+      flush=True,
+    )
   return {
     **description,
     "sparsity": looks["total"]["sparsity"],
     "weights": looks["total"],
+    "emptied": emptied.to_json(),
     "decoder": decoder,
     "best_step": best,
     "dev_bleu": bleu[best],
@@ -148,6 +161,8 @@ def _evaluate(
     "dev_loss": loss[best],
     "dev_loss_by_step": {str(step): value for step, value in loss.items()},
     "test": {name: score.value for name, score in test.items()},
+    "empty_translations": empty,
+    "brevity_penalty": brevity_penalty,
     "signatures": {
       **{name: score.signature for name, score in test.items()},
       "translation": decoding.signature(decoder),

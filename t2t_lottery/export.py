@@ -69,7 +69,12 @@ def to_ctranslate2(model: Model, out: str) -> None:
   """Writes a folder for `translate.Translator.load`."""
   vocabulary = rawtext.vocabulary(*model.data)
   with files.new_folder(out) as folder:
-    translate.save(folder, model.path, model.hparams, vocabulary)
+    padding = translate.save(folder, model.path, model.hparams, vocabulary)
+  if padding:
+    print(
+      f"{len(padding)} subwords have no embedding left, so t2t takes them for padding in a source. Translator does the same; "
+      f"what else reads {out} must leave them out of its sources (padding.json)"
+    )
 
 
 def to_saved_model(model: Model, out: str) -> None:

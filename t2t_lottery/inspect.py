@@ -2,6 +2,7 @@
 
 A line a layer and one for all: sparsity, largest and mean magnitude of the kept weights; and beside another checkpoint
 the share of equal signs among the weights that both keep, and how much of the two masks is in common (both / either).
+Below them what is pruned as a whole, if anything: embeddings of subwords, layers, heads, feed-forward units.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from absl import app, flags
 from t2t_lottery import bundle, errors, files, layer_statistics, layers, stored_model, text_table
 from t2t_lottery.errors import UserError
 
-_JSON = flags.DEFINE_bool("json", False, "One JSON object: layer, or `total`, -> figures.")
+_JSON = flags.DEFINE_bool(
+  "json", False, "One JSON object: layer, or `total`, -> figures; `emptied` -> how much is pruned as a whole."
+)
 
 
 def read_layers(path: str) -> dict[str, np.ndarray]:
@@ -26,13 +29,26 @@ def read_layers(path: str) -> dict[str, np.ndarray]:
   Raises:
     UserError: if there is none, or it has no layers.
   """
-  path = os.path.expanduser(path)
-  if os.path.isdir(path):
-    path = stored_model.newest(path)
+  path = _checkpoint(path)
   found = bundle.read(path, layers.is_prunable_or_mask)
   if not layers.prunable(found):
     raise UserError(f"{path} holds no layer of a Transformer")
   return found
+
+
+def _checkpoint(path: str) -> str:
+  path = os.path.expanduser(path)
+  return stored_model.newest(path) if os.path.isdir(path) else path
+
+
+def emptied(path: str) -> layer_statistics.Emptied:
+  """What of a checkpoint is pruned as a whole; heads only where hparams.json, which says how many, lies beside it.
+
+  Raises:
+    UserError: as `read_layers`.
+  """
+  hparams = stored_model.about(_checkpoint(path)).get("hparams", {})
+  return layer_statistics.emptied(read_layers(path), hparams.get("num_heads"))
 
 
 def figures(path: str, other_path: str | None = None) -> dict[str, dict[str, float | None]]:
@@ -67,7 +83,11 @@ def main(argv: list[str]) -> None:
     if not 2 <= len(argv) <= 3:
       raise UserError("one checkpoint, or two, must be given: python -m t2t_lottery.inspect CHECKPOINT [OTHER]")
     found = figures(*argv[1:])
-    print(files.to_json(found) if _JSON.value else table(found))
+    whole = emptied(argv[1])
+    if _JSON.value:
+      print(files.to_json({**found, "emptied": whole.to_json()}))
+    else:
+      print("\n".join([table(found), *whole.in_words()]))
 
 
 if __name__ == "__main__":

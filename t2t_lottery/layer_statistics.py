@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -117,3 +118,86 @@ def figures(
   """
   found = of_model(variables, other)
   return {**{name: one.shares() for name, one in found.items()}, "total": together(found.values()).shares()}
+
+
+class Emptied(NamedTuple):
+  """What is pruned as a whole.
+
+  Attributes:
+    embedding_rows: how many subwords have an embedding of zeros: in a source, t2t takes them for padding
+      (`common_attention.embedding_to_padding`).
+    vocabulary: of how many.
+    layers: names of the layers without any weight.
+    heads: attention -> how many of its heads have lost all of their queries, keys, values or outputs.
+    units: feed-forward block -> how many of its units have lost all of their inputs or outputs.
+  """
+
+  embedding_rows: int
+  vocabulary: int
+  layers: list[str]
+  heads: dict[str, int]
+  units: dict[str, int]
+
+  def to_json(self) -> dict[str, Any]:
+    """Numbers alone, as results hold them."""
+    return {
+      "embedding_rows": self.embedding_rows,
+      "layers": len(self.layers),
+      "heads": sum(self.heads.values()),
+      "units": sum(self.units.values()),
+    }
+
+  def in_words(self) -> list[str]:
+    """A line for each kind that there is."""
+    lines = []
+    if self.embedding_rows:
+      lines.append(
+        f"{self.embedding_rows:,} of {self.vocabulary:,} subwords have no embedding left: t2t takes them for padding in a "
+        "source"
+      )
+    if self.layers:
+      lines.append(f"no weight left in {', '.join(self.layers)}")
+    for kind, found in (("heads", self.heads), ("feed-forward units", self.units)):
+      if found:
+        where = ", ".join(f"{count} in {block}" for block, count in found.items())
+        lines.append(f"{sum(found.values())} {kind} pruned as a whole: {where}")
+    return lines
+
+
+_ATTENTION_PART = re.compile(r"(.+)/multihead_attention/(q|k|v|output_transform)/kernel")
+_FEED_FORWARD_PART = re.compile(r"(.+)/(conv1|conv2)/kernel")
+
+
+def emptied(variables: Mapping[str, np.ndarray], num_heads: int | None = None) -> Emptied:
+  """Which parts of a model have no weight other than 0.0.
+
+  Args:
+    variables: name -> value; what is no layer is passed over.
+    num_heads: of each attention; without it heads are not looked at.
+  """
+  rows = vocabulary = 0
+  without: list[str] = []
+  heads: dict[str, np.ndarray] = {}
+  units: dict[str, np.ndarray] = {}
+  for name in layers.prunable(variables):
+    used = variables[name] != 0
+    if not used.any():
+      without.append(name)
+    if layers.is_embedding(name):
+      rows += int(np.count_nonzero(~used.any(axis=1)))
+      vocabulary += len(used)
+    elif num_heads and (match := _ATTENTION_PART.fullmatch(name)):
+      # Queries, keys and values of the heads stand side by side in the columns, what reads their outputs in the rows.
+      side_by_side = (
+        used.reshape(-1, used.shape[-1]) if match[2] == "output_transform" else used.reshape(len(used), -1).T
+      )
+      gone = ~side_by_side.reshape(num_heads, -1).any(axis=1)
+      heads[match[1]] = heads.get(match[1], False) | gone
+    elif match := _FEED_FORWARD_PART.fullmatch(name):
+      gone = ~(used.any(axis=0) if match[2] == "conv1" else used.any(axis=1))
+      units[match[1]] = units.get(match[1], False) | gone
+
+  def counted(found: dict[str, np.ndarray]) -> dict[str, int]:
+    return {block: int(gone.sum()) for block, gone in found.items() if gone.any()}
+
+  return Emptied(rows, vocabulary, without, counted(heads), counted(units))

@@ -13,12 +13,12 @@ import os
 import shutil
 import tempfile
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import ctranslate2
 
-from t2t_lottery import ct2_model, gpu, subwords
+from t2t_lottery import ct2_model, files, gpu, subwords
 from t2t_lottery.errors import UserError
 
 # A translation has at most so many subwords more than its source (Vaswani et al. 2017, 6.1).
@@ -27,17 +27,22 @@ _BATCH_SIZE = 32
 # t2t searches on while a better translation may come; until 1.5*beam have ended, nearly all have.
 _PATIENCE = 1.5
 _END = str(subwords.EOS)
+# Files and folders of what `save` writes.
 _VOCABULARY = "vocabulary.subwords"
+_PADDING = "padding.json"
+_UNSEEN = "unseen"
 
 
 def signature(beam_size: int = 4, alpha: float = 0.6) -> str:
   """How translations come about, in the manner of sacreBLEU's signatures."""
   search = f"beam:{beam_size}|alpha:{alpha:g}|penalty:((5+len)/6)^alpha" if beam_size > 1 else "greedy"
-  return f"{search}|cap:source+{EXTRA_LENGTH}|type:float32|decoder:ctranslate2-{ctranslate2.__version__}"
+  return f"{search}|cap:source+{EXTRA_LENGTH}|padding:zero embeddings|type:float32|decoder:ctranslate2-{ctranslate2.__version__}"
 
 
-def save(folder: str, checkpoint: str, hparams: Mapping[str, Any], vocabulary: str) -> None:
+def save(folder: str, checkpoint: str, hparams: Mapping[str, Any], vocabulary: str) -> list[int]:
   """Writes what `Translator.load` needs into a folder: a CTranslate2 model and the subword vocabulary.
+
+  The model's source tokens are those of `ct2_model.source_tokens`, its target tokens subword ids.
 
   Args:
     folder: where to; must exist.
@@ -45,13 +50,22 @@ def save(folder: str, checkpoint: str, hparams: Mapping[str, Any], vocabulary: s
     hparams: of the run, as t2t-trainer saves them in `hparams.json`.
     vocabulary: path of the shared subword vocabulary.
 
+  Returns:
+    The ids that are padding in a source, because their embedding is wholly zero.
+
   Raises:
     UserError: if the checkpoint cannot be read, does not fit, or is of a model that CTranslate2
       cannot compute.
   """
   size = len(subwords.Subwords(vocabulary))
-  ct2_model.convert(checkpoint, hparams, size).save(folder)
+  converted = ct2_model.convert(checkpoint, hparams, size)
+  converted.model.save(folder)
+  if converted.unseen:
+    os.mkdir(os.path.join(folder, _UNSEEN))
+    converted.unseen.save(os.path.join(folder, _UNSEEN))
+  files.write_json(os.path.join(folder, _PADDING), converted.padding)
   shutil.copyfile(vocabulary, os.path.join(folder, _VOCABULARY))
+  return converted.padding
 
 
 class Translator:
@@ -82,16 +96,15 @@ class Translator:
 
   def _open(self, folder: str) -> None:
     self._subwords = subwords.Subwords(os.path.join(folder, _VOCABULARY))
-    try:
-      if gpu.is_usable():
-        self._model = ctranslate2.Translator(folder, device="cuda", compute_type="float32")
-      else:
-        # Threads over batches scale better than threads within a matrix product, which is small here.
-        self._model = ctranslate2.Translator(
-          folder, compute_type="float32", inter_threads=len(os.sched_getaffinity(0)), intra_threads=1
-        )
-    except (RuntimeError, ValueError) as error:
-      raise UserError(f"cannot translate with {folder}: {str(error).splitlines()[0]}") from error
+    self._model = _model(folder)
+    padding = os.path.join(folder, _PADDING)
+    if not os.path.exists(padding):
+      raise UserError(
+        f"{folder} was exported by an earlier version, which translated subwords whose embedding is pruned otherwise than "
+        "t2t: export it again"
+      )
+    self._padding = frozenset(files.read_json(padding))
+    self._unseen = _model(os.path.join(folder, _UNSEEN)) if subwords.EOS in self._padding else None
 
   def translate(self, sentences: Sequence[str], beam_size: int = 4, alpha: float = 0.6) -> list[str]:
     """Translates sentences.
@@ -146,38 +159,70 @@ class Translator:
     """
     sources = [self._subwords.encode(sentence.strip()) + [subwords.EOS] for sentence in sentences]
     targets = [self._subwords.encode(reference) for reference in references]
-    scored = self._model.score_batch(
-      [list(map(str, source)) for source in sources],
-      [list(map(str, target)) for target in targets],
-      max_batch_size=_BATCH_SIZE,
-      max_input_length=0,
-    )
+    total = 0.0
+    for model, chosen, tokens in self._divided(sources):
+      scored = model.score_batch(
+        tokens,
+        [list(map(str, targets[i])) for i in chosen],
+        max_batch_size=_BATCH_SIZE,
+        max_input_length=0,
+      )
+      total += sum(sum(result.log_probs) for result in scored)
     # CTranslate2 appends the end of sentence to each reference.
-    return -sum(sum(result.log_probs) for result in scored) / sum(len(target) + 1 for target in targets)
+    return -total / sum(len(target) + 1 for target in targets)
+
+  def _divided(self, sources: list[list[int]]) -> Iterator[tuple[ctranslate2.Translator, list[int], list[list[str]]]]:
+    """Models, and for each the indices of the sources that it takes, and how it reads them."""
+    tokens = [ct2_model.source_tokens(source, self._padding) for source in sources]
+    if seen := [i for i, read in enumerate(tokens) if read]:
+      yield self._model, seen, [tokens[i] for i in seen]
+    if unseen := [i for i, read in enumerate(tokens) if not read]:
+      yield self._unseen, unseen, [ct2_model.source_tokens(sources[i], frozenset()) for i in unseen]
 
   def _queue(self, sources: list[list[int]], beam_size: int, max_length: int) -> list[Any]:
     """Queues a beam search for the `beam_size` most probable translations of each source."""
-    return self._model.translate_batch(
-      [list(map(str, source)) for source in sources],
-      max_batch_size=_BATCH_SIZE,
-      asynchronous=True,
-      beam_size=beam_size,
-      num_hypotheses=beam_size,
-      patience=_PATIENCE,
-      max_input_length=0,
-      max_decoding_length=max_length,
-      min_decoding_length=0,
-      # Leaves log probabilities as they are. Not 0, with which CTranslate2 stops as soon as one
-      # translation has ended.
-      length_penalty=1e-12,
-      return_scores=True,
-      return_end_token=True,
-    )
+    queued: dict[int, Any] = {}
+    for model, chosen, tokens in self._divided(sources):
+      results = model.translate_batch(
+        tokens,
+        max_batch_size=_BATCH_SIZE,
+        asynchronous=True,
+        beam_size=beam_size,
+        num_hypotheses=beam_size,
+        patience=_PATIENCE,
+        max_input_length=0,
+        max_decoding_length=max_length,
+        min_decoding_length=0,
+        # Leaves log probabilities as they are. Not 0, with which CTranslate2 stops as soon as one
+        # translation has ended.
+        length_penalty=1e-12,
+        return_scores=True,
+        return_end_token=True,
+      )
+      queued.update(zip(chosen, results))
+    return [queued[i] for i in range(len(sources))]
 
   def _text(self, ids: list[int]) -> str:
     """One line of text; a character that no line of a UTF-8 file can hold is replaced."""
     text = self._subwords.decode(ids[:-1] if ids[-1:] == [subwords.EOS] else ids)
     return text.replace("\n", " ").encode("utf-8", "replace").decode("utf-8")
+
+
+def _model(folder: str) -> ctranslate2.Translator:
+  """Opens a folder of CTranslate2's.
+
+  Raises:
+    UserError: if it holds no model.
+  """
+  try:
+    if gpu.is_usable():
+      return ctranslate2.Translator(folder, device="cuda", compute_type="float32")
+    # Threads over batches scale better than threads within a matrix product, which is small here.
+    return ctranslate2.Translator(
+      folder, compute_type="float32", inter_threads=len(os.sched_getaffinity(0)), intra_threads=1
+    )
+  except (RuntimeError, ValueError) as error:
+    raise UserError(f"cannot translate with {folder}: {str(error).splitlines()[0]}") from error
 
 
 def _hypotheses(result: Any) -> list[tuple[list[str], float]]:

@@ -47,6 +47,42 @@ class InspectTest(parameterized.TestCase, tf.test.TestCase):
     whole = layer_statistics.of_layer(values[0], None, values[1])
     self.assertAllClose(layer_statistics.together(parts), whole)
 
+  def test_what_is_pruned_as_a_whole(self):
+    hidden, heads = 4, 2
+    kernel = np.ones((hidden, hidden), np.float32)
+    no_second_head, no_first_input, no_last_output = kernel.copy(), kernel.copy(), kernel.copy()
+    no_second_head[:, 2:] = 0
+    no_first_input[:2] = 0
+    no_last_output[3] = 0
+    embedding = np.ones((5, hidden), np.float32)
+    embedding[[1, 4]] = 0
+    block = "transformer/body/encoder/layer_{}/{}/multihead_attention/{}/kernel".format
+    found = layer_statistics.emptied(
+      {
+        EMBEDDING: embedding,
+        block(0, "self_attention", "v"): no_second_head,
+        block(0, "self_attention", "output_transform"): no_first_input,
+        block(1, "self_attention", "q"): no_second_head,
+        block(1, "self_attention", "k"): no_last_output,
+        block(2, "self_attention", "k"): 0 * kernel,
+        FFN: no_second_head,
+        FFN.replace("conv1", "conv2"): no_last_output,
+      },
+      heads,
+    )
+    name = "transformer/body/encoder/layer_{}/{}".format
+    self.assertEqual((found.embedding_rows, found.vocabulary), (2, 5))
+    self.assertEqual(found.layers, [block(2, "self_attention", "k")])
+    self.assertEqual(found.heads, {name(i, "self_attention"): count for i, count in ((0, 2), (1, 1), (2, 2))})
+    self.assertEqual(found.units, {name(0, "ffn"): 2})
+    self.assertEqual(found.to_json(), {"embedding_rows": 2, "layers": 1, "heads": 5, "units": 2})
+    self.assertIn("2 of 5 subwords have no embedding left", found.in_words()[0])
+
+  def test_command_warns_of_what_is_pruned_as_a_whole(self):
+    pruned = self.checkpoint("pruned", [[3, 0], [-1, 0]])
+    self.assertRegex(self.run_command(pruned).stdout, r"\n1 feed-forward units pruned as a whole: 1 in .*layer_0/ffn\n")
+    self.assertEqual(json.loads(self.run_command(pruned, "--json").stdout)["emptied"]["units"], 1)
+
   def run_command(self, *arguments):
     return subprocess.run(
       [sys.executable, "-m", "t2t_lottery.inspect", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
@@ -59,6 +95,7 @@ class InspectTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(lines[1].split(), ["25.00%", "5", "3", FFN])
     # A folder stands for its newest checkpoint.
     printed = json.loads(self.run_command(os.path.dirname(one), other, "--json").stdout)
+    self.assertEqual(printed.pop("emptied"), inspect.emptied(one).to_json())
     self.assertEqual(printed, inspect.figures(one, other))
 
   def test_command_refuses(self):

@@ -87,6 +87,12 @@ class BleuTest(parameterized.TestCase, tf.test.TestCase):
     found = scores.bleu([REFERENCE, "The cat sat on the mat."], [REFERENCE] * 2)
     self.assertAlmostEqual(found.value, 100 * (13 / 14 * 10 / 12 * 7 / 10 * 5 / 8) ** 0.25, places=9)
 
+  @parameterized.parameters("the cat", "the cat sat on the mat again and again", "")
+  def test_brevity_penalty_is_sacrebleus(self, hypothesis):
+    reference = "the cat sat on the mat"
+    expected = BLEU(force=True).corpus_score([hypothesis], [[reference]]).bp
+    self.assertAlmostEqual(scores.brevity_penalty(scores.bleu([hypothesis], [reference])), expected)
+
   def test_empty_translations_count(self):
     self.assertEqual(scores.bleu([""], [REFERENCE]).value, 0.0)
 

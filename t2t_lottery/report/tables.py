@@ -181,6 +181,9 @@ def _csv_row(entry: Entry, theirs: Printed | None) -> dict[str, object]:
     "best_steps": " ".join(str(result["best_step"]) for result in entry.results),
     "dev_bleu": entry.mean("dev_bleu"),
     "dev_loss": entry.mean("dev_loss"),
+    "empty_translations": entry.mean("empty_translations"),
+    "brevity_penalty": entry.mean("brevity_penalty"),
+    **{f"emptied_{part}": entry.mean("emptied", part) for part in ("embedding_rows", "layers", "heads", "units")},
     **{f"megabytes_{kind}": entry.mean("megabytes", kind) for kind in ("paper", "csc", "file")},
   }
   for metric in scores.METRICS:
