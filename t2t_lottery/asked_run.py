@@ -6,7 +6,7 @@ from typing import Any
 
 from absl import flags
 
-from t2t_lottery import hosts, methods, paths, rawtext, settings, subprocesses, versions
+from t2t_lottery import hosts, methods, paths, rawtext, schedule, settings, subprocesses, versions
 
 _RUN = flags.DEFINE_string("run", None, "Name of the run, such as slt-50.", required=True)
 _METHOD = flags.DEFINE_enum("method", "dense", list(methods.METHODS), "Method: which hparams set the run takes.")
@@ -103,5 +103,7 @@ def command(config: settings.Settings, run: dict[str, Any]) -> list[str]:
     # t2t saves a checkpoint every max(iterations_per_loop, local_eval_frequency) steps; the former counts for TPUs.
     f"--local_eval_frequency={every}",
     f"--iterations_per_loop={min(every, 100)}",
+    # All compete, so none may be rotated out but that of step 0, which `rewind/` holds as well.
+    f"--keep_checkpoint_max={max(schedule.CHECKPOINTS_KEPT, -(-run['train_steps'] // every))}",
     *_TRAINER_FLAGS.value,
   ]

@@ -26,10 +26,11 @@ def missed(result: Mapping[str, Any]) -> str | None:
   Args:
     result: a line of results.
   """
-  asked, reached = result["sparsity_asked"], result.get("sparsity")
+  asked: float = result["sparsity_asked"]
+  reached: float = result.get("sparsity", asked)
   on_target = result.get("on_target")
   if on_target is None:
     # Older ones say only how many of all weights are pruned, of which a dense embedding is not to be.
     has_dense_layers = "dense_embedding" in result.get("controls", []) or "prune_embedding" in result.get("hparams", "")
-    on_target = reached is None or has_dense_layers or abs(reached - asked) <= _ROUNDING
+    on_target = has_dense_layers or abs(reached - asked) <= _ROUNDING
   return None if on_target else f"reached {reached * 100:.6g}%, asked for was {asked * 100:g}%"

@@ -68,6 +68,8 @@ def from_flags() -> Settings:
   """The settings that the parsed flags give."""
   size = schedule.SIZES[_SIZE.value]
   train_steps = _STEPS.value or size.train_steps
+  if _CHECKPOINTS.value > train_steps:
+    raise UserError(f"--checkpoints={_CHECKPOINTS.value} are more than a run of {train_steps} steps can save")
   steps = schedule.for_length(train_steps)
   steps = steps._replace(checkpoint_steps=max(1, round(train_steps / _CHECKPOINTS.value)))
   overrides = {} if train_steps == size.train_steps else schedule.overrides(train_steps, size)

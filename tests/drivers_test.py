@@ -32,6 +32,22 @@ def driver(name, *arguments):
   )
 
 
+def trainer_command(*arguments):
+  """The command of t2t-trainer that a step of a driver calls."""
+  code = """
+import sys
+from absl import flags
+from t2t_lottery import asked_run, settings
+flags.FLAGS(["", "--problem=p", "--size=tiny", "--steps=2000", "--run=r", *sys.argv[1:]])
+config = settings.from_flags()
+print(*asked_run.command(config, asked_run.describe(config)), sep="\\n")
+"""
+  done = subprocess.run(
+    [sys.executable, "-c", code, *arguments], cwd=trained.ROOT, check=True, capture_output=True, text=True
+  )
+  return done.stdout.splitlines()
+
+
 class DriversTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters(*DRIVERS)
   def test_help_names_every_flag(self, name):
@@ -150,18 +166,18 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(calls[-1]["runs"].split(","), [call["run"] for call in trainings])
 
   def test_hparams_of_the_user_take_the_place_of_the_drivers_own(self):
-    code = """
-from absl import flags
-from t2t_lottery import asked_run, settings
-flags.FLAGS(["", "--problem=p", "--size=tiny", "--steps=2000", "--run=mp-50", "--method=mp", "--level=50", "--hparams=prune_every=400,dropout=0.2"])
-config = settings.from_flags()
-print(*asked_run.command(config, asked_run.describe(config)), sep="\\n")
-"""
-    done = subprocess.run([sys.executable, "-c", code], cwd=trained.ROOT, check=True, capture_output=True, text=True)
-    (given,) = [line for line in done.stdout.splitlines() if line.startswith("--hparams=")]
+    command = trainer_command("--method=mp", "--level=50", "--hparams=prune_every=400,dropout=0.2")
+    (given,) = [line for line in command if line.startswith("--hparams=")]
     self.assertLen(re.findall("prune_every=", given), 1)
     self.assertIn("prune_until=1600", given)
     self.assertTrue(given.endswith(",prune_every=400,dropout=0.2"))
+
+  @parameterized.parameters((40, 40, 40), (50, 20, 25), (45, 40, 45), (2000, 20, 20), (2000, 10, 20), (2001, 30, 30))
+  def test_no_checkpoint_that_competes_is_rotated_out(self, steps, checkpoints, kept):
+    command = trainer_command(f"--steps={steps}", f"--checkpoints={checkpoints}")
+    self.assertIn(f"--keep_checkpoint_max={kept}", command)
+    (every,) = [int(flag.split("=")[1]) for flag in command if flag.startswith("--local_eval_frequency=")]
+    self.assertLessEqual(len({*range(every, steps + 1, every), steps}), kept)
 
   @parameterized.parameters(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
   def test_told_to_end_it_ends_the_step_at_work_and_waits_for_it(self, number):
