@@ -66,7 +66,7 @@ def describe(config: settings.Settings) -> dict[str, Any]:
 def command(config: settings.Settings, run: dict[str, Any]) -> list[str]:
   """The t2t-trainer command that trains the run."""
   # t2t refuses a name given twice; the user's value counts.
-  given = {part.partition("=")[0] for part in config.hparams.split(",")}
+  given = settings.given_hparams(config.hparams)
   hparams = {name: value for name, value in config.overrides.items() if name not in given}
   if "mask_from" in run:
     mask_from, mask_step = run["mask_from"].split("@")
@@ -78,6 +78,14 @@ def command(config: settings.Settings, run: dict[str, Any]) -> list[str]:
       hparams[name] = run[source]
   for control in run.get("controls", []):
     hparams.update(methods.CONTROLS[control])
+  hparams.update(given)
+  # What says nothing of this run's method is for other runs.
+  method = methods.METHODS[run["method"]]
+  values = {"ticket_values": method.values, **hparams}["ticket_values"]
+  unused = [] if method.gradual else ["prune_until", "prune_every"]
+  unused += [] if method.from_ticket and values == methods.CONSTANT else ["embedding_fan"]
+  for name in unused:
+    hparams.pop(name, None)
   gpus = subprocesses.default_gpus() if _GPUS.value is None else _GPUS.value
   every = config.steps.checkpoint_steps
   together = []
@@ -92,7 +100,7 @@ def command(config: settings.Settings, run: dict[str, Any]) -> list[str]:
     f"--output_dir={config.runs.folder(run['run'])}",
     "--model=lottery_transformer",
     f"--hparams_set={run['hparams_set']}",
-    "--hparams=" + ",".join([*(f"{name}={value}" for name, value in hparams.items()), *filter(None, [config.hparams])]),
+    "--hparams=" + ",".join(f"{name}={value}" for name, value in hparams.items()),
     f"--train_steps={run['train_steps']}",
     f"--random_seed={run['seed']}",
     f"--worker_gpu={gpus}",

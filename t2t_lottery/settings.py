@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import NamedTuple
 
 from absl import flags
@@ -78,6 +79,8 @@ def from_flags() -> Settings:
       raise UserError(f"--rewind_step={_REWIND_STEP.value} lies after the end of a run of {train_steps} steps")
     steps = steps._replace(rewind_step=_REWIND_STEP.value)
     overrides["rewind_step"] = _REWIND_STEP.value
+  given = given_hparams(_HPARAMS.value)
+  _check_pruning(given, steps)
   return Settings(
     runs=paths.Runs(os.path.expanduser(_RUNS_DIR.value), _PROBLEM.value, _SIZE.value, _SEED.value),
     size=size,
@@ -88,6 +91,67 @@ def from_flags() -> Settings:
     tmp_dir=os.path.expanduser(_TMP_DIR.value),
     hosts=hosts.parse(_HOSTS.value, _HOST_INDEX.value),
   )
+
+
+# t2t's hparams that have a flag of their own, or a driver: by --hparams a run would be another one than its name and its line
+# of results say.
+_HAVE_FLAGS = {
+  "pruning_method": "the driver of the method, such as slt.sh",
+  "mask_checkpoint": "the driver of a method",
+  "rewind_checkpoint": "--rewind",
+  "rewind_step": "--rewind_step",
+  "sparsity": "--levels",
+  "initial_sparsity": "--switch",
+  "ticket_score": "snip.sh, synflow.sh or --controls=random_mask",
+  "ticket_scope": "--variant=global_magnitude",
+  "ticket_values": "clt.sh, or --controls=redrawn_values or permuted_values",
+  "ticket_signs": "--controls=random_signs",
+  "shuffle_mask": "--controls=shuffled_mask",
+  "prune_embedding": "--variant=dense_embedding",
+}
+# As t2t parses them (`hparam.parse_values`).
+_HPARAM = re.compile(r"([A-Za-z][\w.]*(?:\[\s*\d+\s*\])?)\s*=\s*([^,\[]*|\[[^\]]*\])(?:$|,\s*)")
+
+
+def _check_pruning(given: dict[str, str], steps: schedule.Steps) -> None:
+  """Raises UserError if prunings would go on to the end of a run, or not take place: no checkpoint would be as asked for."""
+  numbers = {}
+  for name in ("prune_until", "prune_every"):
+    text = given.get(name, str(getattr(steps, name)))
+    if not re.fullmatch(r"[0-9]+", text):
+      raise UserError(f"--hparams={name}={text}: a number of steps is needed")
+    numbers[name] = int(text)
+  until, every = numbers["prune_until"], numbers["prune_every"]
+  if until >= steps.train_steps:
+    raise UserError(f"--hparams=prune_until={until} must lie before the end of a run, --steps={steps.train_steps}")
+  if not 1 <= every <= until:
+    raise UserError(f"--hparams: prune_every={every} and prune_until={until} leave no step to prune after")
+
+
+def given_hparams(text: str) -> dict[str, str]:
+  """Name -> value, as text, of a list of hparams.
+
+  Args:
+    text: as of t2t's `--hparams`, such as "batch_size=1024,dropout=0.1".
+
+  Raises:
+    UserError: if it is none, names one twice, or one that has a flag.
+  """
+  found: dict[str, str] = {}
+  end = 0
+  for match in _HPARAM.finditer(text):
+    if match.start() != end:
+      break
+    end = match.end()
+    name, value = match.groups()
+    if name in found:
+      raise UserError(f"--hparams gives {name} twice")
+    if name in _HAVE_FLAGS:
+      raise UserError(f"--hparams={name}={value}: {name} is given by {_HAVE_FLAGS[name]}")
+    found[name] = value
+  if end != len(text):
+    raise UserError(f"--hparams: {text[end:]} is not NAME=VALUE,NAME=VALUE,...")
+  return found
 
 
 def parse_level(text: str) -> float:
