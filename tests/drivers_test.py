@@ -1,5 +1,6 @@
 """The drivers in run_scripts/: their flags, before anything starts."""
 
+import json
 import os
 import re
 import shutil
@@ -171,6 +172,67 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     self.assertLen(re.findall("prune_every=", given), 1)
     self.assertIn("prune_until=1600", given)
     self.assertTrue(given.endswith(",prune_every=400,dropout=0.2"))
+
+  def test_hparams_go_to_the_runs_that_they_say_something_of(self):
+    flags = "--hparams=prune_until=1000,embedding_fan=hidden,dropout=0.2"
+    own = {"mp": ["prune_every", "prune_until"], "clt": ["embedding_fan"]}
+    for method in ("dense", "slt", "mp", "clt"):
+      command = trainer_command(f"--method={method}", "--level=50", "--mask_from=dense", flags)
+      (given,) = [line for line in command if line.startswith("--hparams=")]
+      self.assertIn("dropout=0.2", given)
+      there = [name for name in ("prune_every", "prune_until", "embedding_fan") if f"{name}=" in given]
+      self.assertEqual(there, own.get(method, []), method)
+
+  def test_bad_hparams_and_step_counts_are_refused_before_anything_is_trained(self):
+    """As each step of a driver does, of which generating the data is the first."""
+    expected = {
+      "--hparams=rewind_step=3": "rewind_step is given by --rewind_step",
+      "--hparams=dropout=0.1,sparsity=0.5": "sparsity is given by --levels",
+      "--hparams=initial_sparsity=0.5": "initial_sparsity is given by --switch",
+      "--hparams=mask_checkpoint=x": "mask_checkpoint is given by the driver",
+      "--hparams=rewind_checkpoint=x": "rewind_checkpoint is given by --rewind",
+      "--hparams=pruning_method=lt": "pruning_method is given by the driver of the method",
+      "--hparams=prune_embedding=False": "prune_embedding is given by --variant=dense_embedding",
+      "--hparams=ticket_scope=global": "ticket_scope is given by --variant=global_magnitude",
+      "--hparams=ticket_score=snip": "ticket_score is given by snip.sh",
+      "--hparams=ticket_values=constant": "ticket_values is given by clt.sh",
+      "--hparams=ticket_signs=random": "ticket_signs is given by --controls=random_signs",
+      "--hparams=shuffle_mask=True": "shuffle_mask is given by --controls=shuffled_mask",
+      "--hparams=dropout=0.1,dropout=0.2": "gives dropout twice",
+      "--hparams=dropout": "dropout is not NAME=VALUE",
+      "--hparams=prune_until=2000": "prune_until=2000 must lie before the end of a run, --steps=2000",
+      "--hparams=prune_until=10": "prune_every=40 and prune_until=10 leave no step",
+      "--hparams=prune_every=often": "a number of steps is needed",
+      "--checkpoints=2001": "--checkpoints=2001 are more than a run of 2000 steps can save",
+    }
+    code = """
+import json, sys
+from absl import flags
+from t2t_lottery import errors, settings
+said = {}
+for flag in json.load(sys.stdin):
+  flags.FLAGS.unparse_flags()
+  flags.FLAGS(["", "--problem=p", "--steps=2000", "--hparams=", "--checkpoints=20", flag])
+  try:
+    said[flag] = settings.from_flags().hparams
+  except errors.UserError as error:
+    said[flag] = str(error)
+print(json.dumps(said))
+"""
+    fine = "--hparams=batch_size=1024,prune_every=10, prune_until=1999,a[1]=2,list=[1,2]"
+    done = subprocess.run(
+      [sys.executable, "-c", code],
+      input=json.dumps([*expected, fine]),
+      cwd=trained.ROOT,
+      check=True,
+      capture_output=True,
+      text=True,
+    )
+    said = json.loads(done.stdout)
+    self.assertEqual(f"--hparams={said.pop(fine)}", fine)
+    for flag, message in expected.items():
+      self.assertIn(message, said[flag])
+      self.assertNotIn("\n", said[flag])
 
   @parameterized.parameters((40, 40, 40), (50, 20, 25), (45, 40, 45), (2000, 20, 20), (2000, 10, 20), (2001, 30, 30))
   def test_no_checkpoint_that_competes_is_rotated_out(self, steps, checkpoints, kept):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -284,6 +285,28 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     self.assertStartsWith(done.stderr.splitlines()[-1], "t2t-lottery: sparsity 0.5 is below that of")
     self.assertNotIn("Traceback", done.stderr)
     self.assertFalse(os.path.exists(folder))
+
+
+class LayersTest(parameterized.TestCase, tf.test.TestCase):
+  def shapes(self):
+    """Of the paper's model."""
+    with open(os.path.join(ROOT, "tests", "transformer_tpu_vars.txt"), encoding="utf-8") as file:
+      rows = [line.split("\t") for line in file if not line.startswith("#")]
+    return {row[0]: json.loads(row[1]) for row in rows}
+
+  def test_every_variable_of_the_papers_model_is_known(self):
+    layers.check_known(self.shapes())
+
+  @parameterized.parameters(
+    ("transformer/body/encoder/layer_0/self_attention/multihead_attention/q", [512, 8, 64]),
+    ("transformer/body/encoder/layer_0/ffn/conv1/kernel", [3, 512, 2048]),
+    ("transformer/body/encoder/layer_0/ffn/conv1/depthwise_kernel", [3, 1, 512, 1]),
+    ("transformer/positional_embedding", [256, 512]),
+    ("transformer/body/encoder/layer_0/self_attention/relative_positions_keys/embeddings", [41, 64]),
+  )
+  def test_any_other_matrix_is_refused_by_name(self, name, shape):
+    with self.assertRaisesRegex(UserError, re.escape(f"{name} of shape {shape} is no matrix of those")):
+      layers.check_known({**self.shapes(), name: shape})
 
 
 class CheckDevicesTest(parameterized.TestCase, tf.test.TestCase):
