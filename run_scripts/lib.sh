@@ -170,7 +170,7 @@ run() {
   shown+=("$1")
 }
 
-datagen() { step datagen; }
+datagen() { step datagen --levels="$levels $switch"; }
 table() { step results --runs="$(IFS=,; echo "${shown[*]}")"; }
 
 # The page of all runs of this problem and size.

@@ -7,6 +7,7 @@ from typing import Any
 from absl import flags
 
 from t2t_lottery import hosts, methods, paths, rawtext, schedule, settings, subprocesses, versions
+from t2t_lottery.errors import UserError
 
 _RUN = flags.DEFINE_string("run", None, "Name of the run, such as slt-50.", required=True)
 _METHOD = flags.DEFINE_enum("method", "dense", list(methods.METHODS), "Method: which hparams set the run takes.")
@@ -29,8 +30,13 @@ _TRAINER_FLAGS = flags.DEFINE_multi_string("trainer_flag", [], "More flags for t
 
 
 def describe(config: settings.Settings) -> dict[str, Any]:
-  """What the run is: the same description is the same run."""
+  """What the run is: the same description is the same run.
+
+  Raises:
+    UserError: if flags contradict one another.
+  """
   method = methods.METHODS[_METHOD.value]
+  _check_flags(method)
   run: dict[str, Any] = {
     "run": _RUN.value,
     "problem": config.runs.problem,
@@ -61,6 +67,23 @@ def describe(config: settings.Settings) -> dict[str, Any]:
     run["mask_from"] = f"{_MASK_FROM.value}@{mask_step}"
     run["rewind_to"] = f"{_REWIND_FROM.value or _MASK_FROM.value}@{rewind_step}"
   return run
+
+
+def _check_flags(method: methods.Method) -> None:
+  """Refuses flags that would be without effect, and the lack of those that a method needs."""
+  name = _METHOD.value
+  if method.from_ticket and not _MASK_FROM.value:
+    raise UserError(f"--method={name} needs --mask_from, the run that its mask is drawn from")
+  of_tickets = {"mask_from": _MASK_FROM.value, "mask_step": _MASK_STEP.value, "rewind_from": _REWIND_FROM.value}
+  for flag, value in of_tickets.items():
+    if value is not None and not method.from_ticket:
+      raise UserError(f"--method={name} takes no --{flag}={value}: it draws no ticket")
+  levels = {"level": (_LEVEL.value, method.prunes), "initial_level": (_INITIAL_LEVEL.value, method.prunes_on)}
+  for flag, (text, is_needed) in levels.items():
+    if is_needed and not settings.parse_level(text):
+      raise UserError(f"--method={name} needs --{flag}, in percent")
+    if not is_needed and settings.parse_level(text):
+      raise UserError(f"--method={name} takes no --{flag}={text}")
 
 
 def command(config: settings.Settings, run: dict[str, Any]) -> list[str]:

@@ -57,13 +57,18 @@ class Method(NamedTuple):
     """Whether its runs have masks."""
     return self.from_ticket or self.gradual
 
+  @property
+  def prunes_on(self) -> bool:
+    """Whether its runs start from a ticket that is pruned while they train."""
+    return self.from_ticket and self.gradual
+
 
 # Hparam -> its value where it says nothing, and the methods that it says something of.
 MEANINGS: dict[str, tuple[str | float | bool, Callable[[Method], bool]]] = {
   "mask_checkpoint": ("", lambda method: method.from_ticket),
   "rewind_checkpoint": ("", lambda method: method.from_ticket),
   "sparsity": (0.0, lambda method: method.prunes),
-  "initial_sparsity": (0.0, lambda method: method.from_ticket and method.gradual),
+  "initial_sparsity": (0.0, lambda method: method.prunes_on),
   "ticket_score": (MAGNITUDE, lambda method: method.from_ticket),
   "ticket_scope": (LAYER, lambda method: method.from_ticket),
   "ticket_values": (REWOUND, lambda method: method.from_ticket),

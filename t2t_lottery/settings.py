@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from absl import flags
 
-from t2t_lottery import hosts, paths, schedule
+from t2t_lottery import hosts, masks, paths, schedule
 from t2t_lottery.errors import UserError
 
 _PROBLEM = flags.DEFINE_string("problem", None, "t2t problem, such as translate_ende_wmt14.", required=True)
@@ -152,6 +153,28 @@ def given_hparams(text: str) -> dict[str, str]:
   if end != len(text):
     raise UserError(f"--hparams: {text[end:]} is not NAME=VALUE,NAME=VALUE,...")
   return found
+
+
+def check_levels(config: Settings, levels: Iterable[str]) -> None:
+  """Refuses levels at which the smallest matrices of the model would keep no weight.
+
+  Args:
+    config: of the runs.
+    levels: in percent.
+
+  Raises:
+    UserError: naming the first such level.
+  """
+  given = given_hparams(config.hparams)
+  widths = {name: given.get(name, str(getattr(config.size, name))) for name in ("hidden_size", "filter_size")}
+  if not all(re.fullmatch("[1-9][0-9]*", width) for width in widths.values()):
+    return  # t2t-trainer refuses it.
+  hidden, ffn = map(int, widths.values())
+  for level in levels:
+    try:
+      masks.kept_count(hidden * min(hidden, ffn), parse_level(level))
+    except UserError as error:
+      raise UserError(f"level {level}: {error}") from error
 
 
 def parse_level(text: str) -> float:

@@ -152,6 +152,9 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     subprocess.run([os.path.join(folder.full_path, "run_scripts", name), *flags], check=True, capture_output=True)
     with open(os.path.join(folder.full_path, "calls"), encoding="utf-8") as file:
       calls = [dict(re.findall(r"--([a-z_]+)=(\S+)", line)) | {"step": line.split()[1]} for line in file]
+    # Which checks them.
+    self.assertEqual(calls[0]["step"], "t2t_lottery.datagen")
+    self.assertIn("levels", calls[0])
     trainings = [call for call in calls if call["step"] == "t2t_lottery.train"]
     descent = [
       call["run"]
@@ -176,12 +179,31 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
   def test_hparams_go_to_the_runs_that_they_say_something_of(self):
     flags = "--hparams=prune_until=1000,embedding_fan=hidden,dropout=0.2"
     own = {"mp": ["prune_every", "prune_until"], "clt": ["embedding_fan"]}
-    for method in ("dense", "slt", "mp", "clt"):
-      command = trainer_command(f"--method={method}", "--level=50", "--mask_from=dense", flags)
+    ticket = ["--level=50", "--mask_from=dense"]
+    for method, more in {"dense": [], "slt": ticket, "mp": ["--level=50"], "clt": ticket}.items():
+      command = trainer_command(f"--method={method}", *more, flags)
       (given,) = [line for line in command if line.startswith("--hparams=")]
       self.assertIn("dropout=0.2", given)
       there = [name for name in ("prune_every", "prune_until", "embedding_fan") if f"{name}=" in given]
       self.assertEqual(there, own.get(method, []), method)
+
+  @parameterized.parameters(
+    ("--method=slt --level=50", "slt needs --mask_from"),
+    ("--method=slt --mask_from=dense", "slt needs --level"),
+    ("--method=mp", "mp needs --level"),
+    ("--method=slt_mp --level=90 --mask_from=slt-50", "slt_mp needs --initial_level"),
+    ("--method=slt --level=90 --mask_from=slt-50 --initial_level=50", "slt takes no --initial_level=50"),
+    ("--method=mp --level=90 --mask_from=slt-50", "mp takes no --mask_from=slt-50: it draws no ticket"),
+    ("--method=mp --level=90 --rewind_from=dense", "mp takes no --rewind_from=dense"),
+    ("--level=90", "dense takes no --level=90"),
+  )
+  def test_a_flag_of_a_run_is_needed_or_refused_or_has_an_effect(self, flags, message):
+    folder = self.create_tempdir().full_path
+    where = ["--problem=translate_ende_grammar", "--size=tiny", f"--runs_dir={folder}"]
+    done = trained.command("train", *where, "--run=r", *flags.split())
+    self.assertEqual(done.returncode, 1)
+    self.assertRegex(done.stderr, rf"^t2t-lottery: --method=\w+ {message.partition(' ')[2]}.*\n$")
+    self.assertEmpty(os.listdir(folder))
 
   def test_bad_hparams_and_step_counts_are_refused_before_anything_is_trained(self):
     """As each step of a driver does, of which generating the data is the first."""
@@ -233,6 +255,27 @@ print(json.dumps(said))
     for flag, message in expected.items():
       self.assertIn(message, said[flag])
       self.assertNotIn("\n", said[flag])
+
+  @parameterized.parameters("99.9999999", "99.998")
+  def test_a_level_that_leaves_a_layer_without_weights_is_refused_before_data_are_made(self, level):
+    folder = self.create_tempdir().full_path
+    flags = [
+      "--problem=translate_ende_grammar",
+      "--size=tiny",
+      f"--runs_dir={folder}/runs",
+      f"--data_dir={folder}/data",
+    ]
+    for name, command, status in (
+      ("datagen", [f"--levels=50 {level}"], 1),
+      ("reproduce", [f"--levels=50 {level}", "--methods=mp", "--dry_run"], 2),
+    ):
+      done = trained.command(name, *flags, *command)
+      self.assertEqual(done.returncode, status)
+      self.assertRegex(
+        done.stderr,
+        rf"^t2t-lottery: level {level}: sparsity 0\.9999\d+ leaves none of the 16384 weights of a layer.*\n$",
+      )
+    self.assertEmpty(os.listdir(folder))
 
   @parameterized.parameters((40, 40, 40), (50, 20, 25), (45, 40, 45), (2000, 20, 20), (2000, 10, 20), (2001, 30, 30))
   def test_no_checkpoint_that_competes_is_rotated_out(self, steps, checkpoints, kept):
