@@ -123,7 +123,10 @@ def _trains(hparams) -> bool:
 
 def _check_model(hparams) -> None:
   """Refuses a model that cannot be, or of which not every matrix is known to `layers`."""
-  for name in ("batch_size", "hidden_size", "num_hidden_layers", "num_heads", "filter_size"):
+  for name in (
+    *("batch_size", "hidden_size", "num_hidden_layers", "num_heads", "filter_size"),
+    "symbol_modality_num_shards",
+  ):
     if hparams.get(name) < 1:
       raise UserError(f"{name}={hparams.get(name)} makes no model that can be trained: 1 is the least")
   for name in ("num_encoder_layers", "num_decoder_layers", "rewind_step"):
@@ -132,6 +135,14 @@ def _check_model(hparams) -> None:
   # For t2t, 0 stands for the batch size; a sentence is a subword and its end at least.
   if hparams.max_length < 0 or hparams.max_length == 1:
     raise UserError(f"max_length={hparams.max_length} leaves no sentence to train on: 2 is the least, 0 is no limit")
+  for name, value in hparams.values().items():
+    if (name.endswith("dropout") or name == "label_smoothing") and value is not None and not 0 <= value < 1:
+      raise UserError(f"{name}={value} is no share in [0, 1)")
+  factors = hparams.learning_rate_schedule.split("*")
+  if "constant" in factors and hparams.learning_rate_constant <= 0:
+    raise UserError(f"learning_rate_constant={hparams.learning_rate_constant} moves no weight towards a lower loss")
+  if "rsqrt_decay" in factors and hparams.learning_rate_warmup_steps < 1:
+    raise UserError(f"learning_rate_warmup_steps={hparams.learning_rate_warmup_steps}: rsqrt_decay needs 1 at least")
   for name in ("attention_key_channels", "attention_value_channels"):
     depth, of = (hparams.get(name), name) if hparams.get(name) else (hparams.hidden_size, "hidden_size")
     if depth % hparams.num_heads:
@@ -195,6 +206,10 @@ def _check_training(hparams, method: methods.Method, is_new: bool) -> None:
   steps = hparams.get("train_steps")
   if steps is not None and steps < 1:
     raise UserError(f"--train_steps={steps} trains nothing: 1 is the least")
+  if steps is not None and hparams.rewind_step > steps:
+    tf.logging.warning(
+      "rewind_step=%d lies after --train_steps=%d: nothing can rewind to it", hparams.rewind_step, steps
+    )
   if method.gradual and steps is not None and hparams.prune_until >= steps:
     raise UserError(
       f"prune_until={hparams.prune_until} must lie before the end of the run, train_steps={steps}: otherwise no checkpoint has "

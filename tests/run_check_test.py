@@ -139,6 +139,12 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     ("num_heads=0", "num_heads=0 makes no model"),
     ("num_heads=3", "num_heads=3 does not divide hidden_size=128"),
     ("attention_key_channels=130", "num_heads=4 does not divide attention_key_channels=130"),
+    ("symbol_modality_num_shards=0", "symbol_modality_num_shards=0 makes no model"),
+    ("attention_dropout=1.0", r"attention_dropout=1.0 is no share in \[0, 1\)"),
+    ("relu_dropout=-0.1", "relu_dropout=-0.1 is no share"),
+    ("label_smoothing=1.5", "label_smoothing=1.5 is no share"),
+    ("learning_rate_constant=0.0", "learning_rate_constant=0.0 moves no weight"),
+    ("learning_rate_warmup_steps=0", "learning_rate_warmup_steps=0: rsqrt_decay needs 1 at least"),
     ("max_length=1", "max_length=1 leaves no sentence"),
     ("max_length=-5", "max_length=-5 leaves no sentence"),
     ("rewind_step=-1", "rewind_step=-1 is below 0"),
@@ -231,6 +237,20 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     for place in ("{dense}", "{slt90}"):
       with self.assertRaisesRegex(UserError, f"{flag} takes weights along, but no mask: .* _slt_mp"):
         check("mp", place, "sparsity=0.95")
+
+  def test_a_matrix_that_is_no_layer_ends_the_run_when_its_graph_is_built(self):
+    """Which of t2t's many hparams makes one is not known before."""
+    hparams = self.hparams("transformer_dense_tiny", "pos=emb", warm_start_from=None)
+    config = trainer_lib.create_run_config("lottery_transformer", model_dir=hparams.model_dir, num_gpus=0)
+    with tf.Graph().as_default():
+      tf.train.create_global_step()
+      features = {name: tf.placeholder(tf.int32, [None, None, 1, 1], name) for name in ("inputs", "targets")}
+      features["target_space_id"] = tf.constant(0)
+      model_cls = registry.model("lottery_transformer")
+      with self.assertRaisesRegex(
+        SystemExit, r"^t2t-lottery: transformer/.*positional_embedding.* is no matrix of those"
+      ):
+        model_cls.estimator_model_fn(hparams, features, features["targets"], tf.estimator.ModeKeys.TRAIN, config=config)
 
   def test_refuses_a_folder_without_checkpoint_and_a_truncated_checkpoint(self):
     empty = self.create_tempdir().full_path
