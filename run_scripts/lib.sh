@@ -26,6 +26,7 @@ rewind_step=
 one_shot=
 controls=
 variant=
+layer_by_layer=
 checkpoints=20
 average=0
 decoder=ctranslate2
@@ -62,7 +63,7 @@ for methods that draw tickets:
   --rewind_step=N     t, the step to rewind to                         [5% of the length]
   --prune_each=P      prune P% of the remaining weights at each level, up to the last of --levels
   --one_shot          draw every level from the dense run
-  --variant=NAME      draw every ticket so: global_magnitude or dense_embedding
+  --variant=NAME      prune so: dense_embedding, or (LT, SLT and CLT alone) global_magnitude
   --controls="C ..."  train beside each level also its ticket with random_signs, redrawn_values, permuted_values,
                       reinitialized, random_mask or (with --rewind=dense) shuffled_mask
   --switch=L          the level at which SLT-MP and MP-SLT change over [$switch]
@@ -94,6 +95,8 @@ parse() {
   [[ -z $prune_each ]] || levels=$(remaining)
   check_levels
   check_controls
+  [[ $variant != global_magnitude || -z $layer_by_layer ]] ||
+    fail "--variant=global_magnitude is for lt.sh, slt.sh and clt.sh alone: this method does not prune so"
   "$root/run_scripts/setup.sh"
   common=(--problem="$problem" --size="$size" --seed="$seed" --runs_dir="$runs_dir" --data_dir="$data_dir"
     --tmp_dir="${tmp_dir:-$data_dir/tmp}" ${steps:+--steps="$steps"} ${rewind_step:+--rewind_step="$rewind_step"}
@@ -167,7 +170,7 @@ run() {
   shown+=("$1")
 }
 
-datagen() { step datagen; }
+datagen() { step datagen --levels="$levels $switch"; }
 table() { step results --runs="$(IFS=,; echo "${shown[*]}")"; }
 
 # The page of all runs of this problem and size.
@@ -186,11 +189,14 @@ dense() {
 up_to_switch() { { tr ' ' '\n' <<<"$levels"; echo "$switch"; } | awk -v at="$switch" '$1 <= at' | sort -nu; }
 above_switch() { tr ' ' '\n' <<<"$levels" | awk -v at="$switch" '$1 > at'; }
 
+# A name that says by which variant the run is pruned, once.
+varied() { [[ -z $variant || $1 == *+$variant* ]] && echo "$1" || echo "$1+$variant"; }
+
 # Levels of one method, each a ticket drawn from the run before: iterative METHOD LEVELS FROM NAME; NAME-LEVEL is the first.
 # Leaves the name of the last one in `ticket`.
 iterative() {
-  local before=$3 name=$4 level control flags
-  [[ -z $variant ]] || name+=+$variant
+  local before=$3 name level control flags
+  name=$(varied "$4")
   [[ $rewind == last ]] || name+=+rewind_dense
   local first=$name
   for level in $2; do
@@ -207,14 +213,20 @@ iterative() {
 
 # Levels of magnitude pruning, each one run: gradual METHOD LEVELS NAME [FLAG...]
 gradual() {
-  local level
-  for level in $2; do run "$3-$level" --method="$1" --level="$level" "${@:4}"; done
+  local level name more=("${@:4}")
+  name=$(varied "$3")
+  [[ $1 == mp || $rewind == last ]] || more+=(--rewind_from=dense)
+  for level in $2; do
+    run "$name-$level" --method="$1" --level="$level" "${more[@]}" ${variant:+--control="$variant"}
+  done
 }
 
 # Levels each drawn from the initial weights by a score: at_start CONTROL
 at_start() {
-  local level
+  local level name
+  name=$(varied "$1")
   for level in $levels; do
-    run "$1-$level" --method=lt --level="$level" --mask_from=dense --mask_step=0 --control="$1"
+    run "$name-$level" --method=lt --level="$level" --mask_from=dense --mask_step=0 --control="$1" \
+      ${variant:+--control="$variant"}
   done
 }

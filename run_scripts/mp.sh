@@ -3,6 +3,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 about="Magnitude Pruning (paper, section 3; Zhu and Gupta 2018): one run for each sparsity, pruned step by step while it
 trains."
 
+layer_by_layer=yes
 parse "$@"
 dense
 gradual mp "$levels" mp

@@ -2,6 +2,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 about="MP-SLT (paper, section 3): MP to each sparsity up to the switch; from the last of these runs, SLT to those above."
 
+layer_by_layer=yes
 parse "$@"
 dense
 gradual mp "$(up_to_switch)" mp

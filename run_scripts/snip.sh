@@ -3,6 +3,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 about="SNIP (Lee et al. 2019), a competitor of lottery tickets: each level's mask comes from the initial weights and their
 gradients on some batches of text, over all layers together, and is applied to the initial weights."
 
+layer_by_layer=yes
 parse "$@"
 dense
 at_start snip

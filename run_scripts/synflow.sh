@@ -3,6 +3,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 about="SynFlow (Tanaka et al. 2020), a competitor of lottery tickets: each level's mask comes from the initial weights alone,
 layer by layer, and is applied to them."
 
+layer_by_layer=yes
 parse "$@"
 dense
 at_start synflow

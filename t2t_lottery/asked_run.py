@@ -6,7 +6,8 @@ from typing import Any
 
 from absl import flags
 
-from t2t_lottery import hosts, methods, paths, rawtext, settings, subprocesses, versions
+from t2t_lottery import hosts, methods, paths, rawtext, schedule, settings, subprocesses, versions
+from t2t_lottery.errors import UserError
 
 _RUN = flags.DEFINE_string("run", None, "Name of the run, such as slt-50.", required=True)
 _METHOD = flags.DEFINE_enum("method", "dense", list(methods.METHODS), "Method: which hparams set the run takes.")
@@ -29,8 +30,13 @@ _TRAINER_FLAGS = flags.DEFINE_multi_string("trainer_flag", [], "More flags for t
 
 
 def describe(config: settings.Settings) -> dict[str, Any]:
-  """What the run is: the same description is the same run."""
+  """What the run is: the same description is the same run.
+
+  Raises:
+    UserError: if flags contradict one another.
+  """
   method = methods.METHODS[_METHOD.value]
+  _check_flags(method)
   run: dict[str, Any] = {
     "run": _RUN.value,
     "problem": config.runs.problem,
@@ -63,10 +69,27 @@ def describe(config: settings.Settings) -> dict[str, Any]:
   return run
 
 
+def _check_flags(method: methods.Method) -> None:
+  """Refuses flags that would be without effect, and the lack of those that a method needs."""
+  name = _METHOD.value
+  if method.from_ticket and not _MASK_FROM.value:
+    raise UserError(f"--method={name} needs --mask_from, the run that its mask is drawn from")
+  of_tickets = {"mask_from": _MASK_FROM.value, "mask_step": _MASK_STEP.value, "rewind_from": _REWIND_FROM.value}
+  for flag, value in of_tickets.items():
+    if value is not None and not method.from_ticket:
+      raise UserError(f"--method={name} takes no --{flag}={value}: it draws no ticket")
+  levels = {"level": (_LEVEL.value, method.prunes), "initial_level": (_INITIAL_LEVEL.value, method.prunes_on)}
+  for flag, (text, is_needed) in levels.items():
+    if is_needed and not settings.parse_level(text):
+      raise UserError(f"--method={name} needs --{flag}, in percent")
+    if not is_needed and settings.parse_level(text):
+      raise UserError(f"--method={name} takes no --{flag}={text}")
+
+
 def command(config: settings.Settings, run: dict[str, Any]) -> list[str]:
   """The t2t-trainer command that trains the run."""
   # t2t refuses a name given twice; the user's value counts.
-  given = {part.partition("=")[0] for part in config.hparams.split(",")}
+  given = settings.given_hparams(config.hparams)
   hparams = {name: value for name, value in config.overrides.items() if name not in given}
   if "mask_from" in run:
     mask_from, mask_step = run["mask_from"].split("@")
@@ -78,6 +101,14 @@ def command(config: settings.Settings, run: dict[str, Any]) -> list[str]:
       hparams[name] = run[source]
   for control in run.get("controls", []):
     hparams.update(methods.CONTROLS[control])
+  hparams.update(given)
+  # What says nothing of this run's method is for other runs.
+  method = methods.METHODS[run["method"]]
+  values = {"ticket_values": method.values, **hparams}["ticket_values"]
+  unused = [] if method.gradual else ["prune_until", "prune_every"]
+  unused += [] if method.from_ticket and values == methods.CONSTANT else ["embedding_fan"]
+  for name in unused:
+    hparams.pop(name, None)
   gpus = subprocesses.default_gpus() if _GPUS.value is None else _GPUS.value
   every = config.steps.checkpoint_steps
   together = []
@@ -92,7 +123,7 @@ def command(config: settings.Settings, run: dict[str, Any]) -> list[str]:
     f"--output_dir={config.runs.folder(run['run'])}",
     "--model=lottery_transformer",
     f"--hparams_set={run['hparams_set']}",
-    "--hparams=" + ",".join([*(f"{name}={value}" for name, value in hparams.items()), *filter(None, [config.hparams])]),
+    "--hparams=" + ",".join(f"{name}={value}" for name, value in hparams.items()),
     f"--train_steps={run['train_steps']}",
     f"--random_seed={run['seed']}",
     f"--worker_gpu={gpus}",
@@ -103,5 +134,7 @@ def command(config: settings.Settings, run: dict[str, Any]) -> list[str]:
     # t2t saves a checkpoint every max(iterations_per_loop, local_eval_frequency) steps; the former counts for TPUs.
     f"--local_eval_frequency={every}",
     f"--iterations_per_loop={min(every, 100)}",
+    # All compete, so none may be rotated out but that of step 0, which `rewind/` holds as well.
+    f"--keep_checkpoint_max={max(schedule.CHECKPOINTS_KEPT, -(-run['train_steps'] // every))}",
     *_TRAINER_FLAGS.value,
   ]

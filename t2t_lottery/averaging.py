@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from t2t_lottery import bundle, layers, paths
+from t2t_lottery.errors import UserError
 
 
 def average(model_dir: str, steps: Sequence[int]) -> str:
@@ -20,6 +21,9 @@ def average(model_dir: str, steps: Sequence[int]) -> str:
 
   Returns:
     The prefix of the new checkpoint.
+
+  Raises:
+    UserError: if their masks differ: the mean of a weight that only some of them prune is not zero.
   """
   prefix = paths.average(model_dir, steps)
   if not paths.is_there(prefix):
@@ -30,8 +34,15 @@ def average(model_dir: str, steps: Sequence[int]) -> str:
     )
     total = {name: np.zeros(value.shape) for name, value in found.items() if bundle.is_model_variable(name)}
     for step in steps:
-      for name, value in bundle.read(paths.checkpoint(model_dir, step), bundle.is_model_variable).items():
-        total[name] += value
+      prefix_of_step = paths.checkpoint(model_dir, step)
+      there = bundle.read(prefix_of_step, lambda n: bundle.is_model_variable(n) or layers.is_mask(n))
+      for name, value in there.items():
+        if name in total:
+          total[name] += value
+        elif not np.array_equal(value, found[name]):
+          raise UserError(
+            f"{prefix_of_step} is pruned otherwise than the checkpoint of step {steps[-1]}: no mean of both"
+          )
     means = {name: (value / len(steps)).astype(found[name].dtype) for name, value in total.items()}
     checkpoints.write(prefix, {**found, **means})
   return prefix

@@ -4,10 +4,14 @@ whole.
 
 from __future__ import annotations
 
-from absl import app
+from absl import app, flags
 
 from t2t_lottery import errors, paths, rawtext, settings, subprocesses
 from t2t_lottery.errors import UserError
+
+_LEVELS = flags.DEFINE_string(
+  "levels", "", "Sparsities in percent of the runs to come, which are checked before anything is made."
+)
 
 
 def datagen(config: settings.Settings) -> None:
@@ -41,7 +45,9 @@ def main(argv: list[str]) -> None:
   """The command."""
   del argv
   with errors.one_line():
-    datagen(settings.from_flags())
+    config = settings.from_flags()
+    settings.check_levels(config, _LEVELS.value.split())
+    datagen(config)
 
 
 if __name__ == "__main__":

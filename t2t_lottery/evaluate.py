@@ -1,8 +1,8 @@
 """Evaluates a trained run: `python -m t2t_lottery.evaluate --run=slt-50 ...`.
 
 Every checkpoint translates dev, the best by BLEU translates test (paper, section 4), and the run gets its line of
-results. Of a run that is pruned while it trains, only the checkpoints after its last pruning compete: of the paper's 20
-the last 4. Each translation is kept, so that an interrupted evaluation goes on where it stopped.
+results. Of a run that is pruned while it trains, only the checkpoints after its last pruning compete, and are averaged:
+of the paper's 20 the last 4. Each translation is kept, so that an interrupted evaluation goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 import platform
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from absl import app, flags
 from t2t_lottery import (
   averaging,
   bundle,
+  competing,
   decoding,
   errors,
   files,
@@ -25,19 +27,16 @@ from t2t_lottery import (
   keeping,
   layer_statistics,
   layers,
-  methods,
   paths,
   progress,
   rawtext,
   results,
   run_lock,
-  schedule,
   scores,
   settings,
   sizes,
   versions,
 )
-from t2t_lottery.errors import UserError
 
 _RUN = flags.DEFINE_string("run", None, "Name of the run, such as slt-50.", required=True)
 _AVERAGE = flags.DEFINE_integer("average", 0, "Evaluate also the mean of so many last checkpoints.", lower_bound=0)
@@ -96,10 +95,12 @@ def _evaluate_once(
     line = _evaluate(config, decoded, decoder, description)
     files.write_json(paths.result(folder), line)
   if average and line.get("average", {}).get("checkpoints") != average:
-    line["average"] = _evaluate_average(folder, decoded, average)
+    line["average"] = _evaluate_average(folder, decoded, average, competing.steps(folder, description))
+    count = len(line["average"]["steps"])
     print(
-      f"{run}: test BLEU {line['average']['test_bleu']:.2f} with the mean of the last {average} checkpoints "
-      f"(dev {line['average']['dev_bleu']:.2f})",
+      f"{run}: test BLEU {line['average']['test_bleu']:.2f} with the mean of the last {count} checkpoints "
+      f"(dev {line['average']['dev_bleu']:.2f})"
+      + (f"; --average={average}, but no more of them compete" if count < average else ""),
       flush=True,
     )
     files.write_json(paths.result(folder), line)
@@ -111,12 +112,7 @@ def _evaluate(
 ) -> dict[str, Any]:
   run = description["run"]
   folder = config.runs.folder(run)
-  last = description["train_steps"]
-  steps = [step for step in keeping.steps(folder) if step > 0]
-  if last not in steps:
-    raise UserError(f"{run} is not trained: {folder} has no checkpoint of step {last}")
-  if methods.METHODS[description["method"]].gradual:
-    steps = [step for step in steps if step > schedule.for_length(last).prune_until]
+  steps = competing.steps(folder, description)
   bleu, loss = {}, {}
   for step in steps:
     checkpoint = paths.checkpoint(folder, step)
@@ -152,6 +148,7 @@ def _evaluate(
   return {
     **description,
     "sparsity": looks["total"]["sparsity"],
+    "on_target": competing.is_on_target(folder, description, variables),
     "weights": looks["total"],
     "emptied": emptied.to_json(),
     "decoder": decoder,
@@ -172,9 +169,9 @@ def _evaluate(
   }
 
 
-def _evaluate_average(folder: str, decoded: decoding.Decoding, count: int) -> dict[str, Any]:
-  """Scores of the mean of the last checkpoints."""
-  steps = [step for step in keeping.steps(folder) if step > 0][-count:]
+def _evaluate_average(folder: str, decoded: decoding.Decoding, count: int, there: Sequence[int]) -> dict[str, Any]:
+  """Scores of the mean of the last checkpoints, as many as asked for if so many compete."""
+  steps = list(there[-count:])
   keeping.require(folder, steps)
   checkpoint = averaging.average(folder, steps)
   test = scores.bleu(decoded.translation("test", checkpoint), decoded.references("test"))

@@ -108,6 +108,11 @@ class SaveHook(tf.train.CheckpointSaverHook):
     self._timer = _Multiples(every)
     self._set_steps_per_run(1)
 
+  def begin(self) -> None:
+    """Starts a session's graph, whose saver is another one than that of a session before."""
+    self._saver = None
+    super().begin()
+
   def _save(self, session, step):
     # By now, `graph.pbtxt` is written, which this is for as well.
     self._save_graph_def = False

@@ -84,7 +84,9 @@ class PruneHook(tf.estimator.SessionRunHook):
   """Prunes a run while it trains: by magnitude, layer by layer, never giving a weight back.
 
   What is due depends on the step alone, so an interrupted run, whenever that was, is pruned as far as it should be
-  before its next step.
+  before its next step. A checkpoint saved at a step is of before the pruning after that step; whatever restores it, be
+  it another process, the next session of a schedule that evaluates in between, or TensorFlow after a lost worker,
+  prunes it first.
 
   Args:
     plan: when, and how far.
@@ -120,8 +122,9 @@ class PruneHook(tf.estimator.SessionRunHook):
         self._assignments[variable.op.name] = replicas.assignment(variable)
 
   def after_create_session(self, session, coord) -> None:
-    """Prunes a resumed run that stopped between a step and the pruning after it."""
+    """Prunes what the session restored, which may be of before a pruning that an earlier session has done."""
     del coord
+    self._pruned_to = None
     self.prune(session, session.run(self._global_step))
 
   def before_run(self, run_context):

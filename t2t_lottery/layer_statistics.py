@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from t2t_lottery import layers
+from t2t_lottery import layers, masks
 
 
 class Statistics(NamedTuple):
@@ -86,6 +86,20 @@ def together(statistics: Iterable[Statistics]) -> Statistics:
   """Statistics of several layers as one."""
   columns = list(zip(*statistics)) or [(0,)] * len(Statistics._fields)
   return Statistics(*(max(c) if name == "largest" else sum(c) for name, c in zip(Statistics._fields, columns)))
+
+
+def on_target(found: Mapping[str, Statistics], sparsity: float, as_one: bool) -> bool:
+  """Whether layers have as many weights as a sparsity leaves them, to within one each.
+
+  Args:
+    found: of the layers that are pruned.
+    sparsity: share of the weights to prune.
+    as_one: whether of all layers together, not of each.
+  """
+  total = together(found.values())
+  counted = [total] if as_one else found.values()
+  allowed = len(found) if as_one else 1
+  return all(abs(one.kept - masks.kept_count(one.size, sparsity)) <= allowed for one in counted)
 
 
 def of_model(

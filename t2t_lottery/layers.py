@@ -8,9 +8,12 @@ kernels of an attention, the two kernels of a feed-forward block. Biases and lay
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+
+from t2t_lottery.errors import UserError
 
 _LAYER = re.compile(r"(/(q|k|v|output_transform|conv1|conv2)/kernel|/weights_\d+)$")
+_DENSE = re.compile(r"/target_space_embedding/kernel$")
 _MASK_SUFFIX = "/mask"
 
 
@@ -32,6 +35,24 @@ def prunable(names: Iterable[str], prune_embedding: bool = True) -> list[str]:
     prune_embedding: False leaves the embedding out.
   """
   return sorted(name for name in names if is_prunable(name) and (prune_embedding or not is_embedding(name)))
+
+
+def check_known(shapes: Mapping[str, Sequence[int]]) -> None:
+  """Refuses a model of which something would stay dense, and uncounted, that nobody has decided to leave so.
+
+  Args:
+    shapes: name -> shape of each trainable variable.
+
+  Raises:
+    UserError: naming the first that is more than a vector, but neither a layer nor known to be none.
+  """
+  for name, shape in shapes.items():
+    if len(shape) > 1 and not _DENSE.search(name) and not (is_prunable(name) and len(shape) == 2):
+      raise UserError(
+        f"{name} of shape {list(shape)} is no matrix of those that are pruned, nor of those that are not: "
+        "lottery_transformer knows embeddings, attention kernels and the two kernels of a feed-forward block "
+        "(attention_variables_3d=False, ffn_layer=dense_relu_dense, pos=timing)"
+      )
 
 
 def mask_name(layer: str) -> str:

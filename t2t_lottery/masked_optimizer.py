@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import tensorflow.compat.v1 as tf
-from tensor2tensor.utils import registry
+from tensor2tensor.utils import misc_utils, registry
 
 from t2t_lottery import layers, replicas
 
@@ -49,12 +49,19 @@ def unmasked_gradients() -> dict[str, tf.Tensor]:
 
 
 def wrap(hparams) -> None:
-  """Makes t2t build the optimizer that `hparams.optimizer` names inside a `MaskedOptimizer`."""
+  """Makes t2t build the optimizer that `hparams.optimizer` names inside a `MaskedOptimizer`.
+
+  The name stays part of the new one, for t2t asks it whether the optimizer is an Adam
+  (`learning_rate.legacy_learning_rate_schedule`).
+  """
   hparams.add_hparam("optimizer_under_masks", hparams.optimizer)
-  hparams.optimizer = NAME
+  hparams.optimizer = f"{NAME}_{hparams.optimizer}"
+  # As `registry.optimizer` looks it up.
+  key = misc_utils.camelcase_to_snakecase(hparams.optimizer)
+  if key not in registry.Registries.optimizers:
+    registry.register_optimizer(key)(masked)
 
 
-@registry.register_optimizer(NAME)
 def masked(learning_rate, hparams):
   """The registered optimizer; the masks are those of `create_masks` in this graph."""
   (masks,) = tf.get_collection(_MASKS)

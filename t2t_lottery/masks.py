@@ -12,15 +12,23 @@ import numpy as np
 from t2t_lottery.errors import UserError
 
 
+def check_sparsity(sparsity: float) -> None:
+  """Raises UserError if sparsity is outside [0, 1)."""
+  if not 0.0 <= sparsity < 1.0:
+    raise UserError(f"sparsity is {sparsity}, but a share of pruned weights lies in [0, 1): 0.9 prunes 90%")
+
+
 def kept_count(size: int, sparsity: float) -> int:
   """How many of a layer's `size` weights are kept: size * (1 - sparsity), rounded to the nearest, half to even.
 
   Raises:
-    UserError: if sparsity is outside [0, 1).
+    UserError: if sparsity is outside [0, 1), or leaves no weight.
   """
-  if not 0.0 <= sparsity < 1.0:
-    raise UserError(f"sparsity is {sparsity}, but a share of pruned weights lies in [0, 1): 0.9 prunes 90%")
-  return round(size * (1.0 - sparsity))
+  check_sparsity(sparsity)
+  kept = round(size * (1.0 - sparsity))
+  if size and not kept:
+    raise UserError(f"sparsity {sparsity} leaves none of the {size} weights of a layer: ask for a lower one")
+  return kept
 
 
 def magnitude_mask(weights: np.ndarray, sparsity: float, within: np.ndarray | None = None) -> np.ndarray:
@@ -36,7 +44,7 @@ def magnitude_mask(weights: np.ndarray, sparsity: float, within: np.ndarray | No
     kept.
 
   Raises:
-    UserError: if sparsity is outside [0, 1) or `within` keeps fewer weights than asked for.
+    UserError: if sparsity is outside [0, 1) or leaves no weight, or `within` keeps fewer weights than asked for.
     ValueError: if a weight is not finite (its magnitude says nothing), or shapes differ.
   """
   kept = kept_count(weights.size, sparsity)

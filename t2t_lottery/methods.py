@@ -5,6 +5,7 @@ Each method is a set of t2t's hparams; each choice below is the value of one of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 # By what score a ticket's mask keeps weights, those of the highest (hparam `ticket_score`).
@@ -56,6 +57,26 @@ class Method(NamedTuple):
     """Whether its runs have masks."""
     return self.from_ticket or self.gradual
 
+  @property
+  def prunes_on(self) -> bool:
+    """Whether its runs start from a ticket that is pruned while they train."""
+    return self.from_ticket and self.gradual
+
+
+# Hparam -> its value where it says nothing, and the methods that it says something of.
+MEANINGS: dict[str, tuple[str | float | bool, Callable[[Method], bool]]] = {
+  "mask_checkpoint": ("", lambda method: method.from_ticket),
+  "rewind_checkpoint": ("", lambda method: method.from_ticket),
+  "sparsity": (0.0, lambda method: method.prunes),
+  "initial_sparsity": (0.0, lambda method: method.prunes_on),
+  "ticket_score": (MAGNITUDE, lambda method: method.from_ticket),
+  "ticket_scope": (LAYER, lambda method: method.from_ticket),
+  "ticket_values": (REWOUND, lambda method: method.from_ticket),
+  "ticket_signs": (KEPT, lambda method: method.from_ticket),
+  "shuffle_mask": (False, lambda method: method.from_ticket),
+  "embedding_fan": (SHAPE, lambda method: method.from_ticket),
+  "prune_embedding": (True, lambda method: method.prunes),
+}
 
 METHODS = {
   "dense": Method(),

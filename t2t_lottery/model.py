@@ -18,6 +18,7 @@ from t2t_lottery import (
   layers,
   masked_optimizer,
   methods,
+  replicas,
   run_check,
   sensitivity,
   tickets,
@@ -68,8 +69,11 @@ class LotteryTransformer(transformer.Transformer):
 
   def optimize(self, loss, num_async_replicas=1, use_tpu=False, variables=None):
     """See `T2TModel.optimize`; gradients are masked before the optimizer."""
+    trained = tf.trainable_variables() if variables is None else variables
+    with errors.one_line():
+      layers.check_known({replicas.name(variable): variable.shape.as_list() for variable in trained})
     if methods.METHODS[self.hparams.pruning_method].prunes:
-      masked_optimizer.create_masks(tf.trainable_variables() if variables is None else variables)
+      masked_optimizer.create_masks(trained)
       masked_optimizer.wrap(self.hparams)
     return super().optimize(loss, num_async_replicas=num_async_replicas, use_tpu=use_tpu, variables=variables)
 

@@ -8,11 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from t2t_lottery.errors import UserError
+
 # The paper's (section 4, table 1). SLT-MP goes straight to 50%.
 LEVELS = tuple("10 20 30 40 50 60 70 80 85 90 95 98".split())
 LEVELS_OF = {"slt_mp": tuple("50 60 70 80 85 90 95 98".split())}
 SWITCH = "60"
 DENSE = "dense"
+GLOBAL_MAGNITUDE = "global_magnitude"
+# The methods of which each level is a ticket of the level before.
+TICKETS = ("lt", "slt", "clt")
 
 
 class Choices(NamedTuple):
@@ -26,7 +31,7 @@ class Choices(NamedTuple):
     prune_each: percent of the remaining weights to prune at each level, up to the last of `levels`.
     rewind_dense: whether tickets rewind to the dense run, not to the run of the level before.
     one_shot: whether every ticket is drawn from the dense run.
-    variant: a control by which every ticket is drawn, or nothing.
+    variant: a control by which every ticket is drawn, and every run pruned, or nothing.
     controls: controls trained beside each ticket.
   """
 
@@ -67,7 +72,14 @@ class Run(NamedTuple):
 
 
 def graph(choices: Choices) -> list[Run]:
-  """The runs, each once, parents before children: seed by seed, those first on which the most others depend."""
+  """The runs, each once, parents before children: seed by seed, those first on which the most others depend.
+
+  Raises:
+    UserError: if a method has no such variant.
+  """
+  for method in choices.methods:
+    if choices.variant == GLOBAL_MAGNITUDE and method not in (DENSE, *TICKETS):
+      raise UserError(f"--variant={GLOBAL_MAGNITUDE} is for {', '.join(TICKETS)} alone: {method} does not prune so")
   runs = {DENSE: Run(DENSE, DENSE, "0", (), ())}
   for method in choices.methods:
     for run in METHODS[method](choices):
@@ -112,11 +124,19 @@ def _above_switch(choices: Choices, method: str) -> list[str]:
   return [level for level in levels_of(choices, method) if float(level) > float(choices.switch)]
 
 
+def _named(choices: Choices, name: str) -> str:
+  """A name that says by which variant the run is pruned, once."""
+  return name if not choices.variant or f"+{choices.variant}" in name else f"{name}+{choices.variant}"
+
+
+def _variant(choices: Choices) -> list[str]:
+  return [f"--control={choices.variant}"] if choices.variant else []
+
+
 def _iterative(choices: Choices, method: str, levels: Iterable[str], before: str, name: str) -> tuple[list[Run], str]:
   """Levels of one method, each a ticket drawn from the run before; the last one's name."""
-  name += (f"+{choices.variant}" if choices.variant else "") + ("+rewind_dense" if choices.rewind_dense else "")
+  name = _named(choices, name) + ("+rewind_dense" if choices.rewind_dense else "")
   first, runs = name, []
-  variant = [f"--control={choices.variant}"] if choices.variant else []
   for level in levels:
     name = f"{first if choices.one_shot else name}-{level}"
     flags = [f"--method={method}", f"--level={level}", f"--mask_from={before}"]
@@ -124,15 +144,18 @@ def _iterative(choices: Choices, method: str, levels: Iterable[str], before: str
     if choices.rewind_dense:
       flags.append("--rewind_from=dense")
       parents.append(DENSE)
-    flags += variant
+    flags += _variant(choices)
     for suffix, more in [("", []), *((f"+{control}", [f"--control={control}"]) for control in choices.controls)]:
       runs.append(Run(name + suffix, method, level, tuple(dict.fromkeys(parents)), (*flags, *more)))
     before = before if choices.one_shot else name
   return runs, name
 
 
-def _apart(method: str, levels: Iterable[str], name: str, parents: tuple[str, ...], flags: list[str]) -> list[Run]:
+def _apart(
+  choices: Choices, method: str, levels: Iterable[str], name: str, parents: tuple[str, ...], flags: list[str]
+) -> list[Run]:
   """Levels of which none needs another one's run."""
+  name, flags = _named(choices, name), flags + _variant(choices)
   return [
     Run(f"{name}-{level}", method, level, parents, (f"--method={method}", f"--level={level}", *flags))
     for level in levels
@@ -144,17 +167,20 @@ def _tickets(method: str) -> Callable[[Choices], list[Run]]:
 
 
 def _mp(choices: Choices) -> list[Run]:
-  return _apart("mp", levels_of(choices, "mp"), "mp", (), [])
+  return _apart(choices, "mp", levels_of(choices, "mp"), "mp", (), [])
 
 
 def _slt_mp(choices: Choices) -> list[Run]:
   runs, ticket = _iterative(choices, "slt", _up_to_switch(choices, "slt_mp"), DENSE, "slt")
-  flags = [f"--initial_level={choices.switch}", f"--mask_from={ticket}"]
-  return runs + _apart("slt_mp", _above_switch(choices, "slt_mp"), f"{ticket}-mp", (ticket,), flags)
+  flags, parents = [f"--initial_level={choices.switch}", f"--mask_from={ticket}"], [ticket]
+  if choices.rewind_dense:
+    flags.append("--rewind_from=dense")
+    parents.append(DENSE)
+  return runs + _apart(choices, "slt_mp", _above_switch(choices, "slt_mp"), f"{ticket}-mp", tuple(parents), flags)
 
 
 def _mp_slt(choices: Choices) -> list[Run]:
-  runs = _apart("mp", _up_to_switch(choices, "mp_slt"), "mp", (), [])
+  runs = _apart(choices, "mp", _up_to_switch(choices, "mp_slt"), "mp", (), [])
   ticket = runs[-1].name
   return runs + _iterative(choices, "mp_slt", _above_switch(choices, "mp_slt"), ticket, f"{ticket}-slt")[0]
 
@@ -162,16 +188,14 @@ def _mp_slt(choices: Choices) -> list[Run]:
 def _at_start(score: str) -> Callable[[Choices], list[Run]]:
   """Levels each drawn from the initial weights by a score."""
   flags = ["--mask_from=dense", "--mask_step=0", f"--control={score}"]
-  return lambda choices: _apart("lt", levels_of(choices, score), score, (DENSE,), flags)
+  return lambda choices: _apart(choices, "lt", levels_of(choices, score), score, (DENSE,), flags)
 
 
 # Method -> its runs but the dense one, as the driver of its name chains them.
 METHODS: dict[str, Callable[[Choices], list[Run]]] = {
   DENSE: lambda choices: [],
   "mp": _mp,
-  "lt": _tickets("lt"),
-  "slt": _tickets("slt"),
-  "clt": _tickets("clt"),
+  **{method: _tickets(method) for method in TICKETS},
   "slt_mp": _slt_mp,
   "mp_slt": _mp_slt,
   "snip": _at_start("snip"),

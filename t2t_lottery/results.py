@@ -8,7 +8,7 @@ from typing import Any
 
 from absl import app, flags
 
-from t2t_lottery import errors, files, locks, paths, settings, text_table
+from t2t_lottery import descriptions, errors, files, locks, paths, settings, text_table
 
 _RUNS = flags.DEFINE_list("runs", [], "Runs to show, in this order. Default: all that have results.")
 
@@ -48,24 +48,33 @@ def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
     lines: results of one problem and size; runs that differ in the seed alone are averaged.
     runs: names of the runs.
 
-  Where the mean of checkpoints was evaluated, its BLEU stands in a column of its own.
+  Where the mean of checkpoints was evaluated, its BLEU stands in a column of its own. A result that has not reached the
+  sparsity of its run has a row for itself, at the sparsity that it has.
   """
   found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+  missed: dict[str, list[dict[str, Any]]] = defaultdict(list)
   for line in lines:
-    found[line["run"]].append(line)
-  averaged = any("average" in line for run in runs for line in found[run])
+    (missed if descriptions.missed(line) else found)[line["run"]].append(line)
+  averaged = any("average" in line for run in runs for line in (*found[run], *missed[run]))
   rows = [["sparsity", "MB", "BLEU", "TER", *(["averaged"] if averaged else []), "run"]]
   for run in runs:
     if found[run]:
-      asked = found[run][0]["sparsity_asked"]
-      megabytes = _mean([line["megabytes"]["paper"] for line in found[run]])
-      bleu, ter = (_mean([line["test"][metric] for line in found[run]]) for metric in ("bleu", "ter"))
-      row = [f"{asked * 100:g}%", f"{megabytes:.2f}", f"{bleu:.1f}", f"{ter:.1f}"]
-      if averaged:
-        there = [line["average"]["test_bleu"] for line in found[run] if "average" in line]
-        row.append(f"{_mean(there):.1f}" if there else "-")
-      rows.append([*row, run])
+      rows.append(_row(found[run][0]["sparsity_asked"], found[run], averaged, run))
+    for line in missed[run]:
+      name = f"{run}, seed {line['seed']}: {descriptions.missed(line)}"
+      rows.append(_row(line["sparsity"], [line], averaged, name))
   return text_table.aligned(rows)
+
+
+def _row(sparsity: float, lines: list[dict[str, Any]], averaged: bool, name: str) -> list[str]:
+  """A row: the means of results."""
+  megabytes = _mean([line["megabytes"]["paper"] for line in lines])
+  bleu, ter = (_mean([line["test"][metric] for line in lines]) for metric in ("bleu", "ter"))
+  row = [f"{sparsity * 100:.6g}%", f"{megabytes:.2f}", f"{bleu:.1f}", f"{ter:.1f}"]
+  if averaged:
+    there = [line["average"]["test_bleu"] for line in lines if "average" in line]
+    row.append(f"{_mean(there):.1f}" if there else "-")
+  return [*row, name]
 
 
 def _mean(values: list[float]) -> float:

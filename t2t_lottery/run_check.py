@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tensorflow.compat.v1 as tf
+from tensor2tensor.utils import registry
 
-from t2t_lottery import hosts, methods, tickets
+from t2t_lottery import hosts, masks, methods, schedule, tickets
 from t2t_lottery.checkpoints import Checkpoint
 from t2t_lottery.errors import UserError
 
@@ -15,7 +16,14 @@ _CHOICES = {
   "ticket_signs": methods.SIGNS,
   "embedding_fan": methods.FANS,
 }
-_NEEDED = ("mask_checkpoint", "rewind_checkpoint", "sparsity", "initial_sparsity", "rewind_step", *_CHOICES)
+_NEEDED = (*methods.MEANINGS, "rewind_step", "prune_until", "prune_every")
+# t2t's schedules that train (`--schedule`); the others look at a run that is trained.
+_TRAINING = ("train", "train_and_evaluate", "continuous_train_and_eval", "train_eval_and_decode", "test")
+# The values of these in the hparams sets, where they say nothing to a run that is not pruned while it trains.
+_PRUNING_STEPS = {
+  name: {getattr(schedule.for_length(size.train_steps), name) for size in schedule.SIZES.values()}
+  for name in ("prune_until", "prune_every")
+}
 
 
 def choices(hparams, seed: int) -> tickets.Choices:
@@ -37,7 +45,8 @@ def check(hparams) -> None:
   """Checks the hparams of a run of `lottery_transformer`.
 
   Args:
-    hparams: t2t's, with `model_dir` and `problem_hparams`.
+    hparams: t2t's, with `model_dir` and `problem_hparams`; and with `schedule`, `train_steps` and `warm_start_from`, which
+      count as the flags of t2t-trainer that they come from.
 
   Raises:
     UserError: if hparams contradict one another or the checkpoints they name.
@@ -55,6 +64,7 @@ def check(hparams) -> None:
     if hparams.get(choice) not in known:
       raise UserError(f"{choice}={hparams.get(choice)} is none of {', '.join(known)}")
   method = methods.METHODS[name]
+  _check_model(hparams)
   there = [name for name in ("mask_checkpoint", "rewind_checkpoint") if hparams.get(name)]
   if not method.from_ticket and there:
     raise UserError(
@@ -66,16 +76,19 @@ def check(hparams) -> None:
     raise UserError(f"pruning_method={name} needs {' and '.join(missing)} in --hparams")
   if method.gradual:
     _check_gradual(hparams)
-  elif hparams.initial_sparsity:
-    raise UserError(f"pruning_method={name} takes no initial_sparsity: it does not prune while it trains")
+  is_new = not tf.train.latest_checkpoint(hparams.model_dir)
+  _check_meanings(hparams, method, is_new)
+  if _trains(hparams):
+    _check_training(hparams, method, is_new)
   if not method.prunes:
-    if hparams.sparsity:
-      raise UserError(f"pruning_method={name} takes no sparsity: use --hparams_set=transformer_slt or another method's")
     return
+  if hparams.ticket_scope != methods.GLOBAL:
+    for size in _layer_sizes(hparams):
+      masks.kept_count(size, hparams.sparsity)
   for noise in ("grad_noise_scale", "weight_noise"):
     if hparams.get(noise):
       raise UserError(f"{noise}={hparams.get(noise)} would move pruned weights away from zero: set it to 0")
-  if method.from_ticket and not tf.train.latest_checkpoint(hparams.model_dir):
+  if method.from_ticket and is_new:
     _check_ticket(hparams, method)  # A resumed run goes on with the masks of its own checkpoint.
 
 
@@ -101,6 +114,132 @@ def check_devices(hparams, config) -> None:
       f"pruning_method={hparams.pruning_method} prunes while it trains, and masters that do not wait for one another "
       "would move the pruned weights by gradients of before: use one master with --sync, or --hosts"
     )
+
+
+def _trains(hparams) -> bool:
+  """Whether t2t-trainer is going to train, as far as it says so."""
+  return hparams.get("schedule") in (None, *_TRAINING)
+
+
+def _check_model(hparams) -> None:
+  """Refuses a model that cannot be, or of which not every matrix is known to `layers`."""
+  for name in (
+    *("batch_size", "hidden_size", "num_hidden_layers", "num_heads", "filter_size"),
+    "symbol_modality_num_shards",
+  ):
+    if hparams.get(name) < 1:
+      raise UserError(f"{name}={hparams.get(name)} makes no model that can be trained: 1 is the least")
+  for name in ("num_encoder_layers", "num_decoder_layers", "rewind_step"):
+    if (hparams.get(name) or 0) < 0:
+      raise UserError(f"{name}={hparams.get(name)} is below 0")
+  # For t2t, 0 stands for the batch size; a sentence is a subword and its end at least.
+  if hparams.max_length < 0 or hparams.max_length == 1:
+    raise UserError(f"max_length={hparams.max_length} leaves no sentence to train on: 2 is the least, 0 is no limit")
+  for name, value in hparams.values().items():
+    if (name.endswith("dropout") or name == "label_smoothing") and value is not None and not 0 <= value < 1:
+      raise UserError(f"{name}={value} is no share in [0, 1)")
+  factors = hparams.learning_rate_schedule.split("*")
+  if "constant" in factors and hparams.learning_rate_constant <= 0:
+    raise UserError(f"learning_rate_constant={hparams.learning_rate_constant} moves no weight towards a lower loss")
+  if "rsqrt_decay" in factors and hparams.learning_rate_warmup_steps < 1:
+    raise UserError(f"learning_rate_warmup_steps={hparams.learning_rate_warmup_steps}: rsqrt_decay needs 1 at least")
+  for name in ("attention_key_channels", "attention_value_channels"):
+    depth, of = (hparams.get(name), name) if hparams.get(name) else (hparams.hidden_size, "hidden_size")
+    if depth % hparams.num_heads:
+      raise UserError(f"num_heads={hparams.num_heads} does not divide {of}={depth}")
+  if hparams.weight_dtype != "float32":
+    raise UserError(
+      f"weight_dtype={hparams.weight_dtype} is not supported: masks and tickets are of float32 weights; use "
+      "activation_dtype=bfloat16, which leaves them so"
+    )
+  if hparams.get("attention_variables_3d"):
+    raise UserError("attention_variables_3d=True stores attention kernels as no matrices, and only matrices are pruned")
+  if hparams.ffn_layer not in ("dense_relu_dense", "conv_hidden_relu"):
+    raise UserError(f"ffn_layer={hparams.ffn_layer} has weights that would stay dense: use dense_relu_dense")
+  try:
+    registry.optimizer(hparams.optimizer)
+  except KeyError:
+    known = ", ".join(sorted(registry.Registries.optimizers))
+    raise UserError(f"optimizer={hparams.optimizer} is none of {known}") from None
+
+
+def _check_meanings(hparams, method: methods.Method, is_new: bool) -> None:
+  """Refuses hparams that would be without effect, and the lack of those that a method needs."""
+  name = hparams.pruning_method
+  for hparam, (nothing, says_something) in methods.MEANINGS.items():
+    value = hparams.get(hparam)
+    if not says_something(method) and value != nothing:
+      why = "is not pruned" if not method.prunes else "draws no ticket"
+      if hparam == "initial_sparsity" and method.from_ticket:
+        why = "does not prune while it trains"
+      others = ", ".join(f"transformer_{n}" for n, other in methods.METHODS.items() if says_something(other))
+      raise UserError(f"pruning_method={name} takes no {hparam}={value}: it {why}; use one of {others}")
+    if hparam in ("sparsity", "initial_sparsity") and says_something(method) and not value:
+      raise UserError(f"pruning_method={name} needs {hparam} in --hparams, such as {hparam}=0.6 for 60%")
+  if hparams.embedding_fan != methods.SHAPE and hparams.ticket_values != methods.CONSTANT:
+    raise UserError(
+      f"embedding_fan={hparams.embedding_fan} is of ticket_values=constant: ticket_values={hparams.ticket_values} has no use for it"
+    )
+  # The drivers of before gave them to every run.
+  if not method.gradual and is_new:
+    for hparam, defaults in _PRUNING_STEPS.items():
+      if hparams.get(hparam) not in defaults:
+        raise UserError(
+          f"pruning_method={name} takes no {hparam}={hparams.get(hparam)}: it does not prune while it trains"
+        )
+  if hparams.ticket_scope == methods.GLOBAL:
+    if method.gradual:
+      raise UserError(
+        f"pruning_method={name} prunes layer by layer while it trains: ticket_scope=global is for tickets alone"
+      )
+    if hparams.ticket_score == methods.SYNFLOW:
+      raise UserError(
+        "ticket_score=synflow is computed layer by layer: of all layers together (ticket_scope=global), attention without its "
+        "softmax outweighs each feed-forward block, and all of that would go"
+      )
+  if hparams.ticket_score == methods.SYNFLOW and not hparams.shared_embedding_and_softmax_weights:
+    raise UserError("ticket_score=synflow needs shared_embedding_and_softmax_weights=True")
+
+
+def _check_training(hparams, method: methods.Method, is_new: bool) -> None:
+  """Checks what t2t-trainer is told by flags."""
+  steps = hparams.get("train_steps")
+  if steps is not None and steps < 1:
+    raise UserError(f"--train_steps={steps} trains nothing: 1 is the least")
+  if steps is not None and hparams.rewind_step > steps:
+    tf.logging.warning(
+      "rewind_step=%d lies after --train_steps=%d: nothing can rewind to it", hparams.rewind_step, steps
+    )
+  if method.gradual and steps is not None and hparams.prune_until >= steps:
+    raise UserError(
+      f"prune_until={hparams.prune_until} must lie before the end of the run, train_steps={steps}: otherwise no checkpoint has "
+      f"the sparsity {hparams.sparsity}"
+    )
+  for name in ("warm_start_from", "warm_start_from_second"):
+    path = hparams.get(name)
+    if not path:
+      continue
+    if method.prunes:
+      raise UserError(
+        f"{name} takes weights along, but no mask: start from a ticket by --hparams_set=transformer_slt, or _slt_mp to prune "
+        "on while it trains, with mask_checkpoint and rewind_checkpoint in --hparams"
+      )
+    if is_new and Checkpoint(path, name).is_pruned:
+      raise UserError(
+        f"{name}: {path} is pruned, and {hparams.pruning_method} would train without its mask: use "
+        "--hparams_set=transformer_slt with mask_checkpoint and rewind_checkpoint in --hparams"
+      )
+
+
+def _layer_sizes(hparams) -> list[int]:
+  """How many weights the layers have, each kind once."""
+  hidden = hparams.hidden_size
+  sizes = [hidden * (hparams.get(f"attention_{part}_channels") or hidden) for part in ("key", "value")]
+  sizes.append(hidden * hparams.filter_size)
+  vocab = (hparams.problem_hparams.vocab_size or {}).get("targets")
+  if hparams.prune_embedding and vocab:
+    sizes.append(hidden * (vocab // hparams.symbol_modality_num_shards))
+  return sizes
 
 
 def _check_gradual(hparams) -> None:

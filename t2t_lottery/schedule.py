@@ -25,6 +25,9 @@ class Steps(NamedTuple):
   prune_every: int
 
 
+# t2t's default: no checkpoint is rotated out before there are more.
+CHECKPOINTS_KEPT = 20
+
 PAPER = Steps(
   train_steps=500_000,
   warmup_steps=10_000,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from absl import flags
 
-from t2t_lottery import hosts, paths, schedule
+from t2t_lottery import hosts, masks, paths, schedule
 from t2t_lottery.errors import UserError
 
 _PROBLEM = flags.DEFINE_string("problem", None, "t2t problem, such as translate_ende_wmt14.", required=True)
@@ -68,6 +70,8 @@ def from_flags() -> Settings:
   """The settings that the parsed flags give."""
   size = schedule.SIZES[_SIZE.value]
   train_steps = _STEPS.value or size.train_steps
+  if _CHECKPOINTS.value > train_steps:
+    raise UserError(f"--checkpoints={_CHECKPOINTS.value} are more than a run of {train_steps} steps can save")
   steps = schedule.for_length(train_steps)
   steps = steps._replace(checkpoint_steps=max(1, round(train_steps / _CHECKPOINTS.value)))
   overrides = {} if train_steps == size.train_steps else schedule.overrides(train_steps, size)
@@ -76,6 +80,8 @@ def from_flags() -> Settings:
       raise UserError(f"--rewind_step={_REWIND_STEP.value} lies after the end of a run of {train_steps} steps")
     steps = steps._replace(rewind_step=_REWIND_STEP.value)
     overrides["rewind_step"] = _REWIND_STEP.value
+  given = given_hparams(_HPARAMS.value)
+  _check_pruning(given, steps)
   return Settings(
     runs=paths.Runs(os.path.expanduser(_RUNS_DIR.value), _PROBLEM.value, _SIZE.value, _SEED.value),
     size=size,
@@ -86,6 +92,89 @@ def from_flags() -> Settings:
     tmp_dir=os.path.expanduser(_TMP_DIR.value),
     hosts=hosts.parse(_HOSTS.value, _HOST_INDEX.value),
   )
+
+
+# t2t's hparams that have a flag of their own, or a driver: by --hparams a run would be another one than its name and its line
+# of results say.
+_HAVE_FLAGS = {
+  "pruning_method": "the driver of the method, such as slt.sh",
+  "mask_checkpoint": "the driver of a method",
+  "rewind_checkpoint": "--rewind",
+  "rewind_step": "--rewind_step",
+  "sparsity": "--levels",
+  "initial_sparsity": "--switch",
+  "ticket_score": "snip.sh, synflow.sh or --controls=random_mask",
+  "ticket_scope": "--variant=global_magnitude",
+  "ticket_values": "clt.sh, or --controls=redrawn_values or permuted_values",
+  "ticket_signs": "--controls=random_signs",
+  "shuffle_mask": "--controls=shuffled_mask",
+  "prune_embedding": "--variant=dense_embedding",
+}
+# As t2t parses them (`hparam.parse_values`).
+_HPARAM = re.compile(r"([A-Za-z][\w.]*(?:\[\s*\d+\s*\])?)\s*=\s*([^,\[]*|\[[^\]]*\])(?:$|,\s*)")
+
+
+def _check_pruning(given: dict[str, str], steps: schedule.Steps) -> None:
+  """Raises UserError if prunings would go on to the end of a run, or not take place: no checkpoint would be as asked for."""
+  numbers = {}
+  for name in ("prune_until", "prune_every"):
+    text = given.get(name, str(getattr(steps, name)))
+    if not re.fullmatch(r"[0-9]+", text):
+      raise UserError(f"--hparams={name}={text}: a number of steps is needed")
+    numbers[name] = int(text)
+  until, every = numbers["prune_until"], numbers["prune_every"]
+  if until >= steps.train_steps:
+    raise UserError(f"--hparams=prune_until={until} must lie before the end of a run, --steps={steps.train_steps}")
+  if not 1 <= every <= until:
+    raise UserError(f"--hparams: prune_every={every} and prune_until={until} leave no step to prune after")
+
+
+def given_hparams(text: str) -> dict[str, str]:
+  """Name -> value, as text, of a list of hparams.
+
+  Args:
+    text: as of t2t's `--hparams`, such as "batch_size=1024,dropout=0.1".
+
+  Raises:
+    UserError: if it is none, names one twice, or one that has a flag.
+  """
+  found: dict[str, str] = {}
+  end = 0
+  for match in _HPARAM.finditer(text):
+    if match.start() != end:
+      break
+    end = match.end()
+    name, value = match.groups()
+    if name in found:
+      raise UserError(f"--hparams gives {name} twice")
+    if name in _HAVE_FLAGS:
+      raise UserError(f"--hparams={name}={value}: {name} is given by {_HAVE_FLAGS[name]}")
+    found[name] = value
+  if end != len(text):
+    raise UserError(f"--hparams: {text[end:]} is not NAME=VALUE,NAME=VALUE,...")
+  return found
+
+
+def check_levels(config: Settings, levels: Iterable[str]) -> None:
+  """Refuses levels at which the smallest matrices of the model would keep no weight.
+
+  Args:
+    config: of the runs.
+    levels: in percent.
+
+  Raises:
+    UserError: naming the first such level.
+  """
+  given = given_hparams(config.hparams)
+  widths = {name: given.get(name, str(getattr(config.size, name))) for name in ("hidden_size", "filter_size")}
+  if not all(re.fullmatch("[1-9][0-9]*", width) for width in widths.values()):
+    return  # t2t-trainer refuses it.
+  hidden, ffn = map(int, widths.values())
+  for level in levels:
+    try:
+      masks.kept_count(hidden * min(hidden, ffn), parse_level(level))
+    except UserError as error:
+      raise UserError(f"level {level}: {error}") from error
 
 
 def parse_level(text: str) -> float:

@@ -59,7 +59,7 @@ def check(mask_from: Checkpoint, rewind_to: Checkpoint, choices: Choices) -> Non
     UserError: if sparsity is outside [0, 1) or below that of the mask checkpoint, or the two checkpoints are of
       different models.
   """
-  masks.kept_count(1, choices.sparsity)
+  masks.check_sparsity(choices.sparsity)
   rewind_to.require({name: mask_from.shapes[name] for name in mask_from.layers}, mask_from.prefix)
   mask_from.require({name: rewind_to.shapes[name] for name in rewind_to.layers}, rewind_to.prefix)
   there = {name: mask for name in mask_from.layers if (mask := mask_from.mask(name)) is not None}

@@ -1,5 +1,6 @@
 """The drivers in run_scripts/: their flags, before anything starts."""
 
+import json
 import os
 import re
 import shutil
@@ -30,6 +31,22 @@ def driver(name, *arguments):
   return subprocess.run(
     [os.path.join(trained.ROOT, "run_scripts", name), *arguments], check=False, capture_output=True, text=True
   )
+
+
+def trainer_command(*arguments):
+  """The command of t2t-trainer that a step of a driver calls."""
+  code = """
+import sys
+from absl import flags
+from t2t_lottery import asked_run, settings
+flags.FLAGS(["", "--problem=p", "--size=tiny", "--steps=2000", "--run=r", *sys.argv[1:]])
+config = settings.from_flags()
+print(*asked_run.command(config, asked_run.describe(config)), sep="\\n")
+"""
+  done = subprocess.run(
+    [sys.executable, "-c", code, *arguments], cwd=trained.ROOT, check=True, capture_output=True, text=True
+  )
+  return done.stdout.splitlines()
 
 
 class DriversTest(parameterized.TestCase, tf.test.TestCase):
@@ -135,6 +152,9 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     subprocess.run([os.path.join(folder.full_path, "run_scripts", name), *flags], check=True, capture_output=True)
     with open(os.path.join(folder.full_path, "calls"), encoding="utf-8") as file:
       calls = [dict(re.findall(r"--([a-z_]+)=(\S+)", line)) | {"step": line.split()[1]} for line in file]
+    # Which checks them.
+    self.assertEqual(calls[0]["step"], "t2t_lottery.datagen")
+    self.assertIn("levels", calls[0])
     trainings = [call for call in calls if call["step"] == "t2t_lottery.train"]
     descent = [
       call["run"]
@@ -150,18 +170,119 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(calls[-1]["runs"].split(","), [call["run"] for call in trainings])
 
   def test_hparams_of_the_user_take_the_place_of_the_drivers_own(self):
-    code = """
-from absl import flags
-from t2t_lottery import asked_run, settings
-flags.FLAGS(["", "--problem=p", "--size=tiny", "--steps=2000", "--run=mp-50", "--method=mp", "--level=50", "--hparams=prune_every=400,dropout=0.2"])
-config = settings.from_flags()
-print(*asked_run.command(config, asked_run.describe(config)), sep="\\n")
-"""
-    done = subprocess.run([sys.executable, "-c", code], cwd=trained.ROOT, check=True, capture_output=True, text=True)
-    (given,) = [line for line in done.stdout.splitlines() if line.startswith("--hparams=")]
+    command = trainer_command("--method=mp", "--level=50", "--hparams=prune_every=400,dropout=0.2")
+    (given,) = [line for line in command if line.startswith("--hparams=")]
     self.assertLen(re.findall("prune_every=", given), 1)
     self.assertIn("prune_until=1600", given)
     self.assertTrue(given.endswith(",prune_every=400,dropout=0.2"))
+
+  def test_hparams_go_to_the_runs_that_they_say_something_of(self):
+    flags = "--hparams=prune_until=1000,embedding_fan=hidden,dropout=0.2"
+    own = {"mp": ["prune_every", "prune_until"], "clt": ["embedding_fan"]}
+    ticket = ["--level=50", "--mask_from=dense"]
+    for method, more in {"dense": [], "slt": ticket, "mp": ["--level=50"], "clt": ticket}.items():
+      command = trainer_command(f"--method={method}", *more, flags)
+      (given,) = [line for line in command if line.startswith("--hparams=")]
+      self.assertIn("dropout=0.2", given)
+      there = [name for name in ("prune_every", "prune_until", "embedding_fan") if f"{name}=" in given]
+      self.assertEqual(there, own.get(method, []), method)
+
+  @parameterized.parameters(
+    ("--method=slt --level=50", "slt needs --mask_from"),
+    ("--method=slt --mask_from=dense", "slt needs --level"),
+    ("--method=mp", "mp needs --level"),
+    ("--method=slt_mp --level=90 --mask_from=slt-50", "slt_mp needs --initial_level"),
+    ("--method=slt --level=90 --mask_from=slt-50 --initial_level=50", "slt takes no --initial_level=50"),
+    ("--method=mp --level=90 --mask_from=slt-50", "mp takes no --mask_from=slt-50: it draws no ticket"),
+    ("--method=mp --level=90 --rewind_from=dense", "mp takes no --rewind_from=dense"),
+    ("--level=90", "dense takes no --level=90"),
+  )
+  def test_a_flag_of_a_run_is_needed_or_refused_or_has_an_effect(self, flags, message):
+    folder = self.create_tempdir().full_path
+    where = ["--problem=translate_ende_grammar", "--size=tiny", f"--runs_dir={folder}"]
+    done = trained.command("train", *where, "--run=r", *flags.split())
+    self.assertEqual(done.returncode, 1)
+    self.assertRegex(done.stderr, rf"^t2t-lottery: --method=\w+ {message.partition(' ')[2]}.*\n$")
+    self.assertEmpty(os.listdir(folder))
+
+  def test_bad_hparams_and_step_counts_are_refused_before_anything_is_trained(self):
+    """As each step of a driver does, of which generating the data is the first."""
+    expected = {
+      "--hparams=rewind_step=3": "rewind_step is given by --rewind_step",
+      "--hparams=dropout=0.1,sparsity=0.5": "sparsity is given by --levels",
+      "--hparams=initial_sparsity=0.5": "initial_sparsity is given by --switch",
+      "--hparams=mask_checkpoint=x": "mask_checkpoint is given by the driver",
+      "--hparams=rewind_checkpoint=x": "rewind_checkpoint is given by --rewind",
+      "--hparams=pruning_method=lt": "pruning_method is given by the driver of the method",
+      "--hparams=prune_embedding=False": "prune_embedding is given by --variant=dense_embedding",
+      "--hparams=ticket_scope=global": "ticket_scope is given by --variant=global_magnitude",
+      "--hparams=ticket_score=snip": "ticket_score is given by snip.sh",
+      "--hparams=ticket_values=constant": "ticket_values is given by clt.sh",
+      "--hparams=ticket_signs=random": "ticket_signs is given by --controls=random_signs",
+      "--hparams=shuffle_mask=True": "shuffle_mask is given by --controls=shuffled_mask",
+      "--hparams=dropout=0.1,dropout=0.2": "gives dropout twice",
+      "--hparams=dropout": "dropout is not NAME=VALUE",
+      "--hparams=prune_until=2000": "prune_until=2000 must lie before the end of a run, --steps=2000",
+      "--hparams=prune_until=10": "prune_every=40 and prune_until=10 leave no step",
+      "--hparams=prune_every=often": "a number of steps is needed",
+      "--checkpoints=2001": "--checkpoints=2001 are more than a run of 2000 steps can save",
+    }
+    code = """
+import json, sys
+from absl import flags
+from t2t_lottery import errors, settings
+said = {}
+for flag in json.load(sys.stdin):
+  flags.FLAGS.unparse_flags()
+  flags.FLAGS(["", "--problem=p", "--steps=2000", "--hparams=", "--checkpoints=20", flag])
+  try:
+    said[flag] = settings.from_flags().hparams
+  except errors.UserError as error:
+    said[flag] = str(error)
+print(json.dumps(said))
+"""
+    fine = "--hparams=batch_size=1024,prune_every=10, prune_until=1999,a[1]=2,list=[1,2]"
+    done = subprocess.run(
+      [sys.executable, "-c", code],
+      input=json.dumps([*expected, fine]),
+      cwd=trained.ROOT,
+      check=True,
+      capture_output=True,
+      text=True,
+    )
+    said = json.loads(done.stdout)
+    self.assertEqual(f"--hparams={said.pop(fine)}", fine)
+    for flag, message in expected.items():
+      self.assertIn(message, said[flag])
+      self.assertNotIn("\n", said[flag])
+
+  @parameterized.parameters("99.9999999", "99.998")
+  def test_a_level_that_leaves_a_layer_without_weights_is_refused_before_data_are_made(self, level):
+    folder = self.create_tempdir().full_path
+    flags = [
+      "--problem=translate_ende_grammar",
+      "--size=tiny",
+      f"--runs_dir={folder}/runs",
+      f"--data_dir={folder}/data",
+    ]
+    for name, command, status in (
+      ("datagen", [f"--levels=50 {level}"], 1),
+      ("reproduce", [f"--levels=50 {level}", "--methods=mp", "--dry_run"], 2),
+    ):
+      done = trained.command(name, *flags, *command)
+      self.assertEqual(done.returncode, status)
+      self.assertRegex(
+        done.stderr,
+        rf"^t2t-lottery: level {level}: sparsity 0\.9999\d+ leaves none of the 16384 weights of a layer.*\n$",
+      )
+    self.assertEmpty(os.listdir(folder))
+
+  @parameterized.parameters((40, 40, 40), (50, 20, 25), (45, 40, 45), (2000, 20, 20), (2000, 10, 20), (2001, 30, 30))
+  def test_no_checkpoint_that_competes_is_rotated_out(self, steps, checkpoints, kept):
+    command = trainer_command(f"--steps={steps}", f"--checkpoints={checkpoints}")
+    self.assertIn(f"--keep_checkpoint_max={kept}", command)
+    (every,) = [int(flag.split("=")[1]) for flag in command if flag.startswith("--local_eval_frequency=")]
+    self.assertLessEqual(len({*range(every, steps + 1, every), steps}), kept)
 
   @parameterized.parameters(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
   def test_told_to_end_it_ends_the_step_at_work_and_waits_for_it(self, number):

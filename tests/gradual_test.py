@@ -53,7 +53,7 @@ def theirs(weights_by_step, initial, final, until, every):
 class Training:
   """A run of a matrix and an embedding whose weights are set at each step, pruned by the hook."""
 
-  def __init__(self, weights, plan, optimizer=None, folder=None, **options):
+  def __init__(self, weights, plan, optimizer=None, folder=None, hook=None, more_hooks=(), **options):
     with tf.Graph().as_default() as self.graph:
       step = tf.train.create_global_step()
       self.weights = tf.get_variable(LAYER, initializer=weights)
@@ -71,9 +71,12 @@ class Training:
         made = masked_optimizer.masked(0.1, hparams)
         loss = tf.reduce_sum(self.weights * self.fed) + tf.reduce_sum(self.embedding)
         self.train_op = made.apply_gradients(made.compute_gradients(loss), global_step=step)
-      hook = hooks.PruneHook(plan, **options)
+      hook = hook or hooks.PruneHook(plan, **options)
       self.session = tf.train.MonitoredTrainingSession(
-        checkpoint_dir=folder, hooks=[hook], save_checkpoint_steps=1 if folder else None, log_step_count_steps=None
+        checkpoint_dir=folder,
+        hooks=[hook, *more_hooks],
+        save_checkpoint_steps=1 if folder else None,
+        log_step_count_steps=None,
       )
 
   def step(self, value):
@@ -186,6 +189,56 @@ class PruneHookTest(parameterized.TestCase, tf.test.TestCase):
         self.assertGreater(np.count_nonzero(kept), np.count_nonzero(expected[1]), "saved before it was pruned")
       # Killed: nothing of the session's end is written.
       stopped.session._sess = None
+
+  def test_one_hook_prunes_in_each_session_of_a_schedule_that_evaluates_in_between(self):
+    """Every session ends with a checkpoint of before the pruning after its last step, which the next one restores."""
+    weights = random_weights(31)
+    plan = gradual.plan(0.0, 0.9, until=20, every=5)
+    whole, hook, folder = Training(weights[0], plan), hooks.PruneHook(plan), self.create_tempdir().full_path
+    for first in range(1, 31, 5):
+      training = Training(weights[0], plan, folder=folder, hook=hook)
+      for value in weights[first : first + 5]:
+        pruned, mask, _ = training.step(value)
+        expected = whole.step(value)
+        self.assertAllEqual(mask, expected[1])
+        self.assertAllEqual(pruned, expected[0])
+      training.session.close()
+    self.assertEqual(np.count_nonzero(mask), 100)
+    saved = tf.train.load_checkpoint(folder)
+    self.assertAllEqual(saved.get_tensor(layers.mask_name(LAYER)), mask)
+    self.assertFalse(np.any(saved.get_tensor(LAYER)[~mask]))
+
+  @parameterized.parameters(5, 10)
+  def test_a_session_that_tensorflow_makes_anew_after_a_lost_worker_is_pruned(self, lost_at):
+    weights = random_weights(16)
+    plan = gradual.plan(0.0, 0.9, until=10, every=5)
+    lost, folder = LostWorker(lost_at), self.create_tempdir().full_path
+    whole, training = Training(weights[0], plan), Training(weights[0], plan, folder=folder, more_hooks=[lost])
+    for step, value in enumerate(weights[1:], 1):
+      expected, found = whole.step(value), training.step(value)
+      if step == lost_at:
+        # The step was saved before its end was lost, and is made again.
+        expected = whole.step(value)
+      self.assertAllEqual(found[1], expected[1], f"step {step}")
+      self.assertAllEqual(found[0], expected[0], f"step {step}")
+    self.assertTrue(lost.is_done)
+    self.assertEqual(np.count_nonzero(found[1]), 100)
+
+
+class LostWorker(tf.estimator.SessionRunHook):
+  """Fails once, after a step, as a session does whose worker or parameter server is gone."""
+
+  def __init__(self, step):
+    self.is_done = False
+    self._step = step
+
+  def begin(self):
+    self._global_step = tf.train.get_global_step()
+
+  def after_run(self, run_context, run_values):
+    if not self.is_done and run_context.session.run(self._global_step) == self._step:
+      self.is_done = True
+      raise tf.errors.AbortedError(None, None, "lost")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,12 @@ class MasksTest(parameterized.TestCase, tf.test.TestCase):
     if sparsity:
       self.assertGreaterEqual(np.abs(weights[mask]).min(), np.abs(weights[~mask]).max())
 
+  @parameterized.parameters((10, 0.96), (100, 0.996), (1, 0.5), (16384, 0.999999999))
+  def test_a_sparsity_that_leaves_no_weight_is_refused(self, size, sparsity):
+    with self.assertRaisesRegex(UserError, f"sparsity {sparsity} leaves none of the {size} weights"):
+      masks.magnitude_mask(np.ones(size, np.float32), sparsity)
+    self.assertEqual(masks.kept_count(size, 1 - 1 / size), 1)
+
   @parameterized.parameters(0.5, 0.8, 0.9)
   def test_equals_the_mask_of_tfmot(self, sparsity):
     from tensorflow_model_optimization.python.core.sparsity.keras import (

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 import trained
 from absl.testing import parameterized
-from tensor2tensor.utils import registry, trainer_lib
+from tensor2tensor.utils import learning_rate, registry, trainer_lib
 
 import usr_dir  # noqa: F401
 from t2t_lottery import masked_optimizer, paths, rawtext
@@ -159,6 +159,30 @@ class ModelTest(parameterized.TestCase, tf.test.TestCase):
     self.assertAllClose(ends[0], ends[1], rtol=1e-6, atol=0)
     self.assertFalse(np.any(ends[0][~mask]))
     self.assertFalse(np.any(ends[0][mask] == weights[mask]))
+
+
+class LearningRateTest(parameterized.TestCase, tf.test.TestCase):
+  @parameterized.parameters(*sorted(registry.Registries.optimizers), "Adafactor", "TrueAdam", "SGD", "RMSProp")
+  def test_is_that_of_the_same_optimizer_without_masks(self, name):
+    """t2t's legacy schedule is 500 times lower for an optimizer in whose name it finds "adam"."""
+    rates = []
+    with tf.Graph().as_default(), tf.Session() as session:
+      step = tf.train.create_global_step()
+      for method in ("dense", "slt"):
+        hparams = trainer_lib.create_hparams(
+          f"transformer_{method}_tiny", f"optimizer={name},learning_rate_schedule=legacy"
+        )
+        if method == "slt":
+          masked_optimizer.create_masks([])
+          masked_optimizer.wrap(hparams)
+          self.assertIs(registry.optimizer(hparams.optimizer), masked_optimizer.masked)
+        rates.append(learning_rate.learning_rate_schedule(hparams))
+      session.run(step.initializer)
+      for now in (0, 59, 60, 3000):
+        step.load(now, session)
+        dense, masked = session.run(rates)
+        self.assertGreater(dense, 0)
+        self.assertEqual(masked, dense)
 
 
 if __name__ == "__main__":

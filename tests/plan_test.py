@@ -10,6 +10,7 @@ import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
 from t2t_lottery import plan
+from t2t_lottery.errors import UserError
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # What all steps get, and does not tell one run from another.
@@ -49,17 +50,53 @@ class PlanTest(parameterized.TestCase, tf.test.TestCase):
       {"levels": ("50", "90"), "variant": "global_magnitude", "controls": ("random_signs", "random_mask")},
       ["--levels=50 90", "--variant=global_magnitude", "--controls=random_signs random_mask"],
     ),
+    ({"levels": ("50", "90"), "variant": "dense_embedding"}, ["--levels=50 90", "--variant=dense_embedding"]),
+    (
+      {"levels": ("50", "90"), "variant": "dense_embedding", "rewind_dense": True},
+      ["--levels=50 90", "--variant=dense_embedding", "--rewind=dense"],
+    ),
   )
   def test_runs_and_flags_are_those_of_the_drivers(self, choices, flags):
     folder = self.create_tempdir().full_path
     by_all = set()
-    for method in plan.METHODS:
+    of_all = (*plan.TICKETS, plan.DENSE) if choices.get("variant") == plan.GLOBAL_MAGNITUDE else tuple(plan.METHODS)
+    for method in of_all:
       by_driver = trainings(folder, f"{method}.sh", flags)
       by_plan = plan.graph(plan.Choices(methods=(method,), **choices))
       self.assertCountEqual(by_driver, [(f"--run={run.name}", *run.flags) for run in by_plan])
       by_all.update(by_driver)
-    whole = plan.graph(plan.Choices(methods=tuple(plan.METHODS), **choices))
+    whole = plan.graph(plan.Choices(methods=of_all, **choices))
     self.assertCountEqual(by_all, [(f"--run={run.name}", *run.flags) for run in whole])
+
+  def test_a_variant_and_where_to_rewind_to_go_through_the_whole_chain(self):
+    choices = plan.Choices(methods=("mp", "slt_mp", "mp_slt", "snip"), levels=("50", "80"), variant="dense_embedding")
+    runs = {run.name: run for run in plan.graph(choices._replace(rewind_dense=True)) if run.name != plan.DENSE}
+    self.assertCountEqual(
+      runs,
+      [
+        *("mp+dense_embedding-50", "mp+dense_embedding-60", "mp+dense_embedding-80"),
+        *("slt+dense_embedding+rewind_dense-50", "slt+dense_embedding+rewind_dense-50-60"),
+        "slt+dense_embedding+rewind_dense-50-60-mp-80",
+        "mp+dense_embedding-60-slt+rewind_dense-80",
+        *("snip+dense_embedding-50", "snip+dense_embedding-80"),
+      ],
+    )
+    for name, run in runs.items():
+      self.assertIn("--control=dense_embedding", run.flags)
+      self.assertEqual("--rewind_from=dense" in run.flags, "rewind_dense" in name)
+    names = {run.name for run in plan.graph(choices)}
+    self.assertContainsSubset(["slt+dense_embedding-50-60-mp-80", "mp+dense_embedding-60-slt-80"], names)
+
+  @parameterized.parameters("mp", "slt_mp", "mp_slt", "snip", "synflow")
+  def test_what_is_pruned_layer_by_layer_has_no_global_variant(self, method):
+    with self.assertRaisesRegex(UserError, f"--variant=global_magnitude is for lt, slt, clt alone: {method} "):
+      plan.graph(plan.Choices(methods=("lt", method), variant="global_magnitude"))
+    driver = os.path.join(ROOT, "run_scripts", f"{method}.sh")
+    done = subprocess.run([driver, "--variant=global_magnitude"], check=False, capture_output=True, text=True)
+    self.assertEqual(done.returncode, 2)
+    self.assertRegex(
+      done.stderr, rf"^{method}\.sh: --variant=global_magnitude is for .* this method does not prune so\n$"
+    )
 
   def test_the_papers_table_is_some_sixty_runs_of_each_seed(self):
     runs = plan.graph(plan.Choices(methods=plan.PAPERS, seeds=(1, 2)))

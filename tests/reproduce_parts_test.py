@@ -48,6 +48,7 @@ class OptionsTest(parameterized.TestCase, tf.test.TestCase):
     ({"controls": ("random_sign",)}, "unknown control random_sign: did you mean random_signs?"),
     ({"controls": ("shuffled_mask",)}, "--rewind=dense"),
     ({"variant": "global"}, "unknown variant global: did you mean global_magnitude?"),
+    ({"methods": ("slt", "mp"), "variant": "global_magnitude"}, "is for lt, slt, clt alone: mp does not prune so"),
   )
   def test_what_makes_no_sense_is_named(self, choices, message):
     with self.assertRaises(errors.UserError) as raised:

@@ -12,6 +12,7 @@ import sys
 import tempfile
 
 import fresh
+import numpy as np
 import tensorflow.compat.v1 as tf
 import trained
 from absl import flags
@@ -19,7 +20,7 @@ from absl.testing import parameterized
 from tensor2tensor.bin import t2t_trainer
 from tensor2tensor.utils import trainer_lib
 
-from t2t_lottery import paths
+from t2t_lottery import bundle, layers, masks, paths
 
 # Schedule -> whether it trains from nothing; else it looks at a trained run.
 SCHEDULES = {
@@ -42,7 +43,8 @@ OTHER = {"estimator", "train_steps", "eval_steps", "run_std_server", "continuous
 
 
 def train_by(schedule, folder, data_dir):
-  """Runs t2t-trainer's main in this process."""
+  """Runs t2t-trainer's main in this process; what trains is pruned where the first session of several ends."""
+  pruned = SCHEDULES[schedule]
   argv = [
     "t2t-trainer",
     f"--t2t_usr_dir={os.path.join(trained.ROOT, 'usr_dir')}",
@@ -50,8 +52,8 @@ def train_by(schedule, folder, data_dir):
     f"--data_dir={data_dir}",
     f"--output_dir={folder}",
     "--model=lottery_transformer",
-    "--hparams_set=transformer_dense_tiny",
-    "--hparams=batch_size=512",
+    f"--hparams_set=transformer_{'mp' if pruned else 'dense'}_tiny",
+    "--hparams=batch_size=512" + (",sparsity=0.8,prune_every=10,prune_until=10" if pruned else ""),
     "--worker_gpu=0",
     f"--schedule={schedule}",
     "--train_steps=20",
@@ -90,7 +92,13 @@ class SchedulesTest(parameterized.TestCase, tf.test.TestCase):
     output = os.path.join(self.folder, schedule)
     found = {os.path.relpath(path, output) for path in glob.glob(os.path.join(output, "**"), recursive=True)}
     if SCHEDULES[schedule]:
-      self.assertEqual(paths.checkpoint_steps(output)[-1], 1 if schedule == "test" else 20)
+      last = 1 if schedule == "test" else 20
+      self.assertEqual(paths.checkpoint_steps(output)[-1], last)
+      variables = bundle.read(paths.checkpoint(output, last), layers.is_prunable_or_mask)
+      for layer in layers.prunable(variables):
+        kept = masks.kept_count(variables[layer].size, 0.8) if last > 10 else variables[layer].size
+        self.assertEqual(np.count_nonzero(variables[layers.mask_name(layer)]), kept, layer)
+        self.assertLessEqual(np.count_nonzero(variables[layer]), kept, layer)
     if ("eval" in schedule and "decode_on" not in schedule) or schedule == "test":
       evaluated = "eval_train" if "on_train_data" in schedule else "eval"
       self.assertTrue([name for name in found if name.startswith(evaluated) and "events.out" in name], found)

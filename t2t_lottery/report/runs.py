@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from t2t_lottery import files, paths, run_lock
+from t2t_lottery import descriptions, files, paths, run_lock
 from t2t_lottery.errors import UserError
 
 
@@ -137,8 +137,19 @@ def _is_run(content: Any) -> bool:
   return isinstance(content, dict) and all(isinstance(content.get(key), kind) for key, kind in needed.items())
 
 
+def on_target(study: Study) -> Study:
+  """The study without the results that have not reached the sparsity of their run: no table or plot has a place for them."""
+  kept = {
+    name: [r for r in ones if r.result is None or not descriptions.missed(r.result)]
+    for name, ones in study.runs.items()
+  }
+  return study._replace(runs={name: ones for name, ones in kept.items() if ones})
+
+
 def unfinished(study: Study) -> list[str]:
-  """What is missing, a line each: runs without a result, without a folder, or without the files beside their result."""
+  """What is missing, a line each: runs without a result, without a folder, or without the files beside their result; and
+  runs that are in no table.
+  """
   lines = []
   for name, runs in study.runs.items():
     states: dict[str, list[int]] = {}
@@ -161,6 +172,8 @@ def _states(run: Run | None) -> list[str]:
       return ["its result is of an older version: delete result.json and evaluate again"]
     return ["in progress" if run_lock.is_held(run.folder) else "not finished"]
   lacks = []
+  if missed := descriptions.missed(run.result):
+    lacks.append(f"{missed}, so in no table or plot")
   if not os.path.exists(paths.segments(run.folder)):
     lacks.append("no segments.npz, so no intervals and no significance")
   if not os.path.exists(paths.layers(run.folder)):

@@ -22,9 +22,12 @@ def write_tables(study: runs.Study, out: str, samples: int) -> tuple[list[Entry]
   """
   about = {name: ones[0].about for name, ones in study.runs.items()}
   placed = columns.assign(about)
+  relatives = columns.relatives(about, placed)
+  study = runs.on_target(study)
+  placed = {title: there for title, places in placed.items() if (there := [p for p in places if p.run in study.runs])}
   made = Entries(study, samples)
   entries = made.columns(placed)
-  beside = made.relatives(columns.relatives(about, placed))
+  beside = made.relatives([one for one in relatives if one.run in study.runs])
   printed = paper.scores(study.problem, study.size)
   mean = f"mean over seeds {', '.join(map(str, study.seeds))}" if len(study.seeds) > 1 else f"seed {study.seeds[0]}"
   of = f"{study.problem}, {study.size}"

@@ -38,7 +38,7 @@ def parse(argv: list[str]) -> list[str]:
     if _CANCEL.value and _ON.value != "slurm":
       raise UserError("--cancel is for --on=slurm; what goes on here ends with Ctrl-C, or kill")
     options.check(flags.FLAGS.problem, asked.choices())
-    settings.from_flags()
+    settings.check_levels(settings.from_flags(), sorted({run.level for run in plan.graph(asked.choices())}, key=float))
   except (flags.Error, UserError) as error:
     print("t2t-lottery:", " ".join(str(error).split()), file=sys.stderr)
     sys.exit(2)

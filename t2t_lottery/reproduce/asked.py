@@ -19,7 +19,7 @@ _SWITCH = flags.DEFINE_string("switch", plan.SWITCH, "The level at which SLT-MP 
 _PRUNE_EACH = flags.DEFINE_float("prune_each", None, "Prune so many percent of the remaining weights at each level.")
 _REWIND = flags.DEFINE_enum("rewind", "last", ["last", "dense"], "Rewind to the last level's run, or the dense run.")
 _ONE_SHOT = flags.DEFINE_bool("one_shot", False, "Draw every ticket from the dense run.")
-_VARIANT = flags.DEFINE_string("variant", "", "Draw every ticket so: global_magnitude or dense_embedding.")
+_VARIANT = flags.DEFINE_string("variant", "", "Prune so: dense_embedding, or (lt, slt and clt alone) global_magnitude.")
 _CONTROLS = flags.DEFINE_string("controls", "", "Controls to train beside each ticket, with blanks between.")
 _AVERAGE = flags.DEFINE_integer("average", 0, "Evaluate also the mean of so many last checkpoints.", lower_bound=0)
 _DECODER = flags.DEFINE_enum("decoder", decoding.CTRANSLATE2, decoding.DECODERS, "What translates.")

@@ -94,5 +94,6 @@ def check(problem: str, choices: plan.Choices) -> None:
     known("control", control, CONTROLS)
   if choices.controls:
     once("controls", choices.controls)
+  plan.graph(choices)
   if "shuffled_mask" in choices.controls and not choices.rewind_dense:
     raise UserError("the control shuffled_mask needs weights that no level has pruned: --rewind=dense")

@@ -15,8 +15,8 @@ from t2t_lottery.plan import Run
 from t2t_lottery.reproduce import shares, standing
 from t2t_lottery.reproduce.standing import Standing, State
 
-# t2t's keep_checkpoint_max, and the two that later levels rewind to.
-_CHECKPOINTS_KEPT, _REWIND_CHECKPOINTS = 20, 2
+# Those that later levels rewind to.
+_REWIND_CHECKPOINTS = 2
 # Of a run that is evaluated, these can be all (`keeping.thin`).
 _ESSENTIAL_CHECKPOINTS = 2
 # What t2t writes of the graph, in bytes for each layer of encoder and decoder (measured, tiny, 2 layers): beside each checkpoint;
@@ -169,7 +169,8 @@ def run_bytes(size_name: str, vocabulary: int, prunes: bool, checkpoints: int, k
   size = schedule.SIZES[size_name]
   model = parameters(size, vocabulary) * (5 if prunes else 4)
   # Step 0 is one more, until it is rotated out.
-  kept = _ESSENTIAL_CHECKPOINTS if keep == keeping.ESSENTIAL else min(checkpoints + 1, _CHECKPOINTS_KEPT)
+  whole = max(checkpoints, min(checkpoints + 1, schedule.CHECKPOINTS_KEPT))
+  kept = _ESSENTIAL_CHECKPOINTS if keep == keeping.ESSENTIAL else whole
   graph = size.num_hidden_layers * (kept * _META_BYTES + _GRAPH_BYTES)
   return (kept + _REWIND_CHECKPOINTS) * model + graph
 
