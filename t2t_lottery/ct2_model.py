@@ -16,9 +16,8 @@ from ctranslate2.specs import common_spec, transformer_spec
 
 from t2t_lottery import bundle, stored_model
 from t2t_lottery.errors import UserError
+from t2t_lottery.subwords import MAX_LENGTH
 
-# Longest source or translation, in subwords: the size of the position tables.
-MAX_LENGTH = 4096
 # hparams on which the function depends, and the values for which CTranslate2 computes it. One that
 # is absent has its default.
 _SUPPORTED: dict[str, tuple[Any, ...]] = {

@@ -6,7 +6,12 @@ import glob
 import os
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+
+def is_name(text: Any) -> bool:
+  """Whether a text can be the name of one file or folder inside another, as that of a run, a problem or a size must be."""
+  return isinstance(text, str) and text not in ("", ".", "..") and "/" not in text and text.isprintable()
 
 
 class Runs(NamedTuple):

@@ -20,9 +20,8 @@ import ctranslate2
 
 from t2t_lottery import ct2_model, gpu, subwords
 from t2t_lottery.errors import UserError
+from t2t_lottery.subwords import EXTRA_LENGTH, MAX_LENGTH
 
-# A translation has at most so many subwords more than its source (Vaswani et al. 2017, 6.1).
-EXTRA_LENGTH = 50
 _BATCH_SIZE = 32
 # t2t searches on while a better translation may come; until 1.5*beam have ended, nearly all have.
 _PATIENCE = 1.5
@@ -116,13 +115,12 @@ class Translator:
     `EXTRA_LENGTH`. That is t2t's rule for a batch of one sentence; t2t takes the longest of a
     batch, so its result depends on the neighbours.
     """
-    sources = [self._subwords.encode(sentence.strip()) + [subwords.EOS] for sentence in sentences]
+    sources = self._encoded(sentences)
     by_length: dict[int, list[int]] = defaultdict(list)
     for i, source in enumerate(sources):
-      if len(source) + EXTRA_LENGTH > ct2_model.MAX_LENGTH:
+      if len(source) + EXTRA_LENGTH > MAX_LENGTH:
         raise UserError(
-          f"sentence {i + 1} has {len(source)} subwords; "
-          f"at most {ct2_model.MAX_LENGTH - EXTRA_LENGTH} can be translated"
+          f"sentence {i + 1} has {len(source)} subwords; at most {MAX_LENGTH - EXTRA_LENGTH} can be translated"
         )
       by_length[len(source)].append(i)
     pending: dict[int, Any] = {}
@@ -143,17 +141,30 @@ class Translator:
     """Cross entropy of references, end of sentence included, in nats per subword, over all sentences together.
 
     What t2t calls the negative of `neg_log_perplexity` (`tensor2tensor/utils/metrics.py`).
+
+    Raises:
+      UserError: if a sentence or a reference is longer than the model's position table.
     """
-    sources = [self._subwords.encode(sentence.strip()) + [subwords.EOS] for sentence in sentences]
-    targets = [self._subwords.encode(reference) for reference in references]
+    sources, targets = self._encoded(sentences), self._encoded(references)
+    for what, texts in (("sentence", sources), ("reference", targets)):
+      for i, text in enumerate(texts):
+        if len(text) > MAX_LENGTH:
+          raise UserError(f"{what} {i + 1} has {len(text)} subwords; at most {MAX_LENGTH} can be scored")
     scored = self._model.score_batch(
       [list(map(str, source)) for source in sources],
-      [list(map(str, target)) for target in targets],
+      # CTranslate2 appends the end of sentence to each reference.
+      [list(map(str, target[:-1])) for target in targets],
       max_batch_size=_BATCH_SIZE,
       max_input_length=0,
     )
-    # CTranslate2 appends the end of sentence to each reference.
-    return -sum(sum(result.log_probs) for result in scored) / sum(len(target) + 1 for target in targets)
+    return -sum(sum(result.log_probs) for result in scored) / sum(map(len, targets))
+
+  def _encoded(self, texts: Sequence[str]) -> list[list[int]]:
+    """Subword ids of a text's lines, each with its end, as records have them: outer spaces, and a byte order mark before
+    the first line, are no text.
+    """
+    texts = [text.removeprefix("\ufeff") if i == 0 else text for i, text in enumerate(texts)]
+    return [self._subwords.encode(text.strip()) + [subwords.EOS] for text in texts]
 
   def _queue(self, sources: list[list[int]], beam_size: int, max_length: int) -> list[Any]:
     """Queues a beam search for the `beam_size` most probable translations of each source."""
