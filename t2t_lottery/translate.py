@@ -1,5 +1,8 @@
 """Translates with a checkpoint through CTranslate2: checkpoint in, text out, no TensorFlow.
 
+`python -m t2t_lottery.translate FOLDER < text > translation` translates with a folder that
+`python -m t2t_lottery.export --to=ctranslate2` has written, a line each.
+
 The search is t2t's (`tensor2tensor/utils/beam_search.py`) but for one thing: at each step t2t
 records the translations that end among the 2*beam best candidates, CTranslate2 only those among the
 beam best. So t2t finds a better translation now and then, of a weak model more often. That is made
@@ -9,20 +12,25 @@ is the same.
 
 from __future__ import annotations
 
+import argparse
+import itertools
 import os
 import shutil
+import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import IO, Any, NoReturn
 
 import ctranslate2
 
-from t2t_lottery import ct2_model, gpu, subwords
+from t2t_lottery import ct2_model, errors, gpu, subwords
 from t2t_lottery.errors import UserError
 from t2t_lottery.subwords import EXTRA_LENGTH, MAX_LENGTH
 
 _BATCH_SIZE = 32
+# The command translates so many lines at a time. A translation does not depend on its neighbors.
+_LINES_AT_A_TIME = 1024
 # t2t searches on while a better translation may come; until 1.5*beam have ended, nearly all have.
 _PATIENCE = 1.5
 _END = str(subwords.EOS)
@@ -92,13 +100,14 @@ class Translator:
     except (RuntimeError, ValueError) as error:
       raise UserError(f"cannot translate with {folder}: {str(error).splitlines()[0]}") from error
 
-  def translate(self, sentences: Sequence[str], beam_size: int = 4, alpha: float = 0.6) -> list[str]:
+  def translate(self, sentences: Sequence[str], beam_size: int = 4, alpha: float = 0.6, first: int = 1) -> list[str]:
     """Translates sentences.
 
     Args:
       sentences: raw text, one sentence each.
       beam_size: 1 for greedy search.
       alpha: exponent of t2t's length penalty.
+      first: number of the first one, for the error.
 
     Returns:
       A translation for each sentence, on one line.
@@ -106,9 +115,11 @@ class Translator:
     Raises:
       UserError: if a sentence is longer than the model's position table.
     """
-    return [self._text(ids) for ids in self.search(sentences, beam_size, alpha)]
+    return [self._text(ids) for ids in self.search(sentences, beam_size, alpha, first)]
 
-  def search(self, sentences: Sequence[str], beam_size: int = 4, alpha: float = 0.6) -> list[list[int]]:
+  def search(
+    self, sentences: Sequence[str], beam_size: int = 4, alpha: float = 0.6, first: int = 1
+  ) -> list[list[int]]:
     """Translates sentences into subword ids; the last is `EOS` where the translation ended.
 
     The cap on length is a sentence's own: its number of subwords, end of sentence included, and
@@ -116,12 +127,9 @@ class Translator:
     batch, so its result depends on the neighbours.
     """
     sources = self._encoded(sentences)
+    _check_lengths(sources, MAX_LENGTH - EXTRA_LENGTH, "sentence", "translated", first)
     by_length: dict[int, list[int]] = defaultdict(list)
     for i, source in enumerate(sources):
-      if len(source) + EXTRA_LENGTH > MAX_LENGTH:
-        raise UserError(
-          f"sentence {i + 1} has {len(source)} subwords; at most {MAX_LENGTH - EXTRA_LENGTH} can be translated"
-        )
       by_length[len(source)].append(i)
     pending: dict[int, Any] = {}
     for length in sorted(by_length, reverse=True):
@@ -146,10 +154,8 @@ class Translator:
       UserError: if a sentence or a reference is longer than the model's position table.
     """
     sources, targets = self._encoded(sentences), self._encoded(references)
-    for what, texts in (("sentence", sources), ("reference", targets)):
-      for i, text in enumerate(texts):
-        if len(text) > MAX_LENGTH:
-          raise UserError(f"{what} {i + 1} has {len(text)} subwords; at most {MAX_LENGTH} can be scored")
+    _check_lengths(sources, MAX_LENGTH, "sentence", "scored")
+    _check_lengths(targets, MAX_LENGTH, "reference", "scored")
     scored = self._model.score_batch(
       [list(map(str, source)) for source in sources],
       # CTranslate2 appends the end of sentence to each reference.
@@ -191,6 +197,12 @@ class Translator:
     return text.replace("\n", " ").encode("utf-8", "replace").decode("utf-8")
 
 
+def _check_lengths(texts: Sequence[Sequence[int]], most: int, what: str, to_be: str, first: int = 1) -> None:
+  for number, text in enumerate(texts, first):
+    if len(text) > most:
+      raise UserError(f"{what} {number} has {len(text)} subwords; at most {most} can be {to_be}")
+
+
 def _hypotheses(result: Any) -> list[tuple[list[str], float]]:
   """Each translation's subword ids as text, its end included if it has one; log probability."""
   return list(zip(result.hypotheses, result.scores))
@@ -209,3 +221,62 @@ def _best(hypotheses: Sequence[tuple[list[str], float]], alpha: float) -> list[s
     return ended, score / ((5 + len(tokens)) / 6) ** alpha if ended else score
 
   return max(hypotheses, key=rank)[0]
+
+
+class _Parser(argparse.ArgumentParser):
+  """Tells what is wrong on one line."""
+
+  def error(self, message: str) -> NoReturn:
+    self.exit(2, f"t2t-lottery: {message}: see python -m t2t_lottery.translate --help\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+  parser = _Parser(
+    prog="python -m t2t_lottery.translate",
+    description="Translates the lines of its input, UTF-8, by a model that python -m t2t_lottery.export --to=ctranslate2 "
+    "has written.",
+  )
+  parser.add_argument("folder", help="the exported model")
+  parser.add_argument("--beam_size", type=_positive, default=4, help="hypotheses of the search, 1 for greedy [4]")
+  parser.add_argument("--alpha", type=float, default=0.6, help="exponent of the length penalty [0.6]")
+  return parser
+
+
+def _positive(text: str) -> int:
+  value = int(text)
+  if value < 1:
+    raise ValueError(text)
+  return value
+
+
+def _lines(stream: IO[bytes]) -> Iterator[str]:
+  for number, line in enumerate(stream, 1):
+    try:
+      yield line.decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\n")
+    except UnicodeDecodeError as error:
+      raise UserError(f"line {number} of the input is not UTF-8 ({error.reason} at its byte {error.start + 1})") from None
+
+
+def _translate_lines(translator: Translator, text: Iterator[str], to: IO[bytes], beam_size: int, alpha: float) -> None:
+  done = 0
+  while lines := list(itertools.islice(text, _LINES_AT_A_TIME)):
+    translations = translator.translate(lines, beam_size, alpha, first=done + 1)
+    to.writelines(line.encode("utf-8") + b"\n" for line in translations)
+    to.flush()
+    done += len(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+  """The command. What it prints is UTF-8, whatever the locale is."""
+  asked = _parser().parse_args(argv)
+  with errors.one_line():
+    translator = Translator.load(os.path.expanduser(asked.folder))
+    try:
+      _translate_lines(translator, _lines(sys.stdin.buffer), sys.stdout.buffer, asked.beam_size, asked.alpha)
+    except BrokenPipeError:
+      # Nobody reads on, as `head` after its lines; nor must Python's own flush at the end find that.
+      os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+  main()
