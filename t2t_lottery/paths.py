@@ -8,10 +8,27 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from t2t_lottery.errors import UsageError
+
 
 def is_name(text: Any) -> bool:
   """Whether a text can be the name of one file or folder inside another, as that of a run, a problem or a size must be."""
   return isinstance(text, str) and text not in ("", ".", "..") and "/" not in text and text.isprintable()
+
+
+def check_name(what: str, text: str) -> str:
+  """The text, if it can be the name of a file or folder.
+
+  Args:
+    what: the flag that gives it, for the error.
+    text: what it gives.
+
+  Raises:
+    UsageError: if it cannot.
+  """
+  if not is_name(text):
+    raise UsageError(f"--{what}={text!r} is not a name: it must be one folder's, without /")
+  return text
 
 
 class Runs(NamedTuple):

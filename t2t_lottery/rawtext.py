@@ -138,6 +138,24 @@ def fingerprint(problem_name: str, data_dir: str) -> str | None:
   return hashlib.sha256("".join(lines).encode("utf-8")).hexdigest()[:16]
 
 
+def check_same(what: str, trained_on: str | None, problem_name: str, data_dir: str) -> None:
+  """Refuses data that are not those that a run was trained on: their vocabulary may be of the same size, and mean others.
+
+  Args:
+    what: the run, for the error.
+    trained_on: fingerprint of its data; None if that is not known.
+    problem_name, data_dir: what it is to be used with.
+
+  Raises:
+    errors.UserError: if both fingerprints are known and differ.
+  """
+  found = fingerprint(problem_name, data_dir)
+  if trained_on and found and trained_on != found:
+    raise errors.UserError(
+      f"{what} was trained on data {trained_on}, but {data_dir} holds data {found}: give the --data_dir of its training"
+    )
+
+
 def _changed(path: str) -> str:
   return f"{path} was changed since datagen wrote it: delete it and run t2t-datagen again"
 

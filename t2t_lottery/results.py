@@ -8,7 +8,7 @@ from typing import Any
 
 from absl import app, flags
 
-from t2t_lottery import errors, files, locks, paths, settings, text_table
+from t2t_lottery import descriptions, errors, files, locks, paths, settings, text_table
 
 _RUNS = flags.DEFINE_list("runs", [], "Runs to show, in this order. Default: all that have results.")
 
@@ -28,7 +28,7 @@ def collect(runs_dir: str) -> list[dict[str, Any]]:
 
 def _collected(runs_dir: str) -> list[dict[str, Any]]:
   found = (paths.result(folder) for folder in paths.run_folders(runs_dir))
-  lines = [files.read_json(path) for path in found if os.path.exists(path)]
+  lines = [_line(path) for path in found if os.path.exists(path)]
   lines.sort(
     key=lambda line: (
       line["problem"],
@@ -39,6 +39,12 @@ def _collected(runs_dir: str) -> list[dict[str, Any]]:
     )
   )
   return lines
+
+
+def _line(path: str) -> dict[str, Any]:
+  line = files.read_json(path)
+  descriptions.check(path, line)
+  return line
 
 
 def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
