@@ -17,7 +17,7 @@ from tensor2tensor.data_generators import (
 )
 
 from problems import lines, records, workers
-from t2t_lottery import errors, locks, rawtext
+from t2t_lottery import errors, locks, paths, rawtext
 
 _DATASET_SPLIT = {
   "train": problem.DatasetSplit.TRAIN,
@@ -120,6 +120,7 @@ class ParallelTextProblem(translate.TranslateProblem):
     with errors.one_line():
       if "://" in data_dir:
         raise errors.UserError(f"--data_dir={data_dir}: datagen needs a local folder; copy the data afterwards")
+      paths.check_folder("data_dir", data_dir)
       with locks.exclusive(data_dir, self.name):
         if rawtext.is_whole(self.name, data_dir):
           tf.logging.info("Data of %s in %s is whole", self.name, data_dir)
@@ -154,9 +155,9 @@ class ParallelTextProblem(translate.TranslateProblem):
     files, lengths = {}, {}
     for split in self.dataset_splits:
       name = next(key for key, value in _DATASET_SPLIT.items() if value == split["split"])
-      paths = self.data_filepaths(split["split"], work_dir, split["shards"], shuffled=True)
+      shards = self.data_filepaths(split["split"], work_dir, split["shards"], shuffled=True)
       origins = self.origins(name, tmp_dir)
-      job = records.Job(self, encoder, *texts[name], origins, work_dir, paths, is_train=name == "train")
+      job = records.Job(self, encoder, *texts[name], origins, work_dir, shards, is_train=name == "train")
       lengths[name], written = records.write(job, processes)
       if not lengths[name]:
         raise errors.UserError(f"no pair of {texts[name]} has text on both sides")

@@ -29,7 +29,14 @@ _TRAINER_FLAGS = flags.DEFINE_multi_string("trainer_flag", [], "More flags for t
 
 
 def describe(config: settings.Settings) -> dict[str, Any]:
-  """What the run is: the same description is the same run."""
+  """What the run is: the same description is the same run.
+
+  Raises:
+    UsageError: if a run's name is none.
+  """
+  for flag in (_RUN, _MASK_FROM, _REWIND_FROM):
+    if flag.value is not None:
+      paths.check_name(flag.name, flag.value)
   method = methods.METHODS[_METHOD.value]
   run: dict[str, Any] = {
     "run": _RUN.value,

@@ -31,6 +31,24 @@ def check_name(what: str, text: str) -> str:
   return text
 
 
+def check_folder(what: str, path: str) -> str:
+  """The path, if TensorFlow and t2t can work with a folder of that name.
+
+  Args:
+    what: the flag that gives it, for the error.
+    path: what it gives.
+
+  Raises:
+    UsageError: if they would look for something else: TensorFlow takes a checkpoint's or a record file's path for a pattern,
+      t2t ends a hparam's value at a comma.
+  """
+  odd = sorted({character for character in path if character in "[*?\\," or not character.isprintable()})
+  if odd or path != path.strip() or not path:
+    why = f"holds {' '.join(map(repr, odd))}" if odd else "is empty" if not path else "starts or ends with a space"
+    raise UsageError(f"--{what}={path!r} {why}, which TensorFlow or t2t would misread: choose a folder of another name")
+  return path
+
+
 class Runs(NamedTuple):
   """The runs that belong to one table: same problem, model size and seed.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow.compat.v1 as tf
 
-from t2t_lottery import hosts, methods, tickets
+from t2t_lottery import hosts, methods, paths, tickets
 from t2t_lottery.checkpoints import Checkpoint
 from t2t_lottery.errors import UserError
 
@@ -42,6 +42,9 @@ def check(hparams) -> None:
   Raises:
     UserError: if hparams contradict one another or the checkpoints they name.
   """
+  for flag, folder in (("output_dir", hparams.model_dir), ("data_dir", hparams.get("data_dir"))):
+    if folder:
+      paths.check_folder(flag, folder)
   for name in ("pruning_method", *_NEEDED):
     if name not in hparams:
       raise UserError(
