@@ -94,6 +94,7 @@ parse() {
   [[ -z $prune_each ]] || levels=$(remaining)
   check_levels
   check_controls
+  case $size in base | small | tiny) ;; *) fail "size $size is none of base, small, tiny" ;; esac
   "$root/run_scripts/setup.sh"
   common=(--problem="$problem" --size="$size" --seed="$seed" --runs_dir="$runs_dir" --data_dir="$data_dir"
     --tmp_dir="${tmp_dir:-$data_dir/tmp}" ${steps:+--steps="$steps"} ${rewind_step:+--rewind_step="$rewind_step"}
@@ -133,7 +134,7 @@ check_controls() {
     case $control in
       random_signs | redrawn_values | permuted_values | reinitialized | random_mask) ;;
       shuffled_mask) [[ $rewind == dense ]] || fail "the control shuffled_mask needs weights that no level has pruned: --rewind=dense" ;;
-      *) fail "unknown control $control (see $0 --help)" ;;
+      *) fail "unknown control $control: known are random_signs redrawn_values permuted_values reinitialized random_mask shuffled_mask" ;;
     esac
   done
 }

@@ -114,17 +114,16 @@ install() {
 # Lets the scripts that packages bring as they are (t2t-trainer, ...) start where a first line cannot name the interpreter, for
 # its path holds a space or is too long for the system: pip cares for those alone that it writes itself.
 let_scripts_start() {
-  local script line rest
+  local script line scripts=$venv/scripts
   [[ $venv == *[[:space:]]* || ${#venv} -gt 100 ]] || return 0
+  mkdir -p "$scripts"
   for script in "$venv"/bin/*; do
     [[ -f $script && ! -L $script ]] || continue
-    line="" rest=""
-    { IFS= read -r line && IFS= read -rd "" rest; } <"$script" 2>/dev/null || true
+    line=""
+    IFS= read -r line <"$script" 2>/dev/null || true
     [[ $line == "#!$venv/bin/python"* ]] || continue
-    # To sh, these lines start Python; to Python they are a text.
-    printf '%s\n' "#!/bin/sh" "'''exec' \"$venv/bin/python\" \"\$0\" \"\$@\"" "' '''" >"$venv/tmp/script"
-    printf '%s' "$rest" >>"$venv/tmp/script"
-    cat "$venv/tmp/script" >"$script"
+    cp "$script" "$scripts/${script##*/}"
+    printf '%s\n' "#!/bin/sh" "exec \"$venv/bin/python\" \"$scripts/${script##*/}\" \"\$@\"" >"$script"
   done
 }
 

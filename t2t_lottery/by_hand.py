@@ -32,7 +32,9 @@ def describe(folder: str, problem: str) -> tuple[dict[str, Any], str | None]:
   hparams = files.read_json(paths.hparams(folder))
   method = hparams.get("pruning_method") if isinstance(hparams, dict) else None
   if method not in methods.METHODS:
-    raise UserError(f"{folder} holds no run of --hparams_set=transformer_dense, transformer_slt, ...: its hparams name no method")
+    raise UserError(
+      f"{folder} holds no run of --hparams_set=transformer_dense, transformer_slt, ...: its hparams name no method"
+    )
   trained_on = flags.get("problem", problem)
   if trained_on != problem:
     raise UserError(f"{folder} was trained on {trained_on}, asked for is --problem={problem}")

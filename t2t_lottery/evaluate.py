@@ -140,7 +140,9 @@ def _evaluate(
   best = max(steps, key=lambda step: (bleu[step], step))
   hypotheses = decoded.translation("test", paths.checkpoint(folder, best))
   language = decoded.language
-  test = {name: scores.score(name, hypotheses, decoded.references("test"), language) for name in scores.applicable(language)}
+  test = {
+    name: scores.score(name, hypotheses, decoded.references("test"), language) for name in scores.applicable(language)
+  }
   left_out = scores.left_out(language)
   _write_segments(paths.segments(folder), test)
   variables = bundle.read(paths.checkpoint(folder, best))

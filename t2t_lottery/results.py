@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Any
 
 from absl import app, flags
@@ -74,6 +74,15 @@ def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
   return text_table.aligned(rows)
 
 
+def _of_one_text(lines: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+  """The lines of runs on the data that most were trained on, or of which that is not known; and the others."""
+  known = Counter(line["data"] for line in lines if line.get("data"))
+  usual = {None, *(data for data, _ in known.most_common(1))}
+  return [line for line in lines if line.get("data") in usual], [
+    line for line in lines if line.get("data") not in usual
+  ]
+
+
 def _mean(values: list[float]) -> float:
   return sum(values) / len(values)
 
@@ -87,6 +96,9 @@ def main(argv: list[str]) -> None:
       return
     runs = config.runs
     lines = [line for line in collect(runs.runs_dir) if (line["problem"], line["size"]) == (runs.problem, runs.size)]
+    lines, others = _of_one_text(lines)
+    for line in others:
+      print(f"{line['run']}, seed {line['seed']}: left out: trained on other data ({line['data']})")
     shown = _RUNS.value or list(dict.fromkeys(line["run"] for line in lines))
     seeds = sorted({line["seed"] for line in lines})
     print(

@@ -117,9 +117,7 @@ class Translator:
     """
     return [self._text(ids) for ids in self.search(sentences, beam_size, alpha, first)]
 
-  def search(
-    self, sentences: Sequence[str], beam_size: int = 4, alpha: float = 0.6, first: int = 1
-  ) -> list[list[int]]:
+  def search(self, sentences: Sequence[str], beam_size: int = 4, alpha: float = 0.6, first: int = 1) -> list[list[int]]:
     """Translates sentences into subword ids; the last is `EOS` where the translation ended.
 
     The cap on length is a sentence's own: its number of subwords, end of sentence included, and
@@ -254,7 +252,9 @@ def _lines(stream: IO[bytes]) -> Iterator[str]:
     try:
       yield line.decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\n")
     except UnicodeDecodeError as error:
-      raise UserError(f"line {number} of the input is not UTF-8 ({error.reason} at its byte {error.start + 1})") from None
+      raise UserError(
+        f"line {number} of the input is not UTF-8 ({error.reason} at its byte {error.start + 1})"
+      ) from None
 
 
 def _translate_lines(translator: Translator, text: Iterator[str], to: IO[bytes], beam_size: int, alpha: float) -> None:

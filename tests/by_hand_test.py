@@ -35,7 +35,9 @@ class ByHandTest(tf.test.TestCase):
     files.write_json(paths.hparams(cls.folder), hparams)
     # Its last line ends without a newline.
     flags = [f"--problem={small_model.PROBLEM}", "--hparams_set=transformer_slt_tiny", "--random_seed=None"]
-    files.write_text(os.path.join(cls.folder, "flags_t2t.txt"), "\n".join([*flags, f"--train_steps={small_model.STEP}"]))
+    files.write_text(
+      os.path.join(cls.folder, "flags_t2t.txt"), "\n".join([*flags, f"--train_steps={small_model.STEP}"])
+    )
     written = rawtext.manifest_files(small_model.PROBLEM, cls.data_dir)
     for split in rawtext.RAW_SPLITS:
       for side in rawtext.SIDES:
@@ -67,7 +69,9 @@ class ByHandTest(tf.test.TestCase):
     self.assertEqual((result["weights"]["signs"], result["weights"]["mask"]), (1.0, 1.0))
 
   def test_what_is_no_such_run_is_refused(self):
-    with self.assertRaisesRegex(UserError, "was trained on translate_ende_grammar, asked for is --problem=translate_enfr"):
+    with self.assertRaisesRegex(
+      UserError, "was trained on translate_ende_grammar, asked for is --problem=translate_enfr"
+    ):
       by_hand.describe(self.folder, "translate_enfr_grammar")
     with self.assertRaisesRegex(UserError, "nowhere is no folder"):
       by_hand.describe(os.path.join(self.folder, "nowhere"), small_model.PROBLEM)

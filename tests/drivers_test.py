@@ -57,6 +57,7 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ("--controls=random_signs magic", "unknown control magic"),
     ("--controls=shuffled_mask", "the control shuffled_mask needs .*: --rewind=dense"),
     ("--variant=magic", "unknown flag --variant=magic"),
+    ("--size=tinny", "size tinny is none of base, small, tiny"),
   )
   def test_a_bad_flag_is_one_line(self, flag, message):
     done = driver("slt.sh", flag)
@@ -196,10 +197,12 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     done = subprocess.run(given, env=environment, capture_output=True, text=True, check=False)
     self.assertEqual(done.returncode, 0, done.stderr)
     runs = list(dict.fromkeys(done.stdout.split()))
-    self.assertEqual(runs[:5], ["--run=dense", "--run=mp-20", "--run=mp-36", "--run=mp-48.8", "--run=mp-48.8-slt-59.04"])
+    self.assertEqual(
+      runs[:5], ["--run=dense", "--run=mp-20", "--run=mp-36", "--run=mp-48.8", "--run=mp-48.8-slt-59.04"]
+    )
 
   @parameterized.parameters(
-    ("slt.sh", "--levels=50", "--size=none"),
+    ("slt.sh", "--levels=50", "--steps=none"),
     ("reproduce.sh", "--methods=none"),
   )
   def test_nothing_in_the_working_folder_is_imported(self, *command):
@@ -208,7 +211,11 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     for name in ("tokenize", "runpy", "random", "inspect", "socket", "t2t_lottery", "numpy"):
       folder.create_file(f"{name}.py", 'print("imported", flush=True)\nraise SystemExit(0)\n', mode="w")
     done = subprocess.run(
-      [os.path.join(scripts, command[0]), *command[1:]], cwd=folder.full_path, capture_output=True, text=True, check=False
+      [os.path.join(scripts, command[0]), *command[1:]],
+      cwd=folder.full_path,
+      capture_output=True,
+      text=True,
+      check=False,
     )
     self.assertNotIn("imported", done.stdout)
     self.assertNotEqual(done.returncode, 0)
@@ -217,7 +224,9 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
   def test_what_such_a_process_starts_imports_nothing_from_there_either(self):
     code = "from t2t_lottery import subprocesses; print(subprocesses.t2t('t2t_trainer')[1:])"
     for flags, expected in (([], "-m"), (["-I"], "-Im")):
-      done = subprocess.run([sys.executable, *flags, "-c", code], cwd=trained.ROOT, check=True, capture_output=True, text=True)
+      done = subprocess.run(
+        [sys.executable, *flags, "-c", code], cwd=trained.ROOT, check=True, capture_output=True, text=True
+      )
       self.assertEqual(done.stdout, f"['{expected}', 't2t_lottery.compat', 't2t_trainer']\n")
 
   def test_hparams_of_the_user_take_the_place_of_the_drivers_own(self):

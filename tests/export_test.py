@@ -265,6 +265,28 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
     with self.assertRaisesRegex(UserError, f"cannot translate with {self.out}: "):
       translate.Translator.load(self.out)
 
+  def test_the_vocabulary_is_that_of_the_runs_own_data(self):
+    ours = rawtext.fingerprint(small_model.PROBLEM, self.model.data_dir)
+    path = paths.description(self.model.folder)
+    self.addCleanup(files.write_json, path, files.read_json(path))
+
+    def exported(**about):
+      files.write_json(path, about)
+      code = "import sys; from t2t_lottery import errors, export\nwith errors.one_line(): print(export.Model(sys.argv[1]).data[0])"
+      return subprocess.run(
+        [sys.executable, "-c", code, self.model.checkpoint], cwd=ROOT, capture_output=True, text=True, check=False
+      )
+
+    self.assertEqual(exported(problem=small_model.PROBLEM, data=ours).stdout, f"{small_model.PROBLEM}\n")
+    for about, message in (
+      (
+        {"problem": small_model.PROBLEM, "data": "another"},
+        f"data another, but {self.model.data_dir} holds data {ours}",
+      ),
+      ({"problem": "../../elsewhere"}, "run.json describes no run"),
+    ):
+      self.assertIn(message, exported(**about).stderr)
+
   def test_command_without_tensorflow_imports_none(self):
     code = "import sys, t2t_lottery.export; sys.exit('tensorflow' in sys.modules)"
     run("-c", code)

@@ -48,13 +48,17 @@ class LengthsTest(parameterized.TestCase, tf.test.TestCase):
     cls.data_dir = os.path.join(folder, "data")
     for stem, count in (("train", 30), ("val", 3), ("test_2016_flickr", 3)):
       for language in ("en", "de"):
-        files.write_lines(os.path.join(folder, f"{stem}.{language}"), [f"{language} word " * (10 + i) for i in range(count)])
+        files.write_lines(
+          os.path.join(folder, f"{stem}.{language}"), [f"{language} word " * (10 + i) for i in range(count)]
+        )
     cls.problem = registry.problem(PROBLEM)
     cls.problem.generate_data(cls.data_dir, folder)
     cls.counts = rawtext.train_lengths(PROBLEM, cls.data_dir)
 
   def check(self, overrides):
-    hparams = trainer_lib.create_hparams("transformer_dense_tiny", overrides, data_dir=self.data_dir, problem_name=PROBLEM)
+    hparams = trainer_lib.create_hparams(
+      "transformer_dense_tiny", overrides, data_dir=self.data_dir, problem_name=PROBLEM
+    )
     with self.assertLogs("tensorflow", logging.INFO) as logs:
       tf.logging.info("So that there is one.")
       run_check.check_lengths(hparams)
@@ -74,13 +78,17 @@ class LengthsTest(parameterized.TestCase, tf.test.TestCase):
       kept = self.kept_by_t2t(*bounds)
       self.assertBetween(kept, 1, 29)
       (told,) = self.check("min_length={},max_length={}".format(*bounds))
-      self.assertRegex(told, rf"^{30 - kept} of 30 training pairs \(\d+%\) are not used: .* max_length={bounds[1]} subwords")
+      self.assertRegex(
+        told, rf"^{30 - kept} of 30 training pairs \(\d+%\) are not used: .* max_length={bounds[1]} subwords"
+      )
       with mock.patch.object(progress, "end") as shown:
         progress.Progress("dense", 40).read(f"INFO:tensorflow:{told}\n")
       shown.assert_called_once_with(f"dense: {told}")
     self.assertEmpty(self.check("max_length=1000"))
 
-  @parameterized.parameters("max_length=1", "max_length=8", "max_length=0,batch_size=8", "min_length=500,max_length=600")
+  @parameterized.parameters(
+    "max_length=1", "max_length=8", "max_length=0,batch_size=8", "min_length=500,max_length=600"
+  )
   def test_nothing_to_train_on_is_refused(self, overrides):
     told = rf"no training pair of {PROBLEM} .* they are of {min(self.counts)} to {max(self.counts)}: give another"
     with self.assertRaisesRegex(UserError, told):

@@ -194,7 +194,9 @@ class ReportPageTest(tf.test.TestCase):
     self.assertEqual(page.all("script"), [{}])
     for _, attributes in page.elements:
       self.assertEmpty([name for name in attributes if name.startswith("on")])
-    self.assertLen(page.all("img"), len([name for name in os.listdir(os.path.join(out, "plots")) if name.endswith("svg")]))
+    self.assertLen(
+      page.all("img"), len([name for name in os.listdir(os.path.join(out, "plots")) if name.endswith("svg")])
+    )
     text = "".join(page.text)
     for shown in (problem, size, *names, f"missing{evil}", f"{evil}</dd><script>0</script>"):
       self.assertIn(shown, text)
@@ -227,6 +229,9 @@ class ReportPageTest(tf.test.TestCase):
     self.assertIn("slt-50, seed 4: left out: trained on data other, others on usual", told)
     rows = list(csv.DictReader(io.StringIO(read(os.path.join(out, "table.csv")).decode())))
     (row,) = [row for row in rows if row["run"] == "slt-50"]
+    ours, others = results._of_one_text(results.collect(made.folder))
+    self.assertEqual([(line["run"], line["seed"]) for line in others], [("slt-50", 4)])
+    self.assertLen(ours, 7)
     self.assertEqual((row["seeds"], float(row["bleu"])), ("1 3", 22.0))
     self.assertNotEmpty(row["bleu_s_opt"])
 

@@ -129,7 +129,9 @@ class BleuTest(parameterized.TestCase, tf.test.TestCase):
       equal, other = (scores.score(metric, [text], [reference], language) for text in (reference, near))
       self.assertAlmostEqual(equal.value, 100.0 if scores.HIGHER_IS_BETTER[metric] else 0.0, places=9)
       self.assertBetween(other.value, 0.1, 99.9, metric)
-      self.assertIn({"bleu": f"|tok:{tokenizer}|", "ter": f"|text:{tokenizer}-lowercased", "chrf": ""}[metric], equal.signature)
+      self.assertIn(
+        {"bleu": f"|tok:{tokenizer}|", "ter": f"|text:{tokenizer}-lowercased", "chrf": ""}[metric], equal.signature
+      )
     expected = BLEU(tokenize=tokenizer).corpus_score([near], [[reference]]).score
     self.assertEqual(scores.bleu([near], [reference], language).value, expected)
     self.assertIn("no rules for the language", scores.left_out(language)["bleu_tokenized"])

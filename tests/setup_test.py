@@ -253,7 +253,7 @@ class SetupTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_scripts_of_packages_start_in_a_folder_with_a_space(self):
     # As pip writes a script that a package brings as it is; and one of its own making.
-    write = 'printf "#!%s\\nimport sys\\nprint(sys.argv[1:])\\n" "$0" >"${0%/*}/t2t-trainer"'
+    write = 'printf "#!%s\\n\\"A text.\\"\\nfrom __future__ import division\\nimport sys\\nprint(sys.argv[1:])\\n" "$0" >"${0%/*}/t2t-trainer"'
     self.installs(PIP=write + '; printf "#!/bin/sh\\nexit 7\\n" >"${0%/*}/pip"')
     folder = os.path.join(self.checkout.root, ".venv", "bin")
     self.assertIn(" ", folder)

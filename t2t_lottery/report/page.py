@@ -35,7 +35,9 @@ def make(
     unfinished: what is missing, a line each.
   """
   sections = {heading: forms.to_html(table, f"table-{i}") for i, (heading, table) in enumerate(tables.items(), 1)}
-  sections["Plots"] = "\n".join(_plot(number, *one) for number, one in enumerate(plots)) or "<p>No run is evaluated.</p>"
+  sections["Plots"] = (
+    "\n".join(_plot(number, *one) for number, one in enumerate(plots)) or "<p>No run is evaluated.</p>"
+  )
   sections["Translations"] = _translations(study, text)
   sections["Missing or not finished"] = _list(
     unfinished, "None: every run of every seed is evaluated, all files are there."

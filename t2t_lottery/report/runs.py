@@ -98,15 +98,18 @@ def read(runs_dir: str, problem: str | None = None, size: str | None = None) -> 
     UserError: if there is no run, if it is open which are meant, or if a file is damaged.
   """
   found: dict[tuple[str, str], list[Run]] = {}
+  every: set[str] = set()
   for folder in paths.run_folders(runs_dir):
     run = _read_run(folder)
     key = run.about["problem"], run.about["size"]
+    every.add(", ".join(key))
     if problem in (None, key[0]) and size in (None, key[1]):
       found.setdefault(key, []).append(run)
   if not found:
     asked = f" of {', '.join(filter(None, (problem, size)))}" if problem or size else ""
+    there = f", only of {'; '.join(sorted(every))}" if every else ""
     raise UserError(
-      f"{runs_dir} holds no run{asked}: train some (run_scripts/slt.sh --help), or give another --runs_dir"
+      f"{runs_dir} holds no run{asked}{there}: train some (run_scripts/slt.sh --help), or give another --runs_dir"
     )
   if len(found) > 1:
     names = "; ".join(f"{key[0]}, {key[1]}" for key in found)
