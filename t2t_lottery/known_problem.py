@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 
 from t2t_lottery import rawtext
 from t2t_lottery.errors import UsageError, UserError
@@ -35,11 +36,10 @@ def _look_up(problem: str) -> None:
   import tensor2tensor.problems  # pylint: disable=import-outside-toplevel,unused-import  # noqa: F401
   from tensor2tensor.utils import registry  # pylint: disable=import-outside-toplevel
 
-  import problems  # pylint: disable=import-outside-toplevel,unused-import  # noqa: F401
-  from problems import text  # pylint: disable=import-outside-toplevel
-
+  importlib.import_module("problems")
+  base = importlib.import_module("problems.text").ParallelTextProblem
   found = registry.Registries.problems
-  ours = [name for name in found if isinstance(found[name], type) and issubclass(found[name], text.ParallelTextProblem)]
+  ours = [name for name in found if isinstance(found[name], type) and issubclass(found[name], base)]
   if problem in ours:
     return
   if problem in found:
