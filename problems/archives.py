@@ -7,6 +7,7 @@ takes for whole.
 from __future__ import annotations
 
 import gzip
+import lzma
 import os
 import shutil
 import tarfile
@@ -21,6 +22,7 @@ def plain_name(member: str) -> str:
 
 
 def _write(archive: tarfile.TarFile, info: tarfile.TarInfo, path: str) -> None:
+  """Unpacks a member to `path.incomplete`."""
   stream = archive.extractfile(info)
   if stream is None:
     raise tarfile.ReadError(f"{info.name} is no file")
@@ -31,7 +33,12 @@ def _write(archive: tarfile.TarFile, info: tarfile.TarInfo, path: str) -> None:
         shutil.copyfileobj(unzipped, out, 1 << 20)
     else:
       shutil.copyfileobj(stream, out, 1 << 20)
-  os.replace(path + ".incomplete", path)
+
+
+def _read_to_the_end(archive: tarfile.TarFile) -> None:
+  """Reads what is left of an archive: the checksum of what is compressed comes behind it."""
+  while archive.fileobj and archive.fileobj.read(1 << 20):
+    pass
 
 
 def unpack(archive_path: str, members: tuple[str, ...], folder: str) -> None:
@@ -46,17 +53,24 @@ def unpack(archive_path: str, members: tuple[str, ...], folder: str) -> None:
     errors.UserError: the archive is truncated, damaged, or lacks a member.
   """
   lacking = {m for m in members if not os.path.exists(os.path.join(folder, plain_name(m)))}
+  unpacked: list[str] = []
+  if not lacking:
+    return
   try:
     with tarfile.open(archive_path) as archive:
       for info in archive:
         name = os.path.normpath(info.name)
         if name in lacking:
-          _write(archive, info, os.path.join(folder, plain_name(name)))
+          unpacked.append(os.path.join(folder, plain_name(name)))
+          _write(archive, info, unpacked[-1])
           lacking.remove(name)
         if not lacking:
-          return
-  except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+          break
+      _read_to_the_end(archive)
+  except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError) as error:
     reason = str(error).partition("\n")[0].rstrip(":")
     raise errors.UserError(f"{archive_path} is truncated or damaged ({reason}): delete it and fetch it again") from None
   if lacking:
     raise errors.UserError(f"{archive_path} holds no {', '.join(sorted(lacking))}: truncated, or another archive?")
+  for path in unpacked:
+    os.replace(path + ".incomplete", path)

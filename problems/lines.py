@@ -1,4 +1,4 @@
-"""Text files as lines: UTF-8, split on "\\n" alone, both sides of a parallel text of one length.
+"""Text files as lines: UTF-8, split on "\\n" alone, without a byte order mark, both sides of a parallel text of one length.
 
 Python's own line reading also splits on "\\r", and str.splitlines on a dozen more characters that
 real corpora hold inside a sentence; one such split shifts every later pair.
@@ -16,7 +16,7 @@ from t2t_lottery import errors
 
 
 def decode(line: bytes, path: str, number: int) -> str:
-  """Decodes one line.
+  """Decodes one line; a byte order mark (U+FEFF) at the start of the file is no text.
 
   Args:
     line: bytes, with or without the final newline.
@@ -27,7 +27,7 @@ def decode(line: bytes, path: str, number: int) -> str:
     errors.UserError: the bytes are not UTF-8.
   """
   try:
-    return line.decode("utf-8").rstrip("\n")
+    return line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\n")
   except UnicodeDecodeError as error:
     raise errors.UserError(
       f"{path}, line {number}: bytes that are not UTF-8 ({error.reason} at byte"
@@ -48,6 +48,8 @@ def read_lines(path: str) -> Iterator[str]:
         yield decode(line, path, number)
   except FileNotFoundError:
     raise errors.UserError(f"{path} is missing") from None
+  except IsADirectoryError:
+    raise errors.UserError(f"{path} is a folder, not a text file") from None
   except (EOFError, zlib.error, gzip.BadGzipFile) as error:
     raise errors.UserError(f"{path} is truncated or damaged after line {number} ({error}): fetch it again") from None
   check_not_empty(path, number)

@@ -68,9 +68,12 @@ class _Multi30k(text.ParallelTextProblem):
 
   language: str
 
-  def parallel_text(self, split: str, tmp_dir: str) -> Iterator[tuple[str, str]]:
+  def origins(self, split: str, tmp_dir: str) -> tuple[str, str]:
     source, target = (text_path(f"{_STEMS[split]}.{language}", tmp_dir) for language in ("en", self.language))
-    return lines.read_pairs(source, target)
+    return source, target
+
+  def parallel_text(self, split: str, tmp_dir: str) -> Iterator[tuple[str, str]]:
+    return lines.read_pairs(*self.origins(split, tmp_dir))
 
 
 @registry.register_problem

@@ -8,6 +8,7 @@ number of processes: line i goes to shard i mod n, as in t2t's `generate_files`.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import os
 import random
@@ -19,7 +20,7 @@ import tensorflow.compat.v1 as tf
 from tensor2tensor.data_generators import generator_utils, text_encoder, text_problems
 
 from problems import lines, workers
-from t2t_lottery import rawtext
+from t2t_lottery import errors, rawtext, subwords
 
 LINES_PER_CHUNK = 20_000
 _LENGTH = struct.Struct("<I")
@@ -44,6 +45,7 @@ class Job:
     encoder: the shared vocabulary.
     source: path of the source sentences.
     target: path of the target sentences.
+    origins: what to call the two files in an error.
     parts_dir: folder for the part files.
     shard_paths: the record files to write.
     is_train: shuffle, and drop pairs with an empty side as t2t's compile_data does; dev and test
@@ -54,6 +56,7 @@ class Job:
   encoder: text_encoder.SubwordTextEncoder
   source: str
   target: str
+  origins: tuple[str, str]
   parts_dir: str
   shard_paths: list[str]
   is_train: bool
@@ -86,39 +89,55 @@ def chunks(source: str, target: str) -> list[Chunk]:
   ]
 
 
-def _example(source: str, target: str, encoder: text_encoder.SubwordTextEncoder) -> bytes:
-  encoded = {
+def _encoded(source: str, target: str, encoder: text_encoder.SubwordTextEncoder) -> dict[str, list[int]]:
+  return {
     "inputs": encoder.encode(source) + [text_encoder.EOS_ID],
     "targets": encoder.encode(target) + [text_encoder.EOS_ID],
   }
-  return generator_utils.to_example(encoded).SerializeToString(deterministic=True)
 
 
-def encode_chunk(job: Job, chunk: Chunk) -> list[int]:
+def _check_lengths(job: Job, pair: dict[str, list[int]], line: int) -> None:
+  """Refuses what no trained model could translate or score: of training pairs, t2t drops those that are too long."""
+  longest = (subwords.MAX_LENGTH - subwords.EXTRA_LENGTH, subwords.MAX_LENGTH)
+  for origin, ids, most in zip(job.origins, pair.values(), longest):
+    if len(ids) > most:
+      raise errors.UserError(
+        f"{origin}, line {line}: {len(ids)} subwords, more than the {most} that can be evaluated: split the sentence, or"
+        " remove it from both sides"
+      )
+
+
+def encode_chunk(job: Job, chunk: Chunk) -> tuple[list[int], dict[int, int]]:
   """Encodes a chunk's pairs into its part file.
 
   Returns:
-    Byte offsets in the part file: shard s lies in [offsets[s], offsets[s + 1]).
+    Byte offsets in the part file: shard s lies in [offsets[s], offsets[s + 1]). How many pairs have each length: the
+    longer side's number of subwords, its end included.
 
   Raises:
-    errors.UserError: bytes that are not UTF-8.
+    errors.UserError: bytes that are not UTF-8, or a sentence of dev or test that is too long to be evaluated.
   """
   shards: list[list[bytes]] = [[] for _ in job.shard_paths]
+  lengths: collections.Counter[int] = collections.Counter()
   with open(job.source, "rb") as source_stream, open(job.target, "rb") as target_stream:
     source_stream.seek(chunk.source_offset)
     target_stream.seek(chunk.target_offset)
     for number in range(chunk.first_line, chunk.end_line):
-      source = lines.decode(source_stream.readline(), job.source, number + 1).strip()
-      target = lines.decode(target_stream.readline(), job.target, number + 1).strip()
+      source = lines.decode(source_stream.readline(), job.origins[0], number + 1).strip()
+      target = lines.decode(target_stream.readline(), job.origins[1], number + 1).strip()
       if job.is_train and not (source and target):
         continue
-      record = _example(source, target, job.encoder)
+      pair = _encoded(source, target, job.encoder)
+      if not job.is_train:
+        _check_lengths(job, pair, number + 1)
+      lengths[max(map(len, pair.values()))] += 1
+      record = generator_utils.to_example(pair).SerializeToString(deterministic=True)
       shards[number % len(shards)] += [_LENGTH.pack(len(record)), record]
   offsets = [0]
   with open(job.part_path(chunk.number), "wb") as stream:
     for shard in shards:
       offsets.append(offsets[-1] + stream.write(b"".join(shard)))
-  return offsets
+  return offsets, dict(lengths)
 
 
 def _unpacked(job: Job, pieces: list[tuple[int, int, int]]) -> list[bytes]:
@@ -147,7 +166,7 @@ def _packed(problem: text_problems.Text2TextProblem, records: list[bytes]) -> It
     yield generator_utils.to_example(packed).SerializeToString(deterministic=True)
 
 
-def write_shard(job: Job, task: tuple[int, list[tuple[int, int, int]]]) -> tuple[str, int, rawtext.FileInfo]:
+def write_shard(job: Job, task: tuple[int, list[tuple[int, int, int]]]) -> tuple[str, rawtext.FileInfo]:
   """Gathers one shard from the part files.
 
   Args:
@@ -155,40 +174,40 @@ def write_shard(job: Job, task: tuple[int, list[tuple[int, int, int]]]) -> tuple
     task: the shard's number, and its pieces: (part, start, end).
 
   Returns:
-    Name of the record file, pairs in it, its size and checksum.
+    Name of the record file, its size and checksum.
   """
   shard, pieces = task
   records = _unpacked(job, pieces)
-  pairs = len(records)
   if job.is_train:
     random.Random(shard).shuffle(records)
   path = job.shard_paths[shard]
   with tf.io.TFRecordWriter(path) as writer:
     for record in _packed(job.problem, records) if job.problem.packed_length else records:
       writer.write(record)
-  return os.path.basename(path), pairs, rawtext.file_info(path)
+  return os.path.basename(path), rawtext.file_info(path)
 
 
-def write(job: Job, processes: int) -> tuple[int, dict[str, rawtext.FileInfo]]:
+def write(job: Job, processes: int) -> tuple[dict[int, int], dict[str, rawtext.FileInfo]]:
   """Encodes a split and writes its record files.
 
   Returns:
-    Number of pairs written, and the record files.
+    How many of the pairs written have each length (`encode_chunk`), lengths rising; and the record files.
 
   Raises:
-    errors.UserError: empty files, sides of different length, bytes that are not UTF-8.
+    errors.UserError: empty files, sides of different length, and as `encode_chunk`.
   """
   todo = chunks(job.source, job.target)
   pieces: list[list[tuple[int, int, int]]] = [[] for _ in job.shard_paths]
-  for chunk, offsets in zip(todo, workers.each(encode_chunk, job, todo, processes)):
+  lengths: collections.Counter[int] = collections.Counter()
+  for chunk, (offsets, chunk_lengths) in zip(todo, workers.each(encode_chunk, job, todo, processes)):
+    lengths.update(chunk_lengths)
     for shard, (start, end) in enumerate(zip(offsets, offsets[1:])):
       pieces[shard].append((chunk.number, start, end))
     if chunk.number % 50 == 49 or chunk is todo[-1]:
       tf.logging.info("Encoded %d of %d pairs of %s", chunk.end_line, todo[-1].end_line, job.source)
-  files, pairs = {}, 0
-  for name, shard_pairs, info in workers.each(write_shard, job, list(enumerate(pieces)), processes):
+  files = {}
+  for name, info in workers.each(write_shard, job, list(enumerate(pieces)), processes):
     files[name] = info
-    pairs += shard_pairs
   for chunk in todo:
     os.remove(job.part_path(chunk.number))
-  return pairs, files
+  return dict(sorted(lengths.items())), files

@@ -17,7 +17,7 @@ from tensor2tensor.data_generators import (
 )
 
 from problems import lines, records, workers
-from t2t_lottery import errors, locks, rawtext
+from t2t_lottery import errors, locks, paths, rawtext
 
 _DATASET_SPLIT = {
   "train": problem.DatasetSplit.TRAIN,
@@ -60,6 +60,11 @@ class ParallelTextProblem(translate.TranslateProblem):
     source, target = (os.path.join(work_dir, rawtext.raw_name(self.name, split, side)) for side in rawtext.SIDES)
     lines.write_pairs(self.parallel_text(split, tmp_dir), source, target)
     return source, target
+
+  def origins(self, split: str, tmp_dir: str) -> tuple[str, str]:
+    """What to call the two files of a split in an error: those whose lines are the split's pairs, in their order."""
+    del tmp_dir
+    return rawtext.raw_name(self.name, split, "source"), rawtext.raw_name(self.name, split, "reference")
 
   def vocab_text(self, source: str, target: str) -> Iterator[str]:
     """Yields the training text that the vocabulary is built on, by default all of it."""
@@ -115,6 +120,7 @@ class ParallelTextProblem(translate.TranslateProblem):
     with errors.one_line():
       if "://" in data_dir:
         raise errors.UserError(f"--data_dir={data_dir}: datagen needs a local folder; copy the data afterwards")
+      paths.check_folder("data_dir", data_dir)
       with locks.exclusive(data_dir, self.name):
         if rawtext.is_whole(self.name, data_dir):
           tf.logging.info("Data of %s in %s is whole", self.name, data_dir)
@@ -146,13 +152,14 @@ class ParallelTextProblem(translate.TranslateProblem):
     processes = workers.count()
     texts = {split: self.text_files(split, tmp_dir, work_dir) for split in rawtext.SPLITS}
     encoder = self._encoder(data_dir, work_dir, *texts["train"])
-    files, examples = {}, {}
+    files, lengths = {}, {}
     for split in self.dataset_splits:
       name = next(key for key, value in _DATASET_SPLIT.items() if value == split["split"])
-      paths = self.data_filepaths(split["split"], work_dir, split["shards"], shuffled=True)
-      job = records.Job(self, encoder, *texts[name], work_dir, paths, is_train=name == "train")
-      examples[name], written = records.write(job, processes)
-      if not examples[name]:
+      shards = self.data_filepaths(split["split"], work_dir, split["shards"], shuffled=True)
+      origins = self.origins(name, tmp_dir)
+      job = records.Job(self, encoder, *texts[name], origins, work_dir, shards, is_train=name == "train")
+      lengths[name], written = records.write(job, processes)
+      if not lengths[name]:
         raise errors.UserError(f"no pair of {texts[name]} has text on both sides")
       files.update(written)
     for split in rawtext.RAW_SPLITS:
@@ -169,7 +176,8 @@ class ParallelTextProblem(translate.TranslateProblem):
     facts = {
       "vocabulary": self.vocab_filename,
       "vocab_size": encoder.vocab_size,
-      "examples": examples,
+      "examples": {name: sum(found.values()) for name, found in lengths.items()},
+      "train_lengths": lengths["train"],
     }
     rawtext.write_manifest(self.name, data_dir, files, facts)
 

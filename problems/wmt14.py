@@ -96,17 +96,24 @@ class _Wmt14(text.ParallelTextProblem):
   train_shards = 100
   language: str
 
-  def _compiled(self, split: str, tmp_dir: str) -> tuple[str, str]:
+  def _compiled_paths(self, split: str, tmp_dir: str) -> tuple[str, str]:
     """Paths of a split's compiled text, which the packed form shares."""
     owner = self.use_vocab_from_other_problem or self
     prefix = os.path.join(tmp_dir, f"{owner.name}-compiled-{split}")
-    paths = prefix + ".lang1", prefix + ".lang2"
+    return prefix + ".lang1", prefix + ".lang2"
+
+  def _compiled(self, split: str, tmp_dir: str) -> tuple[str, str]:
+    """The same, once the text is there."""
+    paths = self._compiled_paths(split, tmp_dir)
     with locks.exclusive(tmp_dir, "t2t_lottery"):
       if all(os.path.exists(path) for path in paths):
         _checked([paths])
       else:
-        _compile(CORPORA[self.language][split], prefix, tmp_dir)
+        _compile(CORPORA[self.language][split], paths[0].removesuffix(".lang1"), tmp_dir)
     return paths
+
+  def origins(self, split: str, tmp_dir: str) -> tuple[str, str]:
+    return self._compiled_paths(split, tmp_dir)
 
   def parallel_text(self, split: str, tmp_dir: str) -> Iterator[tuple[str, str]]:
     return lines.read_pairs(*self._compiled(split, tmp_dir))

@@ -40,8 +40,7 @@ _UN = "http://www.statmt.org/wmt13/training-parallel-un.tgz"
 _DEV = "http://data.statmt.org/wmt17/translation-task/dev.tgz"
 _TEST = "http://www.statmt.org/wmt14/test-full.tgz"
 
-# Training archives: as recorded by tensorflow_datasets; the test archive: by sacreBLEU. None is
-# known for dev.tgz.
+# Training archives: as recorded by tensorflow_datasets; dev and test archive: by sacreBLEU.
 CHECKSUMS = {
   _COMMON_CRAWL: download.Checksum(
     918311367, "sha256", "c7a74e2ea01ac6c920123108627e35278d4ccb5701e15428ffa34de86fa3a9e5"
@@ -52,6 +51,7 @@ CHECKSUMS = {
   ),
   _GIGA: download.Checksum(2595102720, "sha256", "3ff8319f6919393520559bfbc7ad6a747ec81b3abc7be9993b338d4b017b4d9a"),
   _UN: download.Checksum(2365634246, "sha256", "29141b5c1eba149a94f7a59d3b1a834b2e47fe0f8758d68dcd77a3d3f497ee47"),
+  _DEV: download.Checksum(None, "md5", "9b1aa63c1cf49dccdd20b962fe313989"),
   _TEST: download.Checksum(None, "md5", "a8cd784e006feb32ac6f3d9ec7eb389a"),
 }
 

@@ -2,7 +2,7 @@
 # Writes the locks, NAME.txt from each NAME.in beside this script: versions and hashes for CPython 3.9 to 3.11.
 # Needs `uv` on PATH. Versions that are in a lock already stay; --upgrade takes the newest that NAME.in allows.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 
 # The locks name PyPI's files, whatever index this machine prefers.
 for variable in $(compgen -e UV_ || true); do unset "$variable"; done

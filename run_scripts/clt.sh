@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh" || exit
 about="Constant Lottery Ticket pruning (paper, section 3): as SLT, but all kept weights of a layer start at the same
 magnitude, with the signs of theta_t."
 

@@ -8,7 +8,7 @@
 set -euo pipefail
 # TensorFlow's C++ side speaks only of what goes wrong.
 export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-2}
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 
 problem=translate_ende_wmt14
 size=base
@@ -97,12 +97,17 @@ parse() {
   check_controls
   [[ $variant != global_magnitude || -z $layer_by_layer ]] ||
     fail "--variant=global_magnitude is for lt.sh, slt.sh and clt.sh alone: this method does not prune so"
+  case $size in base | small | tiny) ;; *) fail "size $size is none of base, small, tiny" ;; esac
   "$root/run_scripts/setup.sh"
   common=(--problem="$problem" --size="$size" --seed="$seed" --runs_dir="$runs_dir" --data_dir="$data_dir"
     --tmp_dir="${tmp_dir:-$data_dir/tmp}" ${steps:+--steps="$steps"} ${rewind_step:+--rewind_step="$rewind_step"}
     --checkpoints="$checkpoints"
     ${hparams:+--hparams="$hparams"} ${hosts:+--hosts="$hosts"} ${host_index:+--host_index="$host_index"})
 }
+
+# In these, numbers have a point, whatever the user's language writes them with.
+awk() { LC_ALL=C command awk "$@"; }
+sort() { LC_ALL=C command sort "$@"; }
 
 # Levels that each prune the same share of what the one before has left.
 remaining() {
@@ -117,7 +122,7 @@ check_levels() {
   local level before=0
   [[ -z $prune_each || -n $levels ]] || fail "--prune_each=$prune_each is not a share of weights in percent"
   for level in $levels $switch; do
-    [[ $level =~ ^[0-9]+(\.[0-9]+)?$ ]] || fail "level $level is not a percentage"
+    [[ $level =~ ^[0123456789]+(\.[0123456789]+)?$ ]] || fail "level $level is not a percentage"
   done
   for level in $levels; do
     awk "BEGIN { exit !($level > $before && $level < 100) }" || fail "levels must rise from above 0 to below 100: $levels"
@@ -132,13 +137,14 @@ check_controls() {
     case $control in
       random_signs | redrawn_values | permuted_values | reinitialized | random_mask) ;;
       shuffled_mask) [[ $rewind == dense ]] || fail "the control shuffled_mask needs weights that no level has pruned: --rewind=dense" ;;
-      *) fail "unknown control $control (see $0 --help)" ;;
+      *) fail "unknown control $control: known are random_signs redrawn_values permuted_values reinitialized random_mask shuffled_mask" ;;
     esac
   done
 }
 
+# With -I, Python imports nothing from the working folder, such as a tokenize.py that lies there.
 step() {
-  python -m "t2t_lottery.$1" "${common[@]}" "${@:2}"
+  python -Im "t2t_lottery.$1" "${common[@]}" "${@:2}"
 }
 
 # Python in the background, so that a signal is not kept back until it has ended. What is in the background ignores Ctrl-C
@@ -175,7 +181,7 @@ table() { step results --runs="$(IFS=,; echo "${shown[*]}")"; }
 
 # The page of all runs of this problem and size.
 report() {
-  python -m t2t_lottery.report --runs_dir="$runs_dir" --problem="$problem" --size="$size" \
+  python -Im t2t_lottery.report --runs_dir="$runs_dir" --problem="$problem" --size="$size" \
     --data_dir="$data_dir" --out="$runs_dir/report"
 }
 

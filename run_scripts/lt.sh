@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh" || exit
 about="Lottery Ticket pruning (paper, section 3): each level's mask comes from the final weights of the level before and
 is applied to the initial weights, theta_0."
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh" || exit
 about="Magnitude Pruning (paper, section 3; Zhu and Gupta 2018): one run for each sparsity, pruned step by step while it
 trains."
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh" || exit
 about="MP-SLT (paper, section 3): MP to each sparsity up to the switch; from the last of these runs, SLT to those above."
 
 layer_by_layer=yes

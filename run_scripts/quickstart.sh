@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh" || exit
 about="Sets everything up, then draws, trains and compares lottery tickets on text that comes with the project:
 a dense Transformer and its SLT tickets. --smallest: the same in a minute or two, too short to learn anything."
 

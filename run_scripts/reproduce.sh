@@ -3,7 +3,7 @@
 set -euo pipefail
 # TensorFlow's C++ side speaks only of what goes wrong.
 export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-2}
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 
 usage() {
   cat <<END
@@ -36,5 +36,6 @@ for flag; do
   esac
 done
 "$root/run_scripts/setup.sh"
-exec "$root/.venv/bin/python" -m t2t_lottery.reproduce --problem=translate_ende_wmt14 --runs_dir="$root/runs" \
+# Nothing of the working folder's is imported (-I).
+exec "$root/.venv/bin/python" -Im t2t_lottery.reproduce --problem=translate_ende_wmt14 --runs_dir="$root/runs" \
   --data_dir="$root/data" "$@"

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Makes .venv: a CPython 3.9 to 3.11, the packages of the locks and this project. See --help.
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+script=${BASH_SOURCE[0]}
+[[ ! -L $script ]] || script=$(readlink -f "$script")
+root=$(CDPATH="" cd "$(dirname "$script")/.." && pwd -P)
 venv=$root/.venv
 # What .venv was made from: copies of the locks and of pyproject.toml, the interpreter and, written last, the folder.
 made=$venv/made-from
@@ -62,7 +64,7 @@ find_python() {
     [[ $python == /* ]] || fail "no CPython 3.9, 3.10 or 3.11: T2T_LOTTERY_PYTHON is $T2T_LOTTERY_PYTHON, which $python"
     return
   fi
-  for command in python3.11 python3.10 python3.9 python3 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.{11,10,9}.*/bin/python3; do
+  for command in python3.11 python3.10 python3.9 python3 "${PYENV_ROOT:-${HOME-}/.pyenv}"/versions/3.{11,10,9}.*/bin/python3; do
     command -v "$command" >/dev/null || continue
     python=$(probe "$command")
     [[ $python == /* ]] && return
@@ -93,9 +95,10 @@ explain() {
 }
 
 # Installs into .venv: pip_install ARGUMENT...
+# Python imports from the folder that it is called in: .venv holds nothing that it could take for its own.
 pip_install() {
   local output
-  output=$("$venv/bin/python" -m pip install --no-deps --no-input --disable-pip-version-check --progress-bar off "$@" 2>&1) && return
+  output=$(cd "$venv" && "$venv/bin/python" -m pip install --no-deps --no-input --disable-pip-version-check --progress-bar off "$@" 2>&1) && return
   { echo "$output" >"$venv/pip.log"; } 2>/dev/null || true
   fail "$(explain "$output"); pip's own words are in $venv/pip.log"
 }
@@ -106,6 +109,22 @@ install() {
   for lock; do arguments+=(--requirement "$root/requirements/$lock.txt"); done
   pip_install --require-hashes --no-build-isolation "${arguments[@]}"
   for lock; do cp "$root/requirements/$lock.txt" "$made"; done
+}
+
+# Lets the scripts that packages bring as they are (t2t-trainer, ...) start where a first line cannot name the interpreter, for
+# its path holds a space or is too long for the system: pip cares for those alone that it writes itself.
+let_scripts_start() {
+  local script line scripts=$venv/scripts
+  [[ $venv == *[[:space:]]* || ${#venv} -gt 100 ]] || return 0
+  mkdir -p "$scripts"
+  for script in "$venv"/bin/*; do
+    [[ -f $script && ! -L $script ]] || continue
+    line=""
+    IFS= read -r line <"$script" 2>/dev/null || true
+    [[ $line == "#!$venv/bin/python"* ]] || continue
+    cp "$script" "$scripts/${script##*/}"
+    printf '%s\n' "#!/bin/sh" "exec \"$venv/bin/python\" \"$scripts/${script##*/}\" \"\$@\"" >"$script"
+  done
 }
 
 # Makes .venv from nothing.
@@ -120,7 +139,7 @@ make() {
   say "making $venv with $python; with its downloads this takes some minutes"
   mkdir -p "$made" "$TMPDIR"
   echo "$python" >"$made/python"
-  "$python" -m venv "$venv" || fail "$python cannot make a virtual environment in $venv"
+  (cd "$made" && "$python" -m venv "$venv") || fail "$python cannot make a virtual environment in $venv"
   install build
   install base "$device"
 }
@@ -142,7 +161,7 @@ ready && exit
 [[ $(uname -sm) == "Linux x86_64" ]] || fail "the locks are for Linux on x86_64, not for $(uname -sm)"
 
 # Nothing of the caller's may decide what is imported here, or where pip puts things.
-unset PYTHONHOME PYTHONPATH PIP_PREFIX PIP_TARGET
+unset PYTHONHOME PYTHONPATH PIP_PREFIX PIP_TARGET CDPATH
 export PIP_USER=0
 # pip unpacks beside the environment, so that the space of one disk is what counts.
 export TMPDIR=$venv/tmp
@@ -158,6 +177,7 @@ rm -f "$made/root"
 mkdir -p "$TMPDIR"
 [[ -z $dev || -f $made/dev.txt ]] || install dev
 pip_install --no-build-isolation --editable "$root"
+let_scripts_start
 cp "$root/pyproject.toml" "$made"
 rm -rf "$TMPDIR"
 echo "$root" >"$made/root"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh" || exit
 about="SLT-MP (paper, section 3): SLT up to the switch; from its theta_t under its mask, MP to each sparsity above."
 levels="50 60 70 80 85 90 95 98"
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh" || exit
 about="SNIP (Lee et al. 2019), a competitor of lottery tickets: each level's mask comes from the initial weights and their
 gradients on some batches of text, over all layers together, and is applied to the initial weights."
 

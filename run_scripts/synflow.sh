@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh" || exit
 about="SynFlow (Tanaka et al. 2020), a competitor of lottery tickets: each level's mask comes from the initial weights alone,
 layer by layer, and is applied to them."
 

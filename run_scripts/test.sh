@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets everything up and runs all tests, or what pytest makes of the arguments: run_scripts/test.sh -k masks
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")"
 
 ./run_scripts/setup.sh --dev
 unset PYTHONHOME PYTHONPATH

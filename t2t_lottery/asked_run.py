@@ -33,8 +33,11 @@ def describe(config: settings.Settings) -> dict[str, Any]:
   """What the run is: the same description is the same run.
 
   Raises:
-    UserError: if flags contradict one another.
+    UserError: if flags contradict one another, or a run's name is none.
   """
+  for flag in (_RUN, _MASK_FROM, _REWIND_FROM):
+    if flag.value is not None:
+      paths.check_name(flag.name, flag.value)
   method = methods.METHODS[_METHOD.value]
   _check_flags(method)
   run: dict[str, Any] = {

@@ -16,9 +16,8 @@ from ctranslate2.specs import common_spec, transformer_spec
 
 from t2t_lottery import bundle, stored_model, subwords
 from t2t_lottery.errors import UserError
+from t2t_lottery.subwords import MAX_LENGTH
 
-# Longest source or translation, in subwords: the size of the position tables.
-MAX_LENGTH = 4096
 # Joins the two inputs at a source position: the subword and where it stood.
 _INPUTS_JOINED_BY = "\uffe8"
 # hparams on which the function depends, and the values for which CTranslate2 computes it. One that

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from absl import app, flags
 
-from t2t_lottery import errors, paths, rawtext, settings, subprocesses
+from t2t_lottery import errors, known_problem, paths, rawtext, settings, subprocesses
 from t2t_lottery.errors import UserError
 
 _LEVELS = flags.DEFINE_string(
@@ -18,11 +18,12 @@ def datagen(config: settings.Settings) -> None:
   """Makes the data.
 
   Raises:
-    UserError: if t2t-datagen fails.
+    UserError: if there is no such problem, or its translations could not be scored; if t2t-datagen fails.
   """
   problem = config.runs.problem
   if rawtext.is_whole(problem, config.data_dir):
     return
+  known_problem.check(problem, config.data_dir)
   print(f"{problem}: generating data", flush=True)
   log = paths.datagen_log(config.data_dir, problem)
   status = subprocesses.run(

@@ -46,6 +46,11 @@ class Decoding:
     # One model in memory: what is wanted of a checkpoint is wanted at once.
     self._translator = functools.lru_cache(maxsize=1)(self._load)
 
+  @property
+  def language(self) -> str:
+    """Code of the language that is translated to."""
+    return rawtext.target_language(self._problem)
+
   def references(self, split: str) -> list[str]:
     """The references of a split."""
     return self._raw_text(split)[1]

@@ -1,9 +1,14 @@
-"""Whether a folder's description (`run.json`) and result are of the run asked for. Standard library only."""
+"""What a run is (`run.json`, and the same in `result.json`): whether it is well formed, whether it is the run asked for, and
+whether its result is what was asked for. Standard library only.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from t2t_lottery import paths
+from t2t_lottery.errors import UserError
 
 # Runs of before tell neither.
 _MAY_LACK = ("code", "data")
@@ -34,3 +39,41 @@ def missed(result: Mapping[str, Any]) -> str | None:
     has_dense_layers = "dense_embedding" in result.get("controls", []) or "prune_embedding" in result.get("hparams", "")
     on_target = has_dense_layers or abs(reached - asked) <= _ROUNDING
   return None if on_target else f"reached {reached * 100:.6g}%, asked for was {asked * 100:g}%"
+
+
+def check(path: str, about: Any) -> None:
+  """Checks what a file says of a run: names in it become folders, here and wherever runs are copied to.
+
+  Args:
+    path: the file.
+    about: its content.
+
+  Raises:
+    UserError: if it describes no run.
+  """
+  if why := _wrong(about):
+    raise UserError(f"{path} describes no run ({why}): delete it to have it made again")
+
+
+def _wrong(about: Any) -> str | None:
+  if not isinstance(about, dict):
+    return "it is no JSON object"
+  for name in ("run", "problem", "size", "method"):
+    if not paths.is_name(about.get(name)):
+      return f"{name} is no name"
+  seed: Any = about.get("seed")
+  asked: Any = about.get("sparsity_asked")
+  if type(seed) is not int or seed < 0:
+    return "seed is no number from 0 on"
+  if type(asked) not in (int, float) or not 0 <= asked < 1:
+    return "sparsity_asked is no share in [0, 1)"
+  for name in ("mask_from", "rewind_to"):
+    parent, _, step = about[name].partition("@") if isinstance(about.get(name), str) else (None, None, "")
+    if name in about and not (paths.is_name(parent) and step.isdecimal()):
+      return f"{name} is not NAME@STEP"
+  for name in ("best_step", "train_steps", "rewind_step"):
+    if name in about and (type(about[name]) is not int or about[name] < 0):
+      return f"{name} is no step"
+  if "decoder" in about and not paths.is_name(about["decoder"]):
+    return "decoder is no name"
+  return None

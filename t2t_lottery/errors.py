@@ -10,6 +10,10 @@ class UserError(Exception):
   """Input that the user can mend. Its message is one line: what is wrong, where, what to do."""
 
 
+class UsageError(UserError):
+  """A command that cannot be meant so, whatever lies where it points to; ends a process with status 2, as a bad flag does."""
+
+
 class Interrupted(UserError):
   """The user, or the machine, wants the process to end.
 
@@ -24,8 +28,8 @@ class Interrupted(UserError):
 
 @contextlib.contextmanager
 def one_line() -> Iterator[None]:
-  """Ends the process with the one line of a `UserError` and exit status 1, without a traceback; interrupted, with 128 +
-  the signal, as shells do.
+  """Ends the process with the one line of a `UserError` and exit status 1, without a traceback; a `UsageError` with 2;
+  interrupted, with 128 + the signal, as shells do.
 
   For the edges only: the `main` of a command, and the places where t2t calls into this library.
 
@@ -40,5 +44,8 @@ def one_line() -> Iterator[None]:
   except KeyboardInterrupt as interrupted:
     print("t2t-lottery: interrupted", file=sys.stderr)
     raise SystemExit(128 + signal.SIGINT) from interrupted
+  except UsageError as error:
+    print(f"t2t-lottery: {error}", file=sys.stderr)
+    raise SystemExit(2) from error
   except UserError as error:
     raise SystemExit(f"t2t-lottery: {error}") from error

@@ -1,4 +1,5 @@
-"""Evaluates a trained run: `python -m t2t_lottery.evaluate --run=slt-50 ...`.
+"""Evaluates a trained run: `python -m t2t_lottery.evaluate --run=slt-50 ...`; one that t2t-trainer was called for by hand:
+`python -m t2t_lottery.evaluate --model_dir=FOLDER --problem=... --data_dir=...`.
 
 Every checkpoint translates dev, the best by BLEU translates test (paper, section 4), and the run gets its line of
 results. Of a run that is pruned while it trains, only the checkpoints after its last pruning compete, and are averaged:
@@ -19,8 +20,10 @@ from absl import app, flags
 from t2t_lottery import (
   averaging,
   bundle,
+  by_hand,
   competing,
   decoding,
+  descriptions,
   errors,
   files,
   joining,
@@ -38,7 +41,10 @@ from t2t_lottery import (
   versions,
 )
 
-_RUN = flags.DEFINE_string("run", None, "Name of the run, such as slt-50.", required=True)
+_RUN = flags.DEFINE_string("run", None, "Name of the run, such as slt-50.")
+_MODEL_DIR = flags.DEFINE_string(
+  "model_dir", None, "In place of --run: the --output_dir of a run that t2t-trainer was called for by hand."
+)
 _AVERAGE = flags.DEFINE_integer("average", 0, "Evaluate also the mean of so many last checkpoints.", lower_bound=0)
 _DECODER = flags.DEFINE_enum(
   "decoder", decoding.CTRANSLATE2, decoding.DECODERS, "What translates: CTranslate2, or t2t_decoder as the reference."
@@ -77,22 +83,31 @@ def evaluate(
   """
   folder = config.runs.folder(run)
   description = files.read_json(paths.description(folder))
+  descriptions.check(paths.description(folder), description)
+  return evaluate_folder(config, folder, description, average, decoder, keep)
+
+
+def evaluate_folder(
+  config: settings.Settings, folder: str, description: dict[str, Any], average: int, decoder: str, keep: str
+) -> dict[str, Any]:
+  """As `evaluate`, of a run that lies in any folder, and is what the description says."""
+  rawtext.check_same(folder, description.get("data"), config.runs.problem, config.data_dir)
+  scores.check(rawtext.target_language(config.runs.problem))
   with run_lock.held(folder):
-    line = _evaluate_once(config, description, average, decoder)
+    line = _evaluate_once(config, folder, description, average, decoder)
     if keep == keeping.ESSENTIAL:
       keeping.thin(folder, line["best_step"])
     return line
 
 
 def _evaluate_once(
-  config: settings.Settings, description: dict[str, Any], average: int, decoder: str
+  config: settings.Settings, folder: str, description: dict[str, Any], average: int, decoder: str
 ) -> dict[str, Any]:
   run = description["run"]
-  folder = config.runs.folder(run)
   decoded = decoding.Decoding(folder, config.runs.problem, config.data_dir, decoder)
   line = files.read_json(paths.result(folder)) if os.path.exists(paths.result(folder)) else None
   if line is None or line.get("signatures", {}).get("translation") != decoding.signature(decoder):
-    line = _evaluate(config, decoded, decoder, description)
+    line = _evaluate(config, folder, decoded, decoder, description)
     files.write_json(paths.result(folder), line)
   if average and line.get("average", {}).get("checkpoints") != average:
     line["average"] = _evaluate_average(folder, decoded, average, competing.steps(folder, description))
@@ -108,7 +123,7 @@ def _evaluate_once(
 
 
 def _evaluate(
-  config: settings.Settings, decoded: decoding.Decoding, decoder: str, description: dict[str, Any]
+  config: settings.Settings, folder: str, decoded: decoding.Decoding, decoder: str, description: dict[str, Any]
 ) -> dict[str, Any]:
   run = description["run"]
   folder = config.runs.folder(run)
@@ -123,8 +138,11 @@ def _evaluate(
     progress.overwrite(f"{run}: dev BLEU {bleu[step]:.2f} at step {step}")
   best = max(steps, key=lambda step: (bleu[step], step))
   hypotheses = decoded.translation("test", paths.checkpoint(folder, best))
-  language = rawtext.target_language(config.runs.problem)
-  test = {name: scores.score(name, hypotheses, decoded.references("test"), language) for name in scores.METRICS}
+  language = decoded.language
+  test = {
+    name: scores.score(name, hypotheses, decoded.references("test"), language) for name in scores.applicable(language)
+  }
+  left_out = scores.left_out(language)
   _write_segments(paths.segments(folder), test)
   variables = bundle.read(paths.checkpoint(folder, best))
   looks = _looks(config, folder, description, variables)
@@ -135,6 +153,8 @@ def _evaluate(
     f"(dev BLEU {bleu[best]:.2f}), {megabytes['paper']:.2f} MB"
   )
   print(f"{run}: " + _in_words(looks["total"], description), flush=True)
+  for name, why in left_out.items():
+    print(f"{run}: no {name}: {why}", flush=True)
   emptied = layer_statistics.emptied(variables, files.read_json(paths.hparams(folder)).get("num_heads"))
   empty = sum(not line for line in hypotheses)
   brevity_penalty = scores.brevity_penalty(test["bleu"])
@@ -158,6 +178,7 @@ def _evaluate(
     "dev_loss": loss[best],
     "dev_loss_by_step": {str(step): value for step, value in loss.items()},
     "test": {name: score.value for name, score in test.items()},
+    **({"left_out": left_out} if left_out else {}),
     "empty_translations": empty,
     "brevity_penalty": brevity_penalty,
     "signatures": {
@@ -174,7 +195,7 @@ def _evaluate_average(folder: str, decoded: decoding.Decoding, count: int, there
   steps = list(there[-count:])
   keeping.require(folder, steps)
   checkpoint = averaging.average(folder, steps)
-  test = scores.bleu(decoded.translation("test", checkpoint), decoded.references("test"))
+  test = scores.bleu(decoded.translation("test", checkpoint), decoded.references("test"), decoded.language)
   return {
     "checkpoints": count,
     "steps": steps,
@@ -185,7 +206,7 @@ def _evaluate_average(folder: str, decoded: decoding.Decoding, count: int, there
 
 
 def _dev_bleu(decoded: decoding.Decoding, checkpoint: str) -> float:
-  return scores.bleu(decoded.translation("dev", checkpoint), decoded.references("dev")).value
+  return scores.bleu(decoded.translation("dev", checkpoint), decoded.references("dev"), decoded.language).value
 
 
 def _write_segments(path: str, test: dict[str, scores.Score]) -> None:
@@ -207,9 +228,12 @@ def _looks(
 
   found = beside(paths.kept(folder, 0))
   masks: dict[str, float | None] = {}
+  mask_from = description.get("mask_checkpoint")
   if "mask_from" in description:
     parent, _, step = description["mask_from"].partition("@")
-    above = beside(paths.stored(config.runs.folder(parent), int(step)))
+    mask_from = paths.stored(config.runs.folder(parent), int(step))
+  if mask_from:
+    above = beside(mask_from)
     masks = {name: figures["mask"] for name, figures in above.items()}
   return {name: {**figures, "mask": masks.get(name)} for name, figures in found.items()}
 
@@ -220,8 +244,17 @@ def _in_words(looks: dict[str, float | None], description: dict[str, Any]) -> st
     f"{looks['signs']:.1%} of the signs as at step 0"
   )
   if looks["mask"] is not None:
-    text += f"; {looks['mask']:.1%} of the weights that it or {description['mask_from']} keeps are kept by both"
+    of = description.get("mask_from") or description["mask_checkpoint"]
+    text += f"; {looks['mask']:.1%} of the weights that it or {of} keeps are kept by both"
   return text
+
+
+def _evaluate_by_hand(config: settings.Settings, folder: str) -> None:
+  description, data_dir = by_hand.describe(folder, config.runs.problem)
+  if not flags.FLAGS["data_dir"].present and data_dir:
+    config = config._replace(data_dir=data_dir)
+  evaluate_folder(config, folder, description, _AVERAGE.value, _DECODER.value, _KEEP.value)
+  print(f"Results: {paths.result(folder)}")
 
 
 def main(argv: list[str]) -> None:
@@ -229,10 +262,16 @@ def main(argv: list[str]) -> None:
   del argv
   with errors.one_line():
     config = settings.from_flags()
-    if not config.hosts.is_chief:
-      joining.wait_for_result(config.runs.folder(_RUN.value), config.hosts)
+    if (_RUN.value is None) == (_MODEL_DIR.value is None):
+      raise errors.UsageError("give --run=NAME, or --model_dir=FOLDER of a run that was trained by hand")
+    if _MODEL_DIR.value is not None:
+      _evaluate_by_hand(config, os.path.expanduser(_MODEL_DIR.value))
       return
-    evaluate(config, _RUN.value, _AVERAGE.value, _DECODER.value, _KEEP.value)
+    run = paths.check_name("run", _RUN.value or "")
+    if not config.hosts.is_chief:
+      joining.wait_for_result(config.runs.folder(run), config.hosts)
+      return
+    evaluate(config, run, _AVERAGE.value, _DECODER.value, _KEEP.value)
     results.collect(config.runs.runs_dir)
 
 

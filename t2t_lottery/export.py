@@ -62,7 +62,12 @@ class Model:
     """Problem and data_dir; a UserError if they are not known."""
     if not self._problem or not self._data_dir:
       raise UserError(f"{self.path} does not tell its vocabulary: give --problem and --data_dir")
-    return self._problem, os.path.expanduser(self._data_dir)
+    if not paths.is_name(self._problem):
+      raise UserError(f"{self._problem!r} is not the name of a problem")
+    data_dir = os.path.expanduser(self._data_dir)
+    if self._problem == self.about.get("problem"):
+      rawtext.check_same(self.path, self.about.get("data"), self._problem, data_dir)
+    return self._problem, data_dir
 
 
 def to_ctranslate2(model: Model, out: str) -> None:

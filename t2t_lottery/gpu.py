@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import glob
 import os
 import sysconfig
 
@@ -20,7 +19,7 @@ def is_usable() -> bool:
   if not ctranslate2.get_cuda_device_count():
     return False
   installed = os.path.join(sysconfig.get_path("purelib"), "nvidia", "cublas", "lib", _LIBRARY)
-  for path in [*glob.glob(installed), _LIBRARY]:
+  for path in (installed, _LIBRARY):
     try:
       ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
       return True

@@ -7,11 +7,15 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from t2t_lottery import errors, failure, paths
+
+# So long a run that is told to end may still take to its first step.
+_SECONDS_TO_FIRST_STEP = 3
 
 
 class FiniteHook(tf.estimator.SessionRunHook):
@@ -52,7 +56,8 @@ class FiniteHook(tf.estimator.SessionRunHook):
 
 
 class StopHook(tf.estimator.SessionRunHook):
-  """Ends a run after the step at hand when the process gets SIGTERM or SIGINT, with exit status 128 + signal.
+  """Ends a run after the step at hand when the process gets SIGTERM or SIGINT, with exit status 128 + signal; one that has
+  taken no step yet, and takes none within some seconds, as it is: there is nothing to save.
 
   The hook that saves, which must come before this one, saves when the session ends.
   """
@@ -63,12 +68,19 @@ class StopHook(tf.estimator.SessionRunHook):
     """Takes the signals from now on; before, there is nothing to save."""
     self._signal: int | None = None
     self._before = {}
+    self._has_stepped = threading.Event()
     if threading.current_thread() is threading.main_thread():
       self._before = {number: signal.signal(number, self._note) for number in self._SIGNALS}
+      # While TensorFlow waits for a step's input, this thread runs no Python code: another one has to be told.
+      noted, self._told = os.pipe()
+      os.set_blocking(self._told, False)
+      self._told_before = signal.set_wakeup_fd(self._told, warn_on_full_buffer=False)
+      threading.Thread(target=_end_without_a_step, args=(noted, self._has_stepped, self._SIGNALS), daemon=True).start()
 
   def after_run(self, run_context, run_values) -> None:
     """Ends the run if a signal came."""
     del run_values
+    self._has_stepped.set()
     if self._signal is not None:
       tf.logging.info("Told to end by %s", signal.Signals(self._signal).name)
       run_context.request_stop()
@@ -78,12 +90,23 @@ class StopHook(tf.estimator.SessionRunHook):
     del session
     for number, handler in self._before.items():
       signal.signal(number, handler)
+    if self._before:
+      signal.set_wakeup_fd(self._told_before)
+      os.close(self._told)
     if self._signal is not None:
       raise SystemExit(128 + self._signal)
 
   def _note(self, number, frame) -> None:
     del frame
     self._signal = number
+
+
+def _end_without_a_step(noted: int, has_stepped: threading.Event, signals: Sequence[int]) -> None:
+  """Ends the process if a signal comes before its first step and that does not come to an end."""
+  while told := os.read(noted, 1):
+    if told[0] in signals and not has_stepped.wait(_SECONDS_TO_FIRST_STEP):
+      os._exit(128 + told[0])
+  os.close(noted)
 
 
 class SaveHook(tf.train.CheckpointSaverHook):

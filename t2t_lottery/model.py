@@ -41,6 +41,7 @@ class LotteryTransformer(transformer.Transformer):
     with errors.one_line():
       run_check.check(hparams)
       run_check.check_devices(hparams, config)
+      run_check.check_lengths(hparams)
     host = hosts.of_environment()
     is_chief = config.is_chief and host.is_chief
     # In this order: nothing more is saved of a run that fails, and a checkpoint is saved before the pruning after its step.

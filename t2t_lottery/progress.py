@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import sys
 import time
@@ -10,6 +9,8 @@ import time
 # What t2t-trainer says: loss and step; steps a second, every 100 steps.
 LOSS = re.compile(r"^INFO:tensorflow:loss = (\S+), step = (\d+)")
 SPEED = re.compile(r"^INFO:tensorflow:global_step/sec: (\S+)")
+# What this library says of the training text (`run_check.check_lengths`).
+_TEXT = re.compile(r"^INFO:tensorflow:(\d+ of \d+ training pairs .*)$")
 _FINAL_LOSS = re.compile(r"^INFO:tensorflow:Loss for final step: (\S+)\.$")
 
 
@@ -39,7 +40,8 @@ class Progress:
     self._train_steps = train_steps
     self._step = 0
     self._speed = 0.0
-    self._loss = math.nan
+    # None before the first: it must not be taken for one that is no number.
+    self._loss: float | None = None
     self._start = time.monotonic()
     if sys.stdout.isatty():
       overwrite(f"{run}: starting {train_steps} steps")
@@ -54,6 +56,8 @@ class Progress:
       self._loss, self._step = float(match[1]), self._train_steps
     elif match := SPEED.match(line):
       self._speed = float(match[1])
+    elif match := _TEXT.match(line):
+      end(f"{self._run}: {match[1]}")
     else:
       return
     overwrite(self.text())
@@ -64,7 +68,8 @@ class Progress:
     times = f"{clock(left)} left" if left else f"{clock(time.monotonic() - self._start)} in all"
     # t2t tells the speed every 100 steps.
     speed = f"{self._speed:.1f} steps/s, " if self._speed else ""
-    return f"{self._run}: step {self._step}/{self._train_steps}, {speed}loss {self._loss:.2f}, {times}"
+    loss = "" if self._loss is None else f"loss {self._loss:.2f}, "
+    return f"{self._run}: step {self._step}/{self._train_steps}, {speed}{loss}{times}"
 
   def close(self) -> None:
     """Ends the line."""

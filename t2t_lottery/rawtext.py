@@ -1,7 +1,7 @@
 """A problem's dev and test set as raw text, and whether its data is whole. Standard library only.
 
 BLEU is computed on raw text, so datagen writes dev and test, as they came, beside the records: one
-sentence a line, split on "\\n" alone. A manifest written last names every file of the problem with
+sentence a line, split on "\\n" alone; only a byte order mark at the start of a file is dropped. A manifest written last names every file of the problem with
 its size and checksum; data without it is not whole.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from concurrent import futures
 from typing import Any, NamedTuple
 
-from t2t_lottery import errors, files
+from t2t_lottery import errors, files, paths
 
 SPLITS = ("train", "dev", "test")
 RAW_SPLITS = ("dev", "test")
@@ -66,14 +66,24 @@ def write_manifest(problem_name: str, data_dir: str, written: dict[str, FileInfo
   files.write_text(manifest_path(problem_name, data_dir), json.dumps(content, indent=1) + "\n")
 
 
-def manifest_files(problem_name: str, data_dir: str) -> dict[str, FileInfo]:
-  """Files named in the problem's manifest; empty when there is no readable manifest."""
+def _manifest(problem_name: str, data_dir: str) -> dict[str, Any]:
+  """The problem's manifest; empty when there is none that can be read, or one that names a file outside data_dir."""
   try:
     with open(manifest_path(problem_name, data_dir), encoding="utf-8") as stream:
-      named = json.load(stream)["files"]
-    return {name: FileInfo(info["size"], info["sha256"]) for name, info in named.items()}
-  except (OSError, ValueError, KeyError, TypeError, AttributeError):
+      found = json.load(stream)
+    for info in found["files"].values():
+      FileInfo(info["size"], info["sha256"])
+    {int(length): count + 0 for length, count in found.get("train_lengths", {}).items()}
+    inside = all(map(paths.is_name, [*found["files"], *filter(None, [found.get("vocabulary")])]))
+    return found if inside else {}
+  except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
     return {}
+
+
+def manifest_files(problem_name: str, data_dir: str) -> dict[str, FileInfo]:
+  """Files named in the problem's manifest; empty when there is no readable manifest."""
+  named = _manifest(problem_name, data_dir).get("files", {})
+  return {name: FileInfo(info["size"], info["sha256"]) for name, info in named.items()}
 
 
 def _have_their_sizes(named: Iterable[tuple[str, FileInfo]], data_dir: str) -> bool:
@@ -128,6 +138,24 @@ def fingerprint(problem_name: str, data_dir: str) -> str | None:
   return hashlib.sha256("".join(lines).encode("utf-8")).hexdigest()[:16]
 
 
+def check_same(what: str, trained_on: str | None, problem_name: str, data_dir: str) -> None:
+  """Refuses data that are not those that a run was trained on: their vocabulary may be of the same size, and mean others.
+
+  Args:
+    what: the run, for the error.
+    trained_on: fingerprint of its data; None if that is not known.
+    problem_name, data_dir: what it is to be used with.
+
+  Raises:
+    errors.UserError: if both fingerprints are known and differ.
+  """
+  found = fingerprint(problem_name, data_dir)
+  if trained_on and found and trained_on != found:
+    raise errors.UserError(
+      f"{what} was trained on data {trained_on}, but {data_dir} holds data {found}: give the --data_dir of its training"
+    )
+
+
 def _changed(path: str) -> str:
   return f"{path} was changed since datagen wrote it: delete it and run t2t-datagen again"
 
@@ -139,8 +167,17 @@ def vocabulary(problem_name: str, data_dir: str) -> str:
     errors.UserError: the data is not whole.
   """
   check_whole(problem_name, data_dir)
-  with open(manifest_path(problem_name, data_dir), encoding="utf-8") as stream:
-    return os.path.join(data_dir, json.load(stream)["vocabulary"])
+  return os.path.join(data_dir, _manifest(problem_name, data_dir)["vocabulary"])
+
+
+def train_lengths(problem_name: str, data_dir: str) -> dict[int, int]:
+  """How many training pairs have each length: the longer side's number of subwords, its end included.
+
+  Returns:
+    Length -> pairs; empty where that was not counted: without a manifest, or one of before.
+  """
+  found = _manifest(problem_name, data_dir).get("train_lengths", {})
+  return {int(length): count for length, count in found.items()}
 
 
 def target_language(problem_name: str) -> str:
@@ -155,7 +192,7 @@ def _read_side(problem_name: str, data_dir: str, split: str, side: str) -> list[
     content = stream.read()
   if hashlib.sha256(content).hexdigest() != manifest_files(problem_name, data_dir)[name].sha256:
     raise errors.UserError(_changed(os.path.join(data_dir, name)))
-  return content.decode("utf-8").split("\n")[:-1]
+  return content.decode("utf-8-sig").split("\n")[:-1]
 
 
 def raw_text(problem_name: str, data_dir: str, split: str) -> tuple[list[str], list[str]]:

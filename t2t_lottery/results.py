@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Any
 
 from absl import app, flags
@@ -28,7 +28,7 @@ def collect(runs_dir: str) -> list[dict[str, Any]]:
 
 def _collected(runs_dir: str) -> list[dict[str, Any]]:
   found = (paths.result(folder) for folder in paths.run_folders(runs_dir))
-  lines = [files.read_json(path) for path in found if os.path.exists(path)]
+  lines = [_line(path) for path in found if os.path.exists(path)]
   lines.sort(
     key=lambda line: (
       line["problem"],
@@ -39,6 +39,12 @@ def _collected(runs_dir: str) -> list[dict[str, Any]]:
     )
   )
   return lines
+
+
+def _line(path: str) -> dict[str, Any]:
+  line = files.read_json(path)
+  descriptions.check(path, line)
+  return line
 
 
 def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
@@ -77,6 +83,15 @@ def _row(sparsity: float, lines: list[dict[str, Any]], averaged: bool, name: str
   return [*row, name]
 
 
+def _of_one_text(lines: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+  """The lines of runs on the data that most were trained on, or of which that is not known; and the others."""
+  known = Counter(line["data"] for line in lines if line.get("data"))
+  usual = {None, *(data for data, _ in known.most_common(1))}
+  return [line for line in lines if line.get("data") in usual], [
+    line for line in lines if line.get("data") not in usual
+  ]
+
+
 def _mean(values: list[float]) -> float:
   return sum(values) / len(values)
 
@@ -90,6 +105,9 @@ def main(argv: list[str]) -> None:
       return
     runs = config.runs
     lines = [line for line in collect(runs.runs_dir) if (line["problem"], line["size"]) == (runs.problem, runs.size)]
+    lines, others = _of_one_text(lines)
+    for line in others:
+      print(f"{line['run']}, seed {line['seed']}: left out: trained on other data ({line['data']})")
     shown = _RUNS.value or list(dict.fromkeys(line["run"] for line in lines))
     seeds = sorted({line["seed"] for line in lines})
     print(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import tensorflow.compat.v1 as tf
 from tensor2tensor.utils import registry
 
-from t2t_lottery import hosts, masks, methods, schedule, tickets
+from t2t_lottery import hosts, masks, methods, paths, rawtext, schedule, tickets
 from t2t_lottery.checkpoints import Checkpoint
 from t2t_lottery.errors import UserError
 
@@ -24,6 +26,8 @@ _PRUNING_STEPS = {
   name: {getattr(schedule.for_length(size.train_steps), name) for size in schedule.SIZES.values()}
   for name in ("prune_until", "prune_every")
 }
+# Hparams by which t2t cuts sentences before it looks at their lengths.
+_CUTTING = ("max_input_seq_length", "max_target_seq_length", "split_to_length")
 
 
 def choices(hparams, seed: int) -> tickets.Choices:
@@ -51,6 +55,9 @@ def check(hparams) -> None:
   Raises:
     UserError: if hparams contradict one another or the checkpoints they name.
   """
+  for flag, folder in (("output_dir", hparams.model_dir), ("data_dir", hparams.get("data_dir"))):
+    if folder:
+      paths.check_folder(flag, folder)
   for name in ("pruning_method", *_NEEDED):
     if name not in hparams:
       raise UserError(
@@ -240,6 +247,51 @@ def _layer_sizes(hparams) -> list[int]:
   if hparams.prune_embedding and vocab:
     sizes.append(hidden * (vocab // hparams.symbol_modality_num_shards))
   return sizes
+
+
+def check_lengths(hparams) -> None:
+  """Checks that there is something to train on: t2t drops pairs that are too long, and would look for others for ever.
+
+  Logs what share is dropped.
+
+  Args:
+    hparams: t2t's, with `problem` and `data_dir`.
+
+  Raises:
+    UserError: if no training pair is left.
+  """
+  problem = getattr(hparams, "problem", None)
+  # Where sentences are cut or joined, what comes of them has other lengths.
+  joined = getattr(problem, "packed_length", None) or hparams.get("prepend_mode", "none") != "none"
+  if problem is None or joined or any(hparams.get(name) for name in _CUTTING):
+    return
+  shortest, longest = hparams.min_length, problem.max_length(hparams)
+
+  def fits(length: int) -> bool:
+    return shortest <= length <= longest
+
+  counts = rawtext.train_lengths(problem.name, hparams.data_dir)
+  total = sum(counts.values())
+  fit = sum(count for length, count in counts.items() if fits(length))
+  if not (fit if counts else any(map(fits, _lengths(problem, hparams.data_dir)))):
+    raise UserError(
+      f"no training pair of {problem.name} is of min_length={shortest} to max_length={longest} subwords"
+      + (f", they are of {min(counts)} to {max(counts)}" if counts else "")
+      + ": give another --hparams=max_length=N"
+    )
+  if fit < total:
+    tf.logging.info(
+      "%d of %d training pairs (%.2g%%) are not used: they are not of min_length=%d to max_length=%d subwords",
+      *(total - fit, total, 100 * (total - fit) / total, shortest, longest),
+    )
+
+
+def _lengths(problem, data_dir: str) -> Iterator[int]:
+  """Lengths of the pairs in a problem's training records, as t2t takes them."""
+  for path in sorted(tf.gfile.Glob(problem.filepattern(data_dir, tf.estimator.ModeKeys.TRAIN))):
+    for record in tf.io.tf_record_iterator(path):
+      features = tf.train.Example.FromString(record).features.feature
+      yield max((len(feature.int64_list.value) for feature in features.values()), default=0)
 
 
 def _check_gradual(hparams) -> None:

@@ -2,10 +2,11 @@
 
 All are sacreBLEU's, in percent, with one reference:
 
-- `bleu`: BLEU of the raw text, cased, tokenizer 13a.
-- `bleu_tokenized`: BLEU of both sides tokenized by Moses' tokenizer, cased.
+- `bleu`: BLEU of the raw text, cased, tokenized as sacreBLEU does for the language: 13a for most; by characters where a
+  language is written without spaces and sacreBLEU has nothing of its own.
+- `bleu_tokenized`: BLEU of both sides tokenized by Moses' tokenizer, cased; only where that has rules for the language.
 - `chrf`: chrF2 of the raw text.
-- `ter`: TER as MultEval computes it: on text that is tokenized already (here by 13a) and lowercased, punctuation kept. Of a
+- `ter`: TER as MultEval computes it: on text that is tokenized already (here as for `bleu`) and lowercased, punctuation kept. Of a
   translation far shorter than its reference sacreBLEU may count one edit more than MultEval's tercom: the beam of its edit
   distance begins a word later ("Ein" for 27 words: 27 edits, tercom's 26). Of the 26 runs of a study 23 had MultEval's
   score; the largest difference was 0.025.
@@ -14,6 +15,7 @@ All are sacreBLEU's, in percent, with one reference:
 from __future__ import annotations
 
 import importlib.metadata
+import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -22,12 +24,23 @@ from sacrebleu.metrics.base import Metric
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
-from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 
 from t2t_lottery.errors import UserError
 
 METRICS: tuple[str, ...] = ("bleu", "bleu_tokenized", "chrf", "ter")
 HIGHER_IS_BETTER: dict[str, bool] = {"bleu": True, "bleu_tokenized": True, "chrf": True, "ter": False}
+
+# Languages whose sentences sacreBLEU's default, 13a, would take for a word or two, and how it is to be told their words.
+_TOKENIZERS = {
+  "zh": "zh",
+  "yue": "zh",
+  "ja": "ja-mecab",
+  "ko": "ko-mecab",
+  # Written without spaces between words: Thai, Lao, Khmer, Burmese, Tibetan, Dzongkha.
+  **dict.fromkeys(("th", "lo", "km", "my", "bo", "dz"), "char"),
+}
+# What such a tokenizer needs that is not installed with sacreBLEU, and what pip calls it.
+_PACKAGES = {"ja-mecab": "sacrebleu[ja]", "ko-mecab": "sacrebleu[ko]"}
 
 
 class Score(NamedTuple):
@@ -54,10 +67,11 @@ def score(metric: str, hypotheses: Sequence[str], references: Sequence[str], lan
     metric: one of METRICS.
     hypotheses: raw translations, a sentence each.
     references: one for each translation, raw too.
-    language: ISO 639-1 code of their language, whose rules Moses' tokenizer follows; only `bleu_tokenized` uses it.
+    language: ISO 639 code of their language, by which the tokenizer is chosen.
 
   Raises:
-    UserError: if the two differ in length or are empty, or Moses' tokenizer has no rules for the language.
+    UserError: if the two differ in length or are empty, the metric does not apply to the language (`left_out`), or its
+      tokenizer is not installed (`check`).
     ValueError: if there is no such metric.
   """
   if len(hypotheses) != len(references) or not references:
@@ -68,9 +82,30 @@ def score(metric: str, hypotheses: Sequence[str], references: Sequence[str], lan
   return Score(value, "|".join(filter(None, (name, str(recipe.metric.get_signature()), recipe.text))), segments)
 
 
-def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> Score:
-  """`score("bleu", ...)`, to which the language is all one."""
-  return score("bleu", hypotheses, references, language="")
+def bleu(hypotheses: Sequence[str], references: Sequence[str], language: str = "en") -> Score:
+  """`score("bleu", ...)`."""
+  return score("bleu", hypotheses, references, language)
+
+
+def applicable(language: str) -> tuple[str, ...]:
+  """The metrics that apply to a language."""
+  return tuple(metric for metric in METRICS if metric not in left_out(language))
+
+
+def left_out(language: str) -> dict[str, str]:
+  """The metrics that do not apply to a language, each with the reason."""
+  if language in _moses_languages() - {*_TOKENIZERS}:
+    return {}
+  return {"bleu_tokenized": f"Moses' tokenizer has no rules for the language {language!r}"}
+
+
+def check(language: str) -> None:
+  """Checks that translations into a language can be scored here.
+
+  Raises:
+    UserError: if a tokenizer that its scores need is not installed.
+  """
+  _tokenize(language)
 
 
 def of_statistics(metric: str, totals: np.ndarray) -> np.ndarray:
@@ -113,7 +148,8 @@ class _Recipe(NamedTuple):
 def _recipe(metric: str, language: str) -> _Recipe:
   # `force` only silences the advice to detokenize, which a weak model's output draws.
   if metric == "bleu":
-    return _Recipe(BLEU(force=True), str, "")
+    check(language)
+    return _Recipe(BLEU(force=True, tokenize=_tokenizer(language)), str, "")
   if metric == "bleu_tokenized":
     version = importlib.metadata.version("sacremoses")
     return _Recipe(
@@ -123,19 +159,42 @@ def _recipe(metric: str, language: str) -> _Recipe:
     return _Recipe(CHRF(), str, "")
   if metric == "ter":
     # TER lowercases by itself, and its own tokenizer (tercom) does then nothing but split at spaces.
-    return _Recipe(TER(), Tokenizer13a(), "text:13a-lowercased")
+    return _Recipe(TER(), _tokenize(language), f"text:{_tokenizer(language)}-lowercased")
   raise ValueError(f"metric must be one of {METRICS}, not {metric!r}")
 
 
-def _moses(language: str) -> Callable[[str], str]:
+def _tokenizer(language: str) -> str:
+  """sacreBLEU's name of the tokenizer for a language."""
+  return _TOKENIZERS.get(language, BLEU.TOKENIZER_DEFAULT)
+
+
+def _tokenize(language: str) -> Callable[[str], str]:
+  """That tokenizer."""
+  name = _tokenizer(language)
+  try:
+    return BLEU(force=True, tokenize=name).tokenizer
+  except (RuntimeError, ImportError) as error:
+    package = _PACKAGES.get(name, "sacrebleu")
+    raise UserError(
+      f"scoring translations into {language!r} takes sacreBLEU's tokenizer {name}, which is not installed: "
+      f"{sys.executable} -m pip install '{package}'"
+    ) from error
+
+
+def _moses_languages() -> set[str]:
+  """Languages that Moses' tokenizer has rules for; any other it would tokenize by English ones and say nothing."""
   # Imported late: it takes half a second, which most commands can do without.
-  import sacremoses
   from sacremoses.corpus import NonbreakingPrefixes
 
-  # For any other language it would tokenize by English rules and say nothing.
-  known = set(NonbreakingPrefixes().available_langs.values())
-  if language not in known:
-    raise UserError(f"Moses' tokenizer has no rules for the language {language!r}: it knows {', '.join(sorted(known))}")
+  return set(NonbreakingPrefixes().available_langs.values())
+
+
+def _moses(language: str) -> Callable[[str], str]:
+  import sacremoses
+
+  if why := left_out(language).get("bleu_tokenized"):
+    known = sorted(_moses_languages() - {*_TOKENIZERS})
+    raise UserError(f"{why}: it knows {', '.join(known)}")
   tokenize = sacremoses.MosesTokenizer(lang=language).tokenize
   return lambda line: tokenize(line, escape=False, return_str=True)
 

@@ -67,7 +67,11 @@ class Settings(NamedTuple):
 
 
 def from_flags() -> Settings:
-  """The settings that the parsed flags give."""
+  """The settings that the parsed flags give.
+
+  Raises:
+    UserError: if they make no sense.
+  """
   size = schedule.SIZES[_SIZE.value]
   train_steps = _STEPS.value or size.train_steps
   if _CHECKPOINTS.value > train_steps:
@@ -82,14 +86,17 @@ def from_flags() -> Settings:
     overrides["rewind_step"] = _REWIND_STEP.value
   given = given_hparams(_HPARAMS.value)
   _check_pruning(given, steps)
+  runs_dir, data_dir, tmp_dir = (
+    paths.check_folder(flag.name, os.path.expanduser(flag.value)) for flag in (_RUNS_DIR, _DATA_DIR, _TMP_DIR)
+  )
   return Settings(
-    runs=paths.Runs(os.path.expanduser(_RUNS_DIR.value), _PROBLEM.value, _SIZE.value, _SEED.value),
+    runs=paths.Runs(runs_dir, paths.check_name("problem", _PROBLEM.value), _SIZE.value, _SEED.value),
     size=size,
     steps=steps,
     overrides=overrides,
     hparams=_HPARAMS.value,
-    data_dir=os.path.expanduser(_DATA_DIR.value),
-    tmp_dir=os.path.expanduser(_TMP_DIR.value),
+    data_dir=data_dir,
+    tmp_dir=tmp_dir,
     hosts=hosts.parse(_HOSTS.value, _HOST_INDEX.value),
   )
 

@@ -26,7 +26,10 @@ def find(path: str) -> str:
   if not os.path.isdir(path):
     return path
   if os.path.exists(paths.result(path)):
-    return paths.stored(path, files.read_json(paths.result(path))["best_step"])
+    result = files.read_json(paths.result(path))
+    if not isinstance(result, dict) or type(result.get("best_step")) is not int:
+      raise UserError(f"{paths.result(path)} names no best step: delete it to have it made again")
+    return paths.stored(path, result["best_step"])
   return newest(path)
 
 
@@ -71,7 +74,8 @@ def about(path: str) -> dict[str, Any]:
     path: a checkpoint's prefix, or a sparse file.
 
   Returns:
-    "hparams": of the run, as t2t-trainer saves them; "problem": t2t's name of it.
+    "hparams": of the run, as t2t-trainer saves them; "problem": t2t's name of it; "data": what its data are known by
+    (`rawtext.fingerprint`).
 
   Raises:
     UserError: if a file of these is damaged.
@@ -84,5 +88,12 @@ def about(path: str) -> dict[str, Any]:
     if "hparams" not in known and os.path.exists(paths.hparams(folder)):
       known["hparams"] = files.read_json(paths.hparams(folder))
       if os.path.exists(paths.description(folder)):
-        known["problem"] = files.read_json(paths.description(folder))["problem"]
+        known.update(_of_description(paths.description(folder)))
   return known
+
+
+def _of_description(path: str) -> dict[str, Any]:
+  about = files.read_json(path)
+  if not isinstance(about, dict) or not paths.is_name(about.get("problem")):
+    raise UserError(f"{path} describes no run: delete it, and give --problem and --data_dir")
+  return {name: about[name] for name in ("problem", "data") if about.get(name)}

@@ -17,9 +17,16 @@ from t2t_lottery.errors import Interrupted, UserError
 _FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
+def module(name: str) -> list[str]:
+  """Starts a module as a command. Where this process imports nothing from the working folder, as one that a driver has
+  started (`python -I`), the new one does not either: whatever lies there, such as a `tokenize.py`, is none of its own.
+  """
+  return [sys.executable, "-Im" if sys.flags.isolated else "-m", name]
+
+
 def t2t(command: str) -> list[str]:
   """Starts one of t2t's commands, such as t2t_trainer: as its script does, but sooner (`t2t_lottery/compat`)."""
-  return [sys.executable, "-m", "t2t_lottery.compat", command]
+  return [*module("t2t_lottery.compat"), command]
 
 
 def usr_dir() -> str:

@@ -16,6 +16,10 @@ from collections.abc import Iterable, Sequence
 from t2t_lottery.errors import UserError
 
 EOS = 1
+# Longest source or translation, its end included: the size of the translator's position tables.
+MAX_LENGTH = 4096
+# A translation has at most so many subwords more than its source (Vaswani et al. 2017, 6.1).
+EXTRA_LENGTH = 50
 _ESCAPE_CHARACTERS = "\\_u;0123456789"
 _ESCAPED = re.compile(r"\\u|\\\\|\\([0-9]+);")
 _UNDEFINED = "\u3013"

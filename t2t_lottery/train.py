@@ -21,6 +21,7 @@ from t2t_lottery import (
   failure,
   files,
   joining,
+  known_problem,
   paths,
   progress,
   rawtext,
@@ -40,12 +41,14 @@ def train(config: settings.Settings) -> None:
   first train along.
 
   Raises:
-    UserError: if the run's folder holds another run, its data are damaged, t2t-trainer fails, or the run has failed for
+    UserError: if its translations could not be scored, the run's folder holds another run, its data are damaged, t2t-trainer fails, or the run has failed for
       good (`failure`).
     Interrupted: if it is told to end.
   """
   run = asked_run.describe(config)
   folder = config.runs.folder(run["run"])
+  if not paths.is_there(paths.checkpoint(folder, run["train_steps"])):
+    known_problem.check(run["problem"], config.data_dir)
   if not config.hosts.is_chief:
     if joining.wait_for_chief(folder, run, config.hosts):
       _run_trainer(config, run, folder)

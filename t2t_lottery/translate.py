@@ -1,5 +1,8 @@
 """Translates with a checkpoint through CTranslate2: checkpoint in, text out, no TensorFlow.
 
+`python -m t2t_lottery.translate FOLDER < text > translation` translates with a folder that
+`python -m t2t_lottery.export --to=ctranslate2` has written, a line each.
+
 The search is t2t's (`tensor2tensor/utils/beam_search.py`) but for one thing: at each step t2t
 records the translations that end among the 2*beam best candidates, CTranslate2 only those among the
 beam best. So t2t finds a better translation now and then, of a weak model more often. That is made
@@ -9,21 +12,25 @@ is the same.
 
 from __future__ import annotations
 
+import argparse
+import itertools
 import os
 import shutil
+import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import IO, Any, NoReturn
 
 import ctranslate2
 
-from t2t_lottery import ct2_model, files, gpu, subwords
+from t2t_lottery import ct2_model, errors, files, gpu, subwords
 from t2t_lottery.errors import UserError
+from t2t_lottery.subwords import EXTRA_LENGTH, MAX_LENGTH
 
-# A translation has at most so many subwords more than its source (Vaswani et al. 2017, 6.1).
-EXTRA_LENGTH = 50
 _BATCH_SIZE = 32
+# The command translates so many lines at a time. A translation does not depend on its neighbors.
+_LINES_AT_A_TIME = 1024
 # t2t searches on while a better translation may come; until 1.5*beam have ended, nearly all have.
 _PATIENCE = 1.5
 _END = str(subwords.EOS)
@@ -106,13 +113,14 @@ class Translator:
     self._padding = frozenset(files.read_json(padding))
     self._unseen = _model(os.path.join(folder, _UNSEEN)) if subwords.EOS in self._padding else None
 
-  def translate(self, sentences: Sequence[str], beam_size: int = 4, alpha: float = 0.6) -> list[str]:
+  def translate(self, sentences: Sequence[str], beam_size: int = 4, alpha: float = 0.6, first: int = 1) -> list[str]:
     """Translates sentences.
 
     Args:
       sentences: raw text, one sentence each.
       beam_size: 1 for greedy search.
       alpha: exponent of t2t's length penalty.
+      first: number of the first one, for the error.
 
     Returns:
       A translation for each sentence, on one line.
@@ -120,23 +128,19 @@ class Translator:
     Raises:
       UserError: if a sentence is longer than the model's position table.
     """
-    return [self._text(ids) for ids in self.search(sentences, beam_size, alpha)]
+    return [self._text(ids) for ids in self.search(sentences, beam_size, alpha, first)]
 
-  def search(self, sentences: Sequence[str], beam_size: int = 4, alpha: float = 0.6) -> list[list[int]]:
+  def search(self, sentences: Sequence[str], beam_size: int = 4, alpha: float = 0.6, first: int = 1) -> list[list[int]]:
     """Translates sentences into subword ids; the last is `EOS` where the translation ended.
 
     The cap on length is a sentence's own: its number of subwords, end of sentence included, and
     `EXTRA_LENGTH`. That is t2t's rule for a batch of one sentence; t2t takes the longest of a
     batch, so its result depends on the neighbours.
     """
-    sources = [self._subwords.encode(sentence.strip()) + [subwords.EOS] for sentence in sentences]
+    sources = self._encoded(sentences)
+    _check_lengths(sources, MAX_LENGTH - EXTRA_LENGTH, "sentence", "translated", first)
     by_length: dict[int, list[int]] = defaultdict(list)
     for i, source in enumerate(sources):
-      if len(source) + EXTRA_LENGTH > ct2_model.MAX_LENGTH:
-        raise UserError(
-          f"sentence {i + 1} has {len(source)} subwords; "
-          f"at most {ct2_model.MAX_LENGTH - EXTRA_LENGTH} can be translated"
-        )
       by_length[len(source)].append(i)
     pending: dict[int, Any] = {}
     for length in sorted(by_length, reverse=True):
@@ -156,20 +160,24 @@ class Translator:
     """Cross entropy of references, end of sentence included, in nats per subword, over all sentences together.
 
     What t2t calls the negative of `neg_log_perplexity` (`tensor2tensor/utils/metrics.py`).
+
+    Raises:
+      UserError: if a sentence or a reference is longer than the model's position table.
     """
-    sources = [self._subwords.encode(sentence.strip()) + [subwords.EOS] for sentence in sentences]
-    targets = [self._subwords.encode(reference) for reference in references]
+    sources, targets = self._encoded(sentences), self._encoded(references)
+    _check_lengths(sources, MAX_LENGTH, "sentence", "scored")
+    _check_lengths(targets, MAX_LENGTH, "reference", "scored")
     total = 0.0
     for model, chosen, tokens in self._divided(sources):
       scored = model.score_batch(
         tokens,
-        [list(map(str, targets[i])) for i in chosen],
+        # CTranslate2 appends the end of sentence to each reference.
+        [list(map(str, targets[i][:-1])) for i in chosen],
         max_batch_size=_BATCH_SIZE,
         max_input_length=0,
       )
       total += sum(sum(result.log_probs) for result in scored)
-    # CTranslate2 appends the end of sentence to each reference.
-    return -total / sum(len(target) + 1 for target in targets)
+    return -total / sum(map(len, targets))
 
   def _divided(self, sources: list[list[int]]) -> Iterator[tuple[ctranslate2.Translator, list[int], list[list[str]]]]:
     """Models, and for each the indices of the sources that it takes, and how it reads them."""
@@ -178,6 +186,13 @@ class Translator:
       yield self._model, seen, [tokens[i] for i in seen]
     if unseen := [i for i, read in enumerate(tokens) if not read]:
       yield self._unseen, unseen, [ct2_model.source_tokens(sources[i], frozenset()) for i in unseen]
+
+  def _encoded(self, texts: Sequence[str]) -> list[list[int]]:
+    """Subword ids of a text's lines, each with its end, as records have them: outer spaces, and a byte order mark before
+    the first line, are no text.
+    """
+    texts = [text.removeprefix("\ufeff") if i == 0 else text for i, text in enumerate(texts)]
+    return [self._subwords.encode(text.strip()) + [subwords.EOS] for text in texts]
 
   def _queue(self, sources: list[list[int]], beam_size: int, max_length: int) -> list[Any]:
     """Queues a beam search for the `beam_size` most probable translations of each source."""
@@ -225,6 +240,12 @@ def _model(folder: str) -> ctranslate2.Translator:
     raise UserError(f"cannot translate with {folder}: {str(error).splitlines()[0]}") from error
 
 
+def _check_lengths(texts: Sequence[Sequence[int]], most: int, what: str, to_be: str, first: int = 1) -> None:
+  for number, text in enumerate(texts, first):
+    if len(text) > most:
+      raise UserError(f"{what} {number} has {len(text)} subwords; at most {most} can be {to_be}")
+
+
 def _hypotheses(result: Any) -> list[tuple[list[str], float]]:
   """Each translation's subword ids as text, its end included if it has one; log probability."""
   return list(zip(result.hypotheses, result.scores))
@@ -243,3 +264,64 @@ def _best(hypotheses: Sequence[tuple[list[str], float]], alpha: float) -> list[s
     return ended, score / ((5 + len(tokens)) / 6) ** alpha if ended else score
 
   return max(hypotheses, key=rank)[0]
+
+
+class _Parser(argparse.ArgumentParser):
+  """Tells what is wrong on one line."""
+
+  def error(self, message: str) -> NoReturn:
+    self.exit(2, f"t2t-lottery: {message}: see python -m t2t_lottery.translate --help\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+  parser = _Parser(
+    prog="python -m t2t_lottery.translate",
+    description="Translates the lines of its input, UTF-8, by a model that python -m t2t_lottery.export --to=ctranslate2 "
+    "has written.",
+  )
+  parser.add_argument("folder", help="the exported model")
+  parser.add_argument("--beam_size", type=_positive, default=4, help="hypotheses of the search, 1 for greedy [4]")
+  parser.add_argument("--alpha", type=float, default=0.6, help="exponent of the length penalty [0.6]")
+  return parser
+
+
+def _positive(text: str) -> int:
+  value = int(text)
+  if value < 1:
+    raise ValueError(text)
+  return value
+
+
+def _lines(stream: IO[bytes]) -> Iterator[str]:
+  for number, line in enumerate(stream, 1):
+    try:
+      yield line.decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\n")
+    except UnicodeDecodeError as error:
+      raise UserError(
+        f"line {number} of the input is not UTF-8 ({error.reason} at its byte {error.start + 1})"
+      ) from None
+
+
+def _translate_lines(translator: Translator, text: Iterator[str], to: IO[bytes], beam_size: int, alpha: float) -> None:
+  done = 0
+  while lines := list(itertools.islice(text, _LINES_AT_A_TIME)):
+    translations = translator.translate(lines, beam_size, alpha, first=done + 1)
+    to.writelines(line.encode("utf-8") + b"\n" for line in translations)
+    to.flush()
+    done += len(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+  """The command. What it prints is UTF-8, whatever the locale is."""
+  asked = _parser().parse_args(argv)
+  with errors.one_line():
+    translator = Translator.load(os.path.expanduser(asked.folder))
+    try:
+      _translate_lines(translator, _lines(sys.stdin.buffer), sys.stdout.buffer, asked.beam_size, asked.alpha)
+    except BrokenPipeError:
+      # Nobody reads on, as `head` after its lines; nor must Python's own flush at the end find that.
+      os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+  main()

@@ -74,6 +74,7 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ("--controls=random_signs magic", "unknown control magic"),
     ("--controls=shuffled_mask", "the control shuffled_mask needs .*: --rewind=dense"),
     ("--variant=magic", "unknown flag --variant=magic"),
+    ("--size=tinny", "size tinny is none of base, small, tiny"),
   )
   def test_a_bad_flag_is_one_line(self, flag, message):
     done = driver("slt.sh", flag)
@@ -168,6 +169,85 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       self.assertEqual(call["level"], re.split(r"[-+]", re.sub(r"\+random_signs$", "", call["run"]))[-1])
     self.assertEqual([c["run"] for c in calls if c["step"] == "t2t_lottery.evaluate"], [c["run"] for c in trainings])
     self.assertEqual(calls[-1]["runs"].split(","), [call["run"] for call in trainings])
+
+  def stand_in(self, python):
+    """A copy of the drivers, with a script in place of Python and no set-up; returns their folder."""
+    folder = self.create_tempdir()
+    scripts = os.path.join(folder.full_path, "run_scripts")
+    shutil.copytree(os.path.join(trained.ROOT, "run_scripts"), scripts)
+    made = [
+      folder.create_file("run_scripts/setup.sh", "#!/bin/sh\n", mode="w").full_path,
+      folder.create_file(".venv/bin/python", f"#!/bin/sh\n{python}\n", mode="w").full_path,
+    ]
+    for path in made:
+      os.chmod(path, 0o755)
+    return scripts
+
+  @parameterized.parameters("slt.sh", "reproduce.sh")
+  def test_a_link_to_a_driver_is_the_driver(self, name):
+    scripts = self.stand_in('echo "$@"')
+    elsewhere = self.create_tempdir().full_path
+    link = os.path.join(elsewhere, "a link")
+    os.symlink(os.path.join(scripts, name), os.path.join(elsewhere, "one"))
+    os.symlink("one", link)
+    by_name, by_link = (
+      subprocess.run([path, "--levels=50"], cwd=elsewhere, capture_output=True, text=True, check=True).stdout
+      for path in (os.path.join(scripts, name), link)
+    )
+    self.assertNotEmpty(by_name)
+    self.assertEqual(by_link, by_name)
+
+  def test_a_driver_without_its_library_ends(self):
+    alone = shutil.copy(os.path.join(trained.ROOT, "run_scripts", "slt.sh"), self.create_tempdir().full_path)
+    done = subprocess.run([alone], capture_output=True, text=True, check=False)
+    self.assertNotEqual(done.returncode, 0)
+    self.assertLen(done.stderr.splitlines(), 1)
+
+  def test_levels_do_not_depend_on_the_language(self):
+    scripts = self.stand_in('for word; do case $word in --run=*) echo "$word" ;; esac; done')
+    # Tools that say which language they were to write numbers in; one of a comma need not be installed here.
+    tools = self.create_tempdir()
+    for tool in ("awk", "sort"):
+      path = tools.create_file(
+        tool, f'#!/bin/sh\n[ "$LC_ALL" = C ] || exit 9\nexec {shutil.which(tool)} "$@"\n', mode="w"
+      ).full_path
+      os.chmod(path, 0o755)
+    given = [os.path.join(scripts, "mp_slt.sh"), "--prune_each=20", "--levels=90", "--switch=48.8"]
+    environment = {**os.environ, "PATH": f"{tools.full_path}:{os.environ['PATH']}", "LC_ALL": "de_DE.UTF-8"}
+    done = subprocess.run(given, env=environment, capture_output=True, text=True, check=False)
+    self.assertEqual(done.returncode, 0, done.stderr)
+    runs = list(dict.fromkeys(done.stdout.split()))
+    self.assertEqual(
+      runs[:5], ["--run=dense", "--run=mp-20", "--run=mp-36", "--run=mp-48.8", "--run=mp-48.8-slt-59.04"]
+    )
+
+  @parameterized.parameters(
+    ("slt.sh", "--levels=50", "--steps=none"),
+    ("reproduce.sh", "--methods=none"),
+  )
+  def test_nothing_in_the_working_folder_is_imported(self, *command):
+    scripts = self.stand_in(f'exec "{sys.executable}" "$@"')
+    folder = self.create_tempdir()
+    for name in ("tokenize", "runpy", "random", "inspect", "socket", "t2t_lottery", "numpy"):
+      folder.create_file(f"{name}.py", 'print("imported", flush=True)\nraise SystemExit(0)\n', mode="w")
+    done = subprocess.run(
+      [os.path.join(scripts, command[0]), *command[1:]],
+      cwd=folder.full_path,
+      capture_output=True,
+      text=True,
+      check=False,
+    )
+    self.assertNotIn("imported", done.stdout)
+    self.assertNotEqual(done.returncode, 0)
+    self.assertIn("none", done.stderr)
+
+  def test_what_such_a_process_starts_imports_nothing_from_there_either(self):
+    code = "from t2t_lottery import subprocesses; print(subprocesses.t2t('t2t_trainer')[1:])"
+    for flags, expected in (([], "-m"), (["-I"], "-Im")):
+      done = subprocess.run(
+        [sys.executable, *flags, "-c", code], cwd=trained.ROOT, check=True, capture_output=True, text=True
+      )
+      self.assertEqual(done.stdout, f"['{expected}', 't2t_lottery.compat', 't2t_trainer']\n")
 
   def test_hparams_of_the_user_take_the_place_of_the_drivers_own(self):
     command = trainer_command("--method=mp", "--level=50", "--hparams=prune_every=400,dropout=0.2")

@@ -1,11 +1,14 @@
 """Each export of a model, and its way back: same bits, same translations."""
 
+import contextlib
+import io
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from unittest import mock
 
 import numpy as np
 import small_model
@@ -94,6 +97,72 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
     self.assertLessEqual(len(script.splitlines()), 10)
     found = run("-c", script, self.out, text="".join(sentence + "\n" for sentence in self.model.sentences))
     self.assertEqual(found.split("\n")[:-1], self.translator.translate(self.model.sentences))
+
+  def test_the_command_translates_its_input(self):
+    export(self.model.folder, "ctranslate2", self.out)
+    expected = "".join(line + "\n" for line in self.translator.translate(self.model.sentences))
+    text = "\n".join(self.model.sentences).encode()
+
+    def translated(text, *flags):
+      """What the command prints, its exit status, and what it says on stderr."""
+      streams = [io.TextIOWrapper(io.BytesIO(given), "ascii") for given in (text, b"", b"")]
+      with contextlib.ExitStack() as stack:
+        for name, stream in zip(("stdin", "stdout", "stderr"), streams):
+          stack.enter_context(mock.patch.object(sys, name, stream))
+        status = 0
+        try:
+          translate.main(flags)
+        except SystemExit as end:
+          # A text is what Python prints as it ends with status 1.
+          status = end.code if isinstance(end.code, int) else 1
+          print(end.code if status == 1 else "", file=streams[2], end="")
+        for stream in streams[1:]:
+          stream.flush()
+      return streams[1].buffer.getvalue().decode(), status, streams[2].buffer.getvalue().decode()
+
+    # In no locale are input and output anything but UTF-8.
+    done = subprocess.run(
+      [sys.executable, "-m", "t2t_lottery.translate", self.out],
+      cwd=ROOT,
+      input=text,
+      capture_output=True,
+      check=True,
+      env={**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii"},
+    )
+    self.assertEqual((done.stdout.decode(), done.stderr), (expected, b""))
+    for given in (text, text + b"\n", "\ufeff".encode() + text, text.replace(b"\n", b"\r\n")):
+      self.assertEqual(translated(given, self.out), (expected, 0, ""))
+    self.assertEqual(translated(b"", self.out), ("", 0, ""))
+    greedy, _, _ = translated(text, self.out, "--beam_size=1")
+    self.assertEqual(greedy.split("\n")[:-1], self.translator.translate(self.model.sentences, beam_size=1))
+    for given, flags, status, message in (
+      (b"a\nb\xe4\n", [self.out], 1, "line 2 of the input is not UTF-8"),
+      (b"a\n" * 5 + b"a " * 5000, [self.out], 1, "sentence 6 has .* subwords"),
+      (b"a\n", [self.model.folder], 1, "cannot read the vocabulary"),
+      (b"a\n", [], 2, "folder"),
+      (b"a\n", [self.out, "--beam_size=0"], 2, "--beam_size"),
+    ):
+      with mock.patch.object(translate, "_LINES_AT_A_TIME", 2):
+        _, ended, said = translated(given, *flags)
+      self.assertEqual(ended, status, said)
+      self.assertRegex(said, rf"^t2t-lottery: .*{message}.*$")
+
+  def test_loss_does_not_depend_on_what_records_strip(self):
+    sources, references = self.model.sentences[:8], self.model.sentences[8:]
+    expected = self.translator.loss(sources, references)
+    for before, after in (("", "\r"), ("  ", " \t"), ("\u3000", "\x0b")):
+      around = [[before + text + after for text in texts] for texts in (sources, references)]
+      self.assertEqual(self.translator.loss(*around), expected)
+    marked = [["\ufeff" + texts[0], *texts[1:]] for texts in (sources, references)]
+    self.assertEqual(self.translator.loss(*marked), expected)
+    self.assertEqual(self.translator.search(marked[0]), self.translator.search(sources))
+
+  def test_references_as_long_as_the_position_table_are_scored_and_longer_ones_refused(self):
+    word = next(word for word in ("ist", "in", "a", "b") if len(self.translator._subwords.encode(word)) == 1)
+    longest = " ".join([word] * (subwords.MAX_LENGTH - 1))
+    self.assertTrue(np.isfinite(self.translator.loss(["a"], [longest])))
+    with self.assertRaisesRegex(UserError, "reference 2 has 4097 subwords; at most 4096"):
+      self.translator.loss(["a", "b"], ["a", f"{longest} {word}"])
 
   def test_t2t_is_read_by_stock_t2t_decoder(self):
     export(self.model.folder, "t2t", self.out)
@@ -195,6 +264,28 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
     os.remove(os.path.join(self.out, "model.bin"))
     with self.assertRaisesRegex(UserError, f"cannot translate with {self.out}: "):
       translate.Translator.load(self.out)
+
+  def test_the_vocabulary_is_that_of_the_runs_own_data(self):
+    ours = rawtext.fingerprint(small_model.PROBLEM, self.model.data_dir)
+    path = paths.description(self.model.folder)
+    self.addCleanup(files.write_json, path, files.read_json(path))
+
+    def exported(**about):
+      files.write_json(path, about)
+      code = "import sys; from t2t_lottery import errors, export\nwith errors.one_line(): print(export.Model(sys.argv[1]).data[0])"
+      return subprocess.run(
+        [sys.executable, "-c", code, self.model.checkpoint], cwd=ROOT, capture_output=True, text=True, check=False
+      )
+
+    self.assertEqual(exported(problem=small_model.PROBLEM, data=ours).stdout, f"{small_model.PROBLEM}\n")
+    for about, message in (
+      (
+        {"problem": small_model.PROBLEM, "data": "another"},
+        f"data another, but {self.model.data_dir} holds data {ours}",
+      ),
+      ({"problem": "../../elsewhere"}, "run.json describes no run"),
+    ):
+      self.assertIn(message, exported(**about).stderr)
 
   def test_command_without_tensorflow_imports_none(self):
     code = "import sys, t2t_lottery.export; sys.exit('tensorflow' in sys.modules)"

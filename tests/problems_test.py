@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import gzip
 import hashlib
 import http.server
@@ -173,6 +174,29 @@ class WrittenTest(ProblemsTest):
     found.append(self.contents(self.generate()))
     self.assertEqual(found[0], found[1])
     self.assertEqual(found[0], found[2])
+
+  def test_a_byte_order_mark_at_the_start_of_a_file_is_no_text(self):
+    plain = self.contents(self.generate())
+    for split, sides in self.text.items():
+      for language, sentences in zip(("en", "de"), sides):
+        write(os.path.join(self.tmp_dir, f"{STEMS[split]}.{language}"), ["\ufeff" + sentences[0], *sentences[1:]])
+    self.assertEqual(self.contents(self.generate(os.path.join(self.root, "marked"))), plain)
+
+  def test_an_old_reference_with_a_byte_order_mark_is_read_without(self):
+    self.generate()
+    name = rawtext.raw_name(NAME, "dev", "reference")
+    path = pathlib.Path(self.data_dir, name)
+    path.write_bytes("\ufeff".encode() + path.read_bytes())
+    written = {**rawtext.manifest_files(NAME, self.data_dir), name: rawtext.file_info(str(path))}
+    rawtext.write_manifest(NAME, self.data_dir, written, {})
+    self.assertEqual(rawtext.raw_text(NAME, self.data_dir, "dev"), self.text["dev"])
+
+  def test_lengths_of_the_training_pairs_are_those_of_the_records(self):
+    self.generate()
+    found = collections.Counter()
+    for path in tf.io.gfile.glob(os.path.join(self.data_dir, f"{NAME}-train-*")):
+      found.update(max(len(ids(example, key)) for key in ("inputs", "targets")) for example in read_records(path))
+    self.assertEqual(rawtext.train_lengths(NAME, self.data_dir), dict(found))
 
   def test_gzipped_text(self):
     plain = self.contents(self.generate(os.path.join(self.root, "plain")))
@@ -349,6 +373,21 @@ class BadDataTest(ProblemsTest):
     self.text["train"] = [" "] * 5, ["a"] * 5
     self.write_text()
     self.assert_refused("no pair of .* has text on both sides")
+
+  def test_a_sentence_too_long_to_be_evaluated(self):
+    for side, name in enumerate(("val.en", "val.de")):
+      with self.subTest(name):
+        saved = list(self.text["dev"][side])
+        self.text["dev"][side][4] = "ab " * 3000
+        self.write_text()
+        self.assert_refused(rf"{name}, line 5: \d+ subwords, more than the 40\d\d that can be evaluated")
+        self.text["dev"][side][:] = saved
+
+  def test_a_folder_in_place_of_a_text(self):
+    os.remove(os.path.join(self.tmp_dir, "val.en"))
+    os.makedirs(os.path.join(self.tmp_dir, "val.en"))
+    with self.assertRaisesRegex(errors.UserError, "val.en is a folder"):
+      next(lines.read_lines(os.path.join(self.tmp_dir, "val.en")))
 
   def test_truncated_gzip(self):
     path = pathlib.Path(self.tmp_dir, "train.en")

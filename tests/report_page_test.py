@@ -1,7 +1,12 @@
 """The report's page, plots and archive of made-up runs."""
 
+import base64
+import csv
 import functools
+import hashlib
 import html.parser
+import io
+import json
 import os
 import re
 import shutil
@@ -12,7 +17,8 @@ import made_up_runs
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from t2t_lottery import rawtext
+from t2t_lottery import rawtext, results
+from t2t_lottery.errors import UserError
 from t2t_lottery.report import archive, examples, heatmaps, plots, runs, style, writing
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -162,6 +168,110 @@ class ReportPageTest(tf.test.TestCase):
       self.assertIn("sentence 0 of dense", text)
       self.assertLen(page.all("dd"), 9)
 
+  def test_nothing_in_a_name_or_a_text_becomes_markup(self):
+    evil = "<img src=x onerror=\"document.title='X'\">&amp;$x^$`|[a](javascript:1)"
+    problem, size = f"translate_ende_{evil}", f"tiny{evil}"
+    made = made_up_runs.Runs(os.path.join(self.folder, "evil"), problem, size)
+    names = (f"slt-50{evil}", f"slt-50{evil}+{evil}")
+    for name, controls in zip(names, (None, [evil])):
+      made.evaluated("dense", "dense", 0, 27, 64)
+      made.evaluated(name, "slt", 50, 26, 65, "dense", controls=controls)
+      path = os.path.join(made.path(name), "result.json")
+      result = json.loads(read(path))
+      result["signatures"] = {**result["signatures"], evil: evil}
+      result["versions"] = {evil: evil, "numpy": f"1{name}"}
+      result["left_out"] = {evil: evil}
+      with open(path, "w", encoding="utf-8") as file:
+        json.dump(result, file)
+      with open(os.path.join(made.path(name), "layers.json"), "w", encoding="utf-8") as file:
+        json.dump({f"{evil}/kernel": {"sparsity": 0.5, "signs": 0.5}}, file)
+      with open(os.path.join(made.path(name), "translations", "test.1900.txt"), "w", encoding="utf-8") as file:
+        file.writelines(f"{evil}</dd><script>{i}</script>\n" for i in range(made_up_runs.SENTENCES))
+    made.begun(f"begun{evil}", "slt", 60, f"missing{evil}")
+    out = self.report(made.folder, "evil_out")
+    page = Page(read(os.path.join(out, "index.html")).decode())
+    self.assertEqual(page.open, [])
+    self.assertEqual(page.all("script"), [{}])
+    for _, attributes in page.elements:
+      self.assertEmpty([name for name in attributes if name.startswith("on")])
+    self.assertLen(
+      page.all("img"), len([name for name in os.listdir(os.path.join(out, "plots")) if name.endswith("svg")])
+    )
+    text = "".join(page.text)
+    for shown in (problem, size, *names, f"missing{evil}", f"{evil}</dd><script>0</script>"):
+      self.assertIn(shown, text)
+    markdown = read(os.path.join(out, "table.md")).decode() + read(os.path.join(out, "controls.md")).decode()
+    self.assertNotRegex(markdown, r"(?<!\\)[<\[`]")
+
+  def test_no_script_or_style_is_allowed_but_the_pages_own(self):
+    (policy,) = [one["content"] for one in self.page.all("meta") if one.get("http-equiv") == "Content-Security-Policy"]
+    self.assertNotIn("unsafe", policy)
+    self.assertEmpty([attributes for _, attributes in self.page.elements if "style" in attributes])
+    for tag in ("script", "style"):
+      (content,) = re.findall(f"<{tag}>(.*?)</{tag}>", self.html, re.DOTALL)
+      digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+      self.assertIn(f"{tag}-src 'sha256-{digest}'", policy)
+
+  def test_seeds_of_other_test_sets_or_data_are_named_and_the_rest_is_reported(self):
+    made = made_up_runs.Runs(os.path.join(self.folder, "other_sizes"))
+    for seed in (1, 2, 3, 4):
+      made.evaluated("dense", "dense", 0, 27, 64, seed=seed)
+      made.evaluated("slt-50", "slt", 50, 20 + seed, 65, "dense", seed=seed)
+      path = os.path.join(made.path("slt-50", seed), "result.json")
+      result = {**json.loads(read(path)), "data": "other" if seed == 4 else "usual"}
+      with open(path, "w", encoding="utf-8") as file:
+        json.dump(result, file)
+    shorter = {name: rows[:50] for name, rows in made_up_runs.statistics(22, 65).items()}
+    np.savez_compressed(os.path.join(made.path("slt-50", 2), "segments.npz"), **shorter)
+    out = os.path.join(self.folder, "other_sizes_out")
+    told = writing.report(runs.read(made.folder), out, None, samples=20, learning_curves=False)
+    self.assertIn("slt-50, seed 2: left out: tested on 50 sentences, others on 60", told)
+    self.assertIn("slt-50, seed 4: left out: trained on data other, others on usual", told)
+    rows = list(csv.DictReader(io.StringIO(read(os.path.join(out, "table.csv")).decode())))
+    (row,) = [row for row in rows if row["run"] == "slt-50"]
+    ours, others = results._of_one_text(results.collect(made.folder))
+    self.assertEqual([(line["run"], line["seed"]) for line in others], [("slt-50", 4)])
+    self.assertLen(ours, 7)
+    self.assertEqual((row["seeds"], float(row["bleu"])), ("1 3", 22.0))
+    self.assertNotEmpty(row["bleu_s_opt"])
+
+  def test_text_of_other_data_is_not_shown_beside_translations(self):
+    made = made_up_runs.Runs(os.path.join(self.folder, "other_data"), "translate_ende_wmt14", "base")
+    made.evaluated("dense", "dense", 0, 27, 64)
+    path = os.path.join(made.path("dense"), "result.json")
+    result = {**json.loads(read(path)), "data": "another"}
+    with open(path, "w", encoding="utf-8") as file:
+      json.dump(result, file)
+    found = examples.text_of(runs.read(made.folder), self.data_dir)
+    self.assertEqual((found.sources, found.references), ([], []))
+    self.assertIn("holds other data", found.why)
+
+  def test_a_name_that_leads_elsewhere_is_refused(self):
+    for name, value in (
+      ("run", "../../../../outside"),
+      ("run", "/tmp/outside"),
+      ("run", ".."),
+      ("run", "a\nb"),
+      ("problem", "../other"),
+      ("size", ""),
+      ("seed", "1/../.."),
+      ("seed", True),
+      ("mask_from", "../../dense@2000"),
+      ("mask_from", "dense@../1"),
+      ("best_step", "1/../../2"),
+      ("decoder", "../x"),
+    ):
+      made = made_up_runs.Runs(self.create_tempdir().full_path)
+      made.evaluated("slt-50", "slt", 50, 27, 64, "dense")
+      for file_name in ("run.json", "result.json"):
+        path = os.path.join(made.path("slt-50"), file_name)
+        content = {**json.loads(read(path)), name: value}
+        with open(path, "w", encoding="utf-8") as file:
+          json.dump(content, file)
+      for reader in (runs.read, results.collect):
+        with self.assertRaisesRegex(UserError, rf"slt-50/\w+.json describes no run \({name} .*\): delete it"):
+          reader(made.folder)
+
   def test_before_any_run_is_evaluated(self):
     made = made_up_runs.Runs(os.path.join(self.folder, "begun"))
     made.begun("dense", "dense", 0)
@@ -212,7 +322,7 @@ class BrowserTest(tf.test.TestCase):
     made = made_up_runs.study(os.path.join(folder, "runs"), seeds=(1,))
     writing.report(runs.read(made.folder), folder, None, samples=20, learning_curves=False)
     text = read(os.path.join(folder, "index.html")).decode()
-    script = """<script>
+    script = """
       const said = [];
       const table = document.getElementById("table-1");
       const order = () => [...table.tBodies].map((body) => body.rows[0].cells[0].textContent).join(" ");
@@ -230,9 +340,12 @@ class BrowserTest(tf.test.TestCase):
       frame.textContent = JSON.stringify(said);
       document.body.append(frame);
       document.body.dataset.overflow = document.documentElement.scrollWidth - document.documentElement.clientWidth;
-    </script></body>"""
+    """
+    # The page allows no script but its own.
+    allowed = "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    text = text.replace("script-src ", f"script-src '{allowed}' ")
     with open(os.path.join(folder, "clicked.html"), "w", encoding="utf-8") as file:
-      file.write(text.replace("</body>", script))
+      file.write(text.replace("</body>", f"<script>{script}</script></body>"))
     done = subprocess.run(
       [
         chromium(),

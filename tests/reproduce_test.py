@@ -242,7 +242,7 @@ class ReproduceTest(tf.test.TestCase):
     script = os.path.join(self.folder, "run_scripts", "reproduce.sh")
     done = subprocess.run([script, "--methods=slt mp"], check=True, capture_output=True, text=True)
     runs, data = (f"--{name}_dir={os.path.join(self.folder, name)}" for name in ("runs", "data"))
-    expected = ["-m", "t2t_lottery.reproduce", "--problem=translate_ende_wmt14", runs, data, "--methods=slt mp"]
+    expected = ["-Im", "t2t_lottery.reproduce", "--problem=translate_ende_wmt14", runs, data, "--methods=slt mp"]
     self.assertEqual(done.stdout.splitlines(), expected)
 
   def test_help_names_every_flag_of_the_drivers(self):

@@ -4,6 +4,8 @@ import collections
 import math
 import pathlib
 import random
+import sys
+from unittest import mock
 
 import numpy as np
 import sacremoses
@@ -91,7 +93,7 @@ class BleuTest(parameterized.TestCase, tf.test.TestCase):
   def test_brevity_penalty_is_sacrebleus(self, hypothesis):
     reference = "the cat sat on the mat"
     expected = BLEU(force=True).corpus_score([hypothesis], [[reference]]).bp
-    self.assertAlmostEqual(scores.brevity_penalty(scores.bleu([hypothesis], [reference])), expected)
+    self.assertAlmostEqual(scores.brevity_penalty(scores.bleu([hypothesis], [reference], "en")), expected)
 
   def test_empty_translations_count(self):
     self.assertEqual(scores.bleu([""], [REFERENCE]).value, 0.0)
@@ -115,6 +117,49 @@ class BleuTest(parameterized.TestCase, tf.test.TestCase):
   def test_the_two_bleus_differ_where_the_tokenizers_do(self):
     raw, tokenized = (scores.score(name, HYPOTHESES, REFERENCES, "en").value for name in ("bleu", "bleu_tokenized"))
     self.assertNotAlmostEqual(raw, tokenized, places=1)
+
+  @parameterized.parameters(
+    # As sacreBLEU chooses for its `-l SOURCE-TARGET`.
+    ("zh", "zh", "今天天气很好，我们去公园。", "今天天气很好，我们去学校。"),
+    ("yue", "zh", "今日天氣好好，我哋去公園。", "今日天氣好好，我哋去學校。"),
+    # Written without spaces, and sacreBLEU has nothing of its own.
+    ("th", "char", "วันนี้อากาศดีมาก", "วันนี้อากาศดี"),
+    ("km", "char", "សួស្តីពិភពលោក", "សួស្តី"),
+    ("tr", "13a", "Bugün hava çok güzel, parka gidiyoruz.", "Bugün hava çok güzel, okula gidiyoruz."),
+    ("ar", "13a", "الطقس جميل جدا اليوم، سنذهب.", "الطقس جميل جدا اليوم، ذهبنا."),
+    ("uk", "13a", "Сьогодні дуже гарна погода надворі.", "Сьогодні дуже гарна погода була."),
+  )
+  def test_the_language_chooses_the_tokenizer(self, language, tokenizer, reference, near):
+    self.assertEqual(scores.applicable(language), ("bleu", "chrf", "ter"))
+    for metric in scores.applicable(language):
+      equal, other = (scores.score(metric, [text], [reference], language) for text in (reference, near))
+      self.assertAlmostEqual(equal.value, 100.0 if scores.HIGHER_IS_BETTER[metric] else 0.0, places=9)
+      self.assertBetween(other.value, 0.1, 99.9, metric)
+      self.assertIn(
+        {"bleu": f"|tok:{tokenizer}|", "ter": f"|text:{tokenizer}-lowercased", "chrf": ""}[metric], equal.signature
+      )
+    expected = BLEU(tokenize=tokenizer).corpus_score([near], [[reference]]).score
+    self.assertEqual(scores.bleu([near], [reference], language).value, expected)
+    self.assertIn("no rules for the language", scores.left_out(language)["bleu_tokenized"])
+
+  def test_the_choice_is_sacrebleus_where_it_has_one(self):
+    for language in ("zh", "ja", "ko", "de", "tr"):
+      self.assertEqual(scores._tokenizer(language), BLEU._TOKENIZER_MAP.get(language, BLEU.TOKENIZER_DEFAULT))
+
+  def test_a_tokenizer_that_is_not_installed_is_named(self):
+    with mock.patch.dict(sys.modules, {"MeCab": None, "mecab_ko": None}):
+      for modules in ("sacrebleu.tokenizers.tokenizer_ja_mecab", "sacrebleu.tokenizers.tokenizer_ko_mecab"):
+        sys.modules.pop(modules, None)
+      for language, package in (("ja", "ja"), ("ko", "ko")):
+        for refused in (scores.check, lambda code: scores.score("ter", ["a"], ["a"], code)):
+          with self.assertRaisesRegex(UserError, rf"{language}-mecab, .* -m pip install 'sacrebleu\[{package}\]'"):
+            refused(language)
+
+  def test_outer_spaces_and_carriage_returns_are_no_text(self):
+    for metric in scores.METRICS:
+      plain = scores.score(metric, HYPOTHESES, REFERENCES, "de")
+      around = scores.score(metric, HYPOTHESES, [f" {text}\r" for text in REFERENCES], "de")
+      self.assertAllEqual(around.segments, plain.segments)
 
   def test_refuses_a_language_that_moses_has_no_rules_for(self):
     with self.assertRaisesRegex(UserError, "no rules for the language 'xx'.* de, .*en"):

@@ -234,6 +234,42 @@ class SetupTest(tf.test.TestCase, parameterized.TestCase):
     os.rename(os.path.join(self.checkout.bin, "python3.11"), python)
     self.assertEqual(self.installs(), MADE + PROJECT)
 
+  def test_no_home(self):
+    del self.checkout.environment["HOME"]
+    self.assertEqual(self.installs(), MADE + PROJECT)
+
+  def test_a_link_to_it_and_a_search_path_for_folders(self):
+    link = os.path.join(self.checkout.bin, "set up")
+    os.symlink(os.path.join(self.checkout.root, "run_scripts", "setup.sh"), link)
+    os.symlink(shutil.which("readlink"), os.path.join(self.checkout.bin, "readlink"))
+    # Where CDPATH leads there is a folder of that name as well.
+    other = os.path.join(self.checkout.environment["HOME"], "other", "run_scripts")
+    os.makedirs(other)
+    environment = {**self.checkout.environment, "CDPATH": os.path.dirname(other)}
+    for command, where in ((["bash", link], other), (["bash", "run_scripts/setup.sh"], self.checkout.root)):
+      done = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, check=False)
+      self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
+    self.assertEqual(self.checkout.log(), MADE + PROJECT)
+
+  def test_scripts_of_packages_start_in_a_folder_with_a_space(self):
+    # As pip writes a script that a package brings as it is; and one of its own making.
+    write = 'printf "#!%s\\n\\"A text.\\"\\nfrom __future__ import division\\nimport sys\\nprint(sys.argv[1:])\\n" "$0" >"${0%/*}/t2t-trainer"'
+    self.installs(PIP=write + '; printf "#!/bin/sh\\nexit 7\\n" >"${0%/*}/pip"')
+    folder = os.path.join(self.checkout.root, ".venv", "bin")
+    self.assertIn(" ", folder)
+    python = os.path.join(folder, "python")
+    with open(python, "w", encoding="utf-8") as file:
+      file.write(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    os.chmod(os.path.join(folder, "t2t-trainer"), 0o755)
+    done = subprocess.run([os.path.join(folder, "t2t-trainer"), "a b", "c"], capture_output=True, text=True, check=True)
+    self.assertEqual(done.stdout, "['a b', 'c']\n")
+    with open(os.path.join(folder, "pip"), encoding="utf-8") as file:
+      self.assertEqual(file.read(), "#!/bin/sh\nexit 7\n")
+
+  def test_pip_imports_nothing_from_the_working_folder(self):
+    log = self.installs(PIP='echo "in $PWD" >>"$LOG"')
+    self.assertEqual({line for line in log if line.startswith("in ")}, {f"in {self.checkout.root}/.venv"})
+
   def test_uv_brings_a_python(self):
     python = os.path.join(self.checkout.bin, "brought")
     os.rename(os.path.join(self.checkout.bin, "python3.11"), python)

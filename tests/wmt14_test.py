@@ -20,6 +20,7 @@ from unittest import mock
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import tensorflow as tf  # noqa: E402
+from sacrebleu.dataset import DATASETS  # noqa: E402
 
 from t2t_lottery import compat  # noqa: E402
 
@@ -35,7 +36,7 @@ from tensor2tensor.utils import registry  # noqa: E402
 
 import problems  # noqa: E402, F401
 from problems import archives, download, records, wmt14, workers  # noqa: E402
-from t2t_lottery import rawtext  # noqa: E402
+from t2t_lottery import errors, rawtext  # noqa: E402
 
 REAL_TEXT = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data" / "newstest"
 ENDE, ENFR = "translate_ende_wmt14", "translate_enfr_wmt14"
@@ -302,9 +303,18 @@ class SourcesTest(tf.test.TestCase):
       },
     )
 
-  def test_checksums_are_of_archives_in_use(self):
+  def test_every_archive_has_a_checksum(self):
     used = {c.url for s in wmt14.CORPORA.values() for corpora in s.values() for c in corpora}
-    self.assertLessEqual(set(wmt14.CHECKSUMS), used)
+    self.assertEqual(set(wmt14.CHECKSUMS), used)
+
+  def test_checksums_of_heldout_sets_are_sacrebleus(self):
+    def address(url):
+      return url.partition("://")[2].removeprefix("www.")
+
+    known = {address(url): md5 for data in DATASETS.values() for url, md5 in zip(data.data, data.md5 or [])}
+    for split in ("dev", "test"):
+      (corpus,) = wmt14.CORPORA["de"][split]
+      self.assertEqual(wmt14.CHECKSUMS[corpus.url], (None, "md5", known[address(corpus.url)]))
 
 
 class BadDataTest(Wmt14Test):
@@ -314,6 +324,21 @@ class BadDataTest(Wmt14Test):
     path = pathlib.Path(self.tmp_dir, "training-parallel-nc-v9.tgz")
     path.write_bytes(path.read_bytes()[:200])
     self.assert_refused(r"nc-v9\.tgz is truncated or damaged")
+
+  def test_a_flipped_byte_anywhere_is_found(self):
+    """By the archive's own checksum, which comes last: 40 places spread over it, the parts after the members included."""
+    archive = "training-parallel-nc-v9.tgz"
+    names = tuple(self.members[archive])
+    content = pathlib.Path(self.tmp_dir, archive).read_bytes()
+    damaged = os.path.join(self.root, archive)
+    # The header, which no checksum covers, ends with the archive's name.
+    start = content.index(b"\0", 10) + 1
+    for number, place in enumerate(range(start, len(content), max(1, len(content) // 40))):
+      pathlib.Path(damaged).write_bytes(content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :])
+      folder = os.path.join(self.root, f"unpacked-{number}")
+      with self.assertRaisesRegex(errors.UserError, "is truncated or damaged"):
+        archives.unpack(damaged, names, folder)
+      self.assertEmpty([path for path in pathlib.Path(folder).rglob("*.??") if path.is_file()])
 
   def test_tar_truncated(self):
     path = pathlib.Path(self.tmp_dir, "training-giga-fren.tar")

@@ -10,9 +10,10 @@ from __future__ import annotations
 import gc
 import importlib
 import importlib.util
+import shlex
 import sys
 
-from t2t_lottery import compat, errors
+from t2t_lottery import compat, errors, subprocesses
 from t2t_lottery.compat import late
 
 
@@ -46,7 +47,8 @@ def main() -> None:
   if "t2t_usr_dir" not in flags.FLAGS:
     flags.DEFINE_string("t2t_usr_dir", None, "Taken by every command; this one needs nothing from there.")
   if "decoder_command" in flags.FLAGS:
-    flags.FLAGS.set_default("decoder_command", f"{sys.executable} -m t2t_lottery.compat t2t_decoder {{params}}")
+    start = shlex.join(subprocesses.t2t("t2t_decoder"))
+    flags.FLAGS.set_default("decoder_command", f"{start} {{params}}")
   app.run(command.main)
 
 

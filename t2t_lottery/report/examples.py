@@ -40,6 +40,9 @@ def text_of(study: Study, data_dir: str | None) -> Text:
   """The test set of a study's problem, if `data_dir` has it."""
   if data_dir is None:
     return Text([], [], "no --data_dir was given")
+  known = {run.result["data"] for runs in study.runs.values() for run in runs if run.result and run.result.get("data")}
+  if known and rawtext.fingerprint(study.problem, data_dir) not in {*known, None}:
+    return Text([], [], f"--data_dir holds other data of {study.problem} than the runs were trained on")
   try:
     return Text(*rawtext.raw_text(study.problem, data_dir, "test"), "")
   except errors.UserError:

@@ -55,9 +55,9 @@ def _markdown_cell(cell: Cell) -> str:
 
 
 def _markdown_text(text: str) -> str:
-  for character in "\\|*_<>`":
+  for character in "\\|*_<>`[]":
     text = text.replace(character, "\\" + character)
-  return text
+  return " ".join(text.splitlines())
 
 
 def latex(table: Table, label: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import os
 import re
@@ -34,7 +35,9 @@ def make(
     unfinished: what is missing, a line each.
   """
   sections = {heading: forms.to_html(table, f"table-{i}") for i, (heading, table) in enumerate(tables.items(), 1)}
-  sections["Plots"] = "\n".join(_plot(plot, svg) for plot, svg in plots) or "<p>No run is evaluated.</p>"
+  sections["Plots"] = (
+    "\n".join(_plot(number, *one) for number, one in enumerate(plots)) or "<p>No run is evaluated.</p>"
+  )
   sections["Translations"] = _translations(study, text)
   sections["Missing or not finished"] = _list(
     unfinished, "None: every run of every seed is evaluated, all files are there."
@@ -48,17 +51,19 @@ def make(
     for heading, content in sections.items()
   )
   evaluated = sum(run.result is not None for runs in study.runs.values() for run in runs)
-  seeds = ", ".join(map(str, study.seeds))
+  seeds = html.escape(", ".join(map(str, study.seeds)))
+  # Nothing that a name or a translation could smuggle in is run: only these two, which the page carries itself, are.
+  style = "\n" + _file("page.css") + "".join(_plot_size(number, plot) for number, (plot, _) in enumerate(plots))
+  script = "\n" + _file("page.js")
   return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+ content="default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'">
 <title>{title}: lottery tickets</title>
-<style>
-{_file("page.css")}</style>
+<style>{style}</style>
 </head>
 <body>
 <header>
@@ -69,8 +74,7 @@ def make(
 <main>
 {body}
 </main>
-<script>
-{_file("page.js")}</script>
+<script>{script}</script>
 </body>
 </html>
 """
@@ -81,15 +85,24 @@ def _file(name: str) -> str:
     return file.read()
 
 
-def _plot(plot: Plot, svg: bytes) -> str:
+def _hash(text: str) -> str:
+  """What names an inline script or style in a Content-Security-Policy."""
+  return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+
+
+def _plot_size(number: int, plot: Plot) -> str:
+  # Scaled down to the window, but not so far that its letters cannot be read: then it scrolls.
+  width = plot.figure.get_figwidth()
+  return f"#plot-{number} {{ width: {width * 110:.0f}px; min-width: {width * 72:.0f}px; }}\n"
+
+
+def _plot(number: int, plot: Plot, svg: bytes) -> str:
   # As an image of its own: names inside one SVG must not meet those of another.
   data = base64.b64encode(svg).decode("ascii")
-  width = plot.figure.get_figwidth()
-  # Scaled down to the window, but not so far that its letters cannot be read: then it scrolls.
-  size = f"width: {width * 110:.0f}px; min-width: {width * 72:.0f}px"
-  image = f'<img style="{size}" src="data:image/svg+xml;base64,{data}" alt="{html.escape(plot.alternative)}">'
+  image = f'<img id="plot-{number}" src="data:image/svg+xml;base64,{data}" alt="{html.escape(plot.alternative)}">'
+  name = html.escape(plot.name.replace("_", " "))
   return (
-    f'<figure><div class="wide" role="region" tabindex="0" aria-label="Plot: {plot.name.replace("_", " ")}">{image}</div>'
+    f'<figure><div class="wide" role="region" tabindex="0" aria-label="Plot: {name}">{image}</div>'
     f"<figcaption>{html.escape(plot.caption)}</figcaption></figure>"
   )
 
@@ -138,12 +151,14 @@ def _signatures(study: Study) -> str:
   for name, run in evaluated:
     for kind in ("signatures", "versions"):
       for what, value in ((run.result or {}).get(kind) or {}).items():
-        found.setdefault((what, str(value)), []).append(f"{name} (seed {run.seed})")
+        found.setdefault((str(what), str(value)), []).append(f"{name} (seed {run.seed})")
+    for what, why in ((run.result or {}).get("left_out") or {}).items():
+      found.setdefault((str(what), f"left out: {why}"), []).append(f"{name} (seed {run.seed})")
   if not found:
     return "<p>None.</p>"
   rows = []
   for (what, value), names in sorted(found.items(), key=lambda item: item[0][0]):
-    where = "all" if len(names) == len(evaluated) else ", ".join(names)
+    where = "all" if len(names) == len(evaluated) else html.escape(", ".join(names))
     rows.append(
       f"<tr><th scope='row'>{html.escape(what)}</th><td class='code'>{html.escape(value)}</td><td>{where}</td></tr>"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -19,12 +20,14 @@ class Run(NamedTuple):
   Attributes:
     folder: where it lies.
     about: what it is (`run.json`).
-    result: its line of results; None while there is none.
+    result: its line of results; None while there is none, or it cannot stand beside the others.
+    differs: in what it differs from the others, if it cannot.
   """
 
   folder: str
   about: dict[str, Any]
   result: dict[str, Any] | None
+  differs: str = ""
 
   @property
   def seed(self) -> int:
@@ -95,46 +98,62 @@ def read(runs_dir: str, problem: str | None = None, size: str | None = None) -> 
     UserError: if there is no run, if it is open which are meant, or if a file is damaged.
   """
   found: dict[tuple[str, str], list[Run]] = {}
+  every: set[str] = set()
   for folder in paths.run_folders(runs_dir):
     run = _read_run(folder)
     key = run.about["problem"], run.about["size"]
+    every.add(", ".join(key))
     if problem in (None, key[0]) and size in (None, key[1]):
       found.setdefault(key, []).append(run)
   if not found:
     asked = f" of {', '.join(filter(None, (problem, size)))}" if problem or size else ""
+    there = f", only of {'; '.join(sorted(every))}" if every else ""
     raise UserError(
-      f"{runs_dir} holds no run{asked}: train some (run_scripts/slt.sh --help), or give another --runs_dir"
+      f"{runs_dir} holds no run{asked}{there}: train some (run_scripts/slt.sh --help), or give another --runs_dir"
     )
   if len(found) > 1:
     names = "; ".join(f"{key[0]}, {key[1]}" for key in found)
     raise UserError(f"{runs_dir} holds runs of {names}: choose by --problem and --size")
   ((key, runs),) = found.items()
   by_name: dict[str, list[Run]] = {}
-  for run in sorted(runs, key=lambda run: (run.about["sparsity_asked"], run.about["run"], run.seed)):
+  for run in sorted(_comparable(runs), key=lambda run: (run.about["sparsity_asked"], run.about["run"], run.seed)):
     by_name.setdefault(run.about["run"], []).append(run)
   return Study(*key, by_name, sorted({run.seed for run in runs}))
+
+
+def _comparable(runs: Sequence[Run]) -> list[Run]:
+  """The runs, those without their result that were trained on other data, or tested on another number of sentences, than
+  most: scores of different texts have no mean, and cannot be compared.
+  """
+  for fact, told in ((_data, "trained on data {}, others on {}"), (_sentences, "tested on {} sentences, others on {}")):
+    found = [fact(run) for run in runs]
+    known = Counter(value for value in found if value is not None)
+    if len(known) > 1:
+      ((usual, _),) = known.most_common(1)
+      runs = [
+        run if value in (None, usual) else run._replace(result=None, differs=told.format(value, usual))
+        for run, value in zip(runs, found)
+      ]
+  return list(runs)
+
+
+def _data(run: Run) -> str | None:
+  return (run.result or {}).get("data")
+
+
+def _sentences(run: Run) -> int | None:
+  segments = run.segments("bleu") if run.result else None
+  return None if segments is None else len(segments)
 
 
 def _read_run(folder: str) -> Run:
   result = files.read_json(paths.result(folder)) if os.path.exists(paths.result(folder)) else None
   about: Any = files.read_json(paths.description(folder)) if os.path.exists(paths.description(folder)) else result
   for path, content in ((paths.result(folder), result), (paths.description(folder), about)):
-    if content is not None and not _is_run(content):
-      raise UserError(f"{path} describes no run: delete it to have it made again")
+    if content is not None:
+      descriptions.check(path, content)
   # Results of versions before there were several metrics are not comparable.
   return Run(folder, about, result if result and "test" in result else None)
-
-
-def _is_run(content: Any) -> bool:
-  needed: dict[str, Any] = {
-    "run": str,
-    "problem": str,
-    "size": str,
-    "seed": int,
-    "method": str,
-    "sparsity_asked": (int, float),
-  }
-  return isinstance(content, dict) and all(isinstance(content.get(key), kind) for key, kind in needed.items())
 
 
 def on_target(study: Study) -> Study:
@@ -167,6 +186,8 @@ def unfinished(study: Study) -> list[str]:
 def _states(run: Run | None) -> list[str]:
   if run is None:
     return ["missing, though other seeds have it"]
+  if run.differs:
+    return [f"left out: {run.differs}"]
   if run.result is None:
     if os.path.exists(paths.result(run.folder)):
       return ["its result is of an older version: delete result.json and evaluate again"]

@@ -38,6 +38,8 @@ _SETTINGS: Any = {
   "savefig.dpi": 200,
   "font.family": "DejaVu Sans",
   "font.size": 9,
+  # A name with dollar signs is a name.
+  "text.parse_math": False,
   "axes.spines.top": False,
   "axes.spines.right": False,
   "axes.grid": True,

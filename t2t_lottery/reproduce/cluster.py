@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Callable, Sequence
 
 from absl import flags
 
-from t2t_lottery import rawtext, settings
+from t2t_lottery import rawtext, settings, subprocesses
 from t2t_lottery.plan import Run
 from t2t_lottery.reproduce import shown, slurm
 from t2t_lottery.reproduce.standing import Standing
@@ -35,7 +34,7 @@ def _command(config: settings.Settings, argv: Sequence[str], name: str) -> list[
   if flags.FLAGS["tmp_dir"].present:
     where["tmp_dir"] = config.tmp_dir
   own = [f"--{flag}={os.path.abspath(path)}" for flag, path in where.items()]
-  return [sys.executable, "-m", "t2t_lottery.reproduce", *argv, *own, "--on=here", f"--only={name}"]
+  return [*subprocesses.module("t2t_lottery.reproduce"), *argv, *own, "--on=here", f"--only={name}"]
 
 
 def submit(

@@ -8,11 +8,10 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from t2t_lottery import locks
+from t2t_lottery import locks, subprocesses
 from t2t_lottery.errors import UserError
 from t2t_lottery.plan import Run
 from t2t_lottery.reproduce.standing import Standing, State
@@ -125,7 +124,8 @@ def submit(
 
   def add(name: str, kind: str, after: Sequence[str], at: str, *more: str) -> None:
     if name not in there:
-      words = [sys.executable, "-m", "t2t_lottery.reproduce.job", str(asked.restarts), _file(folder, name, "json"), at]
+      job = subprocesses.module("t2t_lottery.reproduce.job")
+      words = [*job, str(asked.restarts), _file(folder, name, "json"), at]
       depends = [f"--dependency={kind}:" + ":".join(ids[one] for one in after)] if after else []
       own = [f"--job-name={name}", f"--chdir={folder}", f"--output={_file(folder, name, 'log')}", "--open-mode=append"]
       script = f"cd {shlex.quote(_ROOT)} && exec {shlex.join([*words, *command(name)])}"

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import IO, NamedTuple
 
-from t2t_lottery import files, paths
+from t2t_lottery import files, paths, subprocesses
 from t2t_lottery.errors import UserError
 from t2t_lottery.plan import Run
 from t2t_lottery.reproduce.shares import Share
@@ -49,7 +49,7 @@ class Outcome(NamedTuple):
 
 def command(step: str, flags: Sequence[str]) -> list[str]:
   """A step's command."""
-  return [sys.executable, "-m", f"t2t_lottery.{step}", *flags]
+  return [*subprocesses.module(f"t2t_lottery.{step}"), *flags]
 
 
 def of_run(run: Run, shared: Shared) -> dict[str, list[str]]:
