@@ -9,7 +9,7 @@ import sacrebleu
 import tensorflow.compat.v1 as tf
 import trained
 
-from t2t_lottery import bundle, decoding, files, inspect, keeping, paths, rawtext, scores
+from t2t_lottery import bundle, decoding, files, inspect, keeping, layers, masks, paths, rawtext, scores
 
 
 class EvaluateTest(tf.test.TestCase):
@@ -104,6 +104,20 @@ class EvaluateTest(tf.test.TestCase):
     result = files.read_json(paths.result(self.runs.runs.folder("mp-80")))
     steps = [round(trained.STEPS.train_steps * share) for share in (0.85, 0.9, 0.95, 1.0)]
     self.assertEqual([int(step) for step in result["dev_bleu_by_step"]], steps)
+
+  def test_mean_is_of_checkpoints_that_compete_alone_and_as_sparse_as_each(self):
+    printed = self.runs.step("evaluate", "--run=mp-80", "--average=10")
+    self.assertIn("with the mean of the last 4 checkpoints", printed)
+    self.assertIn("--average=10, but no more of them compete", printed)
+    folder = self.runs.runs.folder("mp-80")
+    result = files.read_json(paths.result(folder))
+    self.assertTrue(result["on_target"])
+    self.assertEqual(result["average"]["steps"], [int(step) for step in result["dev_bleu_by_step"]])
+    mean = bundle.read(paths.average(folder, result["average"]["steps"]), layers.is_prunable_or_mask)
+    for layer in layers.prunable(mean):
+      mask = mean[layers.mask_name(layer)]
+      self.assertEqual(np.count_nonzero(mask), masks.kept_count(mask.size, 0.8))
+      self.assertFalse(np.any(mean[layer][~mask]))
 
   def test_mean_of_checkpoints_is_evaluated_when_asked_for(self):
     self.runs.step("evaluate", "--run=slt-90", "--average=3")
