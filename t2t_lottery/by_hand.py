@@ -6,7 +6,7 @@ import os
 import re
 from typing import Any
 
-from t2t_lottery import files, methods, paths, schedule
+from t2t_lottery import files, methods, paths, rawtext, schedule
 from t2t_lottery.errors import UserError
 
 # Where t2t-trainer saves its flags, a line each: its own, and all.
@@ -21,7 +21,8 @@ def describe(folder: str, problem: str) -> tuple[dict[str, Any], str | None]:
     problem: the problem that it was trained on.
 
   Returns:
-    The description, with the path of the mask's checkpoint as `mask_checkpoint`; and where the data lay.
+    The description, with the path of the mask's checkpoint as `mask_checkpoint`; and where the data lay,
+    which are compared with those of the evaluation as long as they still do.
 
   Raises:
     UserError: if t2t-trainer has not been there, or trained no model of this project.
@@ -50,6 +51,7 @@ def describe(folder: str, problem: str) -> tuple[dict[str, Any], str | None]:
     "hparams_set": hparams_set,
     "train_steps": int(flags.get("train_steps") or max(steps, default=0)),
     "rewind_step": hparams["rewind_step"],
+    "data": rawtext.fingerprint(problem, hparams.get("data_dir") or ""),
   }
   if methods.METHODS[method].gradual:
     about["initial_sparsity"] = hparams["initial_sparsity"]

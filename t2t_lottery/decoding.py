@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.metadata
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 
 from t2t_lottery import bundle, files, paths, rawtext, subprocesses, translate
 from t2t_lottery.errors import UserError
@@ -65,7 +67,8 @@ class Decoding:
     path = paths.translation(self._folder, split, checkpoint, self._decoder)
     lines = files.read_lines(path) if os.path.exists(path) else []
     if len(lines) != len(sources):
-      lines = self.translations(sources, checkpoint)
+      with self._naming_the_text(split):
+        lines = self.translations(sources, checkpoint)
       files.write_lines(path, lines)
     return lines
 
@@ -99,8 +102,19 @@ class Decoding:
       return None
     path = paths.loss(self._folder, split, checkpoint)
     if not os.path.exists(path):
-      files.write_json(path, self._translator(checkpoint).loss(*self._raw_text(split)))
+      with self._naming_the_text(split):
+        loss = self._translator(checkpoint).loss(*self._raw_text(split))
+      files.write_json(path, loss)
     return files.read_json(path)
+
+  @contextlib.contextmanager
+  def _naming_the_text(self, split: str) -> Iterator[None]:
+    """Says of which text a sentence is that is too long; datagen of today refuses such a one."""
+    try:
+      yield
+    except translate.TooLong as error:
+      name = rawtext.raw_name(self._problem, split, "source or .reference")
+      raise UserError(f"{os.path.join(self._data_dir, name)}: {error}: make the data again without it") from error
 
   def _load(self, checkpoint: str) -> translate.Translator:
     vocabulary = rawtext.vocabulary(self._problem, self._data_dir)

@@ -40,6 +40,10 @@ _PADDING = "padding.json"
 _UNSEEN = "unseen"
 
 
+class TooLong(UserError):
+  """A sentence or reference that the model's position table cannot hold."""
+
+
 def signature(beam_size: int = 4, alpha: float = 0.6) -> str:
   """How translations come about, in the manner of sacreBLEU's signatures."""
   search = f"beam:{beam_size}|alpha:{alpha:g}|penalty:((5+len)/6)^alpha" if beam_size > 1 else "greedy"
@@ -126,7 +130,7 @@ class Translator:
       A translation for each sentence, on one line.
 
     Raises:
-      UserError: if a sentence is longer than the model's position table.
+      TooLong: if a sentence is longer than the model's position table.
     """
     return [self._text(ids) for ids in self.search(sentences, beam_size, alpha, first)]
 
@@ -162,7 +166,7 @@ class Translator:
     What t2t calls the negative of `neg_log_perplexity` (`tensor2tensor/utils/metrics.py`).
 
     Raises:
-      UserError: if a sentence or a reference is longer than the model's position table.
+      TooLong: if a sentence or a reference is longer than the model's position table.
     """
     sources, targets = self._encoded(sentences), self._encoded(references)
     _check_lengths(sources, MAX_LENGTH, "sentence", "scored")
@@ -243,7 +247,7 @@ def _model(folder: str) -> ctranslate2.Translator:
 def _check_lengths(texts: Sequence[Sequence[int]], most: int, what: str, to_be: str, first: int = 1) -> None:
   for number, text in enumerate(texts, first):
     if len(text) > most:
-      raise UserError(f"{what} {number} has {len(text)} subwords; at most {most} can be {to_be}")
+      raise TooLong(f"{what} {number} has {len(text)} subwords; at most {most} can be {to_be}")
 
 
 def _hypotheses(result: Any) -> list[tuple[list[str], float]]:
@@ -315,7 +319,12 @@ def main(argv: Sequence[str] | None = None) -> None:
   """The command. What it prints is UTF-8, whatever the locale is."""
   asked = _parser().parse_args(argv)
   with errors.one_line():
-    translator = Translator.load(os.path.expanduser(asked.folder))
+    folder = os.path.expanduser(asked.folder)
+    if not os.path.exists(os.path.join(folder, _VOCABULARY)):
+      raise UserError(
+        f"{folder} is no exported model: make one by python -m t2t_lottery.export --checkpoint=RUN --to=ctranslate2"
+      )
+    translator = Translator.load(folder)
     try:
       _translate_lines(translator, _lines(sys.stdin.buffer), sys.stdout.buffer, asked.beam_size, asked.alpha)
     except BrokenPipeError:

@@ -6,12 +6,13 @@ import glob
 import os
 import shutil
 import tempfile
+from unittest import mock
 
 import small_model
 import tensorflow.compat.v1 as tf
 import trained
 
-from t2t_lottery import by_hand, decoding, evaluate, files, keeping, paths, rawtext, schedule, settings
+from t2t_lottery import by_hand, decoding, evaluate, files, keeping, paths, rawtext, schedule, settings, translate
 from t2t_lottery.errors import UserError
 
 SENTENCES = 8
@@ -68,6 +69,11 @@ class ByHandTest(tf.test.TestCase):
     self.assertCountEqual(result["test"], ["bleu", "bleu_tokenized", "chrf", "ter"])
     self.assertEqual((result["weights"]["signs"], result["weights"]["mask"]), (1.0, 1.0))
 
+  def test_data_are_those_of_the_training_as_long_as_they_are_there(self):
+    about, data_dir = by_hand.describe(self.folder, small_model.PROBLEM)
+    self.assertEqual(data_dir, self.data_dir)
+    self.assertEqual(about["data"], rawtext.fingerprint(small_model.PROBLEM, self.data_dir))
+
   def test_what_is_no_such_run_is_refused(self):
     with self.assertRaisesRegex(
       UserError, "was trained on translate_ende_grammar, asked for is --problem=translate_enfr"
@@ -101,6 +107,20 @@ class ByHandTest(tf.test.TestCase):
     with self.assertRaisesRegex(UserError, f"slt-60 was trained on data {ours}, but {other} holds data {theirs}"):
       evaluate.evaluate(config, "slt-60")
     self.assertFalse(os.path.exists(paths.result(folder)))
+
+  def test_too_long_a_sentence_of_data_of_before_is_named_with_its_text(self):
+    text = (["a", "a, " * 5000], ["a", "a"])
+    with mock.patch.object(rawtext, "raw_text", lambda *_: text):
+      decoded = decoding.Decoding(self.create_tempdir().full_path, small_model.PROBLEM, self.data_dir)
+      translator = translate.Translator(
+        self.model.checkpoint,
+        files.read_json(paths.hparams(self.folder)),
+        rawtext.vocabulary(small_model.PROBLEM, self.data_dir),
+      )
+      decoded._translator = lambda checkpoint: translator
+      for ask in (decoded.translation, decoded.loss):
+        with self.assertRaisesRegex(UserError, rf"{self.data_dir}/{small_model.PROBLEM}.dev.source.*: sentence 2 has"):
+          ask("dev", self.model.checkpoint)
 
   def test_names_in_a_description_do_not_lead_elsewhere(self):
     config = self.config(self.data_dir)

@@ -138,7 +138,7 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
     for given, flags, status, message in (
       (b"a\nb\xe4\n", [self.out], 1, "line 2 of the input is not UTF-8"),
       (b"a\n" * 5 + b"a " * 5000, [self.out], 1, "sentence 6 has .* subwords"),
-      (b"a\n", [self.model.folder], 1, "cannot read the vocabulary"),
+      (b"a\n", [self.model.folder], 1, "is no exported model: make one by .*export"),
       (b"a\n", [], 2, "folder"),
       (b"a\n", [self.out, "--beam_size=0"], 2, "--beam_size"),
     ):
