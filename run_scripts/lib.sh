@@ -66,9 +66,12 @@ for methods that draw tickets:
   --controls="C ..."  train beside each level also its ticket with random_signs, redrawn_values, permuted_values,
                       reinitialized, random_mask or (with --rewind=dense) shuffled_mask
   --switch=L          the level at which SLT-MP and MP-SLT change over [$switch]
+  --version           only tell the version
 A run, or a part of one, that is already there is not done again.
 EOF
 }
+
+version() { awk -F'"' '/^version = / { print "t2t-lottery", $2 }' "$root/pyproject.toml"; }
 
 fail() {
   echo "$(basename "$0"): $1" >&2
@@ -81,6 +84,7 @@ parse() {
   for flag in "$@"; do
     case $flag in
       --help | -h) usage; exit 0 ;;
+      --version) version; exit 0 ;;
       --problem=* | --size=* | --levels=* | --seed=* | --steps=* | --hparams=* | --runs_dir=* | --data_dir=* | --tmp_dir=* | \
         --checkpoints=* | --average=* | --gpus=* | --hosts=* | --host_index=* | --decoder=ctranslate2 | --decoder=t2t | \
         --keep=all | --keep=essential | --rewind_step=* | --prune_each=* | --controls=* | --switch=*)
@@ -95,10 +99,19 @@ parse() {
   check_levels
   check_controls
   "$root/run_scripts/setup.sh"
+  hold_environment
   common=(--problem="$problem" --size="$size" --seed="$seed" --runs_dir="$runs_dir" --data_dir="$data_dir"
     --tmp_dir="${tmp_dir:-$data_dir/tmp}" ${steps:+--steps="$steps"} ${rewind_step:+--rewind_step="$rewind_step"}
     --checkpoints="$checkpoints"
     ${hparams:+--hparams="$hparams"} ${hosts:+--hosts="$hosts"} ${host_index:+--host_index="$host_index"})
+}
+
+# From here to the driver's end setup.sh replaces no environment; between two steps none of them would keep it from that.
+hold_environment() {
+  local in_use
+  [[ -f $root/.venv/pyvenv.cfg ]] || return 0
+  exec {in_use}<"$root/.venv/pyvenv.cfg"
+  flock -s "$in_use"
 }
 
 # Levels that each prune the same share of what the one before has left.

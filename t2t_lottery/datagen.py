@@ -4,9 +4,7 @@ whole.
 
 from __future__ import annotations
 
-from absl import app
-
-from t2t_lottery import errors, paths, rawtext, settings, subprocesses
+from t2t_lottery import command, errors, paths, rawtext, settings, subprocesses
 from t2t_lottery.errors import UserError
 
 
@@ -45,4 +43,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-  app.run(main)
+  command.run(main)

@@ -13,11 +13,12 @@ import platform
 from typing import Any
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from t2t_lottery import (
   averaging,
   bundle,
+  command,
   decoding,
   errors,
   files,
@@ -225,4 +226,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-  app.run(main)
+  command.run(main)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
-from t2t_lottery import bundle, errors, files, layer_statistics, layers, stored_model, text_table
+from t2t_lottery import bundle, command, errors, files, layer_statistics, layers, stored_model, text_table
 from t2t_lottery.errors import UserError
 
 _JSON = flags.DEFINE_bool("json", False, "One JSON object: layer, or `total`, -> figures.")
@@ -64,11 +64,9 @@ def table(found: dict[str, dict[str, float | None]]) -> str:
 def main(argv: list[str]) -> None:
   """The command."""
   with errors.one_line():
-    if not 2 <= len(argv) <= 3:
-      raise UserError("one checkpoint, or two, must be given: python -m t2t_lottery.inspect CHECKPOINT [OTHER]")
     found = figures(*argv[1:])
     print(files.to_json(found) if _JSON.value else table(found))
 
 
 if __name__ == "__main__":
-  app.run(main)
+  command.run(main, words=range(1, 3))

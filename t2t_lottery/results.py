@@ -1,4 +1,4 @@
-"""The results of all runs in one file, and the table that a driver ends with."""
+"""The results of all runs in one file, and the table that a driver ends with: `python -m t2t_lottery.results --problem=...`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import os
 from collections import defaultdict
 from typing import Any
 
-from absl import app, flags
+from absl import flags
 
-from t2t_lottery import errors, files, locks, paths, settings, text_table
+from t2t_lottery import command, errors, files, locks, paths, settings, text_table
 
 _RUNS = flags.DEFINE_list("runs", [], "Runs to show, in this order. Default: all that have results.")
 
@@ -92,4 +92,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-  app.run(main)
+  command.run(main)

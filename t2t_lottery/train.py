@@ -11,11 +11,10 @@ import signal
 from collections.abc import Sequence
 from typing import Any
 
-from absl import app
-
 from t2t_lottery import (
   asked_run,
   bundle,
+  command,
   descriptions,
   errors,
   failure,
@@ -136,4 +135,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-  app.run(main)
+  command.run(main)

@@ -65,7 +65,6 @@ class InspectTest(parameterized.TestCase, tf.test.TestCase):
     one = self.checkpoint("one", [[3, -1, 5, 0]])
     empty = self.create_tempdir().full_path
     for arguments, message in (
-      ([], "one checkpoint, or two, must be given"),
       ([empty], "holds no checkpoint"),
       ([one + "0"], "no checkpoint .*: cannot read"),
       ([one, self.checkpoint("wide", [[1, 2]])], rf"are of different models: {FFN} is \(1, 4\) and \(1, 2\)"),

@@ -245,6 +245,17 @@ class ReproduceTest(tf.test.TestCase):
     expected = ["-m", "t2t_lottery.reproduce", "--problem=translate_ende_wmt14", runs, data, "--methods=slt mp"]
     self.assertEqual(done.stdout.splitlines(), expected)
 
+  def test_the_script_makes_no_environment_for_who_only_looks(self):
+    shutil.copytree(os.path.join(stand_in.ROOT, "run_scripts"), os.path.join(self.folder, "run_scripts"))
+    setup = os.path.join(self.folder, "run_scripts", "setup.sh")
+    with open(setup, "w", encoding="utf-8") as file:
+      file.write("#!/bin/sh\necho was called\n")
+    script = os.path.join(self.folder, "run_scripts", "reproduce.sh")
+    for flag in ("--status", "--dry_run", "--cancel"):
+      done = subprocess.run([script, "--methods=slt", flag], check=False, capture_output=True, text=True)
+      said = f"reproduce.sh: there is no environment yet that you can run: {setup} makes it\n"
+      self.assertEqual((done.returncode, done.stdout, done.stderr), (1, "", said))
+
   def test_help_names_every_flag_of_the_drivers(self):
     scripts = os.path.join(stand_in.ROOT, "run_scripts")
     own, driver = (

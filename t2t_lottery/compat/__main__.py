@@ -12,7 +12,7 @@ import importlib
 import importlib.util
 import sys
 
-from t2t_lottery import compat, errors
+from t2t_lottery import command, compat, errors, locks
 from t2t_lottery.compat import late
 
 
@@ -28,18 +28,21 @@ def _load(argv: list[str]):
   # Nothing that an import makes is garbage soon.
   gc.disable()
   late.install()
-  command = importlib.import_module(f"tensor2tensor.bin.{name}")
+  loaded = importlib.import_module(f"tensor2tensor.bin.{name}")
   late.load_on_demand()
   compat.mend()
   gc.freeze()
   gc.enable()
-  return command
+  return loaded
 
 
 def main() -> None:
   """Runs the command named by the first argument with the rest of the arguments."""
+  command.keep_streams()
+  locks.hold_environment()
+  command.tell(sys.argv)
   with errors.one_line():
-    command = _load(sys.argv[1:])
+    loaded = _load(sys.argv[1:])
   del sys.argv[0]
   from absl import app, flags  # pylint: disable=import-outside-toplevel
 
@@ -47,7 +50,7 @@ def main() -> None:
     flags.DEFINE_string("t2t_usr_dir", None, "Taken by every command; this one needs nothing from there.")
   if "decoder_command" in flags.FLAGS:
     flags.FLAGS.set_default("decoder_command", f"{sys.executable} -m t2t_lottery.compat t2t_decoder {{params}}")
-  app.run(command.main)
+  app.run(loaded.main)
 
 
 if __name__ == "__main__":

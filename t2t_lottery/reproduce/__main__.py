@@ -9,9 +9,9 @@ from __future__ import annotations
 import signal
 import sys
 
-from absl import app, flags
+from absl import flags
 
-from t2t_lottery import errors, plan, settings
+from t2t_lottery import command, errors, plan, settings
 from t2t_lottery.errors import UserError
 from t2t_lottery.reproduce import asked, cluster, here, options, outlook, scaling, shown, standing
 
@@ -25,24 +25,16 @@ _CANCEL = flags.DEFINE_bool("cancel", False, "Take what --on=slurm has submitted
 _ONLY = flags.DEFINE_string("only", None, "Do one part, as a job of Slurm: datagen, table, or a run as seed1/slt-50.")
 
 
-def parse(argv: list[str]) -> list[str]:
-  """Parses the flags; whatever is wrong with them ends the process with one line and status 2."""
-  try:
-    rest = flags.FLAGS(argv)
-    if len(rest) > 1:
-      raise UserError(f"{rest[1]} is not a flag")
-    if flags.FLAGS["seed"].present:
-      raise UserError('seeds are given as --seeds="1 2"')
-    if flags.FLAGS["hosts"].present:
-      raise UserError("--hosts is for the drivers, such as slt.sh: this command trains each run on one machine")
-    if _CANCEL.value and _ON.value != "slurm":
-      raise UserError("--cancel is for --on=slurm; what goes on here ends with Ctrl-C, or kill")
-    options.check(flags.FLAGS.problem, asked.choices())
-    settings.from_flags()
-  except (flags.Error, UserError) as error:
-    print("t2t-lottery:", " ".join(str(error).split()), file=sys.stderr)
-    sys.exit(2)
-  return rest
+def check() -> None:
+  """Raises UserError if the flags make no sense together."""
+  if flags.FLAGS["seed"].present:
+    raise UserError('seeds are given as --seeds="1 2"')
+  if flags.FLAGS["hosts"].present:
+    raise UserError("--hosts is for the drivers, such as slt.sh: this command trains each run on one machine")
+  if _CANCEL.value and _ON.value != "slurm":
+    raise UserError("--cancel is for --on=slurm; what goes on here ends with Ctrl-C, or kill")
+  options.check(flags.FLAGS.problem, asked.choices())
+  settings.from_flags()
 
 
 def main(argv: list[str]) -> None:
@@ -100,4 +92,4 @@ def _end(*_) -> None:
 
 
 if __name__ == "__main__":
-  app.run(main, flags_parser=parse)
+  command.run(main, check=check)

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from t2t_lottery import errors, files, paths
+from t2t_lottery import command, errors, files, locks, paths
 from t2t_lottery.errors import UserError
 
 
@@ -120,5 +120,7 @@ def _give_up(folder: str, why: str) -> None:
 
 
 if __name__ == "__main__":
+  command.tell(sys.argv)
+  locks.hold_environment()
   with errors.one_line():
     sys.exit(stay(int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:]))
