@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 
-from t2t_lottery import bundle, files, paths, rawtext, subprocesses, translate
+from t2t_lottery import bundle, files, paths, rawtext, run_files, subprocesses, translate
 from t2t_lottery.errors import UserError
 
 CTRANSLATE2, T2T = "ctranslate2", "t2t"
@@ -95,11 +95,11 @@ class Decoding:
     path = paths.loss(self._folder, split, checkpoint)
     if not os.path.exists(path):
       files.write_json(path, self._translator(checkpoint).loss(*self._raw_text(split)))
-    return files.read_json(path)
+    return files.read_json(path, (int, float))
 
   def _load(self, checkpoint: str) -> translate.Translator:
     vocabulary = rawtext.vocabulary(self._problem, self._data_dir)
-    return translate.Translator(checkpoint, files.read_json(paths.hparams(self._folder)), vocabulary)
+    return translate.Translator(checkpoint, run_files.hparams(self._folder), vocabulary)
 
 
 def t2t_command(

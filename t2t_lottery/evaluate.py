@@ -31,6 +31,7 @@ from t2t_lottery import (
   progress,
   rawtext,
   results,
+  run_files,
   run_lock,
   schedule,
   scores,
@@ -76,7 +77,7 @@ def evaluate(
     UserError: if the run is not trained, or a checkpoint that is needed was removed.
   """
   folder = config.runs.folder(run)
-  description = files.read_json(paths.description(folder))
+  description = run_files.trained(folder)
   with run_lock.held(folder):
     line = _evaluate_once(config, description, average, decoder)
     if keep == keeping.ESSENTIAL:
@@ -90,7 +91,7 @@ def _evaluate_once(
   run = description["run"]
   folder = config.runs.folder(run)
   decoded = decoding.Decoding(folder, config.runs.problem, config.data_dir, decoder)
-  line = files.read_json(paths.result(folder)) if os.path.exists(paths.result(folder)) else None
+  line = run_files.result(folder) if os.path.exists(paths.result(folder)) else None
   if line is None or line.get("signatures", {}).get("translation") != decoding.signature(decoder):
     line = _evaluate(config, decoded, decoder, description)
     files.write_json(paths.result(folder), line)

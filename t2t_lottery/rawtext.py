@@ -69,11 +69,15 @@ def write_manifest(problem_name: str, data_dir: str, written: dict[str, FileInfo
 def manifest_files(problem_name: str, data_dir: str) -> dict[str, FileInfo]:
   """Files named in the problem's manifest; empty when there is no readable manifest."""
   try:
-    with open(manifest_path(problem_name, data_dir), encoding="utf-8") as stream:
-      named = json.load(stream)["files"]
-    return {name: FileInfo(info["size"], info["sha256"]) for name, info in named.items()}
-  except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    named = _manifest(problem_name, data_dir)["files"]
+  except errors.UserError:
     return {}
+  return {name: FileInfo(info["size"], info["sha256"]) for name, info in named.items()}
+
+
+def _manifest(problem_name: str, data_dir: str) -> dict[str, Any]:
+  shape = {"files": {"*": {"size": int, "sha256": str}}, "vocabulary?": str}
+  return files.read_json(manifest_path(problem_name, data_dir), shape)
 
 
 def _have_their_sizes(named: Iterable[tuple[str, FileInfo]], data_dir: str) -> bool:
@@ -139,8 +143,12 @@ def vocabulary(problem_name: str, data_dir: str) -> str:
     errors.UserError: the data is not whole.
   """
   check_whole(problem_name, data_dir)
-  with open(manifest_path(problem_name, data_dir), encoding="utf-8") as stream:
-    return os.path.join(data_dir, json.load(stream)["vocabulary"])
+  named = _manifest(problem_name, data_dir)
+  if "vocabulary" not in named:
+    raise errors.UserError(
+      f"{manifest_path(problem_name, data_dir)} names no vocabulary: delete it and run t2t-datagen again"
+    )
+  return os.path.join(data_dir, named["vocabulary"])
 
 
 def target_language(problem_name: str) -> str:

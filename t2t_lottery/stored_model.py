@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from t2t_lottery import bundle, files, layers, paths, sparse_file
+from t2t_lottery import bundle, layers, paths, run_files, sparse_file
 from t2t_lottery.errors import UserError
 
 GLOBAL_STEP = "global_step"
@@ -26,7 +26,10 @@ def find(path: str) -> str:
   if not os.path.isdir(path):
     return path
   if os.path.exists(paths.result(path)):
-    return paths.stored(path, files.read_json(paths.result(path))["best_step"])
+    result = run_files.result(path)
+    if "best_step" not in result:
+      raise UserError(f"{paths.result(path)} does not tell the best step: delete it, and evaluate the run again")
+    return paths.stored(path, result["best_step"])
   return newest(path)
 
 
@@ -82,7 +85,7 @@ def about(path: str) -> dict[str, Any]:
   # A checkpoint that is kept or averaged lies in a folder inside its run's.
   for folder in (os.path.dirname(path), os.path.dirname(os.path.dirname(path))):
     if "hparams" not in known and os.path.exists(paths.hparams(folder)):
-      known["hparams"] = files.read_json(paths.hparams(folder))
-      if os.path.exists(paths.description(folder)):
-        known["problem"] = files.read_json(paths.description(folder))["problem"]
+      known["hparams"] = run_files.hparams(folder)
+      if os.path.exists(paths.description(folder)) and (problem := run_files.description(folder).get("problem")):
+        known["problem"] = problem
   return known

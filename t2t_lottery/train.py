@@ -24,6 +24,7 @@ from t2t_lottery import (
   progress,
   rawtext,
   resume,
+  run_files,
   run_lock,
   settings,
   subprocesses,
@@ -60,6 +61,8 @@ def train(config: settings.Settings) -> None:
 def _train(config: settings.Settings, run: dict[str, Any], folder: str, lock: int) -> None:
   last = run["train_steps"]
   _refuse_failed(run, folder)
+  if paths.checkpoint_steps(folder) and not os.path.exists(paths.hparams(folder)):
+    raise UserError(run_files.without_hparams(folder))
   # What an evaluated run is still read for is checked when it is read.
   if not paths.is_there(paths.checkpoint(folder, last)) or not os.path.exists(paths.result(folder)):
     _say(run, resume.prepare(folder))
@@ -117,14 +120,17 @@ def _say(run: dict[str, Any], what: str | None) -> None:
 
 
 def _claim(folder: str, run: dict[str, Any]) -> None:
-  """Writes what the run is into its folder; refuses a folder that holds another one."""
+  """Writes what the run is into its folder; refuses a folder that holds another one, of which something came."""
   path = paths.description(folder)
   if not os.path.exists(path):
     files.write_json(path, run)
     return
-  there = files.read_json(path)
+  there = run_files.description(folder)
   if difference := descriptions.difference(folder, there, run, sorted({*run, *there})):
-    raise UserError(f"{difference}: give another --runs_dir, or delete the folder")
+    if paths.holds_training(folder):
+      raise UserError(f"{difference}: give another --runs_dir, or delete the folder")
+    resume.begin_anew(folder)
+    files.write_json(path, run)
 
 
 def main(argv: list[str]) -> None:

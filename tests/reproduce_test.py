@@ -172,6 +172,8 @@ class ReproduceTest(tf.test.TestCase):
       process.send_signal(signal.SIGTERM)
       process.communicate(timeout=60)
     path = f"{self.folder}/runs/{PROBLEM}/tiny/seed1/dense/run.json"
+    # Something has come of it.
+    files.write_text(os.path.join(os.path.dirname(path), "model.ckpt-20.index"), "")
     about = files.read_json(path)
     for name in ("code", "data"):
       files.write_json(path, {**about, name: "of-old"})
@@ -185,12 +187,54 @@ class ReproduceTest(tf.test.TestCase):
     folder = f"{self.folder}/runs/{PROBLEM}/tiny/seed1/dense"
     with open(os.path.join(folder, "run.json"), "w", encoding="utf-8") as file:
       file.write(f'{{"method": "dense", "sparsity_asked": 0.0, "train_steps": 40, "code": "{versions.of_training()}"}}')
+    # As long as nothing has come of that one, its folder is free.
+    self.assertEqual(self.run_with_steps_that_only_tell("--methods=dense", "--seeds=1").returncode, 0)
+    files.write_text(os.path.join(folder, "model.ckpt-20.index"), "")
     done = self.run_with_steps_that_only_tell("--methods=dense", "--seeds=1")
     self.assertEqual(done.returncode, 1)
     self.assertEqual(
       done.stderr, f"failed: seed 1, dense: {folder} holds a run with train_steps=40, asked for is 3000\n"
     )
-    self.assertEqual(os.listdir(folder), ["run.json"])
+    self.assertCountEqual(os.listdir(folder), ["run.json", "model.ckpt-20.index"])
+
+  def test_a_corrected_command_takes_over_the_folder_of_a_failed_one(self):
+    trainer, _, start = self.with_trainer("--methods=dense", "--seeds=1")
+    folder = f"{self.folder}/runs/{PROBLEM}/tiny/seed1/dense"
+    left = {
+      "run.json": {"run": "dense", "hparams": "batch_sizes=256"},
+      "hparams.json": {"batch_sizes": 256},
+      "last_error.json": {"error": "train: no such hparam", "status": 1},
+      "failed.json": {"step": 0, "reason": "the loss is not finite"},
+    }
+    for name, content in left.items():
+      files.write_json(os.path.join(folder, name), content)
+    for name in ("train.log", "ticket/ticket.ckpt.index", "events.out.tfevents.1"):
+      files.write_text(os.path.join(folder, name), "of before\n")
+    with start() as process:
+      trainer.started()
+      there = os.listdir(folder)
+      process.send_signal(signal.SIGTERM)
+      process.communicate(timeout=60)
+    self.assertCountEqual(there, ["run.json", "train.log", "hparams.json", "set_aside", ".run.lock"])
+    self.assertNotIn("hparams", files.read_json(os.path.join(folder, "run.json")))
+    # `reproduce` itself takes away the mark of a step that failed.
+    self.assertCountEqual(
+      os.listdir(os.path.join(folder, "set_aside", "1")),
+      {*left, "ticket", "events.out.tfevents.1"} - {"last_error.json"},
+    )
+    with open(os.path.join(folder, "train.log"), encoding="utf-8") as log:
+      self.assertEqual(log.readline(), "of before\n")
+
+  def test_a_folder_that_was_moved_while_it_trained_is_told(self):
+    _, _, start = self.with_trainer("--methods=dense", "--seeds=1")
+    folder = f"{self.folder}/runs/{PROBLEM}/tiny/seed1/dense"
+    files.write_text(os.path.join(folder, "model.ckpt-3000.index"), "")
+    with start() as process:
+      _, stderr = process.communicate(timeout=60)
+    self.assertEqual(process.returncode, 1)
+    self.assertRegex(
+      stderr, f"dense: train: {folder} holds no hparams.json, .* move what was there back into it, or delete it"
+    )
 
   def test_told_to_end_it_ends_the_trainer_and_goes_on_later(self):
     trainer, command, start = self.with_trainer("--methods=dense", "--seeds=1")

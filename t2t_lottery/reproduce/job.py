@@ -33,7 +33,11 @@ class Record(NamedTuple):
 
 def begun(path: str, job: str) -> Record:
   """A job's record as its stay on a node begins."""
-  last = Record(**files.read_json(path)) if os.path.exists(path) else Record("")
+  shape = {"job": str, "killed": int, "at_work": bool}
+  last = Record("")
+  if os.path.exists(path):
+    there = files.read_json(path, shape)
+    last = Record(*(there[name] for name in Record._fields))
   return Record(job) if last.job != job else last._replace(killed=last.killed + last.at_work, at_work=True)
 
 
