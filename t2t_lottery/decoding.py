@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 
-from t2t_lottery import bundle, files, paths, rawtext, run_files, subprocesses, translate
+from t2t_lottery import bundle, files, paths, rawtext, run_files, stored_model, subprocesses, translate
 from t2t_lottery.errors import UserError
 
 CTRANSLATE2, T2T = "ctranslate2", "t2t"
@@ -72,7 +72,9 @@ class Decoding:
     """
     if self._decoder == CTRANSLATE2:
       return self._translator(checkpoint).translate(sentences, BEAM_SIZE, ALPHA)
-    bundle.check(checkpoint)  # As CTranslate2's way does: t2t_decoder would tell of damage in its own words.
+    # As CTranslate2's way does: t2t_decoder would tell of damage in its own words, and knows no masks.
+    bundle.check(checkpoint)
+    stored_model.read(checkpoint)
     with tempfile.TemporaryDirectory() as folder:
       source, target = os.path.join(folder, "source.txt"), os.path.join(folder, "target.txt")
       files.write_lines(source, sentences)

@@ -37,6 +37,7 @@ from t2t_lottery import (
   scores,
   settings,
   sizes,
+  stored_model,
   versions,
 )
 from t2t_lottery.errors import UserError
@@ -131,6 +132,7 @@ def _evaluate(
   test = {name: scores.score(name, hypotheses, decoded.references("test"), language) for name in scores.METRICS}
   _write_segments(paths.segments(folder), test)
   variables = bundle.read(paths.checkpoint(folder, best))
+  stored_model.require_zeros(paths.checkpoint(folder, best), variables)
   looks = _looks(config, folder, description, variables)
   files.write_json(paths.layers(folder), looks)
   megabytes = sizes.megabytes(variables)

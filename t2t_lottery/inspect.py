@@ -2,6 +2,7 @@
 
 A line a layer and one for all: sparsity, largest and mean magnitude of the kept weights; and beside another checkpoint
 the share of equal signs among the weights that both keep, and how much of the two masks is in common (both / either).
+A weight counts as pruned if the mask says so and it is zero; where it is not, that is told, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -65,7 +66,10 @@ def main(argv: list[str]) -> None:
   """The command."""
   with errors.one_line():
     found = figures(*argv[1:])
-    print(files.to_json(found) if _JSON.value else table(found))
+    print(files.to_json(found) if _JSON.value else table(found), flush=True)
+    for path in argv[1:]:
+      if wrong := layer_statistics.astray(read_layers(path)):
+        raise UserError(f"{path}: {wrong}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from t2t_lottery import bundle, layers, paths, run_files, sparse_file
+from t2t_lottery import bundle, layer_statistics, layers, paths, run_files, sparse_file
 from t2t_lottery.errors import UserError
 
 GLOBAL_STEP = "global_step"
@@ -52,7 +52,7 @@ def read(path: str) -> dict[str, np.ndarray]:
     path: a checkpoint's prefix, or a sparse file.
 
   Raises:
-    UserError: if it cannot be read, or is of something else than a Transformer.
+    UserError: if it cannot be read, is of something else than a Transformer, or is not pruned as its masks say.
   """
 
   def wanted(name: str) -> bool:
@@ -61,10 +61,22 @@ def read(path: str) -> dict[str, np.ndarray]:
   if os.path.isfile(path):
     found = {name: value for name, value in sparse_file.read(path).items() if wanted(name)}
   else:
-    found = bundle.read(path, wanted)
+    with_masks = bundle.read(path, lambda name: wanted(name) or layers.is_mask(name))
+    require_zeros(path, with_masks)
+    found = {name: value for name, value in with_masks.items() if wanted(name)}
   if not layers.prunable(found):
     raise UserError(f"{path} holds no layer of a Transformer")
   return found
+
+
+def require_zeros(path: str, variables: dict[str, np.ndarray]) -> None:
+  """Refuses a checkpoint in which weights that its masks prune are not zero.
+
+  Raises:
+    UserError: names the first layer, and how many.
+  """
+  if wrong := layer_statistics.astray(variables):
+    raise UserError(f"{path}: {wrong}; something else than training has changed it: delete it and train from the one before")
 
 
 def about(path: str) -> dict[str, Any]:
