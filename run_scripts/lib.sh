@@ -35,6 +35,7 @@ hosts=
 host_index=
 shown=()
 working=
+ending=
 
 usage() {
   cat <<EOF
@@ -154,20 +155,26 @@ step() {
 # Python in the background, so that a signal is not kept back until it has ended. What is in the background ignores Ctrl-C
 # if it is not told otherwise.
 python() {
+  local status
+  [[ -z $ending ]] || exit $((128 + ending))
   (trap - INT && exec "$root/.venv/bin/python" "$@") &
   working=$!
-  wait "$working"
+  [[ -z $ending ]] || kill -s TERM "$working" 2>/dev/null || true
+  while true; do
+    status=0
+    wait "$working" || status=$?
+    # A signal ends `wait` before the step has ended.
+    kill -0 "$working" 2>/dev/null || break
+  done
   working=
+  [[ -z $ending ]] || exit $((128 + ending))
+  return "$status"
 }
 
-# Told to end, a driver ends the step at work, and waits for what that saves.
+# Told to end, a driver tells the step at work, each time, and waits for what that saves.
 end() {
-  trap '' TERM INT HUP
-  if [[ -n $working ]]; then
-    kill -s TERM "$working" 2>/dev/null || true
-    wait "$working" || true
-  fi
-  exit $((128 + $1))
+  ending=${ending:-$1}
+  [[ -z $working ]] || kill -s TERM "$working" 2>/dev/null || true
 }
 trap 'end 15' TERM
 trap 'end 2' INT

@@ -5,7 +5,6 @@ whole.
 from __future__ import annotations
 
 from t2t_lottery import command, errors, paths, rawtext, settings, subprocesses
-from t2t_lottery.errors import UserError
 
 
 def datagen(config: settings.Settings) -> None:
@@ -30,9 +29,7 @@ def datagen(config: settings.Settings) -> None:
     log,
   )
   if status:
-    raise UserError(
-      f"{problem}: t2t-datagen ended with status {status}: {subprocesses.last_line(log)} (full log: {log})"
-    )
+    raise subprocesses.failed(f"{problem}: t2t-datagen", status, log)
 
 
 def main(argv: list[str]) -> None:

@@ -83,6 +83,8 @@ class Decoding:
       command = t2t_command(checkpoint, hparams, self._problem, self._data_dir, source, target, folder)
       status = subprocesses.run(command, log)
       lines = files.read_lines(target) if status == 0 and os.path.exists(target) else []
+    if status < 0:
+      raise subprocesses.failed(f"{checkpoint}: t2t_decoder", status, log)
     if len(lines) != len(sentences):
       raise UserError(
         f"t2t_decoder ended with status {status} and {len(lines)} of {len(sentences)} translations by {checkpoint}: "

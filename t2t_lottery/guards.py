@@ -11,7 +11,7 @@ import threading
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from t2t_lottery import errors, failure, paths
+from t2t_lottery import ending, errors, failure, paths
 
 
 class FiniteHook(tf.estimator.SessionRunHook):
@@ -52,19 +52,27 @@ class FiniteHook(tf.estimator.SessionRunHook):
 
 
 class StopHook(tf.estimator.SessionRunHook):
-  """Ends a run after the step at hand when the process gets SIGTERM or SIGINT, with exit status 128 + signal.
+  """Ends a run after the step at hand when the process gets SIGTERM, SIGINT or SIGHUP, with exit status 128 + signal.
 
-  The hook that saves, which must come before this one, saves when the session ends.
+  The hook that saves, which must come before this one, saves when the session ends. A step that does not end by itself is
+  cut off by another signal, or after a time (`ending`).
   """
-
-  _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
   def begin(self) -> None:
     """Takes the signals from now on; before, there is nothing to save."""
     self._signal: int | None = None
     self._before = {}
     if threading.current_thread() is threading.main_thread():
-      self._before = {number: signal.signal(number, self._note) for number in self._SIGNALS}
+      self._before = {number: signal.signal(number, self._note) for number in ending.signals()}
+      self._watch()
+
+  def _watch(self) -> None:
+    """Looks for signals while a step keeps Python from calling `_note`."""
+    read, self._wakeup = os.pipe()
+    os.set_blocking(self._wakeup, False)
+    self._wakeup_before = signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
+    self._patience = ending.Patience(lambda: os.kill(os.getpid(), signal.SIGKILL))
+    ending.watch(read, self._patience)
 
   def after_run(self, run_context, run_values) -> None:
     """Ends the run if a signal came."""
@@ -78,6 +86,10 @@ class StopHook(tf.estimator.SessionRunHook):
     del session
     for number, handler in self._before.items():
       signal.signal(number, handler)
+    if self._before:
+      signal.set_wakeup_fd(self._wakeup_before)
+      os.close(self._wakeup)
+      self._patience.over()
     if self._signal is not None:
       raise SystemExit(128 + self._signal)
 

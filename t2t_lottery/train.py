@@ -32,7 +32,7 @@ from t2t_lottery import (
 from t2t_lottery.errors import UserError
 
 # Exit statuses of t2t-trainer when it was told to end: by `guards.StopHook`, or before that was in place.
-_TOLD_TO_END = {status: number for number in (signal.SIGTERM, signal.SIGINT) for status in (128 + number, -number)}
+_TOLD_TO_END = {status: number for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP) for status in (128 + number, -number)}
 
 
 def train(config: settings.Settings) -> None:
@@ -91,16 +91,15 @@ def _run_trainer(config: settings.Settings, run: dict[str, Any], folder: str, lo
     # Should this process be killed, the lock lies with the trainer as long as it goes on.
     status = subprocesses.run(asked_run.command(config, run), log, shown.read, pass_fds=locks)
   except errors.Interrupted as interrupted:
-    raise errors.Interrupted(_interrupted(run, folder, interrupted.signal), interrupted.signal) from interrupted
+    told = _interrupted(run, folder, interrupted.signal, interrupted.is_cut_off)
+    raise errors.Interrupted(told, interrupted.signal) from interrupted
   finally:
     shown.close()
   _refuse_failed(run, folder)
   if status in _TOLD_TO_END:
     raise errors.Interrupted(_interrupted(run, folder, _TOLD_TO_END[status]), _TOLD_TO_END[status])
   if status:
-    ended = f"{run['run']}: t2t-trainer ended with status {status}: {subprocesses.last_line(log)} (full log: {log})"
-    # A caller can tell a trainer that was killed, as for want of memory, from one that failed.
-    raise errors.Interrupted(ended, -status) if status < 0 else UserError(ended)
+    raise subprocesses.failed(f"{run['run']}: t2t-trainer", status, log)
 
 
 def _refuse_failed(run: dict[str, Any], folder: str) -> None:
@@ -108,8 +107,14 @@ def _refuse_failed(run: dict[str, Any], folder: str) -> None:
     raise UserError(f"{run['run']}: {why}")
 
 
-def _interrupted(run: dict[str, Any], folder: str, number: int) -> str:
+def _interrupted(run: dict[str, Any], folder: str, number: int, is_cut_off: bool = False) -> str:
   steps = paths.checkpoint_steps(folder)
+  if is_cut_off:
+    last = f"its newest checkpoint is of step {steps[-1]}" if steps else "before its first checkpoint"
+    return (
+      f"{run['run']}: ended by {signal.Signals(number).name}, and cut off, for its step at hand did not end, {last}: the "
+      f"same command goes on from there (full log: {paths.train_log(folder)})"
+    )
   saved = f"saved at step {steps[-1]}" if steps else "before its first checkpoint"
   return f"{run['run']}: ended by {signal.Signals(number).name}, {saved}: the same command goes on from there"
 

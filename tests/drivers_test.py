@@ -15,11 +15,13 @@ DRIVERS = (
   *("dense.sh", "mp.sh", "lt.sh", "slt.sh", "clt.sh", "slt_mp.sh", "mp_slt.sh"),
   *("snip.sh", "synflow.sh", "quickstart.sh"),
 )
-# Stands in for Python: saves when it is told to end.
+# Stands in for Python: saves when it is told to end twice.
 STEP_THAT_SAVES = """#!{python}
 import signal
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 print("at work", flush=True)
+signal.sigwait([signal.SIGTERM])
+print("told", flush=True)
 signal.sigwait([signal.SIGTERM])
 print("saved", flush=True)
 raise SystemExit(143)
@@ -181,6 +183,9 @@ print(*asked_run.command(config, asked_run.describe(config)), sep="\\n")
     ) as process:
       try:
         self.assertEqual(process.stdout.readline(), "at work\n")
+        process.send_signal(number)
+        self.assertEqual(process.stdout.readline(), "told\n")
+        # The step hears of it each time.
         process.send_signal(number)
         self.assertEqual(process.communicate(timeout=60)[0], "saved\n")
       finally:

@@ -101,7 +101,14 @@ class ReproduceTest(tf.test.TestCase):
     @contextlib.contextmanager
     def start():
       with subprocess.Popen(
-        command, cwd=stand_in.ROOT, env=trainer.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=stand_in.ROOT,
+        env=trainer.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Under nohup it would be ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
       ) as process:
         try:
           yield process
@@ -124,13 +131,16 @@ class ReproduceTest(tf.test.TestCase):
   def test_two_runs_side_by_side_end_together_when_told_to(self):
     trainer, _, start = self.with_trainer("--methods=mp", "--levels=50 80", "--seeds=1", "--jobs=2")
     with start() as process:
-      cores = [os.sched_getaffinity(trainer.started()) for _ in range(2)]
+      pids = [trainer.started() for _ in range(2)]
+      cores = [os.sched_getaffinity(pid) for pid in pids]
       self.assertFalse(trainer.has_started())
       if len(os.sched_getaffinity(0)) > 1:
         self.assertEmpty(cores[0] & cores[1])
-      process.send_signal(signal.SIGTERM)
+      # As a terminal that is closed does, to all processes.
+      for pid in (*pids, process.pid):
+        os.kill(pid, signal.SIGHUP)
       stdout, _ = process.communicate(timeout=60)
-    self.assertEqual(process.returncode, 143)
+    self.assertEqual(process.returncode, 129)
     self.assertFalse(trainer.has_started())
     self.assertCountEqual(
       [line for line in stdout.splitlines() if "starting" in line],

@@ -11,9 +11,9 @@ import sys
 
 from absl import flags
 
-from t2t_lottery import command, errors, plan, settings
+from t2t_lottery import command, ending, errors, plan, settings
 from t2t_lottery.errors import UserError
-from t2t_lottery.reproduce import asked, cluster, here, options, outlook, scaling, shown, standing
+from t2t_lottery.reproduce import asked, cluster, here, options, outlook, scaling, shown, standing, steps
 
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Only show the runs in their order, and what is to come.")
 _DEVICES = flags.DEFINE_integer(
@@ -74,21 +74,37 @@ def _on_slurm(config: settings.Settings, runs: list[plan.Run]) -> str:
 
 
 def _here(config: settings.Settings, runs: list[plan.Run]) -> None:
-  # Told to end, this process ends the steps at work, as Ctrl-C does.
-  signal.signal(signal.SIGTERM, _end)
+  # Told to end, this process ends the steps at work.
+  for number in ending.signals():
+    signal.signal(number, _end)
   try:
     if _ONLY.value:
       sys.exit(here.only(config, runs, _ONLY.value))
     sys.exit(0 if here.reproduce(config, runs) else 1)
-  except KeyboardInterrupt:
+  except _ToldToEnd as told:
     print("\nstopped; the same command goes on from here", file=sys.stderr)
-    sys.exit(130)
+    sys.exit(128 + told.number)
 
 
-def _end(*_) -> None:
-  # Slurm tells every process of a job, some twice: the step at work is still waited for.
-  signal.signal(signal.SIGTERM, signal.SIG_IGN)
-  sys.exit(143)
+class _ToldToEnd(BaseException):
+  """A signal came."""
+
+  def __init__(self, number: int):
+    super().__init__()
+    self.number = number
+
+
+def _end(number: int, frame) -> None:
+  del frame
+  # Slurm tells every process of a job, some twice: the step at work is still waited for, but told again.
+  for other in ending.signals():
+    signal.signal(other, _tell_again)
+  raise _ToldToEnd(number)
+
+
+def _tell_again(number: int, frame) -> None:
+  del number, frame
+  steps.end_again()
 
 
 if __name__ == "__main__":
