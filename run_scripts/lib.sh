@@ -96,6 +96,7 @@ parse() {
       *) fail "unknown flag $flag (see $0 --help)" ;;
     esac
   done
+  levels=$(normal "$levels") switch=$(normal "$switch")
   [[ -z $prune_each ]] || levels=$(remaining)
   check_levels
   check_controls
@@ -122,6 +123,18 @@ remaining() {
     for (kept = 100 - share; 100 - kept < last; kept *= 1 - share / 100) printf "%s%.6g", sep++ ? " " : "", 100 - kept
     printf "%s%s", sep ? " " : "", last
   }'
+}
+
+# Numbers as the names of runs have them, 50 for 050 and 50.0 (plan.py: `level`); what is no number stays: normal "50.0 80"
+normal() {
+  local number words=()
+  read -ra words <<<"$1"
+  for number in "${words[@]}"; do
+    if [[ $number =~ [0-9]$ && $number =~ ^0*([0-9]+)(\.([0-9]*[1-9])?0*)?$ ]]; then
+      number=${BASH_REMATCH[1]}${BASH_REMATCH[3]:+.${BASH_REMATCH[3]}}
+    fi
+    echo "$number"
+  done | paste -sd " " -
 }
 
 check_levels() {

@@ -114,6 +114,12 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ),
     ("snip", "snip.sh", ["--levels=50 80"], ["dense", "snip-50 < dense", "snip-80 < dense"]),
     (
+      "other_spellings",
+      "mp_slt.sh",
+      ["--levels=050.0 60.00 72.50 080", "--switch=060"],
+      ["dense", "mp-50", "mp-60", "mp-60-slt-72.5 < mp-60", "mp-60-slt-72.5-80 < mp-60-slt-72.5"],
+    ),
+    (
       "shares",
       "slt.sh",
       ["--levels=50", "--prune_each=20"],
