@@ -145,8 +145,8 @@ def fitting(path: str, content: Any, shape: Any) -> Any:
   Raises:
     UserError: if it has not; names the file and what is wrong in it.
   """
-  if misfit := _misfit(content, shape, ""):
-    raise _damaged(path, misfit)
+  if wrong := misfit(content, shape):
+    raise _damaged(path, wrong)
   return content
 
 
@@ -157,12 +157,12 @@ def _damaged(path: str, why: str) -> UserError:
 _NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", type(None): "null"}
 
 
-def _misfit(content: Any, shape: Any, where: str) -> str | None:
-  """In what a content has not a shape, on one line."""
+def misfit(content: Any, shape: Any, where: str = "") -> str | None:
+  """In what a content of JSON has not a shape (`read_json`), on one line; None if it has."""
   if isinstance(shape, list):
     if not isinstance(content, list):
       return f"{where or 'it'} is no list"
-    return next(filter(None, (_misfit(one, shape[0], f"{where}[{i}]") for i, one in enumerate(content))), None)
+    return next(filter(None, (misfit(one, shape[0], f"{where}[{i}]") for i, one in enumerate(content))), None)
   if isinstance(shape, dict):
     if not isinstance(content, dict):
       return f"{where or 'it'} is no object"
@@ -171,7 +171,7 @@ def _misfit(content: Any, shape: Any, where: str) -> str | None:
       return f"{where + ' ' if where else ''}lacks {missing[0]}"
     known = {name.rstrip("?"): one for name, one in shape.items()}
     inner = ((name, one, known.get(name, known.get("*", object))) for name, one in content.items())
-    return next(filter(None, (_misfit(one, of, f"{where}.{name}".lstrip(".")) for name, one, of in inner)), None)
+    return next(filter(None, (misfit(one, of, f"{where}.{name}".lstrip(".")) for name, one, of in inner)), None)
   kinds = shape if isinstance(shape, tuple) else (shape,)
   # To Python, a bool is a number.
   if not isinstance(content, kinds) or (isinstance(content, bool) and not {bool, object} & {*kinds}):
