@@ -54,14 +54,14 @@ class Decoding:
     """A checkpoint's translation of a split.
 
     Raises:
-      UserError: if the checkpoint cannot be read, or the decoder fails.
+      UserError: if the checkpoint cannot be read, the decoder fails, or the translation was changed since it was made.
     """
     sources, _ = self._raw_text(split)
     path = paths.translation(self._folder, split, checkpoint, self._decoder)
-    lines = files.read_lines(path) if os.path.exists(path) else []
+    lines = run_files.translation(path) if os.path.exists(path) else []
     if len(lines) != len(sources):
       lines = self.translations(sources, checkpoint)
-      files.write_lines(path, lines)
+      run_files.write_translation(path, lines)
     return lines
 
   def translations(self, sentences: list[str], checkpoint: str) -> list[str]:

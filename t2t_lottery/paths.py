@@ -150,6 +150,11 @@ def translation(model_dir: str, split: str, checkpoint: str, decoder: str = "ctr
   return os.path.join(model_dir, "translations", f"{split}.{name}{by}.txt")
 
 
+def checksum(path: str) -> str:
+  """The SHA-256 of a translation, as `sha256sum` writes and checks it."""
+  return f"{path}.sha256"
+
+
 def loss(model_dir: str, split: str, checkpoint: str) -> str:
   """A checkpoint's loss on a split."""
   return translation(model_dir, split, checkpoint)[: -len("txt")] + "loss.json"

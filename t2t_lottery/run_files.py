@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from typing import Any
 
 from t2t_lottery import files, paths
@@ -87,6 +89,35 @@ def without_hparams(folder: str) -> str:
     f"{folder} holds no hparams.json, with which its trainer began: if the folder was moved or emptied while it trained, "
     "move what was there back into it, or delete it to train the run anew"
   )
+
+
+def translation(path: str) -> list[str]:
+  """A translation that lies beside a run, a sentence a line; one without a checksum is of an older version, and believed.
+
+  Raises:
+    UserError: as the others, and if it was changed since it was made.
+  """
+  lines = files.read_lines(path)
+  try:
+    (noted,) = files.read_lines(paths.checksum(path))
+  except files.Missing:
+    return lines
+  except ValueError:
+    noted = ""
+  if noted != _checksum(path, lines):
+    raise UserError(f"{path} was changed since it was made: delete it to have it made again")
+  return lines
+
+
+def write_translation(path: str, lines: list[str]) -> None:
+  """Writes what `translation` reads; the checksum first, so that none is without."""
+  files.write_lines(paths.checksum(path), [_checksum(path, lines)])
+  files.write_lines(path, lines)
+
+
+def _checksum(path: str, lines: list[str]) -> str:
+  text = "".join(f"{line}\n" for line in lines).encode("utf-8")
+  return f"{hashlib.sha256(text).hexdigest()}  {os.path.basename(path)}"
 
 
 def failed(folder: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 
 import made_up_runs
 import tensorflow.compat.v1 as tf
@@ -127,6 +128,25 @@ class RunFilesTest(parameterized.TestCase, tf.test.TestCase):
     self.assertIn(f"{paths.layers(self.folder)} is damaged", "".join(lines))
     self.assertIn(f"{paths.segments(self.folder)} is damaged", "".join(lines))
     self.assertIn(f"{translation} is damaged (line 2 is no UTF-8)", "".join(lines))
+
+  def test_a_translation_that_was_edited_is_found(self):
+    path = os.path.join(self.folder, "translations", "dev.40.txt")
+    lines = ["one \u2028 line\r", "", "another"]
+    run_files.write_translation(path, lines)
+    self.assertEqual(run_files.translation(path), lines)
+    subprocess.run(["sha256sum", "--check", "--status", paths.checksum(path)], check=True, cwd=os.path.dirname(path))
+    for changed in (["one line", "", "another"], lines[:2]):
+      files.write_lines(path, changed)
+      with self.assertRaisesRegex(
+        UserError, f"^{path} was changed since it was made: delete it to have it made again$"
+      ):
+        run_files.translation(path)
+    os.remove(paths.checksum(path))  # Older versions left none.
+    self.assertEqual(run_files.translation(path), lines[:2])
+    for content in (b"", b"no checksum\n", b"a\nb\n"):
+      files.write_bytes(paths.checksum(path), [content])
+      with self.assertRaisesRegex(UserError, "was changed since it was made"):
+        run_files.translation(path)
 
   def test_the_outlook_leaves_out_what_cannot_be_read(self):
     asked = outlook.Asked(paths.Runs(self.runs.folder, self.runs.problem, "tiny", 1), 2000, "", 20, 3000)

@@ -68,7 +68,7 @@ class Run(NamedTuple):
     """The test translation by the best checkpoint; empty if it is not there, or cannot be read."""
     path = self.translation_path()
     try:
-      return files.read_lines(path) if path else []
+      return run_files.translation(path) if path else []
     except UserError:
       return []
 
@@ -183,7 +183,7 @@ def _states(run: Run | None) -> list[str]:
   assert path
   for lack, read in (
     ("no layers.json, so not among the heat maps", lambda: run_files.layers(run.folder)),
-    ("no test translation", lambda: files.read_lines(path)),
+    ("no test translation", lambda: run_files.translation(path)),
   ):
     try:
       read()
