@@ -4,7 +4,7 @@ whole.
 
 from __future__ import annotations
 
-from t2t_lottery import command, errors, paths, rawtext, settings, subprocesses
+from t2t_lottery import command, errors, paths, progress, rawtext, settings, subprocesses
 
 
 def datagen(config: settings.Settings) -> None:
@@ -17,6 +17,7 @@ def datagen(config: settings.Settings) -> None:
   if rawtext.is_whole(problem, config.data_dir):
     return
   print(f"{problem}: generating data", flush=True)
+  shown = progress.DataProgress(problem)
   log = paths.datagen_log(config.data_dir, problem)
   status = subprocesses.run(
     [
@@ -27,6 +28,7 @@ def datagen(config: settings.Settings) -> None:
       f"--tmp_dir={config.tmp_dir}",
     ],
     log,
+    shown.read,
   )
   if status:
     raise subprocesses.failed(f"{problem}: t2t-datagen", status, log)

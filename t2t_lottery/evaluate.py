@@ -119,13 +119,14 @@ def _evaluate(
   if methods.METHODS[description["method"]].gradual:
     steps = [step for step in steps if step > schedule.for_length(last).prune_until]
   bleu, loss = {}, {}
+  shown = progress.NowAndThen()
   for step in steps:
     checkpoint = paths.checkpoint(folder, step)
     if not os.path.exists(paths.translation(folder, "dev", checkpoint, decoder)):
       keeping.require(folder, [step])
     bleu[step] = _dev_bleu(decoded, checkpoint)
     loss[step] = decoded.loss("dev", checkpoint)
-    progress.overwrite(f"{run}: dev BLEU {bleu[step]:.2f} at step {step}")
+    shown.show(f"{run}: dev BLEU {bleu[step]:.2f} at step {step}")
   best = max(steps, key=lambda step: (bleu[step], step))
   hypotheses = decoded.translation("test", paths.checkpoint(folder, best))
   language = rawtext.target_language(config.runs.problem)

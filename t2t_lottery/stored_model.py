@@ -76,7 +76,9 @@ def require_zeros(path: str, variables: dict[str, np.ndarray]) -> None:
     UserError: names the first layer, and how many.
   """
   if wrong := layer_statistics.astray(variables):
-    raise UserError(f"{path}: {wrong}; something else than training has changed it: delete it and train from the one before")
+    raise UserError(
+      f"{path}: {wrong}; something else than training has changed it: delete it and train from the one before"
+    )
 
 
 def about(path: str) -> dict[str, Any]:

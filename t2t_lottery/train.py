@@ -32,7 +32,9 @@ from t2t_lottery import (
 from t2t_lottery.errors import UserError
 
 # Exit statuses of t2t-trainer when it was told to end: by `guards.StopHook`, or before that was in place.
-_TOLD_TO_END = {status: number for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP) for status in (128 + number, -number)}
+_TOLD_TO_END = {
+  status: number for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP) for status in (128 + number, -number)
+}
 
 
 def train(config: settings.Settings) -> None:

@@ -57,7 +57,9 @@ class EndingTest(parameterized.TestCase, tf.test.TestCase):
 
     log = os.path.join(self.create_tempdir().full_path, "log")
     with tf.test.mock.patch.multiple(ending, SAME_SECONDS=same, GRACE_SECONDS=grace):
-      with self.assertRaisesRegex(Interrupted, "^ended by SIGTERM, and cut off, for it did not end by itself") as caught:
+      with self.assertRaisesRegex(
+        Interrupted, "^ended by SIGTERM, and cut off, for it did not end by itself"
+      ) as caught:
         subprocesses.run([sys.executable, "-c", DEAF], log, tell)
     self.assertTrue(caught.exception.is_cut_off)
 

@@ -294,7 +294,9 @@ class CraftedFileTest(parameterized.TestCase, tf.test.TestCase):
       *(variable(**{name: None}) for name in ("name", "dtype", "shape", "streams", "places", "highest")),
       *(variable(dtype=dtype) for dtype in ("V4", "O", "f4,f4", "nonsense", "<U4")),
       *(variable(shape=shape) for shape in ([-4], [4.0], ["4"], [10**30], [50], [2, 50])),
-      *(variable(streams=streams) for streams in ([], [[1, 1]], [[-1, 1]] * 6, [[1]] * 6, [[1, 1, 1]] * 6, [[9, 9]] * 6)),
+      *(
+        variable(streams=streams) for streams in ([], [[1, 1]], [[-1, 1]] * 6, [[1]] * 6, [[1, 1, 1]] * 6, [[9, 9]] * 6)
+      ),
       *(variable(places="lists"), variable(highest=256), variable(highest=-1), variable(highest=True)),
       {"about": {}, "variables": variable()["variables"] * 2},
     )
