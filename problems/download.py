@@ -8,11 +8,10 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
-import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
@@ -69,10 +68,21 @@ def _receive(url: str, path: str) -> None:
     lacking = response.headers.get("Content-Length")
     with open(path, "ab" if resumed else "wb") as stream:
       start = stream.tell()
-      shutil.copyfileobj(response, stream, 1 << 20)
+      _copy(response, stream, url, start + int(lacking) if lacking is not None else None)
       got = stream.tell() - start
   if lacking is not None and got != int(lacking):
     raise urllib.error.URLError(f"the connection broke after {got} of {lacking} bytes")
+
+
+def _copy(response: IO[bytes], stream: IO[bytes], url: str, size: int | None) -> None:
+  """Appends what comes; tells how far it is with each twentieth of the size, or each 100 MB where that is not known."""
+  told = stream.tell()
+  while block := response.read(1 << 20):
+    stream.write(block)
+    if stream.tell() - told >= (size / 20 if size else 1e8):
+      told = stream.tell()
+      of = f" of {size / 1e6:,.1f}" if size else ""
+      tf.logging.info("Downloaded %s MB of %s", f"{told / 1e6:,.1f}{of}", url)
 
 
 def fetch(url: str, path: str, check: Callable[[str], None]) -> None:

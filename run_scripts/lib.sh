@@ -36,6 +36,7 @@ hosts=
 host_index=
 shown=()
 working=
+ending=
 
 usage() {
   cat <<EOF
@@ -67,9 +68,12 @@ for methods that draw tickets:
   --controls="C ..."  train beside each level also its ticket with random_signs, redrawn_values, permuted_values,
                       reinitialized, random_mask or (with --rewind=dense) shuffled_mask
   --switch=L          the level at which SLT-MP and MP-SLT change over [$switch]
+  --version           only tell the version
 A run, or a part of one, that is already there is not done again.
 EOF
 }
+
+version() { awk -F'"' '/^version = / { print "t2t-lottery", $2 }' "$root/pyproject.toml"; }
 
 fail() {
   echo "$(basename "$0"): $1" >&2
@@ -82,6 +86,7 @@ parse() {
   for flag in "$@"; do
     case $flag in
       --help | -h) usage; exit 0 ;;
+      --version) version; exit 0 ;;
       --problem=* | --size=* | --levels=* | --seed=* | --steps=* | --hparams=* | --runs_dir=* | --data_dir=* | --tmp_dir=* | \
         --checkpoints=* | --average=* | --gpus=* | --hosts=* | --host_index=* | --decoder=ctranslate2 | --decoder=t2t | \
         --keep=all | --keep=essential | --rewind_step=* | --prune_each=* | --controls=* | --switch=*)
@@ -92,6 +97,7 @@ parse() {
       *) fail "unknown flag $flag (see $0 --help)" ;;
     esac
   done
+  levels=$(normal "$levels") switch=$(normal "$switch")
   [[ -z $prune_each ]] || levels=$(remaining)
   check_levels
   check_controls
@@ -99,6 +105,7 @@ parse() {
     fail "--variant=global_magnitude is for lt.sh, slt.sh and clt.sh alone: this method does not prune so"
   case $size in base | small | tiny) ;; *) fail "size $size is none of base, small, tiny" ;; esac
   "$root/run_scripts/setup.sh"
+  hold_environment
   common=(--problem="$problem" --size="$size" --seed="$seed" --runs_dir="$runs_dir" --data_dir="$data_dir"
     --tmp_dir="${tmp_dir:-$data_dir/tmp}" ${steps:+--steps="$steps"} ${rewind_step:+--rewind_step="$rewind_step"}
     --checkpoints="$checkpoints"
@@ -109,6 +116,15 @@ parse() {
 awk() { LC_ALL=C command awk "$@"; }
 sort() { LC_ALL=C command sort "$@"; }
 
+
+# From here to the driver's end setup.sh replaces no environment; between two steps none of them would keep it from that.
+hold_environment() {
+  local in_use
+  [[ -f $root/.venv/pyvenv.cfg ]] || return 0
+  exec {in_use}<"$root/.venv/pyvenv.cfg"
+  flock -s "$in_use"
+}
+
 # Levels that each prune the same share of what the one before has left.
 remaining() {
   awk -v share="$prune_each" -v last="${levels##* }" 'BEGIN {
@@ -116,6 +132,18 @@ remaining() {
     for (kept = 100 - share; 100 - kept < last; kept *= 1 - share / 100) printf "%s%.6g", sep++ ? " " : "", 100 - kept
     printf "%s%s", sep ? " " : "", last
   }'
+}
+
+# Numbers as the names of runs have them, 50 for 050 and 50.0 (plan.py: `level`); what is no number stays: normal "50.0 80"
+normal() {
+  local number words=()
+  read -ra words <<<"$1"
+  for number in "${words[@]}"; do
+    if [[ $number =~ [0-9]$ && $number =~ ^0*([0-9]+)(\.([0-9]*[1-9])?0*)?$ ]]; then
+      number=${BASH_REMATCH[1]}${BASH_REMATCH[3]:+.${BASH_REMATCH[3]}}
+    fi
+    echo "$number"
+  done | paste -sd " " -
 }
 
 check_levels() {
@@ -150,20 +178,26 @@ step() {
 # Python in the background, so that a signal is not kept back until it has ended. What is in the background ignores Ctrl-C
 # if it is not told otherwise.
 python() {
+  local status
+  [[ -z $ending ]] || exit $((128 + ending))
   (trap - INT && exec "$root/.venv/bin/python" "$@") &
   working=$!
-  wait "$working"
+  [[ -z $ending ]] || kill -s TERM "$working" 2>/dev/null || true
+  while true; do
+    status=0
+    wait "$working" || status=$?
+    # A signal ends `wait` before the step has ended.
+    kill -0 "$working" 2>/dev/null || break
+  done
   working=
+  [[ -z $ending ]] || exit $((128 + ending))
+  return "$status"
 }
 
-# Told to end, a driver ends the step at work, and waits for what that saves.
+# Told to end, a driver tells the step at work, each time, and waits for what that saves.
 end() {
-  trap '' TERM INT HUP
-  if [[ -n $working ]]; then
-    kill -s TERM "$working" 2>/dev/null || true
-    wait "$working" || true
-  fi
-  exit $((128 + $1))
+  ending=${ending:-$1}
+  [[ -z $working ]] || kill -s TERM "$working" 2>/dev/null || true
 }
 trap 'end 15' TERM
 trap 'end 2' INT

@@ -24,18 +24,28 @@ usage: $0 [flags]
                       of each of these jobs, as sbatch takes them      [the cluster's]
   --sbatch="..."      more flags for sbatch
   --restarts=N        how often a run that is killed on its node is started again  [3]
+  --version           only tell the version
 as the drivers take them, all but --hosts and --host_index:
   --problem --size --steps --hparams --runs_dir --data_dir --tmp_dir --checkpoints --average --decoder --keep --gpus
   --rewind --rewind_step --prune_each --one_shot --variant --controls --switch       (see $(dirname "$0")/slt.sh --help)
 END
 }
 
+looks=
 for flag; do
   case $flag in
     --help | -h) usage; exit 0 ;;
+    --version) awk -F'"' '/^version = / { print "t2t-lottery", $2 }' "$root/pyproject.toml"; exit 0 ;;
+    --status | --dry_run | --cancel) looks=yes ;;
   esac
 done
-"$root/run_scripts/setup.sh"
+# Who only looks changes nothing, the environment included.
+if [[ -z $looks ]]; then
+  "$root/run_scripts/setup.sh"
+elif [[ ! -x $root/.venv/bin/python ]]; then
+  echo "$(basename "$0"): there is no environment yet that you can run: $root/run_scripts/setup.sh makes it" >&2
+  exit 1
+fi
 # Nothing of the working folder's is imported (-I).
 exec "$root/.venv/bin/python" -Im t2t_lottery.reproduce --problem=translate_ende_wmt14 --runs_dir="$root/runs" \
   --data_dir="$root/data" "$@"

@@ -5,12 +5,16 @@ script=${BASH_SOURCE[0]}
 [[ ! -L $script ]] || script=$(readlink -f "$script")
 root=$(CDPATH="" cd "$(dirname "$script")/.." && pwd -P)
 venv=$root/.venv
-# What .venv was made from: copies of the locks and of pyproject.toml, the interpreter and, written last, the folder.
-made=$venv/made-from
+# A new environment is made beside the old one, which stays until the new one is whole.
+new=$venv.new old=$venv.old
+# In an environment, what it was made from: copies of the locks and of pyproject.toml, the interpreter and, written last,
+# the folder.
+made="made-from"
 
 usage() {
   cat <<EOF
-Makes .venv with all that this project needs; done at once when it is there.
+Makes .venv with all that this project needs; done at once when it is there. One that is to be made anew stays until the new
+one is whole, and as long as a command of this project runs in it.
 
 usage: $0 [--gpu] [--dev]
   --gpu   TensorFlow for an NVIDIA GPU, with its CUDA libraries
@@ -28,16 +32,18 @@ fail() {
   exit 1
 }
 
-# Whether .venv is whole and was made from these locks: holds LOCK...
+# Whether an environment is whole and was made from these locks: holds ENVIRONMENT LOCK...
 holds() {
   local lock
-  # An environment's scripts name the folder it was made in.
-  [[ -x $venv/bin/python && -f $made/root && $(<"$made/root") == "$root" ]] || return 1
-  [[ -z ${T2T_LOTTERY_PYTHON:-} || $(probe "$T2T_LOTTERY_PYTHON") == "$(<"$made/python")" ]] || return 1
-  for lock; do cmp -s "$root/requirements/$lock.txt" "$made/$lock.txt" || return 1; done
+  # An environment's scripts name the folder it was made for.
+  [[ -f $1/$made/root && $(<"$1/$made/root") == "$root" ]] || return 1
+  [[ -x $1/bin/python ]] || return 1
+  [[ -z ${T2T_LOTTERY_PYTHON:-} || $(probe "$T2T_LOTTERY_PYTHON") == "$(<"$1/$made/python")" ]] || return 1
+  for lock in "${@:2}"; do cmp -s "$root/requirements/$lock.txt" "$1/$made/$lock.txt" || return 1; done
 }
 
-ready() { holds "${locks[@]}" && cmp -s "$root/pyproject.toml" "$made/pyproject.toml"; }
+# Whether nothing is to be done: ready ENVIRONMENT
+ready() { holds "$1" "${locks[@]}" && cmp -s "$root/pyproject.toml" "$1/$made/pyproject.toml"; }
 
 # Prints the path of a suitable interpreter, or says why it is none: probe COMMAND
 probe() {
@@ -94,91 +100,146 @@ explain() {
   esac
 }
 
-# Installs into .venv: pip_install ARGUMENT...
-# Python imports from the folder that it is called in: .venv holds nothing that it could take for its own.
+# Installs into an environment: pip_install ENVIRONMENT ARGUMENT...
+# Python imports from the folder that it is called in: an environment holds nothing that it could take for its own.
 pip_install() {
   local output
-  output=$(cd "$venv" && "$venv/bin/python" -m pip install --no-deps --no-input --disable-pip-version-check --progress-bar off "$@" 2>&1) && return
-  { echo "$output" >"$venv/pip.log"; } 2>/dev/null || true
-  fail "$(explain "$output"); pip's own words are in $venv/pip.log"
+  # pip unpacks beside the environment, so that the space of one disk is what counts.
+  export TMPDIR=$1/tmp
+  mkdir -p "$TMPDIR"
+  if ! output=$(cd "$1" && bin/python -m pip install --no-deps --no-input --disable-pip-version-check --progress-bar off "${@:2}" 2>&1); then
+    { echo "$output" >"$1/pip.log"; } 2>/dev/null || true
+    rm -rf "$TMPDIR"
+    fail "$(explain "$output"); pip's own words are in $1/pip.log$(stays)"
+  fi
+  rm -rf "$TMPDIR"
 }
 
-# Installs what the locks name: install LOCK...
+stays() { [[ ! -d $venv ]] || echo "; $venv stays as it was"; }
+
+# Installs what the locks name: install ENVIRONMENT LOCK...
 install() {
   local lock arguments=()
-  for lock; do arguments+=(--requirement "$root/requirements/$lock.txt"); done
-  pip_install --require-hashes --no-build-isolation "${arguments[@]}"
-  for lock; do cp "$root/requirements/$lock.txt" "$made"; done
+  for lock in "${@:2}"; do arguments+=(--requirement "$root/requirements/$lock.txt"); done
+  pip_install "$1" --require-hashes --no-build-isolation "${arguments[@]}"
+  for lock in "${@:2}"; do cp "$root/requirements/$lock.txt" "$1/$made"; done
 }
 
 # Lets the scripts that packages bring as they are (t2t-trainer, ...) start where a first line cannot name the interpreter, for
-# its path holds a space or is too long for the system: pip cares for those alone that it writes itself.
+# its path holds a space or is too long for the system: pip cares for those alone that it writes itself. Of an environment that
+# is, or will be, .venv: let_scripts_start ENVIRONMENT
 let_scripts_start() {
-  local script line scripts=$venv/scripts
+  local script line name
   [[ $venv == *[[:space:]]* || ${#venv} -gt 100 ]] || return 0
-  mkdir -p "$scripts"
-  for script in "$venv"/bin/*; do
+  mkdir -p "$1/scripts"
+  for script in "$1"/bin/*; do
     [[ -f $script && ! -L $script ]] || continue
     line=""
     IFS= read -r line <"$script" 2>/dev/null || true
     [[ $line == "#!$venv/bin/python"* ]] || continue
-    cp "$script" "$scripts/${script##*/}"
-    printf '%s\n' "#!/bin/sh" "exec \"$venv/bin/python\" \"$scripts/${script##*/}\" \"\$@\"" >"$script"
+    name=${script##*/}
+    cp "$script" "$1/scripts/$name"
+    printf '%s\n' "#!/bin/sh" "exec \"$venv/bin/python\" \"$venv/scripts/$name\" \"\$@\"" >"$script"
   done
 }
 
-# Makes .venv from nothing.
+# Installs this project: install_project ENVIRONMENT
+install_project() {
+  pip_install "$1" --no-build-isolation --editable "$root"
+  cp "$root/pyproject.toml" "$1/$made"
+}
+
+# Makes a whole environment in $new, of which the old one knows nothing.
 make() {
   local need=3000 free
-  [[ ! -e $venv || -d $made ]] || fail "$venv was made by something else: move it away"
   [[ $device == cpu ]] || need=10000
   find_python
-  rm -rf "$venv"
+  rm -rf "$new"
   free=$(df -Pm "$root" | awk 'END { print $4 }')
-  ((free >= need)) || fail "no space: the disk of $root has $free MiB free and this takes $need"
+  ((free >= need)) || fail "no space: the disk of $root has $free MiB free and this takes $need$(stays)"
   say "making $venv with $python; with its downloads this takes some minutes"
-  mkdir -p "$made" "$TMPDIR"
-  echo "$python" >"$made/python"
-  (cd "$made" && "$python" -m venv "$venv") || fail "$python cannot make a virtual environment in $venv"
-  install build
-  install base "$device"
+  mkdir -p "$new/$made"
+  echo "$python" >"$new/$made/python"
+  (cd "$new/$made" && "$python" -m venv "$new" --prompt .venv) || fail "$python cannot make a virtual environment in $new"
+  install "$new" build
+  install "$new" base "$device"
+  [[ -z $dev ]] || install "$new" dev
+  install_project "$new"
+  echo "$root" >"$new/$made/root"
+}
+
+# Keeps commands from starting in .venv until this ends, or `release`; fails if some run there: take WHAT_THEN
+take() {
+  [[ -f $venv/pyvenv.cfg ]] || return 0
+  # Over NFS only who may write can lock out others.
+  exec {alone}<>"$venv/pyvenv.cfg"
+  flock -n "$alone" || fail "$venv is to be changed, but commands of this project run in it: call again when they have ended$1"
+}
+
+release() { [[ -z ${alone:-} ]] || exec {alone}>&-; }
+
+# Puts $new in the place of .venv.
+swap() {
+  take "; the new environment is made, and waits in $new"
+  # Scripts name the interpreter by its path.
+  "$new/bin/python" -I - "$new" "$venv" <<'EOF'
+import os, sys
+here, there = map(os.fsencode, sys.argv[1:])
+scripts = os.path.join(here, b"bin")
+for path in [os.path.join(here, b"pyvenv.cfg"), *(os.path.join(scripts, name) for name in os.listdir(scripts))]:
+  if os.path.isfile(path) and not os.path.islink(path):
+    with open(path, "rb") as file:
+      content = file.read()
+    if here in content:
+      with open(path, "wb") as file:
+        file.write(content.replace(here, there))
+EOF
+  let_scripts_start "$new"
+  rm -rf "$old"
+  [[ ! -e $venv && ! -L $venv ]] || mv -T "$venv" "$old"
+  mv -T "$new" "$venv"
+  rm -rf "$old"
 }
 
 device=cpu
-[[ ! -f $made/gpu.txt ]] || device=gpu
+[[ ! -f $venv/$made/gpu.txt ]] || device=gpu
 dev=
 for flag; do
   case $flag in
     --gpu) device=gpu ;;
     --dev) dev=dev ;;
     --help | -h) usage; exit 0 ;;
+    --version) awk -F'"' '/^version = / { print "t2t-lottery", $2 }' "$root/pyproject.toml"; exit 0 ;;
     *) echo "setup.sh: unknown flag $flag (see $0 --help)" >&2; exit 2 ;;
   esac
 done
-[[ -z $dev && ! -f $made/dev.txt ]] || dev=dev
+[[ -z $dev && ! -f $venv/$made/dev.txt ]] || dev=dev
 locks=(build base "$device" ${dev:+"$dev"})
-ready && exit
+ready "$venv" && exit
 [[ $(uname -sm) == "Linux x86_64" ]] || fail "the locks are for Linux on x86_64, not for $(uname -sm)"
+# Whoever cannot run what another user has made has no say in it.
+[[ ! -e $venv || -O $venv ]] \
+  || fail "$venv is another user's, and is out of date or cannot be run by you: ask its owner to call $0, or use a clone of your own"
 
 # Nothing of the caller's may decide what is imported here, or where pip puts things.
 unset PYTHONHOME PYTHONPATH PIP_PREFIX PIP_TARGET CDPATH
 export PIP_USER=0
-# pip unpacks beside the environment, so that the space of one disk is what counts.
-export TMPDIR=$venv/tmp
 exec {turn}<"$root/run_scripts/setup.sh"
 flock -n "$turn" || { say "another set-up is at work in this folder, waiting for it"; flock "$turn"; }
-ready && exit
+# One that was ended between two renames.
+[[ -e $venv || ! -e $old ]] || mv -T "$old" "$venv"
+ready "$venv" && exit
 
 whole=(build base "$device")
-[[ ! -f $made/dev.txt ]] || whole+=(dev)
-holds "${whole[@]}" || make
-# Until it is back, .venv is not whole: a set-up that ends before that starts again.
-rm -f "$made/root"
-mkdir -p "$TMPDIR"
-[[ -z $dev || -f $made/dev.txt ]] || install dev
-pip_install --no-build-isolation --editable "$root"
-let_scripts_start
-cp "$root/pyproject.toml" "$made"
-rm -rf "$TMPDIR"
-echo "$root" >"$made/root"
+[[ ! -f $venv/$made/dev.txt ]] || whole+=(dev)
+[[ ! -e $venv || -d $venv/$made ]] || fail "$venv was made by something else: move it away"
+take ""
+if holds "$venv" "${whole[@]}"; then
+  [[ -z $dev || -f $venv/$made/dev.txt ]] || install "$venv" dev
+  install_project "$venv"
+else
+  release
+  ready "$new" || make
+  swap
+fi
 say "$venv is ready"

@@ -3,6 +3,10 @@
 set -euo pipefail
 cd "$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")"
 
+case ${1:-} in
+  --help | -h) echo "usage: $0 [what pytest takes, such as -k masks, or files of tests]"; exit 0 ;;
+  --version) exec ./run_scripts/setup.sh --version ;;
+esac
 ./run_scripts/setup.sh --dev
 unset PYTHONHOME PYTHONPATH
 # TensorFlow's C++ side speaks only of what goes wrong.

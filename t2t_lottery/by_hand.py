@@ -6,7 +6,7 @@ import os
 import re
 from typing import Any
 
-from t2t_lottery import files, methods, paths, rawtext, schedule
+from t2t_lottery import methods, paths, rawtext, run_files, schedule
 from t2t_lottery.errors import UserError
 
 # Where t2t-trainer saves its flags, a line each: its own, and all.
@@ -30,8 +30,8 @@ def describe(folder: str, problem: str) -> tuple[dict[str, Any], str | None]:
   if not os.path.isdir(folder):
     raise UserError(f"{folder} is no folder: give --model_dir the --output_dir of a training")
   flags = _flags(folder)
-  hparams = files.read_json(paths.hparams(folder))
-  method = hparams.get("pruning_method") if isinstance(hparams, dict) else None
+  hparams = run_files.hparams(folder)
+  method = hparams.get("pruning_method")
   if method not in methods.METHODS:
     raise UserError(
       f"{folder} holds no run of --hparams_set=transformer_dense, transformer_slt, ...: its hparams name no method"

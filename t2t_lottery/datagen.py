@@ -4,10 +4,9 @@ whole.
 
 from __future__ import annotations
 
-from absl import app, flags
+from absl import flags
 
-from t2t_lottery import errors, known_problem, paths, rawtext, settings, subprocesses
-from t2t_lottery.errors import UserError
+from t2t_lottery import command, errors, known_problem, paths, progress, rawtext, settings, subprocesses
 
 _LEVELS = flags.DEFINE_string(
   "levels", "", "Sparsities in percent of the runs to come, which are checked before anything is made."
@@ -25,6 +24,7 @@ def datagen(config: settings.Settings) -> None:
     return
   known_problem.check(problem, config.data_dir)
   print(f"{problem}: generating data", flush=True)
+  shown = progress.DataProgress(problem)
   log = paths.datagen_log(config.data_dir, problem)
   status = subprocesses.run(
     [
@@ -35,11 +35,10 @@ def datagen(config: settings.Settings) -> None:
       f"--tmp_dir={config.tmp_dir}",
     ],
     log,
+    shown.read,
   )
   if status:
-    raise UserError(
-      f"{problem}: t2t-datagen ended with status {status}: {subprocesses.last_line(log)} (full log: {log})"
-    )
+    raise subprocesses.failed(f"{problem}: t2t-datagen", status, log)
 
 
 def main(argv: list[str]) -> None:
@@ -52,4 +51,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-  app.run(main)
+  command.run(main)

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 
-from t2t_lottery import bundle, files, paths, rawtext, subprocesses, translate
+from t2t_lottery import bundle, files, paths, rawtext, run_files, stored_model, subprocesses, translate
 from t2t_lottery.errors import UserError
 
 CTRANSLATE2, T2T = "ctranslate2", "t2t"
@@ -61,15 +61,15 @@ class Decoding:
     """A checkpoint's translation of a split.
 
     Raises:
-      UserError: if the checkpoint cannot be read, or the decoder fails.
+      UserError: if the checkpoint cannot be read, the decoder fails, or the translation was changed since it was made.
     """
     sources, _ = self._raw_text(split)
     path = paths.translation(self._folder, split, checkpoint, self._decoder)
-    lines = files.read_lines(path) if os.path.exists(path) else []
+    lines = run_files.translation(path) if os.path.exists(path) else []
     if len(lines) != len(sources):
       with self._naming_the_text(split):
         lines = self.translations(sources, checkpoint)
-      files.write_lines(path, lines)
+      run_files.write_translation(path, lines)
     return lines
 
   def translations(self, sentences: list[str], checkpoint: str) -> list[str]:
@@ -80,7 +80,9 @@ class Decoding:
     """
     if self._decoder == CTRANSLATE2:
       return self._translator(checkpoint).translate(sentences, BEAM_SIZE, ALPHA)
-    bundle.check(checkpoint)  # As CTranslate2's way does: t2t_decoder would tell of damage in its own words.
+    # As CTranslate2's way does: t2t_decoder would tell of damage in its own words, and knows no masks.
+    bundle.check(checkpoint)
+    stored_model.read(checkpoint)
     with tempfile.TemporaryDirectory() as folder:
       source, target = os.path.join(folder, "source.txt"), os.path.join(folder, "target.txt")
       files.write_lines(source, sentences)
@@ -89,6 +91,8 @@ class Decoding:
       command = t2t_command(checkpoint, hparams, self._problem, self._data_dir, source, target, folder)
       status = subprocesses.run(command, log)
       lines = files.read_lines(target) if status == 0 and os.path.exists(target) else []
+    if status < 0:
+      raise subprocesses.failed(f"{checkpoint}: t2t_decoder", status, log)
     if len(lines) != len(sentences):
       raise UserError(
         f"t2t_decoder ended with status {status} and {len(lines)} of {len(sentences)} translations by {checkpoint}: "
@@ -105,7 +109,7 @@ class Decoding:
       with self._naming_the_text(split):
         loss = self._translator(checkpoint).loss(*self._raw_text(split))
       files.write_json(path, loss)
-    return files.read_json(path)
+    return files.read_json(path, (int, float))
 
   @contextlib.contextmanager
   def _naming_the_text(self, split: str) -> Iterator[None]:
@@ -118,7 +122,7 @@ class Decoding:
 
   def _load(self, checkpoint: str) -> translate.Translator:
     vocabulary = rawtext.vocabulary(self._problem, self._data_dir)
-    return translate.Translator(checkpoint, files.read_json(paths.hparams(self._folder)), vocabulary)
+    return translate.Translator(checkpoint, run_files.hparams(self._folder), vocabulary)
 
 
 def t2t_command(

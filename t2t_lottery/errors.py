@@ -19,11 +19,13 @@ class Interrupted(UserError):
 
   Attributes:
     signal: the signal's number.
+    is_cut_off: whether something was killed that did not end by itself, so that it saved nothing.
   """
 
-  def __init__(self, message: str, number: int):
+  def __init__(self, message: str, number: int, is_cut_off: bool = False):
     super().__init__(message)
     self.signal = number
+    self.is_cut_off = is_cut_off
 
 
 @contextlib.contextmanager

@@ -15,15 +15,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from t2t_lottery import (
   averaging,
   bundle,
   by_hand,
+  command,
   competing,
   decoding,
-  descriptions,
   errors,
   files,
   joining,
@@ -34,10 +34,12 @@ from t2t_lottery import (
   progress,
   rawtext,
   results,
+  run_files,
   run_lock,
   scores,
   settings,
   sizes,
+  stored_model,
   versions,
 )
 
@@ -82,8 +84,7 @@ def evaluate(
     UserError: if the run is not trained, or a checkpoint that is needed was removed.
   """
   folder = config.runs.folder(run)
-  description = files.read_json(paths.description(folder))
-  descriptions.check(paths.description(folder), description)
+  description = run_files.identified(paths.description(folder), run_files.trained(folder))
   return evaluate_folder(config, folder, description, average, decoder, keep)
 
 
@@ -105,7 +106,7 @@ def _evaluate_once(
 ) -> dict[str, Any]:
   run = description["run"]
   decoded = decoding.Decoding(folder, config.runs.problem, config.data_dir, decoder)
-  line = files.read_json(paths.result(folder)) if os.path.exists(paths.result(folder)) else None
+  line = run_files.result(folder) if os.path.exists(paths.result(folder)) else None
   if line is None or line.get("signatures", {}).get("translation") != decoding.signature(decoder):
     line = _evaluate(config, folder, decoded, decoder, description)
     files.write_json(paths.result(folder), line)
@@ -129,13 +130,14 @@ def _evaluate(
   folder = config.runs.folder(run)
   steps = competing.steps(folder, description)
   bleu, loss = {}, {}
+  shown = progress.NowAndThen()
   for step in steps:
     checkpoint = paths.checkpoint(folder, step)
     if not os.path.exists(paths.translation(folder, "dev", checkpoint, decoder)):
       keeping.require(folder, [step])
     bleu[step] = _dev_bleu(decoded, checkpoint)
     loss[step] = decoded.loss("dev", checkpoint)
-    progress.overwrite(f"{run}: dev BLEU {bleu[step]:.2f} at step {step}")
+    shown.show(f"{run}: dev BLEU {bleu[step]:.2f} at step {step}")
   best = max(steps, key=lambda step: (bleu[step], step))
   hypotheses = decoded.translation("test", paths.checkpoint(folder, best))
   language = decoded.language
@@ -145,6 +147,7 @@ def _evaluate(
   left_out = scores.left_out(language)
   _write_segments(paths.segments(folder), test)
   variables = bundle.read(paths.checkpoint(folder, best))
+  stored_model.require_zeros(paths.checkpoint(folder, best), variables)
   looks = _looks(config, folder, description, variables)
   files.write_json(paths.layers(folder), looks)
   megabytes = sizes.megabytes(variables)
@@ -276,4 +279,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-  app.run(main)
+  command.run(main)

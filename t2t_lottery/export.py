@@ -13,9 +13,9 @@ import os
 from typing import Any
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
-from t2t_lottery import errors, files, paths, rawtext, sparse_file, stored_model, translate
+from t2t_lottery import command, errors, files, paths, rawtext, sparse_file, stored_model, translate
 from t2t_lottery.errors import UserError
 
 _CHECKPOINT = flags.DEFINE_string(
@@ -120,9 +120,8 @@ _EXPORTS = {"ctranslate2": to_ctranslate2, "saved_model": to_saved_model, "t2t":
 
 def main(argv: list[str]) -> None:
   """The command."""
+  del argv
   with errors.one_line():
-    if len(argv) > 1:
-      raise UserError(f"unexpected argument {argv[1]}: see python -m t2t_lottery.export --help")
     model = Model(_CHECKPOINT.value, _PROBLEM.value, _DATA_DIR.value)
     out = os.path.expanduser(_OUT.value)
     _EXPORTS[_TO.value](model, out)
@@ -130,4 +129,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-  app.run(main)
+  command.run(main)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from t2t_lottery import files, paths
+from t2t_lottery import files, paths, run_files
 
 
 def mark(model_dir: str, step: int, reason: str, loss: float | None = None) -> None:
@@ -27,7 +27,7 @@ def told(model_dir: str) -> str | None:
   path = paths.failed(model_dir)
   if not os.path.exists(path):
     return None
-  there = files.read_json(path)
+  there = run_files.failed(model_dir)
   loss = f" ({there['loss']})" if "loss" in there else ""
   return (
     f"failed at step {there['step']}: {there['reason']}{loss}; delete {path} to go on from its last checkpoint, or train "

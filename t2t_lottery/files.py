@@ -12,6 +12,11 @@ from typing import Any
 
 from t2t_lottery.errors import UserError
 
+
+class Missing(UserError):
+  """A file is not there."""
+
+
 _UNFINISHED = ".unfinished"
 
 
@@ -109,22 +114,85 @@ def write_json(path: str, value: Any) -> None:
   write_text(path, to_json(value) + "\n")
 
 
-def read_json(path: str) -> Any:
+def read_json(path: str, shape: Any = object) -> Any:
   """Reads a JSON file.
 
+  Args:
+    path: where it lies.
+    shape: what it must hold: a type or several; `[shape]`, a list of such; or a mapping of names to shapes, an object that
+      has each of them. A name that ends with "?" may be missing, the name "*" stands for all others. Default: anything.
+
   Raises:
-    UserError: if it is missing or damaged.
+    UserError: if it is missing (`Missing`), damaged, or of another shape.
   """
   try:
     with open(path, encoding="utf-8") as file:
-      return json.load(file)
+      content = json.load(file)
+  except FileNotFoundError as error:
+    raise Missing(f"cannot read {path}: {error.strerror}") from error
   except OSError as error:
     raise UserError(f"cannot read {path}: {error.strerror}") from error
+  except RecursionError as error:
+    raise _damaged(path, "nested too deep") from error
   except ValueError as error:
-    raise UserError(f"{path} is damaged ({error}): delete it to have it made again") from error
+    raise _damaged(path, str(error)) from error
+  return fitting(path, content, shape)
+
+
+def fitting(path: str, content: Any, shape: Any) -> Any:
+  """The content of a JSON file, if it has a shape (`read_json`).
+
+  Raises:
+    UserError: if it has not; names the file and what is wrong in it.
+  """
+  if wrong := misfit(content, shape):
+    raise _damaged(path, wrong)
+  return content
+
+
+def _damaged(path: str, why: str) -> UserError:
+  return UserError(f"{path} is damaged ({why}): delete it to have it made again")
+
+
+_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", type(None): "null"}
+
+
+def misfit(content: Any, shape: Any, where: str = "") -> str | None:
+  """In what a content of JSON has not a shape (`read_json`), on one line; None if it has."""
+  if isinstance(shape, list):
+    if not isinstance(content, list):
+      return f"{where or 'it'} is no list"
+    return next(filter(None, (misfit(one, shape[0], f"{where}[{i}]") for i, one in enumerate(content))), None)
+  if isinstance(shape, dict):
+    if not isinstance(content, dict):
+      return f"{where or 'it'} is no object"
+    missing = [name for name in shape if name != "*" and not name.endswith("?") and name not in content]
+    if missing:
+      return f"{where + ' ' if where else ''}lacks {missing[0]}"
+    known = {name.rstrip("?"): one for name, one in shape.items()}
+    inner = ((name, one, known.get(name, known.get("*", object))) for name, one in content.items())
+    return next(filter(None, (misfit(one, of, f"{where}.{name}".lstrip(".")) for name, one, of in inner)), None)
+  kinds = shape if isinstance(shape, tuple) else (shape,)
+  # To Python, a bool is a number.
+  if not isinstance(content, kinds) or (isinstance(content, bool) and not {bool, object} & {*kinds}):
+    return f"{where or 'it'} is not {' or '.join(_NAMES[kind] for kind in kinds)}"
+  return None
 
 
 def read_lines(path: str) -> list[str]:
-  r"""The lines of a text file, split at "\n" only."""
-  with open(path, encoding="utf-8", newline="\n") as file:
-    return file.read().split("\n")[:-1]
+  r"""The lines of a text file, split at "\n" only.
+
+  Raises:
+    UserError: if it is missing (`Missing`), cannot be read, or is no UTF-8.
+  """
+  try:
+    with open(path, "rb") as file:
+      content = file.read()
+    return content.decode("utf-8").split("\n")[:-1]
+  except FileNotFoundError as error:
+    raise Missing(f"cannot read {path}: {error.strerror}") from error
+  except OSError as error:
+    raise UserError(f"cannot read {path}: {error.strerror}") from error
+  except UnicodeDecodeError as error:
+    line = content.count(b"\n", 0, error.start) + 1
+    raise UserError(f"{path} is damaged (line {line} is no UTF-8): delete it to have it made again") from error

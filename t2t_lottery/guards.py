@@ -7,12 +7,11 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Sequence
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from t2t_lottery import errors, failure, paths
+from t2t_lottery import ending, errors, failure, paths
 
 # So long a run that is told to end may still take to its first step.
 _SECONDS_TO_FIRST_STEP = 3
@@ -56,13 +55,12 @@ class FiniteHook(tf.estimator.SessionRunHook):
 
 
 class StopHook(tf.estimator.SessionRunHook):
-  """Ends a run after the step at hand when the process gets SIGTERM or SIGINT, with exit status 128 + signal; one that has
-  taken no step yet, and takes none within some seconds, as it is: there is nothing to save.
+  """Ends a run after the step at hand when the process gets SIGTERM, SIGINT or SIGHUP, with exit status 128 + signal; one
+  that has taken no step yet, and takes none within some seconds, as it is: there is nothing to save.
 
-  The hook that saves, which must come before this one, saves when the session ends.
+  The hook that saves, which must come before this one, saves when the session ends. A step that does not end by itself is
+  cut off by another signal, or after a time (`ending`).
   """
-
-  _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
   def begin(self) -> None:
     """Takes the signals from now on; before, there is nothing to save."""
@@ -70,12 +68,20 @@ class StopHook(tf.estimator.SessionRunHook):
     self._before = {}
     self._has_stepped = threading.Event()
     if threading.current_thread() is threading.main_thread():
-      self._before = {number: signal.signal(number, self._note) for number in self._SIGNALS}
-      # While TensorFlow waits for a step's input, this thread runs no Python code: another one has to be told.
-      noted, self._told = os.pipe()
-      os.set_blocking(self._told, False)
-      self._told_before = signal.set_wakeup_fd(self._told, warn_on_full_buffer=False)
-      threading.Thread(target=_end_without_a_step, args=(noted, self._has_stepped, self._SIGNALS), daemon=True).start()
+      self._before = {number: signal.signal(number, self._note) for number in ending.signals()}
+      self._watch()
+
+  def _watch(self) -> None:
+    """Looks for signals while a step keeps Python from calling `_note`."""
+    read, self._wakeup = os.pipe()
+    os.set_blocking(self._wakeup, False)
+    self._wakeup_before = signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
+    self._patience = ending.Patience(lambda: os.kill(os.getpid(), signal.SIGKILL))
+    ending.watch(read, self._patience, self._end_without_a_step)
+
+  def _end_without_a_step(self, number: int) -> None:
+    if not self._has_stepped.wait(_SECONDS_TO_FIRST_STEP):
+      os._exit(128 + number)
 
   def after_run(self, run_context, run_values) -> None:
     """Ends the run if a signal came."""
@@ -91,22 +97,15 @@ class StopHook(tf.estimator.SessionRunHook):
     for number, handler in self._before.items():
       signal.signal(number, handler)
     if self._before:
-      signal.set_wakeup_fd(self._told_before)
-      os.close(self._told)
+      signal.set_wakeup_fd(self._wakeup_before)
+      os.close(self._wakeup)
+      self._patience.over()
     if self._signal is not None:
       raise SystemExit(128 + self._signal)
 
   def _note(self, number, frame) -> None:
     del frame
     self._signal = number
-
-
-def _end_without_a_step(noted: int, has_stepped: threading.Event, signals: Sequence[int]) -> None:
-  """Ends the process if a signal comes before its first step and that does not come to an end."""
-  while told := os.read(noted, 1):
-    if told[0] in signals and not has_stepped.wait(_SECONDS_TO_FIRST_STEP):
-      os._exit(128 + told[0])
-  os.close(noted)
 
 
 class SaveHook(tf.train.CheckpointSaverHook):

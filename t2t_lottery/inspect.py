@@ -3,6 +3,7 @@
 A line a layer and one for all: sparsity, largest and mean magnitude of the kept weights; and beside another checkpoint
 the share of equal signs among the weights that both keep, and how much of the two masks is in common (both / either).
 Below them what is pruned as a whole, if anything: embeddings of subwords, layers, heads, feed-forward units.
+A weight counts as pruned if the mask says so and it is zero; where it is not, that is told, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from __future__ import annotations
 import os
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
-from t2t_lottery import bundle, errors, files, layer_statistics, layers, stored_model, text_table
+from t2t_lottery import bundle, command, errors, files, layer_statistics, layers, stored_model, text_table
 from t2t_lottery.errors import UserError
 
 _JSON = flags.DEFINE_bool(
@@ -80,15 +81,16 @@ def table(found: dict[str, dict[str, float | None]]) -> str:
 def main(argv: list[str]) -> None:
   """The command."""
   with errors.one_line():
-    if not 2 <= len(argv) <= 3:
-      raise UserError("one checkpoint, or two, must be given: python -m t2t_lottery.inspect CHECKPOINT [OTHER]")
     found = figures(*argv[1:])
     whole = emptied(argv[1])
     if _JSON.value:
-      print(files.to_json({**found, "emptied": whole.to_json()}))
+      print(files.to_json({**found, "emptied": whole.to_json()}), flush=True)
     else:
-      print("\n".join([table(found), *whole.in_words()]))
+      print("\n".join([table(found), *whole.in_words()]), flush=True)
+    for path in argv[1:]:
+      if wrong := layer_statistics.astray(read_layers(path)):
+        raise UserError(f"{path}: {wrong}")
 
 
 if __name__ == "__main__":
-  app.run(main)
+  command.run(main, words=range(1, 3))

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from t2t_lottery import bundle, files, paths, run_lock
+from t2t_lottery import bundle, files, paths, run_files, run_lock
 from t2t_lottery.errors import UserError
 from t2t_lottery.hosts import Hosts
 
@@ -58,7 +58,7 @@ def wait_for_chief(folder: str, run: dict[str, Any], here: Hosts) -> bool:
   _wait(lambda: _is_trained(folder, run["train_steps"]) or _is_invited(folder))
   if _is_trained(folder, run["train_steps"]):
     return False
-  there = {**files.read_json(paths.description(folder)), **files.read_json(paths.joined(folder))}
+  there = {**run_files.description(folder), **run_files.hosts(folder)}
   mine = {**run, "hosts": list(here.addresses)}
   for name in sorted({*there, *mine}):
     if there.get(name) != mine.get(name):

@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Iterable
 
-from t2t_lottery import files, paths, resume
+from t2t_lottery import files, paths, resume, run_files
 from t2t_lottery.errors import UserError
 
 ALL, ESSENTIAL = "all", "essential"
@@ -47,8 +47,7 @@ def thin(folder: str, best: int) -> None:
 
 def steps(folder: str) -> list[int]:
   """Steps of the checkpoints that a run has, and of those that it had before it was thinned, rising."""
-  path = paths.thinned(folder)
-  before = files.read_json(path)["steps"] if os.path.exists(path) else []
+  before = run_files.steps_before_thinning(folder) if os.path.exists(paths.thinned(folder)) else []
   return sorted({*before, *paths.checkpoint_steps(folder)})
 
 

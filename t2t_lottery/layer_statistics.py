@@ -16,12 +16,13 @@ class Statistics(NamedTuple):
 
   Attributes:
     size: how many weights it has.
-    kept: how many of them its mask keeps.
+    kept: how many of them its mask keeps, or are not zero though it prunes them.
     largest: the largest magnitude.
     total: the sum of the magnitudes.
     both: how many weights it and the other model keep; 0 without another one.
     either: how many at least one of them keeps; 0 without another one.
     same_signs: how many of those that both keep have the same sign.
+    astray: how many are not zero though its mask prunes them: none, unless something else than training has changed them.
   """
 
   size: int
@@ -31,6 +32,7 @@ class Statistics(NamedTuple):
   both: int = 0
   either: int = 0
   same_signs: int = 0
+  astray: int = 0
 
   def shares(self) -> dict[str, float | None]:
     """The figures to look at.
@@ -63,13 +65,14 @@ def of_layer(
     other: the same layer of another model, if there is one to compare with.
     other_mask: its mask.
   """
-  kept = weights != 0 if mask is None else mask
+  kept = weights != 0 if mask is None else mask | (weights != 0)
   magnitude = np.abs(weights)
   found = Statistics(
     size=weights.size,
     kept=int(np.count_nonzero(kept)),
     largest=float(magnitude.max(initial=0)),
     total=float(magnitude.sum(dtype=np.float64)),
+    astray=0 if mask is None else _astray(weights, mask),
   )
   if other is None:
     return found
@@ -80,6 +83,27 @@ def of_layer(
     either=int(np.count_nonzero(kept | other_kept)),
     same_signs=int(np.count_nonzero(both & (np.signbit(weights) == np.signbit(other)))),
   )
+
+
+def _astray(weights: np.ndarray, mask: np.ndarray) -> int:
+  return int(np.count_nonzero(weights)) - int(np.count_nonzero(weights[mask]))
+
+
+def astray(variables: Mapping[str, np.ndarray]) -> str | None:
+  """What is wrong with a model in which weights that its masks prune are not zero, on one line; None if they are.
+
+  Args:
+    variables: name -> value, masks included.
+  """
+  found = {}
+  for name in layers.prunable(variables):
+    mask = variables.get(layers.mask_name(name))
+    if mask is not None and (count := _astray(variables[name], mask)):
+      found[name] = f"{count:,} of the {mask.size - int(np.count_nonzero(mask)):,} in {name}"
+  if not found:
+    return None
+  more = f" and weights in {len(found) - 1} more layers" if len(found) > 1 else ""
+  return f"weights that its masks prune are not zero: {next(iter(found.values()))}{more}"
 
 
 def together(statistics: Iterable[Statistics]) -> Statistics:

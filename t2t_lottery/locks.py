@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from typing import IO
 
@@ -39,6 +40,22 @@ def exclusive(folder: str, name: str, on_wait: Callable[[str], None] = lambda ho
       lock.write(f"process {os.getpid()} on {socket.gethostname()}")
       lock.flush()
     yield lock.fileno()
+
+
+_environment: list[IO[str]] = []
+
+
+def hold_environment() -> None:
+  """Keeps `run_scripts/setup.sh` from changing the environment of this process as long as that lives.
+
+  Waits while it does. An environment that is no virtual one is left alone.
+  """
+  if _environment:
+    return
+  with contextlib.suppress(OSError):
+    file = open(os.path.join(sys.prefix, "pyvenv.cfg"), encoding="utf-8")
+    fcntl.flock(file, fcntl.LOCK_SH)
+    _environment.append(file)
 
 
 def is_held(folder: str, name: str) -> bool:

@@ -112,6 +112,12 @@ def checkpoint_steps(model_dir: str) -> list[int]:
   return sorted(int(match[1]) for match in found if match)
 
 
+def holds_training(model_dir: str) -> bool:
+  """Whether something came of a run: a checkpoint, wherever in its folder it lies, or a result."""
+  found = glob.iglob(os.path.join(glob.escape(model_dir), "**", "model.ckpt-*.index"), recursive=True)
+  return any(found) or os.path.exists(result(model_dir))
+
+
 def description(model_dir: str) -> str:
   """What a run is: written before it starts, compared when it is asked for again."""
   return os.path.join(model_dir, "run.json")
@@ -182,6 +188,11 @@ def translation(model_dir: str, split: str, checkpoint: str, decoder: str = "ctr
   name = os.path.relpath(checkpoint, model_dir).replace("model.ckpt-", "").replace(os.sep, ".")
   by = "" if decoder == "ctranslate2" else f".{decoder}"
   return os.path.join(model_dir, "translations", f"{split}.{name}{by}.txt")
+
+
+def checksum(path: str) -> str:
+  """The SHA-256 of a translation, as `sha256sum` writes and checks it."""
+  return f"{path}.sha256"
 
 
 def loss(model_dir: str, split: str, checkpoint: str) -> str:

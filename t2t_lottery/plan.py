@@ -5,6 +5,7 @@ Names and flags are those that the drivers in `run_scripts/` give, so a run that
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -80,6 +81,8 @@ def graph(choices: Choices) -> list[Run]:
   for method in choices.methods:
     if choices.variant == GLOBAL_MAGNITUDE and method not in (DENSE, *TICKETS):
       raise UserError(f"--variant={GLOBAL_MAGNITUDE} is for {', '.join(TICKETS)} alone: {method} does not prune so")
+  levels = None if choices.levels is None else tuple(map(level, choices.levels))
+  choices = choices._replace(levels=levels, switch=level(choices.switch))
   runs = {DENSE: Run(DENSE, DENSE, "0", (), ())}
   for method in choices.methods:
     for run in METHODS[method](choices):
@@ -91,6 +94,12 @@ def graph(choices: Choices) -> list[Run]:
   # All that depends on a run's child depends on the run, and the child as well, so the order is topological.
   ordered = sorted(runs.values(), key=lambda run: -len(heirs[run.name]))
   return [run._replace(seed=seed) for seed in choices.seeds for run in ordered]
+
+
+def level(text: str) -> str:
+  """A sparsity in percent as the names of runs have it: 50 for 050 and 50.0; what is no number stays."""
+  match = re.fullmatch(r"0*([0-9]+)(?:\.([0-9]*?)0*)?", text)
+  return text if not match or text.endswith(".") else match[1] + (f".{match[2]}" if match[2] else "")
 
 
 def _ancestors(run: Run, runs: dict[str, Run]) -> set[str]:

@@ -12,12 +12,35 @@ SPEED = re.compile(r"^INFO:tensorflow:global_step/sec: (\S+)")
 # What this library says of the training text (`run_check.check_lengths`).
 _TEXT = re.compile(r"^INFO:tensorflow:(\d+ of \d+ training pairs .*)$")
 _FINAL_LOSS = re.compile(r"^INFO:tensorflow:Loss for final step: (\S+)\.$")
+# What t2t-datagen says of this project's problems.
+_PART = re.compile(r"^INFO:tensorflow:((?:Downloading|Building) .*)")
+_FAR = re.compile(r"^INFO:tensorflow:((?:Downloaded|Encoded) .*)")
+# Where nothing can be written over, so many seconds at least lie between two lines.
+SECONDS_BETWEEN_LINES = 60.0
 
 
 def overwrite(line: str) -> None:
   """Shows a line on a terminal in place of the one before; nowhere else."""
   if sys.stdout.isatty():
     print(f"\r{line}\x1b[K", end="", flush=True)
+
+
+class NowAndThen:
+  """Shows a line in place of the one before; where that cannot be, now and then one."""
+
+  def __init__(self):
+    self._last = time.monotonic()
+
+  def show(self, line: str) -> bool:
+    """Shows it, if it is time; returns whether it was."""
+    if sys.stdout.isatty():
+      overwrite(line)
+    elif time.monotonic() - self._last < SECONDS_BETWEEN_LINES:
+      return False
+    else:
+      self._last = time.monotonic()
+      print(line, flush=True)
+    return True
 
 
 def end(line: str) -> None:
@@ -28,7 +51,8 @@ def end(line: str) -> None:
 class Progress:
   """Reads t2t-trainer's output and keeps one line about it.
 
-  On a terminal the line is written over; elsewhere it is printed once at the start and once at the end.
+  On a terminal the line is written over; elsewhere it is printed at the start, at the end, and at most once a minute
+  between, when another twentieth of the run is done.
 
   Args:
     run: the run's name.
@@ -43,6 +67,8 @@ class Progress:
     # None before the first: it must not be taken for one that is no number.
     self._loss: float | None = None
     self._start = time.monotonic()
+    self._now_and_then = NowAndThen()
+    self._shown_step = 0
     if sys.stdout.isatty():
       overwrite(f"{run}: starting {train_steps} steps")
     else:
@@ -60,7 +86,9 @@ class Progress:
       end(f"{self._run}: {match[1]}")
     else:
       return
-    overwrite(self.text())
+    if sys.stdout.isatty() or (self._step - self._shown_step) * 20 >= self._train_steps:
+      if self._now_and_then.show(self.text()):
+        self._shown_step = self._step
 
   def text(self) -> str:
     """The line."""
@@ -74,6 +102,25 @@ class Progress:
   def close(self) -> None:
     """Ends the line."""
     end(self.text())
+
+
+class DataProgress:
+  """Shows what t2t-datagen says of this project's problems: each part as it begins, how far it is now and then.
+
+  Args:
+    problem: whose data is made.
+  """
+
+  def __init__(self, problem: str):
+    self._problem = problem
+    self._now_and_then = NowAndThen()
+
+  def read(self, line: str) -> None:
+    """Takes one line of t2t-datagen's output."""
+    if match := _PART.match(line):
+      end(f"{self._problem}: {match[1]}")
+    elif match := _FAR.match(line):
+      self._now_and_then.show(f"{self._problem}: {match[1]}")
 
 
 def clock(seconds: float) -> str:

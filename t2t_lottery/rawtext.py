@@ -66,24 +66,28 @@ def write_manifest(problem_name: str, data_dir: str, written: dict[str, FileInfo
   files.write_text(manifest_path(problem_name, data_dir), json.dumps(content, indent=1) + "\n")
 
 
-def _manifest(problem_name: str, data_dir: str) -> dict[str, Any]:
-  """The problem's manifest; empty when there is none that can be read, or one that names a file outside data_dir."""
-  try:
-    with open(manifest_path(problem_name, data_dir), encoding="utf-8") as stream:
-      found = json.load(stream)
-    for info in found["files"].values():
-      FileInfo(info["size"], info["sha256"])
-    {int(length): count + 0 for length, count in found.get("train_lengths", {}).items()}
-    inside = all(map(paths.is_name, [*found["files"], *filter(None, [found.get("vocabulary")])]))
-    return found if inside else {}
-  except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-    return {}
-
-
 def manifest_files(problem_name: str, data_dir: str) -> dict[str, FileInfo]:
   """Files named in the problem's manifest; empty when there is no readable manifest."""
-  named = _manifest(problem_name, data_dir).get("files", {})
+  try:
+    named = _manifest(problem_name, data_dir)["files"]
+  except errors.UserError:
+    return {}
   return {name: FileInfo(info["size"], info["sha256"]) for name, info in named.items()}
+
+
+def _manifest(problem_name: str, data_dir: str) -> dict[str, Any]:
+  """The problem's manifest.
+
+  Raises:
+    errors.UserError: there is none that can be read, or it names a file outside data_dir.
+  """
+  path = manifest_path(problem_name, data_dir)
+  shape = {"files": {"*": {"size": int, "sha256": str}}, "vocabulary?": str, "train_lengths?": {"*": int}}
+  found = files.read_json(path, shape)
+  for name in (*found["files"], *filter(None, [found.get("vocabulary")])):
+    if not paths.is_name(name):
+      raise errors.UserError(f"{path} names a file outside its folder, {name!r}: delete it and run t2t-datagen again")
+  return found
 
 
 def _have_their_sizes(named: Iterable[tuple[str, FileInfo]], data_dir: str) -> bool:
@@ -167,7 +171,12 @@ def vocabulary(problem_name: str, data_dir: str) -> str:
     errors.UserError: the data is not whole.
   """
   check_whole(problem_name, data_dir)
-  return os.path.join(data_dir, _manifest(problem_name, data_dir)["vocabulary"])
+  named = _manifest(problem_name, data_dir)
+  if "vocabulary" not in named:
+    raise errors.UserError(
+      f"{manifest_path(problem_name, data_dir)} names no vocabulary: delete it and run t2t-datagen again"
+    )
+  return os.path.join(data_dir, named["vocabulary"])
 
 
 def train_lengths(problem_name: str, data_dir: str) -> dict[int, int]:
@@ -176,8 +185,11 @@ def train_lengths(problem_name: str, data_dir: str) -> dict[int, int]:
   Returns:
     Length -> pairs; empty where that was not counted: without a manifest, or one of before.
   """
-  found = _manifest(problem_name, data_dir).get("train_lengths", {})
-  return {int(length): count for length, count in found.items()}
+  try:
+    found = _manifest(problem_name, data_dir).get("train_lengths", {})
+  except errors.UserError:
+    return {}
+  return {int(length): count for length, count in found.items() if length.isdecimal()}
 
 
 def target_language(problem_name: str) -> str:

@@ -1,14 +1,16 @@
-"""The results of all runs in one file, and the table that a driver ends with."""
+"""The results of all runs in one file, and the table that a driver ends with: `python -m t2t_lottery.results --problem=...`."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter, defaultdict
 from typing import Any
 
-from absl import app, flags
+from absl import flags
 
-from t2t_lottery import descriptions, errors, files, locks, paths, settings, text_table
+from t2t_lottery import command, descriptions, errors, files, locks, paths, run_files, settings, text_table
+from t2t_lottery.errors import UserError
 
 _RUNS = flags.DEFINE_list("runs", [], "Runs to show, in this order. Default: all that have results.")
 
@@ -16,7 +18,8 @@ _RUNS = flags.DEFINE_list("runs", [], "Runs to show, in this order. Default: all
 def collect(runs_dir: str) -> list[dict[str, Any]]:
   """Gathers each run's line of results into one file, and returns the lines.
 
-  The file is made anew from the runs' own results, so it is whole however often a run was interrupted.
+  The file is made anew from the runs' own results, so it is whole however often a run was interrupted. A result that is
+  damaged is named and left out.
   """
   # Of two at a time, the later one must not have read before the other wrote.
   with locks.exclusive(runs_dir, "results"):
@@ -27,8 +30,15 @@ def collect(runs_dir: str) -> list[dict[str, Any]]:
 
 
 def _collected(runs_dir: str) -> list[dict[str, Any]]:
-  found = (paths.result(folder) for folder in paths.run_folders(runs_dir))
-  lines = [_line(path) for path in found if os.path.exists(path)]
+  lines = []
+  for folder in paths.run_folders(runs_dir):
+    path = paths.result(folder)
+    try:
+      lines.append(run_files.identified(path, run_files.result(folder)))
+    except files.Missing:
+      continue
+    except UserError as error:
+      print(f"t2t-lottery: left out: {error}", file=sys.stderr, flush=True)
   lines.sort(
     key=lambda line: (
       line["problem"],
@@ -39,12 +49,6 @@ def _collected(runs_dir: str) -> list[dict[str, Any]]:
     )
   )
   return lines
-
-
-def _line(path: str) -> dict[str, Any]:
-  line = files.read_json(path)
-  descriptions.check(path, line)
-  return line
 
 
 def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
@@ -60,7 +64,9 @@ def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
   found: dict[str, list[dict[str, Any]]] = defaultdict(list)
   missed: dict[str, list[dict[str, Any]]] = defaultdict(list)
   for line in lines:
-    (missed if descriptions.missed(line) else found)[line["run"]].append(line)
+    # Versions before there were several metrics left no such scores.
+    if line.get("test", {}).keys() >= {"bleu", "ter"} and "paper" in line.get("megabytes", {}):
+      (missed if descriptions.missed(line) else found)[line["run"]].append(line)
   averaged = any("average" in line for run in runs for line in (*found[run], *missed[run]))
   rows = [["sparsity", "MB", "BLEU", "TER", *(["averaged"] if averaged else []), "run"]]
   for run in runs:
@@ -119,4 +125,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-  app.run(main)
+  command.run(main)

@@ -57,6 +57,29 @@ def prepare(folder: str) -> str | None:
   return f"{told}: set aside in {aside}; goes on from " + (f"step {newest}" if newest >= 0 else "its start, step 0")
 
 
+def begin_anew(folder: str) -> None:
+  """Sets aside what a run has left of which nothing came, so that another can begin in its folder: marks of its failure, and
+  above all its hparams.json, which t2t-trainer would take for the other's. Logs stay.
+
+  Raises:
+    UserError: if a file cannot be moved.
+  """
+  aside = _new_aside(folder)
+  asides = os.path.basename(os.path.dirname(aside))
+  try:
+    for name in sorted(os.listdir(folder)):
+      if not name.startswith(".") and not name.endswith(".log") and name != asides:
+        os.makedirs(aside, exist_ok=True)
+        os.replace(os.path.join(folder, name), os.path.join(aside, name))
+  except OSError as error:
+    raise UserError(f"cannot set aside what {folder} holds: {error}") from error
+
+
+def _new_aside(folder: str) -> str:
+  asides = (paths.set_aside(folder, number) for number in itertools.count(1))
+  return next(path for path in asides if not os.path.exists(path))
+
+
 def _set_aside(folder: str, newest: int) -> str | None:
   """Moves what is of steps after the newest whole checkpoint into a folder of its own, and returns that."""
   found = glob.glob(os.path.join(glob.escape(folder), "model.ckpt-*"))
@@ -67,8 +90,7 @@ def _set_aside(folder: str, newest: int) -> str | None:
   if not later:
     return None
   later += filter(os.path.exists, [paths.result(folder), paths.segments(folder), paths.layers(folder)])
-  asides = (paths.set_aside(folder, number) for number in itertools.count(1))
-  aside = next(path for path in asides if not os.path.exists(path))
+  aside = _new_aside(folder)
   # An index comes first: without it, an interruption here leaves no checkpoint that seems to be one.
   for path in sorted(later, key=lambda path: not path.endswith(".index")):
     there = os.path.join(aside, os.path.relpath(path, folder))

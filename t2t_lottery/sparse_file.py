@@ -27,7 +27,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-import zstandard
 
 from t2t_lottery import files, planes
 from t2t_lottery.errors import UserError
@@ -39,6 +38,16 @@ _CHECKSUM_BYTES = hashlib.sha256().digest_size
 # Already at its lowest level Zstandard codes a plane near its entropy. At higher ones it searches for repetition, which is
 # not there: much slower, not smaller.
 _LEVEL = 1
+# What a file may unpack to, as a multiple of its bytes, and at least: far above any model's, so that a crafted file cannot
+# take the machine's memory.
+_HEADER_RATIO, _HEADER_LEAST = 200, 1 << 20
+_RATIO, _LEAST = 10_000, 64 << 20
+_HEADER = {
+  "about": {},
+  "variables": [
+    {"name": str, "dtype": str, "shape": [int], "streams": [[int]], "places?": str, "highest?": int},
+  ],
+}
 
 
 def write(path: str, variables: Mapping[str, np.ndarray], about: Mapping[str, Any] | None = None) -> None:
@@ -83,8 +92,11 @@ def read(path: str) -> dict[str, np.ndarray]:
       position += stored
     return _decode_variable(variable, streams)
 
-  with ThreadPoolExecutor(_threads()) as pool:
-    arrays = list(pool.map(decode, header["variables"], starts))
+  try:
+    with ThreadPoolExecutor(_threads()) as pool:
+      arrays = list(pool.map(decode, header["variables"], starts))
+  except (ValueError, IndexError, _zstandard().ZstdError) as error:
+    raise _damaged(path, str(error)) from error
   return {variable["name"]: array for variable, array in zip(header["variables"], arrays)}
 
 
@@ -127,7 +139,79 @@ def _open(path: str) -> tuple[memoryview, int, dict[str, Any]]:
   if version != _VERSION:
     raise UserError(f"{path} is a sparse file of version {version}, this t2t-lottery reads {_VERSION}: use a newer one")
   start = _START.size + length
-  return content, start, json.loads(zstandard.ZstdDecompressor().decompress(content[_START.size : start]))
+  zstandard = _zstandard()
+  try:
+    if start > len(content):
+      raise ValueError("its header is cut off")
+    header = content[_START.size : start]
+    _unpacked_size(header, max(_HEADER_LEAST, _HEADER_RATIO * length))
+    found = json.loads(zstandard.ZstdDecompressor().decompress(header).decode("utf-8"))
+    _check(found, len(content) - start)
+  except (ValueError, TypeError, RecursionError, zstandard.ZstdError) as error:
+    raise _damaged(path, f"its header is malformed ({str(error).splitlines()[0]})") from error
+  return content, start, found
+
+
+def _damaged(path: str, why: str) -> UserError:
+  return UserError(f"{path} is damaged: {why}; copy it again, or export the model again")
+
+
+def _check(header: Any, stored: int) -> None:
+  """Checks that a header describes so many bytes of streams, and arrays that these can be.
+
+  Raises:
+    ValueError, TypeError: if it does not.
+  """
+  if wrong := files.misfit(header, _HEADER):
+    raise ValueError(wrong)
+  variables = header["variables"]
+  if len({variable["name"] for variable in variables}) < len(variables):
+    raise ValueError("a name comes twice")
+  total = 0
+  for variable in variables:
+    name, streams = variable["name"], variable["streams"]
+    dtype = np.dtype(variable["dtype"])
+    if dtype.kind not in "fiub" or any(length < 0 for length in variable["shape"]):
+      raise ValueError(f"{name} is no array of numbers")
+    if any(len(stream) != 2 or min(stream) < 0 for stream in streams):
+      raise ValueError(f"a stream of {name} has no size")
+    size = math.prod(variable["shape"])
+    total += size * dtype.itemsize
+    if [unpacked for _, unpacked in streams] not in _stream_sizes(variable, dtype, size):
+      raise ValueError(f"the streams of {name} are not of its shape")
+  if sum(length for variable in variables for length, _ in variable["streams"]) != stored:
+    raise ValueError("its streams are not as long as the file")
+  if total > max(_LEAST, _RATIO * stored):
+    raise ValueError(f"{stored:,} bytes would become {total:,}")
+
+
+def _stream_sizes(variable: dict[str, Any], dtype: np.dtype, size: int) -> list[list[int]]:
+  """The sizes that a variable's unpacked streams can have; none if its description makes no sense."""
+  if dtype != np.float32:
+    return [[size] * dtype.itemsize]
+  if not 0 <= variable.get("highest", -1) < 256:
+    return []
+  planes_of = [size] * 4 + [(size + 1) // 2]
+  if "places" not in variable:
+    return [planes_of]
+  if variable["places"] not in planes.PLACES or len(variable["streams"]) != 6:
+    return []
+  (_, places), (_, kept) = variable["streams"][:2]
+  fits = places == (size + 7) // 8 if variable["places"] == "bitmap" else kept <= places <= kept + size // 255
+  return [[places] + [kept] * 4 + [(kept + 1) // 2]] if fits and kept <= size else []
+
+
+def _zstandard() -> Any:
+  """The module, which only this format needs.
+
+  Raises:
+    UserError: if it is not installed.
+  """
+  try:
+    import zstandard  # pylint: disable=import-outside-toplevel
+  except ImportError as error:
+    raise UserError("sparse files need the package zstandard: pip install zstandard") from error
+  return zstandard
 
 
 def _encode_variable(name: str, value: np.ndarray) -> tuple[dict[str, Any], list[bytes]]:
@@ -166,7 +250,10 @@ def _decode_variable(description: dict[str, Any], streams: list[np.ndarray]) -> 
   if "places" in description:
     _, decode = planes.PLACES[description["places"]]
     kept = decode(streams.pop(0), size)
-    bits[kept] = planes.join(streams, np.count_nonzero(kept), description["highest"])
+    count = np.count_nonzero(kept)
+    if count != streams[0].size:
+      raise ValueError(f"{description['name']} has {streams[0].size} values in {count} places")
+    bits[kept] = planes.join(streams, count, description["highest"])
   else:
     bits[:] = planes.join(streams, size, description["highest"])
   return bits.view(dtype).reshape(shape)
@@ -179,13 +266,30 @@ def _packed(stream: np.ndarray) -> tuple[bytes, int]:
 
 
 def _unpacked(stored: memoryview, unpacked: int) -> np.ndarray:
-  """Inverse of `_packed`."""
-  raw = stored if len(stored) == unpacked else zstandard.ZstdDecompressor().decompress(stored)
-  return np.frombuffer(raw, np.uint8)
+  """Inverse of `_packed`; a ValueError or ZstdError if it is none of its results."""
+  if len(stored) == unpacked:
+    return np.frombuffer(stored, np.uint8)
+  _unpacked_size(stored, unpacked)
+  raw = np.frombuffer(_zstandard().ZstdDecompressor().decompress(stored), np.uint8)
+  if raw.size != unpacked:
+    raise ValueError(f"a stream unpacks to {raw.size:,} bytes, not to {unpacked:,}")
+  return raw
+
+
+def _unpacked_size(stored: memoryview, most: int) -> int:
+  """What Zstandard would unpack a stream to, before it takes the memory.
+
+  Raises:
+    ValueError: if that is not told, or too much.
+  """
+  size = _zstandard().frame_content_size(stored)
+  if not 0 <= size <= most:
+    raise ValueError(f"{len(stored):,} bytes would become {size:,}" if size >= 0 else "a stream does not tell its size")
+  return size
 
 
 def _compress(raw: bytes) -> bytes:
-  return zstandard.ZstdCompressor(level=_LEVEL).compress(raw)
+  return _zstandard().ZstdCompressor(level=_LEVEL).compress(raw)
 
 
 def _threads() -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from t2t_lottery import bundle, files, layers, paths, sparse_file
+from t2t_lottery import bundle, layer_statistics, layers, paths, run_files, sparse_file
 from t2t_lottery.errors import UserError
 
 GLOBAL_STEP = "global_step"
@@ -26,9 +26,9 @@ def find(path: str) -> str:
   if not os.path.isdir(path):
     return path
   if os.path.exists(paths.result(path)):
-    result = files.read_json(paths.result(path))
-    if not isinstance(result, dict) or type(result.get("best_step")) is not int:
-      raise UserError(f"{paths.result(path)} names no best step: delete it to have it made again")
+    result = run_files.result(path)
+    if "best_step" not in result:
+      raise UserError(f"{paths.result(path)} does not tell the best step: delete it, and evaluate the run again")
     return paths.stored(path, result["best_step"])
   return newest(path)
 
@@ -52,7 +52,7 @@ def read(path: str) -> dict[str, np.ndarray]:
     path: a checkpoint's prefix, or a sparse file.
 
   Raises:
-    UserError: if it cannot be read, or is of something else than a Transformer.
+    UserError: if it cannot be read, is of something else than a Transformer, or is not pruned as its masks say.
   """
 
   def wanted(name: str) -> bool:
@@ -61,10 +61,24 @@ def read(path: str) -> dict[str, np.ndarray]:
   if os.path.isfile(path):
     found = {name: value for name, value in sparse_file.read(path).items() if wanted(name)}
   else:
-    found = bundle.read(path, wanted)
+    with_masks = bundle.read(path, lambda name: wanted(name) or layers.is_mask(name))
+    require_zeros(path, with_masks)
+    found = {name: value for name, value in with_masks.items() if wanted(name)}
   if not layers.prunable(found):
     raise UserError(f"{path} holds no layer of a Transformer")
   return found
+
+
+def require_zeros(path: str, variables: dict[str, np.ndarray]) -> None:
+  """Refuses a checkpoint in which weights that its masks prune are not zero.
+
+  Raises:
+    UserError: names the first layer, and how many.
+  """
+  if wrong := layer_statistics.astray(variables):
+    raise UserError(
+      f"{path}: {wrong}; something else than training has changed it: delete it and train from the one before"
+    )
 
 
 def about(path: str) -> dict[str, Any]:
@@ -86,14 +100,8 @@ def about(path: str) -> dict[str, Any]:
   # A checkpoint that is kept or averaged lies in a folder inside its run's.
   for folder in (os.path.dirname(path), os.path.dirname(os.path.dirname(path))):
     if "hparams" not in known and os.path.exists(paths.hparams(folder)):
-      known["hparams"] = files.read_json(paths.hparams(folder))
+      known["hparams"] = run_files.hparams(folder)
       if os.path.exists(paths.description(folder)):
-        known.update(_of_description(paths.description(folder)))
+        about = run_files.description(folder)
+        known.update({name: about[name] for name in ("problem", "data") if about.get(name)})
   return known
-
-
-def _of_description(path: str) -> dict[str, Any]:
-  about = files.read_json(path)
-  if not isinstance(about, dict) or not paths.is_name(about.get("problem")):
-    raise UserError(f"{path} describes no run: delete it, and give --problem and --data_dir")
-  return {name: about[name] for name in ("problem", "data") if about.get(name)}

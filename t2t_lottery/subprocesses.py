@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
-from t2t_lottery import files
+from t2t_lottery import ending
 from t2t_lottery.errors import Interrupted, UserError
 
 # What the operating system says when no more can be written; the last is of a limit on a file's size.
@@ -64,7 +64,8 @@ def run(
 
   Raises:
     UserError: if the log cannot be written; the command then has been ended.
-    Interrupted: if this process is told to end by SIGTERM or SIGINT; the command then has been told as well, and ended.
+    Interrupted: if this process is told to end by SIGTERM, SIGINT or SIGHUP; the command then has been told as well, and
+      ended: by itself, or where it did not, by SIGKILL (`ending`).
   """
   try:
     os.makedirs(os.path.dirname(log), exist_ok=True)
@@ -91,12 +92,23 @@ def _run(arguments: list[str], log: str, on_line: Callable[[str], None], pass_fd
       # Told to end, this process must not leave the other behind, and waits for what it saves.
       received: list[int] = []
 
+      def say() -> None:
+        print(
+          f"told to end by {signal.Signals(received[0]).name}: waiting for what saves; told again, or after "
+          f"{ending.GRACE_SECONDS:.0f} seconds, it is cut off",
+          file=sys.stderr,
+          flush=True,
+        )
+
+      patience = ending.Patience(process.kill, say)
+
       def forward(number, frame) -> None:
         del frame
         received.append(number)
-        process.terminate()
+        if patience.told():
+          process.terminate()
 
-      before = {number: signal.signal(number, forward) for number in (signal.SIGTERM, signal.SIGINT)}
+      before = {number: signal.signal(number, forward) for number in ending.signals()}
       try:
         assert process.stdout is not None
         for line in process.stdout:
@@ -109,19 +121,41 @@ def _run(arguments: list[str], log: str, on_line: Callable[[str], None], pass_fd
         process.wait()
         raise
       finally:
+        patience.over()
         for number, handler in before.items():
           signal.signal(number, handler)
   if received:
-    raise Interrupted(f"ended by {signal.Signals(received[0]).name} (log: {log})", received[0])
+    how = ", and cut off, for it did not end by itself" if patience.is_lost else ""
+    raise Interrupted(f"ended by {signal.Signals(received[0]).name}{how} (log: {log})", received[0], patience.is_lost)
   return status
+
+
+def failed(command: str, status: int, log: str) -> UserError:
+  """The error of a command that ended with another status than 0.
+
+  A caller can tell one that was killed, as for want of memory, from one that failed.
+  """
+  if status >= 0:
+    return UserError(f"{command} ended with status {status}: {last_line(log)} (full log: {log})")
+  return Interrupted(f"{command} was {killed(-status)} (full log: {log})", -status)
+
+
+def killed(number: int) -> str:
+  """What to say of a process that a signal ended."""
+  name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+  return f"killed by {name}" + (", perhaps for want of memory" if number == signal.SIGKILL else "")
 
 
 def last_line(log: str) -> str:
   """The line of a log that tells why its last command failed: this library's own message, else that a disk is full, else
   the last that says something.
   """
-  lines = [line.strip() for line in files.read_lines(log) if line.strip()]
-  start = max(i for i, line in enumerate(lines) if line.startswith("$ "))
+  try:
+    with open(log, encoding="utf-8", errors="replace") as file:
+      lines = [line.strip() for line in file if line.strip()]
+  except OSError as error:
+    return f"its log cannot be read: {error.strerror}"
+  start = max((i + 1 for i, line in enumerate(lines) if line.startswith("$ ")), default=0)
   told = [line for line in lines[start:] if line.startswith("t2t-lottery: ")]
   full = [line for line in lines[start:] if line.endswith(_FULL)]
-  return (told or full or lines)[-1]
+  return (told or full or lines[start:] or ["it said nothing"])[-1]

@@ -11,11 +11,10 @@ import signal
 from collections.abc import Sequence
 from typing import Any
 
-from absl import app
-
 from t2t_lottery import (
   asked_run,
   bundle,
+  command,
   descriptions,
   errors,
   failure,
@@ -26,6 +25,7 @@ from t2t_lottery import (
   progress,
   rawtext,
   resume,
+  run_files,
   run_lock,
   settings,
   subprocesses,
@@ -33,7 +33,9 @@ from t2t_lottery import (
 from t2t_lottery.errors import UserError
 
 # Exit statuses of t2t-trainer when it was told to end: by `guards.StopHook`, or before that was in place.
-_TOLD_TO_END = {status: number for number in (signal.SIGTERM, signal.SIGINT) for status in (128 + number, -number)}
+_TOLD_TO_END = {
+  status: number for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP) for status in (128 + number, -number)
+}
 
 
 def train(config: settings.Settings) -> None:
@@ -64,6 +66,8 @@ def train(config: settings.Settings) -> None:
 def _train(config: settings.Settings, run: dict[str, Any], folder: str, lock: int) -> None:
   last = run["train_steps"]
   _refuse_failed(run, folder)
+  if paths.checkpoint_steps(folder) and not os.path.exists(paths.hparams(folder)):
+    raise UserError(run_files.without_hparams(folder))
   # What an evaluated run is still read for is checked when it is read.
   if not paths.is_there(paths.checkpoint(folder, last)) or not os.path.exists(paths.result(folder)):
     _say(run, resume.prepare(folder))
@@ -92,16 +96,15 @@ def _run_trainer(config: settings.Settings, run: dict[str, Any], folder: str, lo
     # Should this process be killed, the lock lies with the trainer as long as it goes on.
     status = subprocesses.run(asked_run.command(config, run), log, shown.read, pass_fds=locks)
   except errors.Interrupted as interrupted:
-    raise errors.Interrupted(_interrupted(run, folder, interrupted.signal), interrupted.signal) from interrupted
+    told = _interrupted(run, folder, interrupted.signal, interrupted.is_cut_off)
+    raise errors.Interrupted(told, interrupted.signal) from interrupted
   finally:
     shown.close()
   _refuse_failed(run, folder)
   if status in _TOLD_TO_END:
     raise errors.Interrupted(_interrupted(run, folder, _TOLD_TO_END[status]), _TOLD_TO_END[status])
   if status:
-    ended = f"{run['run']}: t2t-trainer ended with status {status}: {subprocesses.last_line(log)} (full log: {log})"
-    # A caller can tell a trainer that was killed, as for want of memory, from one that failed.
-    raise errors.Interrupted(ended, -status) if status < 0 else UserError(ended)
+    raise subprocesses.failed(f"{run['run']}: t2t-trainer", status, log)
 
 
 def _refuse_failed(run: dict[str, Any], folder: str) -> None:
@@ -109,8 +112,14 @@ def _refuse_failed(run: dict[str, Any], folder: str) -> None:
     raise UserError(f"{run['run']}: {why}")
 
 
-def _interrupted(run: dict[str, Any], folder: str, number: int) -> str:
+def _interrupted(run: dict[str, Any], folder: str, number: int, is_cut_off: bool = False) -> str:
   steps = paths.checkpoint_steps(folder)
+  if is_cut_off:
+    last = f"its newest checkpoint is of step {steps[-1]}" if steps else "before its first checkpoint"
+    return (
+      f"{run['run']}: ended by {signal.Signals(number).name}, and cut off, for its step at hand did not end, {last}: the "
+      f"same command goes on from there (full log: {paths.train_log(folder)})"
+    )
   saved = f"saved at step {steps[-1]}" if steps else "before its first checkpoint"
   return f"{run['run']}: ended by {signal.Signals(number).name}, {saved}: the same command goes on from there"
 
@@ -121,14 +130,17 @@ def _say(run: dict[str, Any], what: str | None) -> None:
 
 
 def _claim(folder: str, run: dict[str, Any]) -> None:
-  """Writes what the run is into its folder; refuses a folder that holds another one."""
+  """Writes what the run is into its folder; refuses a folder that holds another one, of which something came."""
   path = paths.description(folder)
   if not os.path.exists(path):
     files.write_json(path, run)
     return
-  there = files.read_json(path)
+  there = run_files.description(folder)
   if difference := descriptions.difference(folder, there, run, sorted({*run, *there})):
-    raise UserError(f"{difference}: give another --runs_dir, or delete the folder")
+    if paths.holds_training(folder):
+      raise UserError(f"{difference}: give another --runs_dir, or delete the folder")
+    resume.begin_anew(folder)
+    files.write_json(path, run)
 
 
 def main(argv: list[str]) -> None:
@@ -139,4 +151,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-  app.run(main)
+  command.run(main)

@@ -48,8 +48,12 @@ class DamagedResultsTest(parameterized.TestCase, tf.test.TestCase):
     path = paths.result(self.runs.path("slt-50"))
     how(path)
     done = command("results", *self.flags)
-    self.assertEqual(done.returncode, 1)
-    self.assertRegex(done.stderr, rf"^t2t-lottery: {path} is damaged \([^\n]*\): delete it to have it made again\n$")
+    self.assertEqual(done.returncode, 0)
+    self.assertRegex(
+      done.stderr, rf"^t2t-lottery: left out: {path} is damaged \([^\n]*\): delete it to have it made again\n$"
+    )
+    self.assertRegex(done.stdout, r"30\.0 +50\.0 +dense\n")
+    self.assertNotIn("slt-50", done.stdout)
 
   @parameterized.parameters(damaged.truncate, damaged.empty)
   def test_a_damaged_description_is_named(self, how):

@@ -16,11 +16,13 @@ DRIVERS = (
   *("dense.sh", "mp.sh", "lt.sh", "slt.sh", "clt.sh", "slt_mp.sh", "mp_slt.sh"),
   *("snip.sh", "synflow.sh", "quickstart.sh"),
 )
-# Stands in for Python: saves when it is told to end.
+# Stands in for Python: saves when it is told to end twice.
 STEP_THAT_SAVES = """#!{python}
 import signal
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 print("at work", flush=True)
+signal.sigwait([signal.SIGTERM])
+print("told", flush=True)
 signal.sigwait([signal.SIGTERM])
 print("saved", flush=True)
 raise SystemExit(143)
@@ -129,6 +131,12 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       ["dense", "slt+global_magnitude-50 < dense", "slt+global_magnitude-50-80 < slt+global_magnitude-50"],
     ),
     ("snip", "snip.sh", ["--levels=50 80"], ["dense", "snip-50 < dense", "snip-80 < dense"]),
+    (
+      "other_spellings",
+      "mp_slt.sh",
+      ["--levels=050.0 60.00 72.50 080", "--switch=060"],
+      ["dense", "mp-50", "mp-60", "mp-60-slt-72.5 < mp-60", "mp-60-slt-72.5-80 < mp-60-slt-72.5"],
+    ),
     (
       "shares",
       "slt.sh",
@@ -382,6 +390,9 @@ print(json.dumps(said))
     ) as process:
       try:
         self.assertEqual(process.stdout.readline(), "at work\n")
+        process.send_signal(number)
+        self.assertEqual(process.stdout.readline(), "told\n")
+        # The step hears of it each time.
         process.send_signal(number)
         self.assertEqual(process.communicate(timeout=60)[0], "saved\n")
       finally:

@@ -40,6 +40,20 @@ assert not [name for name in sys.modules if name.startswith(("t2t", "tensor2tens
 """
 
 
+# Nothing of this environment can be imported but what `pip install ctranslate2 numpy` brings, its own needs included.
+BARE = """
+import importlib.machinery, sys
+class Bare:
+  allowed = {"ctranslate2", "numpy", "yaml", "_yaml", "setuptools", "pkg_resources", "_distutils_hack"}
+  def find_spec(self, name, path=None, target=None):
+    if path is None and name not in self.allowed:
+      found = importlib.machinery.PathFinder.find_spec(name)
+      if found and "site-packages" in str(found.origin):
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Bare())
+"""
+
+
 def run(*command, text=None):
   """A process that must succeed; what it printed."""
   done = subprocess.run(
@@ -95,7 +109,7 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
       blocks = re.findall(r"```python\n(.*?)```", file.read(), re.DOTALL)
     (script,) = [block for block in blocks if "Translator.load" in block]
     self.assertLessEqual(len(script.splitlines()), 10)
-    found = run("-c", script, self.out, text="".join(sentence + "\n" for sentence in self.model.sentences))
+    found = run("-c", BARE + script, self.out, text="".join(sentence + "\n" for sentence in self.model.sentences))
     self.assertEqual(found.split("\n")[:-1], self.translator.translate(self.model.sentences))
 
   def test_the_command_translates_its_input(self):
@@ -247,7 +261,6 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
       ((alone, "ctranslate2", new), "does not tell its vocabulary: give --problem and --data_dir"),
       ((self.model.folder, "ctranslate2", new, "--data_dir=/nowhere"), "no whole data of .* in /nowhere"),
       ((self.model.folder, "sparse", os.path.join(foreign, "file")), "cannot write .*foreign/file: "),
-      ((self.model.folder, "sparse", new, "surplus"), "unexpected argument surplus"),
     ):
       flags = [f"--{name}={value}" for name, value in zip(("checkpoint", "to", "out"), arguments)]
       command = [sys.executable, "-m", "t2t_lottery.export", *flags, *arguments[3:]]

@@ -64,8 +64,10 @@ class GuardsTest(parameterized.TestCase, tf.test.TestCase):
   def checkpoints(self):
     return paths.checkpoint_steps(self.folder)
 
-  @parameterized.parameters(signal.SIGTERM, signal.SIGINT)
+  @parameterized.parameters(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
   def test_told_to_end_a_run_saves_and_ends(self, number):
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # As under nohup.
+      self.addCleanup(signal.signal, signal.SIGHUP, signal.signal(signal.SIGHUP, signal.SIG_DFL))
     handler = signal.getsignal(number)
     self.interrupt(13, number, until=50)
     self.assertEqual(self.checkpoints(), [0, 10, 13])

@@ -10,7 +10,8 @@ import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
 import usr_dir  # noqa: F401
-from t2t_lottery import checkpoints, inspect, layer_statistics
+from t2t_lottery import checkpoints, inspect, layer_statistics, stored_model
+from t2t_lottery.errors import UserError
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FFN = "transformer/body/encoder/layer_0/ffn/conv1/kernel"
@@ -98,11 +99,30 @@ class InspectTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(printed.pop("emptied"), inspect.emptied(one).to_json())
     self.assertEqual(printed, inspect.figures(one, other))
 
+  def test_weights_that_should_be_zero_and_are_not(self):
+    wrong = self.checkpoint("wrong", [[3, -1, 5, np.nan]], mask=[[1, 0, 1, 0]])
+    found = inspect.figures(wrong)
+    # 36 of the embedding's, and all four here.
+    self.assertEqual((found[FFN]["sparsity"], found["total"]["sparsity"]), (0, 0))
+    sound = self.checkpoint("sound", [[3, -0.0, 0, 0]], mask=[[1, 0, 1, 0]])
+    self.assertEqual(inspect.figures(sound)[FFN]["sparsity"], 0.5)
+    self.assertIsNone(layer_statistics.astray(inspect.read_layers(sound)))
+    for arguments in ([wrong], [sound, wrong]):
+      done = self.run_command(*arguments)
+      self.assertEqual(done.returncode, 1)
+      self.assertIn(FFN, done.stdout)
+      self.assertEqual(
+        done.stderr, f"t2t-lottery: {wrong}: weights that its masks prune are not zero: 2 of the 2 in {FFN}\n"
+      )
+    # So do translation, loss and every export, which read a model so.
+    with self.assertRaisesRegex(UserError, f"^{wrong}: weights .* not zero: 2 of the 2 in {FFN}; something else than"):
+      stored_model.read(wrong)
+    self.assertIn(FFN, stored_model.read(sound))
+
   def test_command_refuses(self):
     one = self.checkpoint("one", [[3, -1, 5, 0]])
     empty = self.create_tempdir().full_path
     for arguments, message in (
-      ([], "one checkpoint, or two, must be given"),
       ([empty], "holds no checkpoint"),
       ([one + "0"], "no checkpoint .*: cannot read"),
       ([one, self.checkpoint("wide", [[1, 2]])], rf"are of different models: {FFN} is \(1, 4\) and \(1, 2\)"),

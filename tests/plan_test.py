@@ -40,7 +40,7 @@ class PlanTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters(
     ({}, []),
     ({"levels": ("50", "60", "70", "90")}, ["--levels=50 60 70 90"]),
-    ({"levels": ("60.0", "90")}, ["--levels=60.0 90"]),
+    ({"levels": ("050", "60.0", "90.50"), "switch": "060.00"}, ["--levels=050 60.0 90.50", "--switch=060.00"]),
     ({"levels": ("70", "90"), "switch": "50"}, ["--levels=70 90", "--switch=50"]),
     ({"levels": ("50", "90"), "switch": "95"}, ["--levels=50 90", "--switch=95"]),
     ({"levels": ("50", "90"), "rewind_dense": True}, ["--levels=50 90", "--rewind=dense"]),
@@ -97,6 +97,17 @@ class PlanTest(parameterized.TestCase, tf.test.TestCase):
     self.assertRegex(
       done.stderr, rf"^{method}\.sh: --variant=global_magnitude is for .* this method does not prune so\n$"
     )
+
+  def test_a_level_has_one_name(self):
+    def names(*levels):
+      return [run.name for run in plan.graph(plan.Choices(methods=("slt", "mp"), levels=levels))]
+
+    self.assertEqual(names("050", "80.0"), names("50", "80"))
+    self.assertEqual(names("48.80", "0090.5"), names("48.8", "90.5"))
+    for text, level in {"0.5": "0.5", "00.50": "0.5", "100": "100", "1000": "1000", "0": "0"}.items():
+      self.assertEqual(plan.level(text), level)
+    for text in ("half", "50.", ".5", "5e1", "-5", ""):
+      self.assertEqual(plan.level(text), text)
 
   def test_the_papers_table_is_some_sixty_runs_of_each_seed(self):
     runs = plan.graph(plan.Choices(methods=plan.PAPERS, seeds=(1, 2)))

@@ -101,7 +101,14 @@ class ReproduceTest(tf.test.TestCase):
     @contextlib.contextmanager
     def start():
       with subprocess.Popen(
-        command, cwd=stand_in.ROOT, env=trainer.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=stand_in.ROOT,
+        env=trainer.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Under nohup it would be ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
       ) as process:
         try:
           yield process
@@ -124,13 +131,16 @@ class ReproduceTest(tf.test.TestCase):
   def test_two_runs_side_by_side_end_together_when_told_to(self):
     trainer, _, start = self.with_trainer("--methods=mp", "--levels=50 80", "--seeds=1", "--jobs=2")
     with start() as process:
-      cores = [os.sched_getaffinity(trainer.started()) for _ in range(2)]
+      pids = [trainer.started() for _ in range(2)]
+      cores = [os.sched_getaffinity(pid) for pid in pids]
       self.assertFalse(trainer.has_started())
       if len(os.sched_getaffinity(0)) > 1:
         self.assertEmpty(cores[0] & cores[1])
-      process.send_signal(signal.SIGTERM)
+      # As a terminal that is closed does, to all processes.
+      for pid in (*pids, process.pid):
+        os.kill(pid, signal.SIGHUP)
       stdout, _ = process.communicate(timeout=60)
-    self.assertEqual(process.returncode, 143)
+    self.assertEqual(process.returncode, 129)
     self.assertFalse(trainer.has_started())
     self.assertCountEqual(
       [line for line in stdout.splitlines() if "starting" in line],
@@ -172,6 +182,8 @@ class ReproduceTest(tf.test.TestCase):
       process.send_signal(signal.SIGTERM)
       process.communicate(timeout=60)
     path = f"{self.folder}/runs/{PROBLEM}/tiny/seed1/dense/run.json"
+    # Something has come of it.
+    files.write_text(os.path.join(os.path.dirname(path), "model.ckpt-20.index"), "")
     about = files.read_json(path)
     for name in ("code", "data"):
       files.write_json(path, {**about, name: "of-old"})
@@ -185,12 +197,54 @@ class ReproduceTest(tf.test.TestCase):
     folder = f"{self.folder}/runs/{PROBLEM}/tiny/seed1/dense"
     with open(os.path.join(folder, "run.json"), "w", encoding="utf-8") as file:
       file.write(f'{{"method": "dense", "sparsity_asked": 0.0, "train_steps": 40, "code": "{versions.of_training()}"}}')
+    # As long as nothing has come of that one, its folder is free.
+    self.assertEqual(self.run_with_steps_that_only_tell("--methods=dense", "--seeds=1").returncode, 0)
+    files.write_text(os.path.join(folder, "model.ckpt-20.index"), "")
     done = self.run_with_steps_that_only_tell("--methods=dense", "--seeds=1")
     self.assertEqual(done.returncode, 1)
     self.assertEqual(
       done.stderr, f"failed: seed 1, dense: {folder} holds a run with train_steps=40, asked for is 3000\n"
     )
-    self.assertEqual(os.listdir(folder), ["run.json"])
+    self.assertCountEqual(os.listdir(folder), ["run.json", "model.ckpt-20.index"])
+
+  def test_a_corrected_command_takes_over_the_folder_of_a_failed_one(self):
+    trainer, _, start = self.with_trainer("--methods=dense", "--seeds=1")
+    folder = f"{self.folder}/runs/{PROBLEM}/tiny/seed1/dense"
+    left = {
+      "run.json": {"run": "dense", "hparams": "batch_sizes=256"},
+      "hparams.json": {"batch_sizes": 256},
+      "last_error.json": {"error": "train: no such hparam", "status": 1},
+      "failed.json": {"step": 0, "reason": "the loss is not finite"},
+    }
+    for name, content in left.items():
+      files.write_json(os.path.join(folder, name), content)
+    for name in ("train.log", "ticket/ticket.ckpt.index", "events.out.tfevents.1"):
+      files.write_text(os.path.join(folder, name), "of before\n")
+    with start() as process:
+      trainer.started()
+      there = os.listdir(folder)
+      process.send_signal(signal.SIGTERM)
+      process.communicate(timeout=60)
+    self.assertCountEqual(there, ["run.json", "train.log", "hparams.json", "set_aside", ".run.lock"])
+    self.assertNotIn("hparams", files.read_json(os.path.join(folder, "run.json")))
+    # `reproduce` itself takes away the mark of a step that failed.
+    self.assertCountEqual(
+      os.listdir(os.path.join(folder, "set_aside", "1")),
+      {*left, "ticket", "events.out.tfevents.1"} - {"last_error.json"},
+    )
+    with open(os.path.join(folder, "train.log"), encoding="utf-8") as log:
+      self.assertEqual(log.readline(), "of before\n")
+
+  def test_a_folder_that_was_moved_while_it_trained_is_told(self):
+    _, _, start = self.with_trainer("--methods=dense", "--seeds=1")
+    folder = f"{self.folder}/runs/{PROBLEM}/tiny/seed1/dense"
+    files.write_text(os.path.join(folder, "model.ckpt-3000.index"), "")
+    with start() as process:
+      _, stderr = process.communicate(timeout=60)
+    self.assertEqual(process.returncode, 1)
+    self.assertRegex(
+      stderr, f"dense: train: {folder} holds no hparams.json, .* move what was there back into it, or delete it"
+    )
 
   def test_told_to_end_it_ends_the_trainer_and_goes_on_later(self):
     trainer, command, start = self.with_trainer("--methods=dense", "--seeds=1")
@@ -244,6 +298,17 @@ class ReproduceTest(tf.test.TestCase):
     runs, data = (f"--{name}_dir={os.path.join(self.folder, name)}" for name in ("runs", "data"))
     expected = ["-Im", "t2t_lottery.reproduce", "--problem=translate_ende_wmt14", runs, data, "--methods=slt mp"]
     self.assertEqual(done.stdout.splitlines(), expected)
+
+  def test_the_script_makes_no_environment_for_who_only_looks(self):
+    shutil.copytree(os.path.join(stand_in.ROOT, "run_scripts"), os.path.join(self.folder, "run_scripts"))
+    setup = os.path.join(self.folder, "run_scripts", "setup.sh")
+    with open(setup, "w", encoding="utf-8") as file:
+      file.write("#!/bin/sh\necho was called\n")
+    script = os.path.join(self.folder, "run_scripts", "reproduce.sh")
+    for flag in ("--status", "--dry_run", "--cancel"):
+      done = subprocess.run([script, "--methods=slt", flag], check=False, capture_output=True, text=True)
+      said = f"reproduce.sh: there is no environment yet that you can run: {setup} makes it\n"
+      self.assertEqual((done.returncode, done.stdout, done.stderr), (1, "", said))
 
   def test_help_names_every_flag_of_the_drivers(self):
     scripts = os.path.join(stand_in.ROOT, "run_scripts")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -14,14 +15,14 @@ import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-TOOLS = "awk bash cat cmp cp df dirname env flock grep mkdir rm sleep uname".split()
+TOOLS = "awk bash cat cmp cp df dirname env flock grep mkdir mv rm sleep uname".split()
 
 # Stands in for an interpreter: notes in $LOG what it is asked to install, and does what $PIP says
 # instead of installing it.
 PYTHON = """#!/bin/bash
 case "$*" in
   "-I -") echo "$0" ;;
-  "-m venv "*) echo venv >>"$LOG"; mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
+  "-m venv "*) echo venv >>"$LOG"; mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; echo >"$3/pyvenv.cfg" ;;
   "-m pip install "*)
     locks=$(grep -oE '[a-z]+[.]txt|--editable' <<<"$*")
     echo "install" $locks >>"$LOG"
@@ -166,6 +167,111 @@ class SetupTest(tf.test.TestCase, parameterized.TestCase):
     process.communicate()
     self.assertEqual(self.installs("--dev"), MADE + DEV + PROJECT)
 
+  def test_the_old_environment_stays_until_the_new_one_is_whole(self):
+    self.installs("--dev")
+    before = self.environment()
+    self.checkout.append("requirements/cpu.txt")
+    for step in ("build.txt", "base.txt", "dev.txt", "--editable"):
+      said = self.fails(PIP=f'[[ "$*" != *{step}* ]] || {{ echo "ERROR: none such"; exit 1; }}')
+      self.assertEndsWith(said, "/.venv stays as it was")
+      self.assertEqual(self.environment(), before)
+    self.assertEqual(self.installs(), MADE + DEV + PROJECT)
+    self.assertNotEqual(self.environment(), before)
+    self.assertEqual([name for name in os.listdir(self.checkout.root) if name.startswith(".venv")], [".venv"])
+
+  def environment(self):
+    """Where the environment lies on the disk, and whether it works."""
+    venv = os.path.join(self.checkout.root, ".venv")
+    self.assertTrue(os.access(os.path.join(venv, "bin", "python"), os.X_OK))
+    return os.stat(venv).st_ino
+
+  @parameterized.parameters("requirements/dev.txt", "pyproject.toml")
+  def test_what_cannot_be_added_leaves_it_whole(self, changed):
+    self.installs()
+    if changed == "pyproject.toml":
+      self.checkout.append(changed)
+    self.fails("--dev", PIP='echo "ERROR: none such"; exit 1')
+    self.assertEqual(self.installs(), PROJECT if changed == "pyproject.toml" else [])
+
+  def test_an_environment_in_use_stays(self):
+    self.installs()
+    before = self.environment()
+    with open(os.path.join(self.checkout.root, ".venv", "pyvenv.cfg"), encoding="utf-8") as in_use:
+      fcntl.flock(in_use, fcntl.LOCK_SH)
+      self.assertEqual(self.installs(), [])  # There is nothing to change.
+      for changed in ("pyproject.toml", "requirements/base.txt"):
+        self.checkout.append(changed)
+        status, said, log = self.checkout.setup()
+        self.assertEqual((status, len(said), log), (1, 1, []))
+        self.assertIn("commands of this project run in it: call again when they have ended", said[0])
+        self.assertEqual(self.environment(), before)
+    self.assertEqual(self.installs(), MADE + PROJECT)
+
+  def test_a_command_that_starts_while_it_is_made_keeps_its_environment(self):
+    self.installs()
+    before = self.environment()
+    self.checkout.append("requirements/base.txt")
+    process = self.checkout.start(PIP='[[ "$*" != *--editable* ]] || { echo here >>"$LOG"; read -r <"$HOME/gate"; }')
+    gate = os.path.join(self.checkout.environment["HOME"], "gate")
+    os.mkfifo(gate)
+    while "here" not in self.checkout.log():
+      self.assertIsNone(process.poll())
+      time.sleep(0.01)
+    with open(os.path.join(self.checkout.root, ".venv", "pyvenv.cfg"), encoding="utf-8") as in_use:
+      fcntl.flock(in_use, fcntl.LOCK_SH)
+      with open(gate, "w", encoding="utf-8") as opened:
+        opened.write("go on\n")
+      said = process.communicate()[1]
+      self.assertEqual(process.returncode, 1)
+      self.assertIn("the new environment is made, and waits in ", said)
+      self.assertEqual(self.environment(), before)
+    self.assertEqual(self.installs(), [])
+    self.assertNotEqual(self.environment(), before)
+
+  def test_an_end_between_two_renames_loses_nothing(self):
+    self.installs()
+    venv = os.path.join(self.checkout.root, ".venv")
+    os.rename(venv, venv + ".old")
+    self.assertEqual(self.installs(), [])
+
+  def test_who_cannot_run_anothers_environment_deletes_nothing(self):
+    self.installs()
+    before = self.environment()
+    venv = os.path.join(self.checkout.root, ".venv")
+    os.chmod(os.path.join(venv, "bin", "python"), 0o644)
+    other = os.stat(venv)
+    if os.geteuid() == 0:
+      os.chown(venv, 65534, -1)
+      status, said, log = self.checkout.setup()
+      self.assertEqual((status, len(said), log), (1, 1, []))
+      self.assertIn("is another user's", said[0])
+      self.assertEqual(os.stat(venv).st_ino, before)
+      os.chown(venv, other.st_uid, -1)
+    # Their own is made anew beside it.
+    self.fails(PIP='echo "ERROR: none such"; exit 1')
+    self.assertEqual(os.stat(venv).st_ino, before)
+
+  def test_scripts_name_the_environment_as_it_is_called(self):
+    """With Python's own `venv`, and nothing installed but a script as pip writes it."""
+    self.checkout.command(
+      "python3.11",
+      f"""#!/bin/bash
+if [[ "$*" == "-I -" ]]; then echo "$0"
+elif [[ $2 == venv ]]; then
+  {sys.executable} -m venv --without-pip "${{@:3}}"
+  mkdir -p "$3/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages/pip"
+  echo >"$3/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages/pip/__main__.py"
+  printf '#!/bin/sh\n%s\n' "exec '$3/bin/python' -c 'import sys; print(sys.prefix)'" >"$3/bin/tool"
+  {shutil.which("chmod")} +x "$3/bin/tool"
+fi
+""",
+    )
+    self.assertEqual(self.installs(), [])
+    venv = os.path.join(self.checkout.root, ".venv")
+    for command in ([os.path.join(venv, "bin", "tool")], ["bash", "-c", f". '{venv}/bin/activate'; echo $VIRTUAL_ENV"]):
+      done = subprocess.run(command, check=True, capture_output=True, text=True)
+      self.assertEqual(done.stdout, venv + "\n")
+
   def test_two_at_once_make_it_once(self):
     processes = [self.checkout.start("--dev", PIP="sleep 0.2") for _ in range(2)]
     said = [process.communicate()[1] for process in processes]
@@ -194,7 +300,7 @@ class SetupTest(tf.test.TestCase, parameterized.TestCase):
   def test_says_why_pip_failed(self, output, reason):
     said = self.fails(PIP=f'[[ "$*" != *base.txt* ]] || {{ echo "{output}"; exit 1; }}')
     self.assertIn(reason, said)
-    with open(os.path.join(self.checkout.root, ".venv", "pip.log"), encoding="utf-8") as file:
+    with open(os.path.join(self.checkout.root, ".venv.new", "pip.log"), encoding="utf-8") as file:
       self.assertEqual(file.read(), output + "\n")
     self.assertEqual(self.installs(), MADE + PROJECT)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 import signal
@@ -15,7 +17,7 @@ import one_node
 import stand_in
 import tensorflow.compat.v1 as tf
 
-from t2t_lottery import errors, files, paths
+from t2t_lottery import errors, files, paths, plan
 from t2t_lottery.reproduce import job, slurm, standing
 
 PROBLEM = "translate_ende_grammar"
@@ -24,6 +26,8 @@ TRAINER = """
 import glob, os, shutil, signal, sys
 flags = dict(argument[2:].split("=", 1) for argument in sys.argv[1:] if "=" in argument)
 made = os.environ["STAND_IN_CHECKPOINT"]
+with open(f"{flags['output_dir']}/hparams.json", "w") as hparams:
+  hparams.write("{}")
 def save(step):
   for path in sorted(glob.glob(made + ".*")):
     shutil.copy(path, f"{flags['output_dir']}/model.ckpt-{step}{path[len(made):]}")
@@ -140,6 +144,45 @@ signal.pause()
   def test_told_to_end_it_ends(self):
     done = self.stay("os.kill(os.getppid(), signal.SIGTERM)\nsignal.pause()")
     self.assertEqual((done.returncode, done.stdout), (143, ""))
+
+
+class SubmitTest(tf.test.TestCase):
+  """With stand-ins for Slurm's commands."""
+
+  def submit(self, folder, **flags):
+    """What a submission says."""
+    queue = os.path.join(folder, "queue")
+    run = plan.Run("dense", "dense", "0", (), (), 1)
+
+    def call(*command):
+      if command[0] == "squeue":
+        return "".join(f"{line}\n" for line in files.read_lines(queue)) if os.path.exists(queue) else ""
+      names = [word.partition("=")[2] for word in command if word.startswith("--job-name=")]
+      there = files.read_lines(queue) if os.path.exists(queue) else []
+      files.write_lines(queue, [*there, f"{len(there) + 1}|PENDING|Priority|{names[0]}|{folder}"])
+      return f"{len(there) + 1}\n"
+
+    printed = io.StringIO()
+    with mock.patch.object(slurm, "_call", call), contextlib.redirect_stdout(printed):
+      wanted = slurm.wanted(flags, None, "", 3)
+      look = [standing.Standing(standing.State.WAITING)]
+      slurm.submit([run], lambda: look, lambda run: folder, folder, wanted, lambda name: [name], has_data=True)
+    return printed.getvalue().splitlines()
+
+  def test_jobs_in_the_queue_that_keep_another_time_limit_are_named(self):
+    folder = self.create_tempdir().full_path
+    self.assertEqual(self.submit(folder, time="1:00:00"), ["seed1/dense: job 1", "table: job 2, after seed1/dense"])
+    self.assertEmpty(self.submit(folder, time="1:00:00"))
+    self.assertEqual(
+      self.submit(folder, time="2:00:00", mem="8G")[0],
+      "seed1/dense: job 1 is in the queue and keeps --time=1:00:00, asked for now is --time=2:00:00 --mem=8G: change it by "
+      "scontrol update JobId=1, or give --cancel and submit again",
+    )
+    self.assertIn("asked for now is the defaults", self.submit(folder)[0])
+    # Submitted by an older version, nothing is known of it.
+    for name in ("seed1.dense", "table"):
+      os.remove(os.path.join(folder, f"{name}.asked.json"))
+    self.assertEmpty(self.submit(folder))
 
 
 class SlurmTest(tf.test.TestCase):

@@ -234,5 +234,99 @@ class SparseFileTest(parameterized.TestCase, tf.test.TestCase):
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
+def crafted(path, header, streams=b""):
+  """A file whose checksum is right."""
+  packed = header if isinstance(header, bytes) else zstandard.compress(json.dumps(header).encode("utf-8"))
+  content = struct.pack("<8sHI", b"\x89T2TSPR\n", 1, len(packed)) + packed + streams
+  with open(path, "wb") as file:
+    file.write(content + hashlib.sha256(content).digest())
+
+
+def variable(**changed):
+  """Of a header: two float32 in a bitmap of four places."""
+  streams = [[1, 1], *([[2, 2]] * 4), [1, 1]]
+  there = {"name": "a", "dtype": "<f4", "shape": [4], "places": "bitmap", "highest": 127, "streams": streams}
+  return {"about": {}, "variables": [{**there, **changed}]}
+
+
+class CraftedFileTest(parameterized.TestCase, tf.test.TestCase):
+  """A checksum that is right says nothing of who made it."""
+
+  def setUp(self):
+    super().setUp()
+    self.path = os.path.join(self.create_tempdir().full_path, "file")
+
+  def refused(self):
+    with self.assertRaises(UserError) as caught:
+      sparse_file.read(self.path)
+    said = str(caught.exception)
+    self.assertLen(said.splitlines(), 1)
+    self.assertStartsWith(said, f"{self.path} is damaged: ")
+    self.assertEndsWith(said, "; copy it again, or export the model again")
+    return said
+
+  def test_what_a_header_would_unpack_to_is_bounded(self):
+    # Zstandard's frame of 13 bytes that claims 4 GiB, and 1 GiB of zeros in 33 kB.
+    claim = b"\x28\xb5\x2f\xfd\xa0" + struct.pack("<I", 2**32 - 1) + b"\x01\x00\x00"
+    compressor = zstandard.ZstdCompressor().compressobj(size=1 << 30)
+    zeros = b"".join(compressor.compress(bytes(1 << 24)) for _ in range(64)) + compressor.flush()
+    for header in (claim, zeros):
+      crafted(self.path, header)
+      self.assertIn("would become", self.refused())
+
+  def test_what_streams_would_unpack_to_is_bounded(self):
+    empty = zstandard.compress(b"")
+    for header, streams in (
+      (variable(shape=[1 << 30], places="gaps", streams=[[0, 0]] * 6), b""),
+      (variable(dtype="<f8", shape=[1 << 30], streams=[[len(empty), 1 << 30]] * 8), empty * 8),
+    ):
+      crafted(self.path, header, streams)
+      self.assertIn("would become", self.refused())
+    # As many as the shape says, but none of them there.
+    crafted(self.path, variable(dtype="|u1", shape=[1 << 20], streams=[[len(empty), 1 << 20]]), empty)
+    self.refused()
+
+  @parameterized.parameters(
+    (header,)
+    for header in (
+      *(b"", b"no frame", zstandard.compress(b"\xff"), zstandard.compress(b"[" * 100_000)),
+      *([], None, {}, {"about": {}}, {"about": [], "variables": []}, {"about": {}, "variables": [{}]}),
+      *(variable(**{name: None}) for name in ("name", "dtype", "shape", "streams", "places", "highest")),
+      *(variable(dtype=dtype) for dtype in ("V4", "O", "f4,f4", "nonsense", "<U4")),
+      *(variable(shape=shape) for shape in ([-4], [4.0], ["4"], [10**30], [50], [2, 50])),
+      *(
+        variable(streams=streams) for streams in ([], [[1, 1]], [[-1, 1]] * 6, [[1]] * 6, [[1, 1, 1]] * 6, [[9, 9]] * 6)
+      ),
+      *(variable(places="lists"), variable(highest=256), variable(highest=-1), variable(highest=True)),
+      {"about": {}, "variables": variable()["variables"] * 2},
+    )
+  )
+  def test_a_malformed_header_is_one_line(self, header):
+    crafted(self.path, header, bytes(10))
+    self.refused()
+
+  def test_places_that_do_not_hold_the_values_are_one_line(self):
+    crafted(self.path, variable(), b"\xc0" + bytes(9))
+    self.assertEqual(sparse_file.read(self.path)["a"].shape, (4,))
+    crafted(self.path, variable(), b"\xe0" + bytes(9))
+    self.refused()
+
+  def test_any_changed_byte_is_a_model_or_one_line(self):
+    random = np.random.default_rng(2)
+    model = {"a": pruned(random, (9, 7), 0.5), "b": np.arange(5), "c": pruned(random, (600,), 0.99)}
+    sparse_file.write(self.path, model, {"hparams": {"hidden_size": 8}})
+    with open(self.path, "rb") as file:
+      content = file.read()[:-32]
+    for position in range(10, len(content)):
+      changed = bytearray(content)
+      changed[position] ^= 1 << position % 8
+      with open(self.path, "wb") as file:
+        file.write(bytes(changed) + hashlib.sha256(changed).digest())
+      try:
+        sparse_file.read(self.path)
+      except UserError as error:
+        self.assertLen(str(error).splitlines(), 1)
+
+
 if __name__ == "__main__":
   tf.test.main()

@@ -15,6 +15,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _SCRIPT = """
 import glob, os, shutil, sys
 flags = dict(argument[2:].split("=", 1) for argument in sys.argv[1:] if "=" in argument)
+with open(f"{flags['output_dir']}/hparams.json", "w") as hparams:
+  hparams.write("{}")
 print("INFO:tensorflow:loss = 5.0, step = 0", flush=True)
 with open(os.environ["STAND_IN_STARTED"], "w") as started:
   started.write(f"{os.getpid()}\\n")

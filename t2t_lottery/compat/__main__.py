@@ -13,7 +13,7 @@ import importlib.util
 import shlex
 import sys
 
-from t2t_lottery import compat, errors, subprocesses
+from t2t_lottery import command, compat, errors, locks, subprocesses
 from t2t_lottery.compat import late
 
 
@@ -29,18 +29,21 @@ def _load(argv: list[str]):
   # Nothing that an import makes is garbage soon.
   gc.disable()
   late.install()
-  command = importlib.import_module(f"tensor2tensor.bin.{name}")
+  loaded = importlib.import_module(f"tensor2tensor.bin.{name}")
   late.load_on_demand()
   compat.mend()
   gc.freeze()
   gc.enable()
-  return command
+  return loaded
 
 
 def main() -> None:
   """Runs the command named by the first argument with the rest of the arguments."""
+  command.keep_streams()
+  locks.hold_environment()
+  command.tell(sys.argv)
   with errors.one_line():
-    command = _load(sys.argv[1:])
+    loaded = _load(sys.argv[1:])
   del sys.argv[0]
   from absl import app, flags  # pylint: disable=import-outside-toplevel
 
@@ -49,7 +52,7 @@ def main() -> None:
   if "decoder_command" in flags.FLAGS:
     start = shlex.join(subprocesses.t2t("t2t_decoder"))
     flags.FLAGS.set_default("decoder_command", f"{start} {{params}}")
-  app.run(command.main)
+  app.run(loaded.main)
 
 
 if __name__ == "__main__":

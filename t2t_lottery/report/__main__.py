@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 
-from absl import app, flags
+from absl import flags
 
-from t2t_lottery import errors
+from t2t_lottery import command, errors
 from t2t_lottery.report import archive, runs, writing
 
 _RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Where runs lie.")
@@ -25,9 +25,8 @@ _SAMPLES = flags.DEFINE_integer("samples", 10_000, "Samples for intervals, shuff
 
 def main(argv: list[str]) -> None:
   """The command."""
+  del argv
   with errors.one_line():
-    if len(argv) > 1:
-      raise errors.UserError(f"{argv[1]} is not a flag: see python -m t2t_lottery.report --help")
     runs_dir, out = os.path.expanduser(_RUNS_DIR.value), os.path.expanduser(_OUT.value)
     data_dir = os.path.expanduser(_DATA_DIR.value) if _DATA_DIR.value else None
     study = runs.read(runs_dir, _PROBLEM.value, _SIZE.value)
@@ -40,4 +39,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-  app.run(main)
+  command.run(main)

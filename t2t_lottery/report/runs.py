@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from t2t_lottery import descriptions, files, paths, run_lock
+from t2t_lottery import descriptions, files, paths, run_files, run_lock
 from t2t_lottery.errors import UserError
 
 
@@ -34,26 +35,30 @@ class Run(NamedTuple):
     return self.about["seed"]
 
   def segments(self, metric: str) -> np.ndarray | None:
-    """Statistics [sentences, n] of each test sentence for a metric; None if the run has none.
+    """Statistics [sentences, n] of each test sentence for a metric; None if the run has none that can be read."""
+    return None if self.segments_lack() else self._segments().get(metric)
 
-    Raises:
-      UserError: if the file is damaged.
-    """
+  def segments_lack(self) -> str | None:
+    """Why there are no statistics of test sentences; None if there are."""
     path = paths.segments(self.folder)
-    if not os.path.exists(path):
-      return None
     try:
-      with np.load(path) as arrays:
-        return arrays[metric] if metric in arrays else None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-      raise UserError(
-        f"{path} is damaged ({error}): delete it and {self.folder}/result.json, evaluate again"
-      ) from error
+      self._segments()
+    except FileNotFoundError:
+      return "no segments.npz"
+    except (OSError, ValueError, EOFError, KeyError, zlib.error, zipfile.BadZipFile) as error:
+      return f"{path} is damaged ({error}): delete it and {self.folder}/result.json, evaluate again"
+    return None
+
+  def _segments(self) -> dict[str, np.ndarray]:
+    with np.load(paths.segments(self.folder)) as arrays:
+      return dict(arrays)
 
   def layers(self) -> dict[str, dict[str, float | None]]:
-    """Layer, or `total`, -> figures; empty if the run has none."""
-    path = paths.layers(self.folder)
-    return files.read_json(path) if os.path.exists(path) else {}
+    """Layer, or `total`, -> figures; empty if the run has none that can be read."""
+    try:
+      return run_files.layers(self.folder)
+    except UserError:
+      return {}
 
   def translation_path(self) -> str | None:
     """The file of the test translation by the best checkpoint; None while there is no result."""
@@ -63,9 +68,12 @@ class Run(NamedTuple):
     return paths.translation(self.folder, "test", best, self.result["decoder"])
 
   def translation(self) -> list[str]:
-    """The test translation by the best checkpoint; empty if it is not there."""
+    """The test translation by the best checkpoint; empty if it is not there, or cannot be read."""
     path = self.translation_path()
-    return files.read_lines(path) if path and os.path.exists(path) else []
+    try:
+      return run_files.translation(path) if path else []
+    except UserError:
+      return []
 
 
 class Study(NamedTuple):
@@ -75,12 +83,14 @@ class Study(NamedTuple):
     problem, size: theirs.
     runs: name -> one for each seed, seeds rising.
     seeds: all seeds, rising.
+    damaged: of what cannot be read at all, a line each.
   """
 
   problem: str
   size: str
   runs: dict[str, list[Run]]
   seeds: list[int]
+  damaged: tuple[str, ...] = ()
 
   def evaluated(self, name: str) -> list[dict[str, Any]]:
     """The results of a run, one for each seed that has one."""
@@ -95,12 +105,20 @@ def read(runs_dir: str, problem: str | None = None, size: str | None = None) -> 
     problem, size: None: there is but one.
 
   Raises:
-    UserError: if there is no run, if it is open which are meant, or if a file is damaged.
+    UserError: if there is no run, or if it is open which are meant.
   """
   found: dict[tuple[str, str], list[Run]] = {}
   every: set[str] = set()
+  damaged: list[str] = []
   for folder in paths.run_folders(runs_dir):
-    run = _read_run(folder)
+    try:
+      run = _read_run(folder)
+    except UserError as error:
+      # Where it lies tells whose it is.
+      _, of, by, _, _ = folder.rsplit(os.sep, 4)
+      if problem in (None, of) and size in (None, by):
+        damaged.append(str(error))
+      continue
     key = run.about["problem"], run.about["size"]
     every.add(", ".join(key))
     if problem in (None, key[0]) and size in (None, key[1]):
@@ -118,7 +136,7 @@ def read(runs_dir: str, problem: str | None = None, size: str | None = None) -> 
   by_name: dict[str, list[Run]] = {}
   for run in sorted(_comparable(runs), key=lambda run: (run.about["sparsity_asked"], run.about["run"], run.seed)):
     by_name.setdefault(run.about["run"], []).append(run)
-  return Study(*key, by_name, sorted({run.seed for run in runs}))
+  return Study(*key, by_name, sorted({run.seed for run in runs}), tuple(damaged))
 
 
 def _comparable(runs: Sequence[Run]) -> list[Run]:
@@ -147,13 +165,19 @@ def _sentences(run: Run) -> int | None:
 
 
 def _read_run(folder: str) -> Run:
-  result = files.read_json(paths.result(folder)) if os.path.exists(paths.result(folder)) else None
-  about: Any = files.read_json(paths.description(folder)) if os.path.exists(paths.description(folder)) else result
-  for path, content in ((paths.result(folder), result), (paths.description(folder), about)):
-    if content is not None:
-      descriptions.check(path, content)
+  has_description = os.path.exists(paths.description(folder))
+  about = run_files.identified(paths.description(folder), run_files.description(folder)) if has_description else None
+  try:
+    result = run_files.identified(paths.result(folder), run_files.result(folder))
+  except files.Missing:
+    result = None
+  except UserError:
+    # The run is known all the same, and its result is named (`unfinished`).
+    if about is None:
+      raise
+    result = None
   # Results of versions before there were several metrics are not comparable.
-  return Run(folder, about, result if result and "test" in result else None)
+  return Run(folder, about or result or {}, result if result and "test" in result else None)
 
 
 def on_target(study: Study) -> Study:
@@ -169,7 +193,7 @@ def unfinished(study: Study) -> list[str]:
   """What is missing, a line each: runs without a result, without a folder, or without the files beside their result; and
   runs that are in no table.
   """
-  lines = []
+  lines = list(study.damaged)
   for name, runs in study.runs.items():
     states: dict[str, list[int]] = {}
     for seed in study.seeds:
@@ -190,17 +214,29 @@ def _states(run: Run | None) -> list[str]:
     return [f"left out: {run.differs}"]
   if run.result is None:
     if os.path.exists(paths.result(run.folder)):
+      try:
+        run_files.identified(paths.result(run.folder), run_files.result(run.folder))
+      except UserError as error:
+        return [str(error)]
       return ["its result is of an older version: delete result.json and evaluate again"]
     return ["in progress" if run_lock.is_held(run.folder) else "not finished"]
   lacks = []
   if missed := descriptions.missed(run.result):
     lacks.append(f"{missed}, so in no table or plot")
-  if not os.path.exists(paths.segments(run.folder)):
-    lacks.append("no segments.npz, so no intervals and no significance")
-  if not os.path.exists(paths.layers(run.folder)):
-    lacks.append("no layers.json, so not among the heat maps")
-  if not run.translation():
-    lacks.append("no test translation")
+  if lack := run.segments_lack():
+    lacks.append(f"{lack}, so no intervals and no significance")
+  path = run.translation_path()
+  assert path
+  for lack, read in (
+    ("no layers.json, so not among the heat maps", lambda: run_files.layers(run.folder)),
+    ("no test translation", lambda: run_files.translation(path)),
+  ):
+    try:
+      read()
+    except files.Missing:
+      lacks.append(lack)
+    except UserError as error:
+      lacks.append(str(error))
   return lacks
 
 

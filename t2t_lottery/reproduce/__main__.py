@@ -9,11 +9,11 @@ from __future__ import annotations
 import signal
 import sys
 
-from absl import app, flags
+from absl import flags
 
-from t2t_lottery import errors, plan, settings
+from t2t_lottery import command, ending, errors, plan, settings
 from t2t_lottery.errors import UserError
-from t2t_lottery.reproduce import asked, cluster, here, options, outlook, scaling, shown, standing
+from t2t_lottery.reproduce import asked, cluster, here, options, outlook, scaling, shown, standing, steps
 
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Only show the runs in their order, and what is to come.")
 _DEVICES = flags.DEFINE_integer(
@@ -25,24 +25,16 @@ _CANCEL = flags.DEFINE_bool("cancel", False, "Take what --on=slurm has submitted
 _ONLY = flags.DEFINE_string("only", None, "Do one part, as a job of Slurm: datagen, table, or a run as seed1/slt-50.")
 
 
-def parse(argv: list[str]) -> list[str]:
-  """Parses the flags; whatever is wrong with them ends the process with one line and status 2."""
-  try:
-    rest = flags.FLAGS(argv)
-    if len(rest) > 1:
-      raise UserError(f"{rest[1]} is not a flag")
-    if flags.FLAGS["seed"].present:
-      raise UserError('seeds are given as --seeds="1 2"')
-    if flags.FLAGS["hosts"].present:
-      raise UserError("--hosts is for the drivers, such as slt.sh: this command trains each run on one machine")
-    if _CANCEL.value and _ON.value != "slurm":
-      raise UserError("--cancel is for --on=slurm; what goes on here ends with Ctrl-C, or kill")
-    options.check(flags.FLAGS.problem, asked.choices())
-    settings.check_levels(settings.from_flags(), sorted({run.level for run in plan.graph(asked.choices())}, key=float))
-  except (flags.Error, UserError) as error:
-    print("t2t-lottery:", " ".join(str(error).split()), file=sys.stderr)
-    sys.exit(2)
-  return rest
+def check() -> None:
+  """Raises UserError if the flags make no sense together."""
+  if flags.FLAGS["seed"].present:
+    raise UserError('seeds are given as --seeds="1 2"')
+  if flags.FLAGS["hosts"].present:
+    raise UserError("--hosts is for the drivers, such as slt.sh: this command trains each run on one machine")
+  if _CANCEL.value and _ON.value != "slurm":
+    raise UserError("--cancel is for --on=slurm; what goes on here ends with Ctrl-C, or kill")
+  options.check(flags.FLAGS.problem, asked.choices())
+  settings.check_levels(settings.from_flags(), sorted({run.level for run in plan.graph(asked.choices())}, key=float))
 
 
 def main(argv: list[str]) -> None:
@@ -82,22 +74,38 @@ def _on_slurm(config: settings.Settings, runs: list[plan.Run]) -> str:
 
 
 def _here(config: settings.Settings, runs: list[plan.Run]) -> None:
-  # Told to end, this process ends the steps at work, as Ctrl-C does.
-  signal.signal(signal.SIGTERM, _end)
+  # Told to end, this process ends the steps at work.
+  for number in ending.signals():
+    signal.signal(number, _end)
   try:
     if _ONLY.value:
       sys.exit(here.only(config, runs, _ONLY.value))
     sys.exit(0 if here.reproduce(config, runs) else 1)
-  except KeyboardInterrupt:
+  except _ToldToEnd as told:
     print("\nstopped; the same command goes on from here", file=sys.stderr)
-    sys.exit(130)
+    sys.exit(128 + told.number)
 
 
-def _end(*_) -> None:
-  # Slurm tells every process of a job, some twice: the step at work is still waited for.
-  signal.signal(signal.SIGTERM, signal.SIG_IGN)
-  sys.exit(143)
+class _ToldToEnd(BaseException):
+  """A signal came."""
+
+  def __init__(self, number: int):
+    super().__init__()
+    self.number = number
+
+
+def _end(number: int, frame) -> None:
+  del frame
+  # Slurm tells every process of a job, some twice: the step at work is still waited for, but told again.
+  for other in ending.signals():
+    signal.signal(other, _tell_again)
+  raise _ToldToEnd(number)
+
+
+def _tell_again(number: int, frame) -> None:
+  del number, frame
+  steps.end_again()
 
 
 if __name__ == "__main__":
-  app.run(main, flags_parser=parse)
+  command.run(main, check=check)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from t2t_lottery import files, paths, plan, run_lock, settings
+from t2t_lottery import paths, plan, run_files, run_lock, settings
 from t2t_lottery.errors import UserError
 from t2t_lottery.reproduce import asked, options, outlook, shares, shown, slurm, standing, steps, walk
 
@@ -52,8 +52,9 @@ def only(config: settings.Settings, runs: list[plan.Run], name: str) -> int:
   by_name = {slurm.name_of(run): run for run in runs}
   run = by_name[options.known("run", name, by_name)]
   error = _do(config, run, calls)
-  mark = paths.last_error(asked.folder(config, run))
-  status = files.read_json(mark)["status"] if error and os.path.exists(mark) else int(bool(error))
+  folder = asked.folder(config, run)
+  marked = error and os.path.exists(paths.last_error(folder))
+  status = run_files.last_error(folder)["status"] if marked else int(bool(error))
   return status if status >= 0 else 128 - status
 
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from t2t_lottery import errors, files, paths
+from t2t_lottery import command, errors, files, locks, paths
 from t2t_lottery.errors import UserError
 
 
@@ -33,7 +33,11 @@ class Record(NamedTuple):
 
 def begun(path: str, job: str) -> Record:
   """A job's record as its stay on a node begins."""
-  last = Record(**files.read_json(path)) if os.path.exists(path) else Record("")
+  shape = {"job": str, "killed": int, "at_work": bool}
+  last = Record("")
+  if os.path.exists(path):
+    there = files.read_json(path, shape)
+    last = Record(*(there[name] for name in Record._fields))
   return Record(job) if last.job != job else last._replace(killed=last.killed + last.at_work, at_work=True)
 
 
@@ -120,5 +124,7 @@ def _give_up(folder: str, why: str) -> None:
 
 
 if __name__ == "__main__":
+  command.tell(sys.argv)
+  locks.hold_environment()
   with errors.one_line():
     sys.exit(stay(int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import statistics
@@ -9,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from t2t_lottery import files, keeping, methods, paths, schedule
+from t2t_lottery import keeping, methods, paths, run_files, schedule
 from t2t_lottery.errors import UserError
 from t2t_lottery.plan import Run
 from t2t_lottery.reproduce import shares, standing
@@ -122,8 +123,10 @@ def _run_bytes(held: dict[tuple[bool, str], float], asked: Asked, run: Run, keep
 
 def peak_memory(asked: Asked) -> int:
   """Bytes of memory that a trainer takes: the most that one of such runs took, or about as many as the model's size tells."""
-  usages = [paths.usage(folder) for folder, _ in _alike(asked)]
-  measured = [files.read_json(path)["peak_memory"] for path in usages if os.path.exists(path)]
+  measured = []
+  for folder, _ in _alike(asked):
+    with contextlib.suppress(UserError):
+      measured.append(run_files.peak_memory(folder))
   size = schedule.SIZES[asked.where.size]
   return max(measured) if measured else shares.trainer_bytes(parameters(size, asked.vocabulary))
 
@@ -133,10 +136,11 @@ def _alike(asked: Asked) -> Iterable[tuple[str, dict]]:
   wanted = (asked.where.problem, asked.where.size, asked.hparams)
   for folder in paths.run_folders(asked.where.runs_dir):
     try:
-      about = files.read_json(paths.description(folder))
+      about = run_files.description(folder)
     except UserError:
       continue
-    if (about.get("problem"), about.get("size"), about.get("hparams", "")) == wanted:
+    is_known = about.get("method") in methods.METHODS
+    if is_known and (about.get("problem"), about.get("size"), about.get("hparams", "")) == wanted:
       yield folder, about
 
 

@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from t2t_lottery import locks, subprocesses
+from t2t_lottery import files, locks, subprocesses
 from t2t_lottery.errors import UserError
 from t2t_lottery.plan import Run
 from t2t_lottery.reproduce.standing import Standing, State
@@ -123,6 +123,7 @@ def submit(
   ids: dict[str, str] = {}
 
   def add(name: str, kind: str, after: Sequence[str], at: str, *more: str) -> None:
+    wants = [*asked.every, *more, *asked.user]
     if name not in there:
       job = subprocesses.module("t2t_lottery.reproduce.job")
       words = [*job, str(asked.restarts), _file(folder, name, "json"), at]
@@ -132,9 +133,12 @@ def submit(
       flags = [*_flags(asked), *own, *depends, *more, *asked.user]
       # A federation's answer names the cluster as well.
       ids[name] = _call("sbatch", "--parsable", *flags, f"--wrap={script}").split()[-1].partition(";")[0]
+      files.write_json(_file(folder, name, "asked.json"), {"job": ids[name], "flags": wants})
       print(f"{name}: job {ids[name]}" + (f", after {', '.join(after)}" if after else ""), flush=True)
     else:
       ids[name] = there[name].id
+      if said := _unlike(_file(folder, name, "asked.json"), ids[name], wants):
+        print(f"{name}: {said}", flush=True)
 
   with locks.exclusive(folder, "submit"):
     # A run whose job ends between the two looks is done in the second.
@@ -154,6 +158,25 @@ def submit(
       there.pop(TABLE, None)
     add(TABLE, "afterany", list(ids), "")
   return {name: there.get(name) for name in ids}
+
+
+def _unlike(path: str, job: str, wants: Sequence[str]) -> str | None:
+  """What a job in the queue was submitted with that is not asked for now, on one line; None if nothing, or not known."""
+  try:
+    noted = files.read_json(path, {"job": str, "flags": [str]})
+  except UserError:
+    return None
+  before, now = (" ".join(flag for flag in one if flag not in other) for one, other in _both(noted["flags"], wants))
+  if noted["job"] != job or not (before or now):
+    return None
+  return (
+    f"job {job} is in the queue and keeps {before or 'the defaults'}, asked for now is {now or 'the defaults'}: change it by "
+    f"scontrol update JobId={job}, or give --cancel and submit again"
+  )
+
+
+def _both(one: Sequence[str], other: Sequence[str]) -> tuple[tuple[Sequence[str], Sequence[str]], ...]:
+  return (one, other), (other, one)
 
 
 def cancel(runs: Iterable[Run], folder: str) -> list[str]:

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from t2t_lottery import descriptions, files, paths, progress, run_lock
+from t2t_lottery import descriptions, paths, progress, run_files, run_lock
 from t2t_lottery.errors import UserError
 
 # Of a log, so much from its end tells how a run is doing.
@@ -80,13 +80,15 @@ def look(folder: str, asked: Asked) -> Standing:
 
 def _look(folder: str, asked: Asked) -> Standing:
   is_busy = run_lock.is_held(folder)
-  failure = files.read_json(paths.last_error(folder)) if os.path.exists(paths.last_error(folder)) else None
+  failure = run_files.last_error(folder) if os.path.exists(paths.last_error(folder)) else None
   failed = Standing(State.FAILED, error=failure["error"]) if failure else None
   if not os.path.exists(paths.description(folder)):
     return Standing(State.RUNNING) if is_busy else failed or Standing(State.WAITING)
-  about = files.read_json(paths.description(folder))
+  about = run_files.description(folder)
   if other := descriptions.difference(folder, about, asked.about, asked.about):
-    return Standing(State.OTHER, error=other)
+    # Where nothing came of the other one, this one can begin.
+    is_open = not is_busy and not paths.holds_training(folder)
+    return failed or Standing(State.WAITING) if is_open else Standing(State.OTHER, error=other)
   step = max(paths.checkpoint_steps(folder), default=0)
   bleu = _bleu(folder, asked)
   if bleu is not None:
@@ -102,10 +104,10 @@ def _look(folder: str, asked: Asked) -> Standing:
 def _bleu(folder: str, asked: Asked) -> float | None:
   if not os.path.exists(paths.result(folder)):
     return None
-  result = files.read_json(paths.result(folder))
+  result = run_files.result(folder)
   same = result.get("signatures", {}).get("translation") == asked.translation
   averaged = not asked.average or result.get("average", {}).get("checkpoints") == asked.average
-  return result["test"]["bleu"] if same and averaged else None
+  return result.get("test", {}).get("bleu") if same and averaged else None
 
 
 def told_by(log: str) -> tuple[int, float | None]:

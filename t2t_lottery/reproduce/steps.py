@@ -8,6 +8,7 @@ import queue
 import subprocess
 import sys
 import threading
+import weakref
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import IO, NamedTuple
@@ -44,6 +45,8 @@ class Outcome(NamedTuple):
     """The line that says what is wrong: this library's own message, if there is one."""
     lines = [line.strip() for line in self.said if line.strip()]
     told = [line for line in lines if line.startswith("t2t-lottery: ")]
+    if self.status < 0 and not told:
+      return subprocesses.killed(-self.status)
     return (told or lines or [f"it ended with status {self.status}"])[-1].replace("t2t-lottery: ", "", 1)
 
 
@@ -69,6 +72,7 @@ class Steps:
   """
 
   def __init__(self, shares: Sequence[Share] = (_ALL,)):
+    _made.add(self)
     self._are_alone = len(shares) == 1
     self._shares: queue.SimpleQueue[Share] = queue.SimpleQueue()
     for share in shares:
@@ -142,11 +146,21 @@ class Steps:
     return process
 
   def end(self) -> None:
-    """Ends the steps at work, and starts no more."""
+    """Ends the steps at work, and starts no more; called again, they are told again."""
     with self._lock:
       self._is_over = True
       for process in self._at_work:
         process.terminate()
+
+
+_made: weakref.WeakSet[Steps] = weakref.WeakSet()
+
+
+def end_again() -> None:
+  """Tells all steps at work again that they are to end; for a signal's handler, so it waits for no lock."""
+  for steps in list(_made):
+    for process in list(steps._at_work):
+      process.terminate()
 
 
 def _copy(lines: Iterable[str], to: IO[str], prefix: str) -> None:

@@ -1,0 +1,167 @@
+"""What a run's folder may hold in place of JSON of the right shape: each command names the file on one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+import made_up_runs
+import tensorflow.compat.v1 as tf
+from absl.testing import parameterized
+
+from t2t_lottery import failure, files, keeping, paths, results, run_files, stored_model
+from t2t_lottery.errors import UserError
+from t2t_lottery.report import runs as report_runs
+from t2t_lottery.reproduce import outlook, standing
+
+DEEP = "[" * 10_000 + "]" * 10_000
+ODD = ("", "{", "[]", "null", "7", '"text"', "[{}]", DEEP, '{"a": ' + DEEP + "}", "\x00")
+
+
+class RunFilesTest(parameterized.TestCase, tf.test.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.runs = made_up_runs.Runs(self.create_tempdir().full_path)
+    self.runs.evaluated("dense", "dense", 0, 30.0, 50.0)
+    self.runs.evaluated("slt-50", "slt", 50, 29.0, 51.0, "dense")
+    self.folder = self.runs.path("slt-50")
+    self.asked = standing.Asked({"train_steps": 2000}, "beam:4", 0)
+
+  def named(self, path, function):
+    """Checks that a function names a file on one line."""
+    with self.assertRaises(UserError) as caught:
+      function()
+    said = str(caught.exception)
+    self.assertLen(said.splitlines(), 1)
+    self.assertStartsWith(said, f"{path} is damaged (")
+    self.assertEndsWith(said, "): delete it to have it made again")
+
+  def replace(self, path, **changed):
+    """Changes a JSON file; None removes a name."""
+    there = {**(files.read_json(path) if os.path.exists(path) else {}), **changed}
+    files.write_text(path, json.dumps({name: value for name, value in there.items() if value is not None}))
+
+  @parameterized.parameters(*ODD)
+  def test_anything_in_place_of_an_object_is_named(self, content):
+    for path, reader in (
+      (paths.description, lambda: run_files.description(self.folder)),
+      (paths.result, lambda: run_files.result(self.folder)),
+      (paths.failed, lambda: failure.told(self.folder)),
+      (paths.last_error, lambda: run_files.last_error(self.folder)),
+      (paths.thinned, lambda: keeping.steps(self.folder)),
+      (paths.hparams, lambda: run_files.hparams(self.folder)),
+      (paths.usage, lambda: run_files.peak_memory(self.folder)),
+      (paths.layers, lambda: run_files.layers(self.folder)),
+      (paths.joined, lambda: run_files.hosts(self.folder)),
+    ):
+      files.write_text(path(self.folder), content)
+      self.named(path(self.folder), reader)
+
+  @parameterized.parameters(
+    (paths.failed, {}, "lacks step"),
+    (paths.failed, {"step": "1", "reason": "r"}, "step is not a whole number"),
+    (paths.last_error, {"error": 5, "status": 1}, "error is not a text"),
+    (paths.thinned, {"steps": [1, "2"]}, "steps[1] is not a whole number"),
+    (paths.usage, {"peak_memory": True}, "peak_memory is not a whole number"),
+    (paths.result, {"test": {"bleu": "29"}}, "test.bleu is not a whole number or a number"),
+    (paths.result, {"test": [29]}, "test is no object"),
+    (paths.result, {"average": {"checkpoints": 5}}, "average lacks test_bleu"),
+    (paths.result, {"signatures": {"bleu": None}}, "signatures.bleu is not a text"),
+    (paths.layers, {"total": {"sparsity": "half"}}, "total.sparsity is not a whole number or a number or null"),
+  )
+  def test_what_is_wrong_is_told(self, path, content, told):
+    files.write_json(path(self.folder), content)
+    readers = {
+      paths.failed: run_files.failed,
+      paths.last_error: run_files.last_error,
+      paths.thinned: run_files.steps_before_thinning,
+      paths.usage: run_files.peak_memory,
+      paths.result: run_files.result,
+      paths.layers: run_files.layers,
+    }
+    with self.assertRaises(UserError) as caught:
+      readers[path](self.folder)
+    self.assertIn(f"({told})", str(caught.exception))
+
+  def test_how_a_run_stands_names_it(self):
+    for path in (paths.result, paths.description, paths.last_error):
+      before = files.read_json(path(self.folder)) if os.path.exists(path(self.folder)) else None
+      for content in ODD:
+        files.write_text(path(self.folder), content)
+        stands = standing.look(self.folder, self.asked)
+        self.assertEqual(stands.state, standing.State.FAILED)
+        self.assertStartsWith(stands.error, f"{path(self.folder)} is damaged")
+      if before is None:
+        os.remove(path(self.folder))
+      else:
+        files.write_json(path(self.folder), before)
+    self.assertEqual(standing.look(self.folder, self.asked).bleu, 29.0)
+
+  @parameterized.parameters(*ODD, '{"run": "slt-50"}', '{"test": {"bleu": "29"}}')
+  def test_one_result_spoils_no_others(self, content):
+    other = made_up_runs.Runs(self.runs.folder, problem="translate_enfr_grammar")
+    other.evaluated("dense", "dense", 0, 30.0, 50.0)
+    for folder in (self.folder, other.path("dense")):
+      files.write_text(paths.result(folder), content)
+    # Of another problem, and of this one.
+    self.assertEqual([line["run"] for line in results.collect(self.runs.folder)], ["dense"])
+    study = report_runs.read(self.runs.folder, made_up_runs.PROBLEM)
+    self.assertEqual(study.evaluated("dense")[0]["test"]["bleu"], 30.0)
+    self.assertEmpty(study.evaluated("slt-50"))
+    (line,) = report_runs.unfinished(study)
+    self.assertStartsWith(line, f"slt-50, seed 1: {paths.result(self.folder)} is damaged (")
+    files.write_text(paths.description(self.folder), content)
+    (line,) = report_runs.unfinished(report_runs.read(self.runs.folder, made_up_runs.PROBLEM))
+    self.assertStartsWith(line, f"{paths.description(self.folder)} is damaged (")
+
+  def test_what_lies_beside_a_result_spoils_no_report(self):
+    for path in (paths.layers(self.folder), paths.segments(self.folder)):
+      files.write_text(path, "[]")
+    translation = paths.translation(self.folder, "test", paths.checkpoint(self.folder, 1900))
+    files.write_bytes(translation, [b"fine\n", b"caf\xe9\n"])
+    study = report_runs.read(self.runs.folder)
+    (run,) = study.runs["slt-50"]
+    self.assertEqual((run.layers(), run.segments("bleu"), run.translation()), ({}, None, []))
+    lines = report_runs.unfinished(study)
+    self.assertLen(lines, 3)
+    self.assertIn(f"{paths.layers(self.folder)} is damaged", "".join(lines))
+    self.assertIn(f"{paths.segments(self.folder)} is damaged", "".join(lines))
+    self.assertIn(f"{translation} is damaged (line 2 is no UTF-8)", "".join(lines))
+
+  def test_a_translation_that_was_edited_is_found(self):
+    path = os.path.join(self.folder, "translations", "dev.40.txt")
+    lines = ["one \u2028 line\r", "", "another"]
+    run_files.write_translation(path, lines)
+    self.assertEqual(run_files.translation(path), lines)
+    subprocess.run(["sha256sum", "--check", "--status", paths.checksum(path)], check=True, cwd=os.path.dirname(path))
+    for changed in (["one line", "", "another"], lines[:2]):
+      files.write_lines(path, changed)
+      with self.assertRaisesRegex(
+        UserError, f"^{path} was changed since it was made: delete it to have it made again$"
+      ):
+        run_files.translation(path)
+    os.remove(paths.checksum(path))  # Older versions left none.
+    self.assertEqual(run_files.translation(path), lines[:2])
+    for content in (b"", b"no checksum\n", b"a\nb\n"):
+      files.write_bytes(paths.checksum(path), [content])
+      with self.assertRaisesRegex(UserError, "was changed since it was made"):
+        run_files.translation(path)
+
+  def test_the_outlook_leaves_out_what_cannot_be_read(self):
+    asked = outlook.Asked(paths.Runs(self.runs.folder, self.runs.problem, "tiny", 1), 2000, "", 20, 3000)
+    files.write_json(paths.usage(self.runs.path("dense")), {"peak_memory": 12345})
+    for content in ODD:
+      files.write_text(paths.usage(self.folder), content)
+      self.assertEqual(outlook.peak_memory(asked), 12345)
+    self.replace(paths.description(self.folder), method="unheard_of")
+    self.assertEqual(outlook.peak_memory(asked), 12345)
+
+  def test_a_model_is_not_found_by_such_a_result(self):
+    self.replace(paths.result(self.folder), best_step=None)
+    with self.assertRaisesRegex(UserError, "does not tell the best step"):
+      stored_model.find(self.folder)
+
+
+if __name__ == "__main__":
+  tf.test.main()
