@@ -41,28 +41,30 @@ def missed(result: Mapping[str, Any]) -> str | None:
   return None if on_target else f"reached {reached * 100:.6g}%, asked for was {asked * 100:g}%"
 
 
-def check(path: str, about: Any) -> None:
+def check(path: str, about: Any, complete: bool = True) -> None:
   """Checks what a file says of a run: names in it become folders, here and wherever runs are copied to.
 
   Args:
     path: the file.
     about: its content.
+    complete: whether it must say all that tells a run from others; otherwise what it says must be well formed.
 
   Raises:
     UserError: if it describes no run.
   """
-  if why := _wrong(about):
+  if why := _wrong(about, complete):
     raise UserError(f"{path} describes no run ({why}): delete it to have it made again")
 
 
-def _wrong(about: Any) -> str | None:
+def _wrong(about: Any, complete: bool) -> str | None:
   if not isinstance(about, dict):
     return "it is no JSON object"
   for name in ("run", "problem", "size", "method"):
-    if not paths.is_name(about.get(name)):
+    if (complete or name in about) and not paths.is_name(about.get(name)):
       return f"{name} is no name"
-  seed: Any = about.get("seed")
-  asked: Any = about.get("sparsity_asked")
+  absent = -1 if complete else 0
+  seed: Any = about.get("seed", absent)
+  asked: Any = about.get("sparsity_asked", absent)
   if type(seed) is not int or seed < 0:
     return "seed is no number from 0 on"
   if type(asked) not in (int, float) or not 0 <= asked < 1:

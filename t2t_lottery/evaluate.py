@@ -24,6 +24,7 @@ from t2t_lottery import (
   command,
   competing,
   decoding,
+  descriptions,
   errors,
   files,
   joining,
@@ -84,7 +85,8 @@ def evaluate(
     UserError: if the run is not trained, or a checkpoint that is needed was removed.
   """
   folder = config.runs.folder(run)
-  description = run_files.identified(paths.description(folder), run_files.trained(folder))
+  description = run_files.trained(folder)
+  descriptions.check(paths.description(folder), description, complete=False)
   return evaluate_folder(config, folder, description, average, decoder, keep)
 
 

@@ -194,7 +194,7 @@ def train_lengths(problem_name: str, data_dir: str) -> dict[int, int]:
 
 def target_language(problem_name: str) -> str:
   """Code of the language translated to, from a name in t2t's manner: "de" of translate_ende_wmt14; else "en"."""
-  match = re.match(r"translate_[a-z]{2}([a-z]{2})(_|$)", problem_name)
+  match = re.match(r"translate_[a-z]{2}([a-z]{2,3})(_|$)", problem_name)
   return match[1] if match else "en"
 
 

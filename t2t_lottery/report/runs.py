@@ -105,7 +105,7 @@ def read(runs_dir: str, problem: str | None = None, size: str | None = None) -> 
     problem, size: None: there is but one.
 
   Raises:
-    UserError: if there is no run, or if it is open which are meant.
+    UserError: if there is no run that can be read, or if it is open which are meant.
   """
   found: dict[tuple[str, str], list[Run]] = {}
   every: set[str] = set()
@@ -123,6 +123,8 @@ def read(runs_dir: str, problem: str | None = None, size: str | None = None) -> 
     every.add(", ".join(key))
     if problem in (None, key[0]) and size in (None, key[1]):
       found.setdefault(key, []).append(run)
+  if not found and damaged:
+    raise UserError(damaged[0])
   if not found:
     asked = f" of {', '.join(filter(None, (problem, size)))}" if problem or size else ""
     there = f", only of {'; '.join(sorted(every))}" if every else ""
