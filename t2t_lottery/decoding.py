@@ -57,19 +57,33 @@ class Decoding:
     """The references of a split."""
     return self._raw_text(split)[1]
 
+  def is_there(self, split: str, checkpoint: str) -> bool:
+    """Whether a checkpoint's translation of a split, and its loss, are there as today's decoder makes them."""
+    return self._is_translated(split, checkpoint) and (
+      self._decoder != CTRANSLATE2 or self._has_loss(split, checkpoint)
+    )
+
+  def _is_translated(self, split: str, checkpoint: str) -> bool:
+    path = paths.translation(self._folder, split, checkpoint, self._decoder)
+    return os.path.exists(path) and run_files.made_by(path) == signature(self._decoder)
+
+  def _has_loss(self, split: str, checkpoint: str) -> bool:
+    path = paths.loss(self._folder, split, checkpoint)
+    return os.path.exists(path) and run_files.loss(path)[1] == signature(self._decoder)
+
   def translation(self, split: str, checkpoint: str) -> list[str]:
-    """A checkpoint's translation of a split.
+    """A checkpoint's translation of a split; one by a decoder of another signature is made anew.
 
     Raises:
       UserError: if the checkpoint cannot be read, the decoder fails, or the translation was changed since it was made.
     """
     sources, _ = self._raw_text(split)
     path = paths.translation(self._folder, split, checkpoint, self._decoder)
-    lines = run_files.translation(path) if os.path.exists(path) else []
+    lines = run_files.translation(path) if self._is_translated(split, checkpoint) else []
     if len(lines) != len(sources):
       with self._naming_the_text(split):
         lines = self.translations(sources, checkpoint)
-      run_files.write_translation(path, lines)
+      run_files.write_translation(path, lines, signature(self._decoder))
     return lines
 
   def translations(self, sentences: list[str], checkpoint: str) -> list[str]:
@@ -105,11 +119,11 @@ class Decoding:
     if self._decoder != CTRANSLATE2:
       return None
     path = paths.loss(self._folder, split, checkpoint)
-    if not os.path.exists(path):
+    if not self._has_loss(split, checkpoint):
       with self._naming_the_text(split):
         loss = self._translator(checkpoint).loss(*self._raw_text(split))
-      files.write_json(path, loss)
-    return files.read_json(path, (int, float))
+      files.write_json(path, {"loss": loss, "signature": signature(self._decoder)})
+    return run_files.loss(path)[0]
 
   @contextlib.contextmanager
   def _naming_the_text(self, split: str) -> Iterator[None]:

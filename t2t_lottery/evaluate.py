@@ -85,7 +85,7 @@ def evaluate(
     UserError: if the run is not trained, or a checkpoint that is needed was removed.
   """
   folder = config.runs.folder(run)
-  description = run_files.trained(folder)
+  description = run_files.description(folder)
   descriptions.check(paths.description(folder), description, complete=False)
   return evaluate_folder(config, folder, description, average, decoder, keep)
 
@@ -96,6 +96,7 @@ def evaluate_folder(
   """As `evaluate`, of a run that lies in any folder, and is what the description says."""
   rawtext.check_same(folder, description.get("data"), config.runs.problem, config.data_dir)
   scores.check(rawtext.target_language(config.runs.problem))
+  run_files.require_trained(folder, description)
   with run_lock.held(folder):
     line = _evaluate_once(config, folder, description, average, decoder)
     if keep == keeping.ESSENTIAL:
@@ -129,13 +130,12 @@ def _evaluate(
   config: settings.Settings, folder: str, decoded: decoding.Decoding, decoder: str, description: dict[str, Any]
 ) -> dict[str, Any]:
   run = description["run"]
-  folder = config.runs.folder(run)
   steps = competing.steps(folder, description)
   bleu, loss = {}, {}
   shown = progress.NowAndThen()
   for step in steps:
     checkpoint = paths.checkpoint(folder, step)
-    if not os.path.exists(paths.translation(folder, "dev", checkpoint, decoder)):
+    if not decoded.is_there("dev", checkpoint):
       keeping.require(folder, [step])
     bleu[step] = _dev_bleu(decoded, checkpoint)
     loss[step] = decoded.loss("dev", checkpoint)

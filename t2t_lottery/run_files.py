@@ -43,6 +43,8 @@ _RESULT = {
   "versions?": {"*": str},
   "average?": {"checkpoints": int, "test_bleu": _NUMBER, "dev_bleu?": _NUMBER, "largest?": _MAYBE},
 }
+# `sha256sum --check` passes over such a line.
+_COMMENT = "# "
 # What a line of a table cannot do without.
 _IDENTITY = {"run": str, "problem": str, "size": str, "seed": int, "method": str, "sparsity_asked": _NUMBER}
 
@@ -56,10 +58,9 @@ def description(folder: str) -> dict[str, Any]:
   return files.read_json(paths.description(folder), _ABOUT)
 
 
-def trained(folder: str) -> dict[str, Any]:
-  """What a run is that is to be evaluated."""
-  needed = {"run": str, "method": str, "train_steps": int}
-  return files.fitting(paths.description(folder), description(folder), needed)
+def require_trained(folder: str, description: dict[str, Any]) -> None:
+  """Raises UserError if a description does not say what an evaluation needs of a run."""
+  files.fitting(paths.description(folder), description, {"run": str, "method": str, "train_steps": int})
 
 
 def result(folder: str) -> dict[str, Any]:
@@ -101,26 +102,46 @@ def translation(path: str) -> list[str]:
     UserError: as the others, and if it was changed since it was made.
   """
   lines = files.read_lines(path)
-  try:
-    (noted,) = files.read_lines(paths.checksum(path))
-  except files.Missing:
-    return lines
-  except ValueError:
-    noted = ""
-  if noted != _checksum(path, lines):
+  noted = _note(path)
+  if noted and noted[0] != _checksum(path, lines):
     raise UserError(f"{path} was changed since it was made: delete it to have it made again")
   return lines
 
 
-def write_translation(path: str, lines: list[str]) -> None:
-  """Writes what `translation` reads; the checksum first, so that none is without."""
-  files.write_lines(paths.checksum(path), [_checksum(path, lines)])
+def made_by(path: str) -> str | None:
+  """The signature of what made a translation; None where it was not noted, as by older versions."""
+  noted = _note(path)
+  return noted[1].removeprefix(_COMMENT) if noted and len(noted) > 1 else None
+
+
+def write_translation(path: str, lines: list[str], signature: str) -> None:
+  """Writes what `translation` and `made_by` read; the note first, so that none is without."""
+  files.write_lines(paths.checksum(path), [_checksum(path, lines), _COMMENT + signature])
   files.write_lines(path, lines)
+
+
+def _note(path: str) -> list[str]:
+  """What is noted beside a translation: a line with its checksum, one with its signature; empty without a note."""
+  try:
+    return files.read_lines(paths.checksum(path)) or [""]
+  except files.Missing:
+    return []
+  except UserError:
+    return [""]
 
 
 def _checksum(path: str, lines: list[str]) -> str:
   text = "".join(f"{line}\n" for line in lines).encode("utf-8")
   return f"{hashlib.sha256(text).hexdigest()}  {os.path.basename(path)}"
+
+
+def loss(path: str) -> tuple[float, str | None]:
+  """A loss that lies beside a run, and the signature of what computed it; None where that was not noted."""
+  found = files.read_json(path)
+  if isinstance(found, dict):
+    files.fitting(path, found, {"loss": _NUMBER, "signature": str})
+    return found["loss"], found["signature"]
+  return files.fitting(path, found, _NUMBER), None
 
 
 def failed(folder: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import made_up_runs
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
-from t2t_lottery import failure, files, keeping, paths, results, run_files, stored_model
+from t2t_lottery import decoding, failure, files, keeping, paths, results, run_files, stored_model
 from t2t_lottery.errors import UserError
 from t2t_lottery.report import runs as report_runs
 from t2t_lottery.reproduce import outlook, standing
@@ -132,8 +132,8 @@ class RunFilesTest(parameterized.TestCase, tf.test.TestCase):
   def test_a_translation_that_was_edited_is_found(self):
     path = os.path.join(self.folder, "translations", "dev.40.txt")
     lines = ["one \u2028 line\r", "", "another"]
-    run_files.write_translation(path, lines)
-    self.assertEqual(run_files.translation(path), lines)
+    run_files.write_translation(path, lines, "beam:4|decoder:x")
+    self.assertEqual((run_files.translation(path), run_files.made_by(path)), (lines, "beam:4|decoder:x"))
     subprocess.run(["sha256sum", "--check", "--status", paths.checksum(path)], check=True, cwd=os.path.dirname(path))
     for changed in (["one line", "", "another"], lines[:2]):
       files.write_lines(path, changed)
@@ -147,6 +147,21 @@ class RunFilesTest(parameterized.TestCase, tf.test.TestCase):
       files.write_bytes(paths.checksum(path), [content])
       with self.assertRaisesRegex(UserError, "was changed since it was made"):
         run_files.translation(path)
+
+  def test_a_translation_by_another_decoder_is_none_of_todays(self):
+    checkpoint = paths.checkpoint(self.folder, 40)
+    decoded = decoding.Decoding(self.folder, self.runs.problem, "")
+    path = paths.translation(self.folder, "dev", checkpoint)
+    for made_by in (decoding.signature(decoding.CTRANSLATE2), "an earlier one"):
+      run_files.write_translation(path, ["one"], made_by)
+      files.write_json(paths.loss(self.folder, "dev", checkpoint), {"loss": 1.5, "signature": made_by})
+      self.assertEqual(decoded.is_there("dev", checkpoint), made_by != "an earlier one")
+    self.assertEqual(run_files.loss(paths.loss(self.folder, "dev", checkpoint)), (1.5, "an earlier one"))
+    # As earlier versions left them.
+    os.remove(paths.checksum(path))
+    files.write_json(paths.loss(self.folder, "dev", checkpoint), 1.5)
+    self.assertFalse(decoded.is_there("dev", checkpoint))
+    self.assertEqual(run_files.loss(paths.loss(self.folder, "dev", checkpoint)), (1.5, None))
 
   def test_the_outlook_leaves_out_what_cannot_be_read(self):
     asked = outlook.Asked(paths.Runs(self.runs.folder, self.runs.problem, "tiny", 1), 2000, "", 20, 3000)
