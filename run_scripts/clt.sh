@@ -3,6 +3,7 @@ source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh" || exit
 about="Constant Lottery Ticket pruning (paper, section 3): as SLT, but all kept weights of a layer start at the same
 magnitude, with the signs of theta_t."
 
+unused="--switch"
 parse "$@"
 dense
 iterative clt "$levels" dense clt

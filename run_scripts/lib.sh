@@ -26,7 +26,9 @@ rewind_step=
 one_shot=
 controls=
 variant=
+# Of a driver's method: whether it prunes layer by layer alone; flags that say nothing to it.
 layer_by_layer=
+unused=
 checkpoints=20
 average=0
 decoder=ctranslate2
@@ -96,6 +98,7 @@ parse() {
       --one_shot) one_shot=yes ;;
       *) fail "unknown flag $flag (see $0 --help)" ;;
     esac
+    [[ " $unused " != *" ${flag%%=*} "* ]] || fail "${flag%%=*} changes nothing here: $(basename "$0") has no use for it"
   done
   levels=$(normal "$levels") switch=$(normal "$switch")
   [[ -z $prune_each ]] || levels=$(remaining)

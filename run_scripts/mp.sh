@@ -4,6 +4,7 @@ about="Magnitude Pruning (paper, section 3; Zhu and Gupta 2018): one run for eac
 trains."
 
 layer_by_layer=yes
+unused="--rewind --one_shot --controls --switch"
 parse "$@"
 dense
 gradual mp "$levels" mp

@@ -16,6 +16,7 @@ if [[ ${1:-} == --smallest ]]; then
   shift
 fi
 
+unused="--switch"
 parse "$@"
 dense
 iterative slt "$levels" dense slt

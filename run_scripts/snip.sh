@@ -4,6 +4,7 @@ about="SNIP (Lee et al. 2019), a competitor of lottery tickets: each level's mas
 gradients on some batches of text, over all layers together, and is applied to the initial weights."
 
 layer_by_layer=yes
+unused="--rewind --one_shot --controls --switch"
 parse "$@"
 dense
 at_start snip

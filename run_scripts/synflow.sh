@@ -4,6 +4,7 @@ about="SynFlow (Tanaka et al. 2020), a competitor of lottery tickets: each level
 layer by layer, and is applied to them."
 
 layer_by_layer=yes
+unused="--rewind --one_shot --controls --switch"
 parse "$@"
 dense
 at_start synflow

@@ -210,5 +210,13 @@ METHODS: dict[str, Callable[[Choices], list[Run]]] = {
   "snip": _at_start("snip"),
   "synflow": _at_start("synflow"),
 }
+# Method -> flags of a table that say nothing to it.
+_CHAIN = ("rewind", "one_shot", "controls", "switch")
+UNUSED: dict[str, tuple[str, ...]] = {
+  **dict.fromkeys(METHODS, ()),
+  DENSE: ("levels", "prune_each", "variant", *_CHAIN),
+  **dict.fromkeys(("mp", "snip", "synflow"), _CHAIN),
+  **dict.fromkeys(TICKETS, ("switch",)),
+}
 # The paper's own; the others are what its tickets are compared with.
 PAPERS = (DENSE, "mp", "lt", "slt", "clt", "slt_mp", "mp_slt")

@@ -79,10 +79,10 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ("--size=tinny", "size tinny is none of base, small, tiny"),
   )
   def test_a_bad_flag_is_one_line(self, flag, message):
-    done = driver("slt.sh", flag)
+    done = driver("slt_mp.sh", flag)
     self.assertEqual(done.returncode, 2)
     self.assertLen(done.stderr.splitlines(), 1)
-    self.assertRegex(done.stderr, f"^slt.sh: {message}")
+    self.assertRegex(done.stderr, f"^slt_mp.sh: {message}")
 
   @parameterized.named_parameters(
     ("slt", "slt.sh", ["--levels=10 20"], ["dense", "slt-10 < dense", "slt-10-20 < slt-10"]),

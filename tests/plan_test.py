@@ -11,6 +11,7 @@ from absl.testing import parameterized
 
 from t2t_lottery import plan
 from t2t_lottery.errors import UserError
+from t2t_lottery.reproduce import options
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # What all steps get, and does not tell one run from another.
@@ -61,12 +62,32 @@ class PlanTest(parameterized.TestCase, tf.test.TestCase):
     by_all = set()
     of_all = (*plan.TICKETS, plan.DENSE) if choices.get("variant") == plan.GLOBAL_MAGNITUDE else tuple(plan.METHODS)
     for method in of_all:
-      by_driver = trainings(folder, f"{method}.sh", flags)
+      used = [flag for flag in flags if flag[2:].partition("=")[0] not in plan.UNUSED[method]]
+      by_driver = trainings(folder, f"{method}.sh", used)
       by_plan = plan.graph(plan.Choices(methods=(method,), **choices))
       self.assertCountEqual(by_driver, [(f"--run={run.name}", *run.flags) for run in by_plan])
       by_all.update(by_driver)
     whole = plan.graph(plan.Choices(methods=of_all, **choices))
     self.assertCountEqual(by_all, [(f"--run={run.name}", *run.flags) for run in whole])
+
+  @parameterized.parameters(*plan.METHODS)
+  def test_flags_that_say_nothing_to_a_method_are_refused(self, method):
+    values = {"rewind": "dense", "switch": "70", "controls": "random_signs", "levels": "50", "prune_each": "20"}
+    values["variant"] = "dense_embedding"
+    for name in ("one_shot", *values):
+      flag = f"--{name}" + (f"={values[name]}" if name in values else "")
+      driver = os.path.join(ROOT, "run_scripts", f"{method}.sh")
+      # Whatever else is wrong is told before anything is done.
+      done = subprocess.run([driver, flag, "--size=none"], check=False, capture_output=True, text=True)
+      self.assertEqual(done.returncode, 2)
+      is_refused = f"{method}.sh: --{name} changes nothing here" in done.stderr
+      self.assertEqual(is_refused, name in plan.UNUSED[method], (flag, done.stderr))
+      choices = plan.Choices(methods=(method,))
+      if is_refused:
+        self.assertRaisesRegex(UserError, f"--{name} changes nothing here", options.check_used, [name], choices)
+        options.check_used([name], plan.Choices(methods=(method, "slt_mp")))
+      else:
+        options.check_used([name], choices)
 
   def test_a_variant_and_where_to_rewind_to_go_through_the_whole_chain(self):
     choices = plan.Choices(methods=("mp", "slt_mp", "mp_slt", "snip"), levels=("50", "80"), variant="dense_embedding")

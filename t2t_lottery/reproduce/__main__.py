@@ -34,6 +34,9 @@ def check() -> None:
   if _CANCEL.value and _ON.value != "slurm":
     raise UserError("--cancel is for --on=slurm; what goes on here ends with Ctrl-C, or kill")
   options.check(flags.FLAGS.problem, asked.choices())
+  options.check_used(
+    [name for name in sorted({*sum(plan.UNUSED.values(), ())}) if flags.FLAGS[name].present], asked.choices()
+  )
   settings.check_levels(settings.from_flags(), sorted({run.level for run in plan.graph(asked.choices())}, key=float))
 
 

@@ -97,3 +97,10 @@ def check(problem: str, choices: plan.Choices) -> None:
   plan.graph(choices)
   if "shuffled_mask" in choices.controls and not choices.rewind_dense:
     raise UserError("the control shuffled_mask needs weights that no level has pruned: --rewind=dense")
+
+
+def check_used(given: Iterable[str], choices: plan.Choices) -> None:
+  """Raises UserError if a flag that was given says nothing to any of the methods."""
+  for name in given:
+    if all(name in plan.UNUSED[method] for method in choices.methods):
+      raise UserError(f"--{name} changes nothing here: {', '.join(choices.methods)} have no use for it")
