@@ -19,7 +19,9 @@ from absl import app, flags
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
-from t2t_lottery import decoding, errors, files, rawtext  # noqa: E402
+from t2t_lottery.data import manifest  # noqa: E402
+from t2t_lottery.evaluation import decoding  # noqa: E402
+from t2t_lottery.utils import atomic_files, errors  # noqa: E402
 
 _CHECKPOINT = flags.DEFINE_string(
   "checkpoint", None, "Prefix of a checkpoint; hparams.json lies beside it.", required=True
@@ -32,18 +34,19 @@ _REACH = flags.DEFINE_float("reach", 10, "Speed-up to reach.")
 # What an evaluation does with a checkpoint; it spares the start of a process for all but the first.
 _OURS = """
 import sys
-from t2t_lottery import files, translate
+from t2t_lottery.utils import atomic_files
+from t2t_lottery import translate
 checkpoint, hparams, vocabulary, source, out = sys.argv[1:]
-translator = translate.Translator(checkpoint, files.read_json(hparams), vocabulary)
-lines = translator.translate(files.read_lines(source))
-files.write_text(out, "".join(line + "\\n" for line in lines))
+translator = translate.Translator(checkpoint, atomic_files.read_json(hparams), vocabulary)
+lines = translator.translate(atomic_files.read_lines(source))
+atomic_files.write_text(out, "".join(line + "\\n" for line in lines))
 """
 
 
 def commands(folder, checkpoint, hparams, source):
   """Both commands, each of which writes `folder/NAME.txt`."""
   problem, data_dir = _PROBLEM.value, os.path.abspath(_DATA_DIR.value)
-  ours = [sys.executable, "-c", _OURS, checkpoint, hparams, rawtext.vocabulary(problem, data_dir), source]
+  ours = [sys.executable, "-c", _OURS, checkpoint, hparams, manifest.vocabulary(problem, data_dir), source]
   t2t = decoding.t2t_command(checkpoint, hparams, problem, data_dir, source, f"{folder}/t2t.txt", folder)
   return {"ours": [*ours, f"{folder}/ours.txt"], "t2t": t2t}
 
@@ -75,9 +78,9 @@ def main(argv):
   with errors.one_line(), tempfile.TemporaryDirectory() as folder:
     checkpoint = os.path.abspath(_CHECKPOINT.value)
     hparams = os.path.join(os.path.dirname(checkpoint), "hparams.json")
-    sentences, _ = rawtext.raw_text(_PROBLEM.value, os.path.abspath(_DATA_DIR.value), "dev")
+    sentences, _ = manifest.raw_text(_PROBLEM.value, os.path.abspath(_DATA_DIR.value), "dev")
     source = os.path.join(folder, "source.txt")
-    files.write_lines(source, sentences)
+    atomic_files.write_lines(source, sentences)
     both = commands(folder, checkpoint, hparams, source)
     times = {name: [] for name in both}
     for _ in range(_TIMES.value):
@@ -85,7 +88,7 @@ def main(argv):
         wall, cpu = seconds(command)
         times[name].append(wall)
         print(f"{name:>4}: {wall:6.2f} s ({cpu:6.2f} s of CPU)", flush=True)
-    ours, t2t = (files.read_lines(f"{folder}/{name}.txt") for name in both)
+    ours, t2t = (atomic_files.read_lines(f"{folder}/{name}.txt") for name in both)
     same = sum(a == b for a, b in zip(ours, t2t))
     # Other load on the machine only ever adds time.
     ratio = min(times["t2t"]) / min(times["ours"])

@@ -15,7 +15,8 @@ from tensor2tensor.data_generators import problem_hparams
 from tensor2tensor.utils import registry, trainer_lib
 
 import usr_dir  # noqa: F401
-from t2t_lottery import gradual, hooks
+from t2t_lottery.pruning import gradual_schedule
+from t2t_lottery.training import gradual_pruning_hook, rewind_hook, statistics_hook
 
 REACH = 0.98
 VOCABULARY, SENTENCES, LENGTH = 4096, 64, 32
@@ -51,9 +52,9 @@ def main() -> int:
         "transformer_mp_small",
         "sparsity=0.9",
         [
-          hooks.KeepHook(folder, [-1]),
-          hooks.PruneHook(gradual.Plan([10**9], [0.9])),
-          hooks.WatchHook(folder, 10**9),
+          rewind_hook.KeepHook(folder, [-1]),
+          gradual_pruning_hook.PruneHook(gradual_schedule.Plan([10**9], [0.9])),
+          statistics_hook.WatchHook(folder, 10**9),
         ],
         folder,
       ),

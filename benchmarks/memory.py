@@ -3,7 +3,7 @@
   python benchmarks/memory.py RUN_OR_CHECKPOINT
 
 Prunes the weights of a dense checkpoint by magnitude, layer by layer, to each level, and prints the three sizes of
-`t2t_lottery/sizes.py` in MB of 10^6 bytes. Exit status 1 if the project's own file is larger than 0.8 of the paper's
+`t2t_lottery/evaluation/model_size.py` in MB of 10^6 bytes. Exit status 1 if the project's own file is larger than 0.8 of the paper's
 column at 50, 90 or 98%, which says something for a model of the paper's size alone.
 """
 
@@ -15,12 +15,17 @@ from absl import app
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
-from t2t_lottery import bundle, errors, layers, masks, paths, sizes  # noqa: E402
-from t2t_lottery.report import paper  # noqa: E402
+from t2t_lottery.checkpoints import tensor_bundle  # noqa: E402
+from t2t_lottery.evaluation import model_size  # noqa: E402
+from t2t_lottery.pruning import layers, masks  # noqa: E402
+from t2t_lottery.report import paper_scores  # noqa: E402
+from t2t_lottery.runs import paths  # noqa: E402
+from t2t_lottery.utils import errors  # noqa: E402
 
 # Sparsity -> MB (Brix et al. 2020, Table 1).
 PAPER = {
-  sparsity: printed.memory for (_, sparsity), printed in sorted(paper.scores("translate_ende_wmt14", "base").items())
+  sparsity: printed.memory
+  for (_, sparsity), printed in sorted(paper_scores.scores("translate_ende_wmt14", "base").items())
 }
 REACH, REACH_LEVELS = 0.8, (0.5, 0.9, 0.98)
 
@@ -32,7 +37,7 @@ def main(argv):
     checkpoint = argv[1]
     if os.path.isdir(checkpoint):
       checkpoint = paths.checkpoint(checkpoint, paths.checkpoint_steps(checkpoint)[-1])
-    variables = bundle.read(checkpoint, bundle.is_model_variable)
+    variables = tensor_bundle.read(checkpoint, tensor_bundle.is_model_variable)
     count = sum(value.size for value in variables.values())
     print(f"{checkpoint}: {count:,} parameters\n| sparsity | paper | npz | CSC | sparse file | sparse file / paper |")
     print("| ---: | ---: | ---: | ---: | ---: | ---: |")
@@ -41,7 +46,7 @@ def main(argv):
       for name in layers.prunable(variables) if level else []:
         mask = masks.magnitude_mask(variables[name], level)
         variables[name] = np.where(mask, variables[name], np.float32(0))
-      found = sizes.megabytes(variables)
+      found = model_size.megabytes(variables)
       ratio = found["file"] / printed
       missed |= level in REACH_LEVELS and ratio > REACH
       print(

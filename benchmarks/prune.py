@@ -13,7 +13,8 @@ import time
 import tensorflow.compat.v1 as tf
 
 import usr_dir  # noqa: F401
-from t2t_lottery import gradual, hooks, masked_optimizer
+from t2t_lottery.pruning import gradual_schedule
+from t2t_lottery.training import gradual_pruning_hook, masked_optimizer
 
 REACH_SECONDS = 2.0
 _SHAPES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "transformer_tpu_vars.txt")
@@ -35,7 +36,7 @@ def main() -> int:
   tf.train.create_global_step()
   create_variables()
   masked_optimizer.create_masks(tf.trainable_variables())
-  hook = hooks.PruneHook(gradual.plan(0.0, 0.9, until=4, every=1))
+  hook = gradual_pruning_hook.PruneHook(gradual_schedule.plan(0.0, 0.9, until=4, every=1))
   hook.begin()
   updates, copies = [], []
   with tf.Session() as session:

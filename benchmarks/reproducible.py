@@ -14,7 +14,9 @@ import tempfile
 
 import numpy as np
 
-from t2t_lottery import bundle, layers, paths
+from t2t_lottery.checkpoints import tensor_bundle
+from t2t_lottery.pruning import layers
+from t2t_lottery.runs import paths
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _PROBLEM = "translate_ende_grammar"
@@ -32,7 +34,7 @@ def _compare(one: str, other: str) -> str:
   """How the checkpoints of two runs differ."""
   first = furthest = None
   for step in [0, *paths.checkpoint_steps(one)]:
-    ours, theirs = (bundle.read(paths.stored(folder, step), layers.is_prunable) for folder in (one, other))
+    ours, theirs = (tensor_bundle.read(paths.stored(folder, step), layers.is_prunable) for folder in (one, other))
     furthest = max(float(np.abs(ours[name] - theirs[name]).max()) for name in ours)
     first = step if first is None and furthest else first
   return "the same to the bit" if first is None else f"differ at step {first}, by up to {furthest:.1e} in the end"

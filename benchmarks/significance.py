@@ -10,7 +10,7 @@ import time
 from sacrebleu.metrics import BLEU
 from sacrebleu.significance import PairedTest
 
-from t2t_lottery import scores, significance
+from t2t_lottery.evaluation import metrics, significance
 
 SENTENCES, TRIALS = 3003, 10_000
 
@@ -29,7 +29,7 @@ def main() -> None:
   start = time.process_time()
   _, results = PairedTest(systems, {"BLEU": BLEU()}, [lines], "ar", n_samples=TRIALS)()
   middle = time.process_time()
-  runs = [[scores.bleu(hypotheses, lines).segments] for _, hypotheses in systems]
+  runs = [[metrics.bleu(hypotheses, lines).segments] for _, hypotheses in systems]
   found = significance.compare("bleu", *runs, shuffles=TRIALS)
   ours, theirs = time.process_time() - middle, middle - start
   print(

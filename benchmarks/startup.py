@@ -1,7 +1,7 @@
 """Time to the first step, and steps per second after it, against t2t with only the mends it cannot live without.
 
 Both train t2t's `transformer` (2+2 layers, width 128, the paper's optimizer and batches) on the same random text: the
-stock `t2t-trainer` with `mends.NEEDED`, and `python -m t2t_lottery.compat t2t_trainer` with all mends; for the record also the
+stock `t2t-trainer` with `patch_list.NEEDED`, and `python -m t2t_lottery.compat t2t_trainer` with all mends; for the record also the
 stock `t2t-trainer` with all mends. Starts are measured in turn; then both train and are stopped and continued in turn, so
 that a busy machine is as busy for one as for the other.
 
@@ -33,8 +33,8 @@ REACH_START, REACH_STEPS = 0.45, 0.98
 USR_DIR = textwrap.dedent("""
     import os, random
     from t2t_lottery import compat
-    from t2t_lottery.compat import mends
-    compat.mend(mends.NEEDED if os.environ["MENDS"] == "needed" else None)
+    from t2t_lottery.compat import patch_list
+    compat.mend(patch_list.NEEDED if os.environ["MENDS"] == "needed" else None)
     from tensor2tensor.data_generators import text_problems
     from tensor2tensor.models import transformer
     from tensor2tensor.utils import registry

@@ -14,7 +14,8 @@ import time
 
 import numpy as np
 
-from t2t_lottery import checkpoints, layers, tickets
+from t2t_lottery.checkpoints import tf_checkpoint
+from t2t_lottery.pruning import layers, tickets
 
 REACH_SECONDS, REACH_BYTES = 3.0, 2e9
 _SHAPES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "transformer_tpu_vars.txt")
@@ -35,7 +36,7 @@ def paper_model(seed: int) -> dict[str, np.ndarray]:
 
 def write_model(seed: int, prefix: str) -> None:
   """Writes a checkpoint of such a model."""
-  checkpoints.write(prefix, paper_model(seed))
+  tf_checkpoint.write(prefix, paper_model(seed))
 
 
 def main() -> int:
@@ -47,18 +48,18 @@ def main() -> int:
       pool.starmap(write_model, enumerate(prefixes))
 
     start = time.perf_counter()
-    sources = [checkpoints.Checkpoint(prefix) for prefix in prefixes]
+    sources = [tf_checkpoint.Checkpoint(prefix) for prefix in prefixes]
     names = [name for name in sources[0].shapes if name.startswith("transformer/")]
     size = sum(source.read(name).size for source in sources for name in names) // 2
     reading = time.perf_counter() - start
 
     start = time.perf_counter()
-    ticket = tickets.draw(*sources, tickets.Choices(0.9), names)
+    ticket = tickets.draw(*sources, tickets.TicketSpec(0.9), names)
     drawing = time.perf_counter() - start - reading
 
     start = time.perf_counter()
     masks = {layers.mask_name(layer): mask for layer, mask in ticket.masks.items()}
-    checkpoints.write(os.path.join(folder, "ticket", "ticket.ckpt"), {**ticket.weights, **masks})
+    tf_checkpoint.write(os.path.join(folder, "ticket", "ticket.ckpt"), {**ticket.weights, **masks})
     writing = time.perf_counter() - start
   peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
   print(

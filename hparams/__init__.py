@@ -9,7 +9,8 @@ import functools
 from tensor2tensor.models import transformer
 from tensor2tensor.utils import registry
 
-from t2t_lottery import methods, schedule
+from t2t_lottery.pruning import methods
+from t2t_lottery.runs import presets
 
 
 def _add_pruning(hparams, name, method):
@@ -20,7 +21,7 @@ def _add_pruning(hparams, name, method):
   # Sparsity at the end of the run; of a gradually pruned one, `initial_sparsity` is that of its ticket.
   hparams.add_hparam("sparsity", 0.0)
   hparams.add_hparam("initial_sparsity", 0.0)
-  # The choices are listed in `t2t_lottery/methods.py`.
+  # The choices are listed in `t2t_lottery/pruning/methods.py`.
   hparams.add_hparam("ticket_score", methods.MAGNITUDE)
   hparams.add_hparam("ticket_scope", methods.LAYER)
   hparams.add_hparam("ticket_values", method.values)
@@ -40,16 +41,16 @@ def _base():
   transformer.update_hparams_for_tpu(hparams)
   # Reading variables through a chain of devices changes no number and needs more than one device.
   hparams.daisy_chain_variables = False
-  hparams.add_hparam("rewind_step", schedule.PAPER.rewind_step)
-  hparams.add_hparam("prune_until", schedule.PAPER.prune_until)
-  hparams.add_hparam("prune_every", schedule.PAPER.prune_every)
+  hparams.add_hparam("rewind_step", presets.PAPER.rewind_step)
+  hparams.add_hparam("prune_until", presets.PAPER.prune_until)
+  hparams.add_hparam("prune_every", presets.PAPER.prune_every)
   return hparams
 
 
 def _scaled(size):
   """The paper's set at another size: every step count scales with the run's length."""
   hparams = _base()
-  for name, value in schedule.overrides(size.train_steps, size).items():
+  for name, value in presets.overrides(size.train_steps, size).items():
     hparams.set_hparam(name, value)
   hparams.hidden_size = size.hidden_size
   hparams.num_hidden_layers = size.num_hidden_layers
@@ -76,4 +77,4 @@ def _register(method, size_name, make):
 for _method in methods.METHODS:
   _register(_method, "base", _base)
   for _name in ("small", "tiny"):
-    _register(_method, _name, functools.partial(_scaled, schedule.SIZES[_name]))
+    _register(_method, _name, functools.partial(_scaled, presets.SIZES[_name]))

@@ -13,7 +13,7 @@ import shutil
 import tarfile
 import zlib
 
-from t2t_lottery import errors
+from t2t_lottery.utils import errors
 
 
 def plain_name(member: str) -> str:

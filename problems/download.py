@@ -15,7 +15,7 @@ from typing import IO, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from t2t_lottery import errors
+from t2t_lottery.utils import errors
 
 _TIMEOUT_SECONDS = 60
 

@@ -12,7 +12,7 @@ import os
 import zlib
 from collections.abc import Iterator
 
-from t2t_lottery import errors
+from t2t_lottery.utils import errors
 
 
 def decode(line: bytes, path: str, number: int) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from tensor2tensor.utils import registry
 
 from problems import download, lines, text
-from t2t_lottery import errors, locks
+from t2t_lottery.utils import errors, file_lock
 
 URL = "https://github.com/multi30k/dataset/raw/master/data/task1/raw/"
 
@@ -57,7 +57,7 @@ def text_path(name: str, tmp_dir: str) -> str:
   if found:
     return found
   path = os.path.join(own_dir, name + ".gz")
-  with locks.exclusive(own_dir, "t2t_lottery"):
+  with file_lock.exclusive(own_dir, "t2t_lottery"):
     if not os.path.exists(path):
       download.fetch(f"{URL}{name}.gz", path, lambda partial: _check_text(partial, name))
   return path

@@ -20,7 +20,8 @@ import tensorflow.compat.v1 as tf
 from tensor2tensor.data_generators import generator_utils, text_encoder, text_problems
 
 from problems import lines, workers
-from t2t_lottery import errors, rawtext, subwords
+from t2t_lottery.data import manifest, subword_vocabulary
+from t2t_lottery.utils import errors
 
 LINES_PER_CHUNK = 20_000
 _LENGTH = struct.Struct("<I")
@@ -98,7 +99,7 @@ def _encoded(source: str, target: str, encoder: text_encoder.SubwordTextEncoder)
 
 def _check_lengths(job: Job, pair: dict[str, list[int]], line: int) -> None:
   """Refuses what no trained model could translate or score: of training pairs, t2t drops those that are too long."""
-  longest = (subwords.MAX_LENGTH - subwords.EXTRA_LENGTH, subwords.MAX_LENGTH)
+  longest = (subword_vocabulary.MAX_LENGTH - subword_vocabulary.EXTRA_LENGTH, subword_vocabulary.MAX_LENGTH)
   for origin, ids, most in zip(job.origins, pair.values(), longest):
     if len(ids) > most:
       raise errors.UserError(
@@ -166,7 +167,7 @@ def _packed(problem: text_problems.Text2TextProblem, records: list[bytes]) -> It
     yield generator_utils.to_example(packed).SerializeToString(deterministic=True)
 
 
-def write_shard(job: Job, task: tuple[int, list[tuple[int, int, int]]]) -> tuple[str, rawtext.FileInfo]:
+def write_shard(job: Job, task: tuple[int, list[tuple[int, int, int]]]) -> tuple[str, manifest.FileInfo]:
   """Gathers one shard from the part files.
 
   Args:
@@ -184,10 +185,10 @@ def write_shard(job: Job, task: tuple[int, list[tuple[int, int, int]]]) -> tuple
   with tf.io.TFRecordWriter(path) as writer:
     for record in _packed(job.problem, records) if job.problem.packed_length else records:
       writer.write(record)
-  return os.path.basename(path), rawtext.file_info(path)
+  return os.path.basename(path), manifest.file_info(path)
 
 
-def write(job: Job, processes: int) -> tuple[dict[int, int], dict[str, rawtext.FileInfo]]:
+def write(job: Job, processes: int) -> tuple[dict[int, int], dict[str, manifest.FileInfo]]:
   """Encodes a split and writes its record files.
 
   Returns:

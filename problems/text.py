@@ -17,7 +17,8 @@ from tensor2tensor.data_generators import (
 )
 
 from problems import lines, records, workers
-from t2t_lottery import errors, locks, paths, rawtext
+from t2t_lottery.data import manifest
+from t2t_lottery.utils import errors, file_lock, file_names
 
 _DATASET_SPLIT = {
   "train": problem.DatasetSplit.TRAIN,
@@ -32,7 +33,7 @@ class ParallelTextProblem(translate.TranslateProblem):
   A subclass overrides `parallel_text`. Into data_dir go, for a problem called P:
     vocab.P.N.subwords                 t2t's shared subword vocabulary
     P-{train,dev,test}-?????-of-?????  t2t's records
-    P.{dev,test}.{source,reference}    raw text, see `t2t_lottery.rawtext`
+    P.{dev,test}.{source,reference}    raw text, see `t2t_lottery.data.manifest`
     P.manifest.json                    names all of these; written last
 
   Attributes:
@@ -57,14 +58,14 @@ class ParallelTextProblem(translate.TranslateProblem):
 
   def text_files(self, split: str, tmp_dir: str, work_dir: str) -> tuple[str, str]:
     """Two line-aligned files of a split, source and target; written from `parallel_text`."""
-    source, target = (os.path.join(work_dir, rawtext.raw_name(self.name, split, side)) for side in rawtext.SIDES)
+    source, target = (os.path.join(work_dir, manifest.raw_name(self.name, split, side)) for side in manifest.SIDES)
     lines.write_pairs(self.parallel_text(split, tmp_dir), source, target)
     return source, target
 
   def origins(self, split: str, tmp_dir: str) -> tuple[str, str]:
     """What to call the two files of a split in an error: those whose lines are the split's pairs, in their order."""
     del tmp_dir
-    return rawtext.raw_name(self.name, split, "source"), rawtext.raw_name(self.name, split, "reference")
+    return manifest.raw_name(self.name, split, "source"), manifest.raw_name(self.name, split, "reference")
 
   def vocab_text(self, source: str, target: str) -> Iterator[str]:
     """Yields the training text that the vocabulary is built on, by default all of it."""
@@ -75,7 +76,7 @@ class ParallelTextProblem(translate.TranslateProblem):
   @property
   def dataset_splits(self):
     shards = {"train": self.train_shards, "dev": 1, "test": 1}
-    return [{"split": _DATASET_SPLIT[split], "shards": shards[split]} for split in rawtext.SPLITS]
+    return [{"split": _DATASET_SPLIT[split], "shards": shards[split]} for split in manifest.SPLITS]
 
   def generate_samples(self, data_dir, tmp_dir, dataset_split):
     """t2t's own door to the text: yields {"inputs": source, "targets": target}."""
@@ -89,7 +90,7 @@ class ParallelTextProblem(translate.TranslateProblem):
   def feature_encoders(self, data_dir):
     with errors.one_line():
       if not tf.gfile.Exists(os.path.join(data_dir, self.vocab_filename)):
-        rawtext.check_whole(self.name, data_dir)
+        manifest.check_whole(self.name, data_dir)
       return super().feature_encoders(data_dir)
 
   def filepattern(self, data_dir, mode, shard=None):
@@ -99,7 +100,7 @@ class ParallelTextProblem(translate.TranslateProblem):
     """
     if "://" not in data_dir:
       with errors.one_line():
-        rawtext.check_whole(self.name, data_dir)
+        manifest.check_whole(self.name, data_dir)
     return super().filepattern(data_dir, mode, shard)
 
   def generate_data(self, data_dir, tmp_dir, task_id=-1):
@@ -120,9 +121,9 @@ class ParallelTextProblem(translate.TranslateProblem):
     with errors.one_line():
       if "://" in data_dir:
         raise errors.UserError(f"--data_dir={data_dir}: datagen needs a local folder; copy the data afterwards")
-      paths.check_folder("data_dir", data_dir)
-      with locks.exclusive(data_dir, self.name):
-        if rawtext.is_whole(self.name, data_dir):
+      file_names.check_folder("data_dir", data_dir)
+      with file_lock.exclusive(data_dir, self.name):
+        if manifest.is_whole(self.name, data_dir):
           tf.logging.info("Data of %s in %s is whole", self.name, data_dir)
         else:
           self._regenerate(data_dir, os.path.abspath(os.path.expanduser(tmp_dir)))
@@ -140,17 +141,17 @@ class ParallelTextProblem(translate.TranslateProblem):
 
   def _remove_leftovers(self, data_dir: str, work_dir: str) -> None:
     with contextlib.suppress(FileNotFoundError):
-      os.remove(rawtext.manifest_path(self.name, data_dir))
+      os.remove(manifest.manifest_path(self.name, data_dir))
     shutil.rmtree(work_dir, ignore_errors=True)
-    starts = [f"{self.name}-{split}-" for split in rawtext.SPLITS]
-    starts += [f"{self.name}.{split}." for split in rawtext.RAW_SPLITS]
+    starts = [f"{self.name}-{split}-" for split in manifest.SPLITS]
+    starts += [f"{self.name}.{split}." for split in manifest.RAW_SPLITS]
     for name in os.listdir(data_dir):
       if name.startswith(tuple(starts)):
         os.remove(os.path.join(data_dir, name))
 
   def _generate(self, data_dir: str, tmp_dir: str, work_dir: str) -> None:
     processes = workers.count()
-    texts = {split: self.text_files(split, tmp_dir, work_dir) for split in rawtext.SPLITS}
+    texts = {split: self.text_files(split, tmp_dir, work_dir) for split in manifest.SPLITS}
     encoder = self._encoder(data_dir, work_dir, *texts["train"])
     files, lengths = {}, {}
     for split in self.dataset_splits:
@@ -162,24 +163,24 @@ class ParallelTextProblem(translate.TranslateProblem):
       if not lengths[name]:
         raise errors.UserError(f"no pair of {texts[name]} has text on both sides")
       files.update(written)
-    for split in rawtext.RAW_SPLITS:
-      for side in rawtext.SIDES:
-        raw_name = rawtext.raw_name(self.name, split, side)
-        files[raw_name] = rawtext.file_info(os.path.join(work_dir, raw_name))
+    for split in manifest.RAW_SPLITS:
+      for side in manifest.SIDES:
+        raw_name = manifest.raw_name(self.name, split, side)
+        files[raw_name] = manifest.file_info(os.path.join(work_dir, raw_name))
     for name in files:
       os.replace(os.path.join(work_dir, name), os.path.join(data_dir, name))
     new_vocab = os.path.join(work_dir, self.vocab_filename)
     vocab = os.path.join(data_dir, self.vocab_filename)
     if os.path.exists(new_vocab):
       os.replace(new_vocab, vocab)
-    files[self.vocab_filename] = rawtext.file_info(vocab)
+    files[self.vocab_filename] = manifest.file_info(vocab)
     facts = {
       "vocabulary": self.vocab_filename,
       "vocab_size": encoder.vocab_size,
       "examples": {name: sum(found.values()) for name, found in lengths.items()},
       "train_lengths": lengths["train"],
     }
-    rawtext.write_manifest(self.name, data_dir, files, facts)
+    manifest.write_manifest(self.name, data_dir, files, facts)
 
   def _encoder(self, data_dir: str, work_dir: str, source: str, target: str) -> text_encoder.SubwordTextEncoder:
     """The vocabulary found in data_dir, as t2t takes it, else one built by t2t into work_dir.

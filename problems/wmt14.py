@@ -11,7 +11,7 @@ from tensor2tensor.utils import registry
 
 from problems import archives, download, lines, text, workers
 from problems.wmt14_corpora import CHECKSUMS, CORPORA, Corpus
-from t2t_lottery import errors, locks
+from t2t_lottery.utils import errors, file_lock
 
 
 def _archive(corpus: Corpus, tmp_dir: str) -> str:
@@ -105,7 +105,7 @@ class _Wmt14(text.ParallelTextProblem):
   def _compiled(self, split: str, tmp_dir: str) -> tuple[str, str]:
     """The same, once the text is there."""
     paths = self._compiled_paths(split, tmp_dir)
-    with locks.exclusive(tmp_dir, "t2t_lottery"):
+    with file_lock.exclusive(tmp_dir, "t2t_lottery"):
       if all(os.path.exists(path) for path in paths):
         _checked([paths])
       else:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import process
 from typing import Any, TypeVar
 
-from t2t_lottery import errors
+from t2t_lottery.utils import errors
 
 PROCESSES_VARIABLE = "T2T_LOTTERY_PROCESSES"
 

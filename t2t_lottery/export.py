@@ -1,7 +1,7 @@
 """Exports a model: `python -m t2t_lottery.export --checkpoint=RUN_FOLDER --to=ctranslate2 --out=PATH`.
 
 `--to` says what for:
-- `ctranslate2`: a folder that translates raw text (`translate.Translator.load`), vocabulary included; no TensorFlow.
+- `ctranslate2`: a folder that translates raw text (`translator.Translator.load`), vocabulary included; no TensorFlow.
 - `saved_model`: a SavedModel of t2t's own inference, subword ids in and out (`saved_model.save`).
 - `t2t`: a folder with a plain `transformer` checkpoint, which stock t2t_decoder reads.
 - `sparse`: one small lossless file (`sparse_file`), from which each of the others can be made.
@@ -15,8 +15,12 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from t2t_lottery import command, errors, files, paths, rawtext, sparse_file, stored_model, translate
-from t2t_lottery.errors import UserError
+from t2t_lottery.checkpoints import sparse_file
+from t2t_lottery.data import manifest
+from t2t_lottery.inference import translator
+from t2t_lottery.runs import model_source, paths
+from t2t_lottery.utils import atomic_files, command_line, errors, file_names
+from t2t_lottery.utils.errors import UserError
 
 _CHECKPOINT = flags.DEFINE_string(
   "checkpoint",
@@ -36,7 +40,7 @@ class Model:
   """A stored model, and what is known of it.
 
   Args:
-    path: `stored_model.find`.
+    path: `model_source.find`.
     problem, data_dir: whose vocabulary it is; None: as far as the model tells.
 
   Raises:
@@ -44,8 +48,8 @@ class Model:
   """
 
   def __init__(self, path: str, problem: str | None = None, data_dir: str | None = None):
-    self.path = stored_model.find(path)
-    self.about = stored_model.about(self.path)
+    self.path = model_source.find(path)
+    self.about = model_source.about(self.path)
     self._problem = problem or self.about.get("problem")
     self._data_dir = data_dir or self.about.get("hparams", {}).get("data_dir")
 
@@ -62,19 +66,19 @@ class Model:
     """Problem and data_dir; a UserError if they are not known."""
     if not self._problem or not self._data_dir:
       raise UserError(f"{self.path} does not tell its vocabulary: give --problem and --data_dir")
-    if not paths.is_name(self._problem):
+    if not file_names.is_name(self._problem):
       raise UserError(f"{self._problem!r} is not the name of a problem")
     data_dir = os.path.expanduser(self._data_dir)
     if self._problem == self.about.get("problem"):
-      rawtext.check_same(self.path, self.about.get("data"), self._problem, data_dir)
+      manifest.check_same(self.path, self.about.get("data"), self._problem, data_dir)
     return self._problem, data_dir
 
 
 def to_ctranslate2(model: Model, out: str) -> None:
-  """Writes a folder for `translate.Translator.load`."""
-  vocabulary = rawtext.vocabulary(*model.data)
-  with files.new_folder(out) as folder:
-    padding = translate.save(folder, model.path, model.hparams, vocabulary)
+  """Writes a folder for `translator.Translator.load`."""
+  vocabulary = manifest.vocabulary(*model.data)
+  with atomic_files.new_folder(out) as folder:
+    padding = translator.save(folder, model.path, model.hparams, vocabulary)
   if padding:
     print(
       f"{len(padding)} subwords have no embedding left, so t2t takes them for padding in a source. Translator does the same; "
@@ -84,35 +88,37 @@ def to_ctranslate2(model: Model, out: str) -> None:
 
 def to_saved_model(model: Model, out: str) -> None:
   """Writes a SavedModel."""
-  from t2t_lottery import saved_model
+  from t2t_lottery.inference import saved_model
 
-  vocabulary = rawtext.vocabulary(*model.data)
-  with files.new_folder(out) as folder:
+  vocabulary = manifest.vocabulary(*model.data)
+  with atomic_files.new_folder(out) as folder:
     # TensorFlow writes into a folder that is not there yet.
     os.rmdir(folder)
-    saved_model.save(folder, stored_model.read(model.path), model.hparams, *model.data, vocabulary)
+    saved_model.save(folder, model_source.read(model.path), model.hparams, *model.data, vocabulary)
 
 
 def to_t2t(model: Model, out: str) -> None:
   """Writes a folder with a checkpoint of t2t's `transformer`, and hparams.json where known."""
-  from t2t_lottery import checkpoints
+  from t2t_lottery.checkpoints import tf_checkpoint
 
-  variables = stored_model.read(model.path)
+  variables = model_source.read(model.path)
   # Stock t2t_decoder reads no checkpoint without it.
-  step = variables.setdefault(stored_model.GLOBAL_STEP, np.array(0, np.int64))
-  with files.new_folder(out) as folder:
+  step = variables.setdefault(model_source.GLOBAL_STEP, np.array(0, np.int64))
+  with atomic_files.new_folder(out) as folder:
     prefix = paths.checkpoint(folder, int(step))
-    checkpoints.write(prefix, variables)
-    files.write_text(os.path.join(folder, "checkpoint"), f'model_checkpoint_path: "{os.path.basename(prefix)}"\n')
+    tf_checkpoint.write(prefix, variables)
+    atomic_files.write_text(
+      os.path.join(folder, "checkpoint"), f'model_checkpoint_path: "{os.path.basename(prefix)}"\n'
+    )
     if "hparams" in model.about:
-      files.write_json(paths.hparams(folder), model.about["hparams"])
+      atomic_files.write_json(paths.hparams(folder), model.about["hparams"])
 
 
 def to_sparse(model: Model, out: str) -> None:
   """Writes a sparse file, with what is known of the model."""
   if os.path.lexists(out):
     raise UserError(f"{out} exists already: choose another place, or delete it")
-  sparse_file.write(out, stored_model.read(model.path), model.about)
+  sparse_file.write(out, model_source.read(model.path), model.about)
 
 
 _EXPORTS = {"ctranslate2": to_ctranslate2, "saved_model": to_saved_model, "t2t": to_t2t, "sparse": to_sparse}
@@ -129,4 +135,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-  command.run(main)
+  command_line.run(main)

@@ -13,8 +13,11 @@ import os
 import numpy as np
 from absl import flags
 
-from t2t_lottery import bundle, command, errors, files, layer_statistics, layers, stored_model, text_table
-from t2t_lottery.errors import UserError
+from t2t_lottery.checkpoints import tensor_bundle
+from t2t_lottery.pruning import layers, weight_statistics
+from t2t_lottery.runs import model_source
+from t2t_lottery.utils import atomic_files, command_line, errors, text_table
+from t2t_lottery.utils.errors import UserError
 
 _JSON = flags.DEFINE_bool(
   "json", False, "One JSON object: layer, or `total`, -> figures; `emptied` -> how much is pruned as a whole."
@@ -31,7 +34,7 @@ def read_layers(path: str) -> dict[str, np.ndarray]:
     UserError: if there is none, or it has no layers.
   """
   path = _checkpoint(path)
-  found = bundle.read(path, layers.is_prunable_or_mask)
+  found = tensor_bundle.read(path, layers.is_prunable_or_mask)
   if not layers.prunable(found):
     raise UserError(f"{path} holds no layer of a Transformer")
   return found
@@ -39,21 +42,21 @@ def read_layers(path: str) -> dict[str, np.ndarray]:
 
 def _checkpoint(path: str) -> str:
   path = os.path.expanduser(path)
-  return stored_model.newest(path) if os.path.isdir(path) else path
+  return model_source.newest(path) if os.path.isdir(path) else path
 
 
-def emptied(path: str) -> layer_statistics.Emptied:
+def emptied(path: str) -> weight_statistics.Emptied:
   """What of a checkpoint is pruned as a whole; heads only where hparams.json, which says how many, lies beside it.
 
   Raises:
     UserError: as `read_layers`.
   """
-  hparams = stored_model.about(_checkpoint(path)).get("hparams", {})
-  return layer_statistics.emptied(read_layers(path), hparams.get("num_heads"))
+  hparams = model_source.about(_checkpoint(path)).get("hparams", {})
+  return weight_statistics.emptied(read_layers(path), hparams.get("num_heads"))
 
 
 def figures(path: str, other_path: str | None = None) -> dict[str, dict[str, float | None]]:
-  """Layer -> figures, and `total` last (`layer_statistics.figures`).
+  """Layer -> figures, and `total` last (`weight_statistics.figures`).
 
   Raises:
     UserError: if a checkpoint cannot be read, or the two are of different models.
@@ -65,7 +68,7 @@ def figures(path: str, other_path: str | None = None) -> dict[str, dict[str, flo
       shapes = [model[name].shape if name in model else "missing" for model in (variables, other)]
       if shapes[0] != shapes[1]:
         raise UserError(f"{path} and {other_path} are of different models: {name} is {shapes[0]} and {shapes[1]}")
-  return layer_statistics.figures(variables, other)
+  return weight_statistics.figures(variables, other)
 
 
 def table(found: dict[str, dict[str, float | None]]) -> str:
@@ -84,13 +87,13 @@ def main(argv: list[str]) -> None:
     found = figures(*argv[1:])
     whole = emptied(argv[1])
     if _JSON.value:
-      print(files.to_json({**found, "emptied": whole.to_json()}), flush=True)
+      print(atomic_files.to_json({**found, "emptied": whole.to_json()}), flush=True)
     else:
       print("\n".join([table(found), *whole.in_words()]), flush=True)
     for path in argv[1:]:
-      if wrong := layer_statistics.astray(read_layers(path)):
+      if wrong := weight_statistics.astray(read_layers(path)):
         raise UserError(f"{path}: {wrong}")
 
 
 if __name__ == "__main__":
-  command.run(main, words=range(1, 3))
+  command_line.run(main, words=range(1, 3))

@@ -3,90 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections import Counter, defaultdict
+from collections import Counter
 from typing import Any
 
 from absl import flags
 
-from t2t_lottery import command, descriptions, errors, files, locks, paths, run_files, settings, text_table
-from t2t_lottery.errors import UserError
+from t2t_lottery.runs import command_flags, paths, results_file
+from t2t_lottery.utils import command_line, errors
 
 _RUNS = flags.DEFINE_list("runs", [], "Runs to show, in this order. Default: all that have results.")
-
-
-def collect(runs_dir: str) -> list[dict[str, Any]]:
-  """Gathers each run's line of results into one file, and returns the lines.
-
-  The file is made anew from the runs' own results, so it is whole however often a run was interrupted. A result that is
-  damaged is named and left out.
-  """
-  # Of two at a time, the later one must not have read before the other wrote.
-  with locks.exclusive(runs_dir, "results"):
-    files.remove_unfinished(paths.results(runs_dir))
-    lines = _collected(runs_dir)
-    files.write_lines(paths.results(runs_dir), map(files.to_json, lines))
-  return lines
-
-
-def _collected(runs_dir: str) -> list[dict[str, Any]]:
-  lines = []
-  for folder in paths.run_folders(runs_dir):
-    path = paths.result(folder)
-    try:
-      lines.append(run_files.identified(path, run_files.result(folder)))
-    except files.Missing:
-      continue
-    except UserError as error:
-      print(f"t2t-lottery: left out: {error}", file=sys.stderr, flush=True)
-  lines.sort(
-    key=lambda line: (
-      line["problem"],
-      line["size"],
-      line["seed"],
-      line["method"],
-      line["sparsity_asked"],
-    )
-  )
-  return lines
-
-
-def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
-  """A table with a row a run: sparsity, size, test BLEU and TER, name.
-
-  Args:
-    lines: results of one problem and size; runs that differ in the seed alone are averaged.
-    runs: names of the runs.
-
-  Where the mean of checkpoints was evaluated, its BLEU stands in a column of its own. A result that has not reached the
-  sparsity of its run has a row for itself, at the sparsity that it has.
-  """
-  found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-  missed: dict[str, list[dict[str, Any]]] = defaultdict(list)
-  for line in lines:
-    # Versions before there were several metrics left no such scores.
-    if line.get("test", {}).keys() >= {"bleu", "ter"} and "paper" in line.get("megabytes", {}):
-      (missed if descriptions.missed(line) else found)[line["run"]].append(line)
-  averaged = any("average" in line for run in runs for line in (*found[run], *missed[run]))
-  rows = [["sparsity", "MB", "BLEU", "TER", *(["averaged"] if averaged else []), "run"]]
-  for run in runs:
-    if found[run]:
-      rows.append(_row(found[run][0]["sparsity_asked"], found[run], averaged, run))
-    for line in missed[run]:
-      name = f"{run}, seed {line['seed']}: {descriptions.missed(line)}"
-      rows.append(_row(line["sparsity"], [line], averaged, name))
-  return text_table.aligned(rows)
-
-
-def _row(sparsity: float, lines: list[dict[str, Any]], averaged: bool, name: str) -> list[str]:
-  """A row: the means of results."""
-  megabytes = _mean([line["megabytes"]["paper"] for line in lines])
-  bleu, ter = (_mean([line["test"][metric] for line in lines]) for metric in ("bleu", "ter"))
-  row = [f"{sparsity * 100:.6g}%", f"{megabytes:.2f}", f"{bleu:.1f}", f"{ter:.1f}"]
-  if averaged:
-    there = [line["average"]["test_bleu"] for line in lines if "average" in line]
-    row.append(f"{_mean(there):.1f}" if there else "-")
-  return [*row, name]
 
 
 def _of_one_text(lines: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -98,19 +23,19 @@ def _of_one_text(lines: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], lis
   ]
 
 
-def _mean(values: list[float]) -> float:
-  return sum(values) / len(values)
-
-
 def main(argv: list[str]) -> None:
   """The command: prints the table of one problem and size, over all seeds."""
   del argv
   with errors.one_line():
-    config = settings.from_flags()
-    if not config.hosts.is_chief:
+    settings = command_flags.read()
+    if not settings.hosts.is_chief:
       return
-    runs = config.runs
-    lines = [line for line in collect(runs.runs_dir) if (line["problem"], line["size"]) == (runs.problem, runs.size)]
+    runs = settings.runs
+    lines = [
+      line
+      for line in results_file.collect(runs.runs_dir)
+      if (line["problem"], line["size"]) == (runs.problem, runs.size)
+    ]
     lines, others = _of_one_text(lines)
     for line in others:
       print(f"{line['run']}, seed {line['seed']}: left out: trained on other data ({line['data']})")
@@ -120,9 +45,9 @@ def main(argv: list[str]) -> None:
       f"\n{runs.problem}, {runs.size}, test scores of the checkpoint with the best dev BLEU, "
       f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
     )
-    print(table(lines, shown))
+    print(results_file.table(lines, shown))
     print(f"\nResults: {paths.results(runs.runs_dir)}\nRuns:    {os.path.dirname(runs.folder('x'))}")
 
 
 if __name__ == "__main__":
-  command.run(main)
+  command_line.run(main)

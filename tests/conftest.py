@@ -15,7 +15,7 @@ flags.FLAGS.mark_as_parsed()
 def pytest_configure(config):
   """Names one folder for trained runs, before there are other processes."""
   del config
-  import trained  # Imports the checkout.
+  from tests.support import trained  # Imports the checkout.
 
   trained.folder()
 
@@ -27,12 +27,12 @@ def pytest_xdist_auto_num_workers(config):
 
 # Side by side, these come first: the first trains what others need, and nothing that takes long should be left for the end.
 LONG = (
-  "evaluate_test",
+  "evaluator_test",
   "devices_test",
   "t2t_own_test",
   "kill_test",
   "schedules_test",
-  "servers_test",
+  "parameter_servers_test",
   "accelerators_test",
 )
 
@@ -44,7 +44,7 @@ def pytest_collection_modifyitems(config, items):
   side_by_side = hasattr(config, "workerinput")
 
   def place(item):
-    name = item.module.__name__
+    name = item.module.__name__.rpartition(".")[2]
     return LONG.index(name) if side_by_side and name in LONG else len(LONG), hasattr(item.module, "trained")
 
   items.sort(key=place)

@@ -11,13 +11,18 @@ import tempfile
 from unittest import mock
 
 import numpy as np
-import small_model
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
-from translate_test import t2t_translations
 
-from t2t_lottery import bundle, files, paths, rawtext, sparse_file, stored_model, subwords, translate
-from t2t_lottery.errors import UserError
+from t2t_lottery import translate
+from t2t_lottery.checkpoints import sparse_file, tensor_bundle
+from t2t_lottery.data import manifest, subword_vocabulary
+from t2t_lottery.inference import translator
+from t2t_lottery.runs import model_source, paths
+from t2t_lottery.utils import atomic_files
+from t2t_lottery.utils.errors import UserError
+from tests.inference.translator_test import t2t_translations
+from tests.support import small_model
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Calls a SavedModel as a user does: TensorFlow 2, nothing of t2t. Reads lines of ids; prints what comes out for each alone by
@@ -76,8 +81,8 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
     cls.addClassCleanup(shutil.rmtree, folder)
     cls.model = small_model.SmallModel(folder)
     cls.hparams = paths.hparams(cls.model.folder)
-    cls.vocabulary = rawtext.vocabulary(small_model.PROBLEM, cls.model.data_dir)
-    cls.translator = translate.Translator(cls.model.checkpoint, files.read_json(cls.hparams), cls.vocabulary)
+    cls.vocabulary = manifest.vocabulary(small_model.PROBLEM, cls.model.data_dir)
+    cls.translator = translator.Translator(cls.model.checkpoint, atomic_files.read_json(cls.hparams), cls.vocabulary)
 
   def setUp(self):
     super().setUp()
@@ -95,12 +100,12 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_ctranslate2_translates_as_t2t(self):
     export(self.model.folder, "ctranslate2", self.out)
-    loaded = translate.Translator.load(self.out)
+    loaded = translator.Translator.load(self.out)
     greedy = loaded.search(self.model.sentences, beam_size=1)
     self.assertEqual(greedy, self.t2t_ids(self.model.sentences, beam_size=1))
     # A model that says something else each time, and comes to an end now and then.
     self.assertLen({tuple(ids) for ids in greedy}, len(greedy))
-    self.assertBetween(sum(ids[-1] == subwords.EOS for ids in greedy), 3, len(greedy) - 1)
+    self.assertBetween(sum(ids[-1] == subword_vocabulary.EOS for ids in greedy), 3, len(greedy) - 1)
     self.assertEqual(loaded.translate(self.model.sentences), self.translator.translate(self.model.sentences))
 
   def test_script_of_the_readme_translates(self):
@@ -156,7 +161,7 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
       (b"a\n", [], 2, "folder"),
       (b"a\n", [self.out, "--beam_size=0"], 2, "--beam_size"),
     ):
-      with mock.patch.object(translate, "_LINES_AT_A_TIME", 2):
+      with mock.patch.object(translator, "_LINES_AT_A_TIME", 2):
         _, ended, said = translated(given, *flags)
       self.assertEqual(ended, status, said)
       self.assertRegex(said, rf"^t2t-lottery: .*{message}.*$")
@@ -173,17 +178,17 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_references_as_long_as_the_position_table_are_scored_and_longer_ones_refused(self):
     word = next(word for word in ("ist", "in", "a", "b") if len(self.translator._subwords.encode(word)) == 1)
-    longest = " ".join([word] * (subwords.MAX_LENGTH - 1))
+    longest = " ".join([word] * (subword_vocabulary.MAX_LENGTH - 1))
     self.assertTrue(np.isfinite(self.translator.loss(["a"], [longest])))
     with self.assertRaisesRegex(UserError, "reference 2 has 4097 subwords; at most 4096"):
       self.translator.loss(["a", "b"], ["a", f"{longest} {word}"])
 
   def test_t2t_is_read_by_stock_t2t_decoder(self):
     export(self.model.folder, "t2t", self.out)
-    self.assert_model(bundle.read(paths.checkpoint(self.out, small_model.STEP)))
+    self.assert_model(tensor_bundle.read(paths.checkpoint(self.out, small_model.STEP)))
     sentences = self.model.sentences[:4]
     source, target = (os.path.join(self.create_tempdir().full_path, name) for name in ("source", "target"))
-    files.write_text(source, "".join(sentence + "\n" for sentence in sentences))
+    atomic_files.write_text(source, "".join(sentence + "\n" for sentence in sentences))
     run(
       "-m",
       "tensor2tensor.bin.t2t_decoder",
@@ -195,21 +200,21 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
       f"--output_dir={self.out}",
       f"--decode_from_file={source}",
       f"--decode_to_file={target}",
-      f"--decode_hparams=beam_size=1,batch_size=1,extra_length={translate.EXTRA_LENGTH}",
+      f"--decode_hparams=beam_size=1,batch_size=1,extra_length={subword_vocabulary.EXTRA_LENGTH}",
       "--worker_gpu=0",
     )
-    self.assertEqual(files.read_lines(target), self.translator.translate(sentences, beam_size=1))
+    self.assertEqual(atomic_files.read_lines(target), self.translator.translate(sentences, beam_size=1))
 
   def test_saved_model_is_t2ts_own_search(self):
     export(self.model.folder, "saved_model", self.out)
     (vocabulary,) = os.listdir(os.path.join(self.out, "assets"))
-    encoder = subwords.Subwords(os.path.join(self.out, "assets", vocabulary))
+    encoder = subword_vocabulary.Subwords(os.path.join(self.out, "assets", vocabulary))
     sentences = self.model.sentences[:4]
-    sources = [[*encoder.encode(sentence), subwords.EOS] for sentence in sentences]
+    sources = [[*encoder.encode(sentence), subword_vocabulary.EOS] for sentence in sentences]
     lines = run("-c", CALL_SAVED_MODEL, self.out, text="".join(" ".join(map(str, ids)) + "\n" for ids in sources))
     found = [[int(text) for text in line.split()] for line in lines.splitlines()]
     # Behind the end is padding.
-    found = [ids[: ids.index(subwords.EOS) + 1] if subwords.EOS in ids else ids for ids in found]
+    found = [ids[: ids.index(subword_vocabulary.EOS) + 1] if subword_vocabulary.EOS in ids else ids for ids in found]
     expected = self.t2t_ids(sentences, beam_size=4)
     self.assertEqual((found[:8:2], found[1:8:2], found[8:]), (expected, expected, expected))
 
@@ -220,8 +225,8 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
     self.assert_model(sparse_file.read(self.out))
     self.assertLess(os.path.getsize(self.out), 0.5 * sum(value.nbytes for value in self.model.variables.values()))
     export(self.out, "t2t", back)
-    self.assert_model(bundle.read(paths.checkpoint(back, small_model.STEP)))
-    self.assertEqual(files.read_json(paths.hparams(back)), files.read_json(self.hparams))
+    self.assert_model(tensor_bundle.read(paths.checkpoint(back, small_model.STEP)))
+    self.assertEqual(atomic_files.read_json(paths.hparams(back)), atomic_files.read_json(self.hparams))
     # The file knows its hparams and problem.
     export(self.model.folder, "ctranslate2", direct)
     export(self.out, "ctranslate2", through)
@@ -232,21 +237,21 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
   def test_a_folder_stands_for_its_best_checkpoint_or_else_its_newest(self):
     folder = self.create_tempdir().full_path
     for step in (10, 20, 100):
-      files.write_text(f"{paths.checkpoint(folder, step)}.index", "")
-    self.assertEqual(stored_model.find(folder), paths.checkpoint(folder, 100))
-    files.write_json(paths.result(folder), {"best_step": 20})
-    self.assertEqual(stored_model.find(folder), paths.checkpoint(folder, 20))
-    files.write_text(f"{paths.kept(folder, 20)}.index", "")
-    self.assertEqual(stored_model.find(folder), paths.kept(folder, 20))
+      atomic_files.write_text(f"{paths.checkpoint(folder, step)}.index", "")
+    self.assertEqual(model_source.find(folder), paths.checkpoint(folder, 100))
+    atomic_files.write_json(paths.result(folder), {"best_step": 20})
+    self.assertEqual(model_source.find(folder), paths.checkpoint(folder, 20))
+    atomic_files.write_text(f"{paths.kept(folder, 20)}.index", "")
+    self.assertEqual(model_source.find(folder), paths.kept(folder, 20))
 
   def test_hparams_and_problem_of_a_kept_checkpoint_are_its_runs(self):
-    found = stored_model.about(paths.kept(self.model.folder, 0))
-    self.assertEqual(found, {"hparams": files.read_json(self.hparams), "problem": small_model.PROBLEM})
-    self.assertEqual(stored_model.about("/no/such/checkpoint"), {})
+    found = model_source.about(paths.kept(self.model.folder, 0))
+    self.assertEqual(found, {"hparams": atomic_files.read_json(self.hparams), "problem": small_model.PROBLEM})
+    self.assertEqual(model_source.about("/no/such/checkpoint"), {})
 
   def test_refuses(self):
     there, foreign = self.create_tempdir().full_path, os.path.join(self.create_tempdir().full_path, "foreign")
-    files.write_text(foreign, "no model")
+    atomic_files.write_text(foreign, "no model")
     sparse_file.write(self.out, {"a": np.float32([1])})
     alone = os.path.join(self.create_tempdir().full_path, "alone.sparse")
     sparse_file.write(alone, self.model.variables)
@@ -272,20 +277,20 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_refuses_a_folder_that_is_no_ctranslate2_model(self):
     with self.assertRaisesRegex(UserError, "cannot read the vocabulary .*vocabulary.subwords"):
-      translate.Translator.load(self.model.folder)
+      translator.Translator.load(self.model.folder)
     export(self.model.folder, "ctranslate2", self.out)
     os.remove(os.path.join(self.out, "model.bin"))
     with self.assertRaisesRegex(UserError, f"cannot translate with {self.out}: "):
-      translate.Translator.load(self.out)
+      translator.Translator.load(self.out)
 
   def test_the_vocabulary_is_that_of_the_runs_own_data(self):
-    ours = rawtext.fingerprint(small_model.PROBLEM, self.model.data_dir)
+    ours = manifest.fingerprint(small_model.PROBLEM, self.model.data_dir)
     path = paths.description(self.model.folder)
-    self.addCleanup(files.write_json, path, files.read_json(path))
+    self.addCleanup(atomic_files.write_json, path, atomic_files.read_json(path))
 
     def exported(**about):
-      files.write_json(path, about)
-      code = "import sys; from t2t_lottery import errors, export\nwith errors.one_line(): print(export.Model(sys.argv[1]).data[0])"
+      atomic_files.write_json(path, about)
+      code = "import sys; from t2t_lottery.utils import errors; from t2t_lottery import export\nwith errors.one_line(): print(export.Model(sys.argv[1]).data[0])"
       return subprocess.run(
         [sys.executable, "-c", code, self.model.checkpoint], cwd=ROOT, capture_output=True, text=True, check=False
       )

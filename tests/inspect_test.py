@@ -10,8 +10,11 @@ import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
 import usr_dir  # noqa: F401
-from t2t_lottery import checkpoints, inspect, layer_statistics, stored_model
-from t2t_lottery.errors import UserError
+from t2t_lottery import inspect
+from t2t_lottery.checkpoints import tf_checkpoint
+from t2t_lottery.pruning import weight_statistics
+from t2t_lottery.runs import model_source
+from t2t_lottery.utils.errors import UserError
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FFN = "transformer/body/encoder/layer_0/ffn/conv1/kernel"
@@ -22,7 +25,7 @@ class InspectTest(parameterized.TestCase, tf.test.TestCase):
   def checkpoint(self, name, ffn, mask=None, step=7):
     prefix = os.path.join(self.create_tempdir().full_path, name, f"model.ckpt-{step}")
     values = {FFN: np.array(ffn, np.float32), EMBEDDING: np.full((9, 4), 2, np.float32), "global_step": np.int64(step)}
-    checkpoints.write(prefix, values if mask is None else {**values, FFN + "/mask": np.array(mask, bool)})
+    tf_checkpoint.write(prefix, values if mask is None else {**values, FFN + "/mask": np.array(mask, bool)})
     return prefix
 
   def test_figures_of_one_checkpoint(self):
@@ -44,9 +47,9 @@ class InspectTest(parameterized.TestCase, tf.test.TestCase):
   def test_statistics_of_parts_add_up(self):
     rng = np.random.RandomState(0)
     values = [rng.randn(60) * (rng.rand(60) < 0.5) for _ in range(2)]
-    parts = [layer_statistics.of_layer(a, None, b) for a, b in zip(*(np.split(v, [10, 35]) for v in values))]
-    whole = layer_statistics.of_layer(values[0], None, values[1])
-    self.assertAllClose(layer_statistics.together(parts), whole)
+    parts = [weight_statistics.of_layer(a, None, b) for a, b in zip(*(np.split(v, [10, 35]) for v in values))]
+    whole = weight_statistics.of_layer(values[0], None, values[1])
+    self.assertAllClose(weight_statistics.together(parts), whole)
 
   def test_what_is_pruned_as_a_whole(self):
     hidden, heads = 4, 2
@@ -58,7 +61,7 @@ class InspectTest(parameterized.TestCase, tf.test.TestCase):
     embedding = np.ones((5, hidden), np.float32)
     embedding[[1, 4]] = 0
     block = "transformer/body/encoder/layer_{}/{}/multihead_attention/{}/kernel".format
-    found = layer_statistics.emptied(
+    found = weight_statistics.emptied(
       {
         EMBEDDING: embedding,
         block(0, "self_attention", "v"): no_second_head,
@@ -106,7 +109,7 @@ class InspectTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual((found[FFN]["sparsity"], found["total"]["sparsity"]), (0, 0))
     sound = self.checkpoint("sound", [[3, -0.0, 0, 0]], mask=[[1, 0, 1, 0]])
     self.assertEqual(inspect.figures(sound)[FFN]["sparsity"], 0.5)
-    self.assertIsNone(layer_statistics.astray(inspect.read_layers(sound)))
+    self.assertIsNone(weight_statistics.astray(inspect.read_layers(sound)))
     for arguments in ([wrong], [sound, wrong]):
       done = self.run_command(*arguments)
       self.assertEqual(done.returncode, 1)
@@ -116,8 +119,8 @@ class InspectTest(parameterized.TestCase, tf.test.TestCase):
       )
     # So do translation, loss and every export, which read a model so.
     with self.assertRaisesRegex(UserError, f"^{wrong}: weights .* not zero: 2 of the 2 in {FFN}; something else than"):
-      stored_model.read(wrong)
-    self.assertIn(FFN, stored_model.read(sound))
+      model_source.read(wrong)
+    self.assertIn(FFN, model_source.read(sound))
 
   def test_command_refuses(self):
     one = self.checkpoint("one", [[3, -1, 5, 0]])

@@ -8,4 +8,4 @@ compat.mend()
 # pylint: disable=wrong-import-position,unused-import
 import hparams  # noqa: E402,F401
 import problems  # noqa: E402,F401
-from t2t_lottery import model  # noqa: E402,F401
+from t2t_lottery.models import lottery_transformer  # noqa: E402,F401

@@ -18,9 +18,9 @@ def mend(functions: Iterable[Callable[[], None]] | None = None) -> None:
     functions: the mends to do, for measuring what the others bring; None: all of them.
   """
   # Not at the top: this imports TensorFlow and t2t, and `python -m t2t_lottery.compat` has to come before them.
-  from t2t_lottery.compat import mends  # pylint: disable=import-outside-toplevel
+  from t2t_lottery.compat import patch_list  # pylint: disable=import-outside-toplevel
 
-  every = mends.NEEDED + mends.COMPLETE + mends.REPRODUCIBLE + mends.FAST
+  every = patch_list.NEEDED + patch_list.COMPLETE + patch_list.REPRODUCIBLE + patch_list.FAST
   for function in every if functions is None else functions:
     if function not in _done:
       function()

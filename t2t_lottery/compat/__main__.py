@@ -13,8 +13,9 @@ import importlib.util
 import shlex
 import sys
 
-from t2t_lottery import command, compat, errors, locks, subprocesses
-from t2t_lottery.compat import late
+from t2t_lottery import compat
+from t2t_lottery.compat import lazy_imports
+from t2t_lottery.utils import command_line, errors, file_lock, t2t_process
 
 
 def _load(argv: list[str]):
@@ -28,9 +29,9 @@ def _load(argv: list[str]):
     raise errors.UserError(f"{name or 'nothing'!r} is no command of t2t; t2t_trainer is one (tensor2tensor/bin)")
   # Nothing that an import makes is garbage soon.
   gc.disable()
-  late.install()
+  lazy_imports.install()
   loaded = importlib.import_module(f"tensor2tensor.bin.{name}")
-  late.load_on_demand()
+  lazy_imports.load_on_demand()
   compat.mend()
   gc.freeze()
   gc.enable()
@@ -39,9 +40,9 @@ def _load(argv: list[str]):
 
 def main() -> None:
   """Runs the command named by the first argument with the rest of the arguments."""
-  command.keep_streams()
-  locks.hold_environment()
-  command.tell(sys.argv)
+  command_line.keep_streams()
+  file_lock.hold_environment()
+  command_line.tell(sys.argv)
   with errors.one_line():
     loaded = _load(sys.argv[1:])
   del sys.argv[0]
@@ -50,7 +51,7 @@ def main() -> None:
   if "t2t_usr_dir" not in flags.FLAGS:
     flags.DEFINE_string("t2t_usr_dir", None, "Taken by every command; this one needs nothing from there.")
   if "decoder_command" in flags.FLAGS:
-    start = shlex.join(subprocesses.t2t("t2t_decoder"))
+    start = shlex.join(t2t_process.t2t("t2t_decoder"))
     flags.FLAGS.set_default("decoder_command", f"{start} {{params}}")
   app.run(loaded.main)
 

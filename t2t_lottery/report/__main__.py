@@ -10,8 +10,9 @@ import os
 
 from absl import flags
 
-from t2t_lottery import command, errors
-from t2t_lottery.report import archive, runs, writing
+from t2t_lottery.report import archive, builder
+from t2t_lottery.report import study as studies
+from t2t_lottery.utils import command_line, errors
 
 _RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Where runs lie.")
 _PROBLEM = flags.DEFINE_string("problem", None, "t2t problem; needed where there are runs of several.")
@@ -29,14 +30,14 @@ def main(argv: list[str]) -> None:
   with errors.one_line():
     runs_dir, out = os.path.expanduser(_RUNS_DIR.value), os.path.expanduser(_OUT.value)
     data_dir = os.path.expanduser(_DATA_DIR.value) if _DATA_DIR.value else None
-    study = runs.read(runs_dir, _PROBLEM.value, _SIZE.value)
+    study = studies.read(runs_dir, _PROBLEM.value, _SIZE.value)
     if _ARCHIVE.value:
       size = archive.copy(study, os.path.expanduser(_ARCHIVE.value))
       print(f"Archive: {_ARCHIVE.value} ({size / 1e6:.1f} MB)")
-    for line in writing.report(study, out, data_dir, _SAMPLES.value, _LEARNING_CURVES.value):
+    for line in builder.report(study, out, data_dir, _SAMPLES.value, _LEARNING_CURVES.value):
       print(line)
     print(f"Report:  {os.path.join(out, 'index.html')}")
 
 
 if __name__ == "__main__":
-  command.run(main)
+  command_line.run(main)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
-from t2t_lottery import files, paths
-from t2t_lottery.errors import UserError
-from t2t_lottery.report.runs import Run, Study
+from t2t_lottery.report.study import Run, Study
+from t2t_lottery.runs import paths
+from t2t_lottery.utils import atomic_files
+from t2t_lottery.utils.errors import UserError
 
 
 def copy(study: Study, folder: str) -> int:
@@ -48,5 +49,5 @@ def _copy(path: str, to: str) -> int:
       content = file.read()
   except OSError as error:
     raise UserError(f"cannot copy {path} to {to}: {error.strerror}") from error
-  files.write_bytes(to, [content])
+  atomic_files.write_bytes(to, [content])
   return len(content)

@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from t2t_lottery import errors, rawtext, scores
-from t2t_lottery.report.runs import Run, Study
+from t2t_lottery.data import manifest
+from t2t_lottery.evaluation import metrics
+from t2t_lottery.report.study import Run, Study
+from t2t_lottery.utils import errors
 
 # BLEU of a single sentence is 0 as soon as one order of n-grams has no match; chrF tells sentences apart.
 METRIC = "chrf"
@@ -41,10 +43,10 @@ def text_of(study: Study, data_dir: str | None) -> Text:
   if data_dir is None:
     return Text([], [], "no --data_dir was given")
   known = {run.result["data"] for runs in study.runs.values() for run in runs if run.result and run.result.get("data")}
-  if known and rawtext.fingerprint(study.problem, data_dir) not in {*known, None}:
+  if known and manifest.fingerprint(study.problem, data_dir) not in {*known, None}:
     return Text([], [], f"--data_dir holds other data of {study.problem} than the runs were trained on")
   try:
-    return Text(*rawtext.raw_text(study.problem, data_dir, "test"), "")
+    return Text(*manifest.raw_text(study.problem, data_dir, "test"), "")
   except errors.UserError:
     # Its message names folders of this machine; the page may go elsewhere.
     return Text([], [], f"--data_dir has no whole data of {study.problem}")
@@ -76,7 +78,7 @@ def of_run(run: Run, text: Text) -> dict[str, list[Example]]:
   lines, segments = run.translation(), run.segments(METRIC)
   if segments is None or len(lines) != len(segments):
     return {}
-  found = scores.of_statistics(METRIC, segments)
+  found = metrics.of_statistics(METRIC, segments)
   known = len(text.sources) == len(lines)
 
   def example(index: int) -> Example:

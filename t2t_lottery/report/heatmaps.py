@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from t2t_lottery.report import style
+from t2t_lottery.report import plot_style
 
 _ATTENTION = {"self_attention": "self", "encdec_attention": "cross"}
 _PARTS = {"output_transform": "out", "conv1": "in", "conv2": "out"}
@@ -84,14 +84,14 @@ def draw(panels: Mapping[str, Panel], title: str) -> Figure:
   """
   rows = max(len(one.layers) for one in panels.values())
   width = 2 + sum(0.3 + 0.17 * len(one.levels) for one in panels.values())
-  made = style.figure(max(5.0, width), 1.2 + 0.145 * rows)
+  made = plot_style.figure(max(5.0, width), 1.2 + 0.145 * rows)
   ratios = [0.3 + 0.17 * len(one.levels) for one in panels.values()]
   every = made.subplots(1, len(panels), squeeze=False, width_ratios=ratios)[0]
   low = min(np.nanmin(one.values) for one in panels.values())
   high = max(np.nanmax(one.values) for one in panels.values())
   for number, (axes, (name, one)) in enumerate(zip(every, panels.items())):
     image = axes.imshow(
-      one.values * 100, aspect="auto", cmap=style.MAP, vmin=low * 100, vmax=high * 100, interpolation="none"
+      one.values * 100, aspect="auto", cmap=plot_style.MAP, vmin=low * 100, vmax=high * 100, interpolation="none"
     )
     axes.set_title(name, fontsize=9)
     axes.set_xticks(range(len(one.levels)), [f"{level * 100:g}" for level in one.levels], fontsize=7, rotation=90)

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from t2t_lottery.report import heatmaps, style
-from t2t_lottery.report.entries import SHOWN, Entry
+from t2t_lottery.report import heatmaps, plot_style
+from t2t_lottery.report.aggregates import SHOWN, Entry
 
 
 class Plot(NamedTuple):
@@ -40,7 +40,7 @@ def all_plots(entries: Sequence[Entry], learning_curves: bool = False) -> list[P
   entries = [entry for entry in entries if entry.figures]
   if not entries:
     return []
-  with style.settings():
+  with plot_style.settings():
     made: list[Plot | None] = [
       _scores(entries, metric) for metric in SHOWN if any(metric in entry.figures for entry in entries)
     ]
@@ -63,7 +63,7 @@ def _columns(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
 def _line(
   axes: Axes, column: str, x: list[float], y: list[float], bars: list[tuple[float, float]] | None = None
 ) -> None:
-  look = style.LINES[column]
+  look = plot_style.LINES[column]
   axes.plot(x, y, color=look.color, marker=look.marker, linestyle=look.dashes, label=column)
   if bars:
     # An interval of resampled sentences need not hold the score itself.
@@ -79,7 +79,7 @@ def _sparsity_axis(axes: Axes, entries: Sequence[Entry]) -> None:
 
 
 def _scores(entries: Sequence[Entry], metric: str) -> Plot:
-  made = style.figure(6.4, 4)
+  made = plot_style.figure(6.4, 4)
   axes = made.subplots()
   there = [entry for entry in entries if metric in entry.figures]
   several = any(len(entry.runs) > 1 for entry in there)
@@ -106,7 +106,7 @@ def _sizes(entries: Sequence[Entry]) -> Plot | None:
   there = [entry for entry in entries if entry.mean("megabytes", "paper") is not None and "bleu" in entry.figures]
   if not there:
     return None
-  made = style.figure(6.4, 4)
+  made = plot_style.figure(6.4, 4)
   axes = made.subplots()
   for column, ours in _columns(there).items():
     pairs = sorted((entry.mean("megabytes", "paper") or 0.0, entry.figures["bleu"].mean) for entry in ours)
@@ -132,7 +132,7 @@ def _plain_ticks(axis) -> None:
 
 
 def _magnitudes(entries: Sequence[Entry]) -> Plot | None:
-  made = style.figure(8, 3.6)
+  made = plot_style.figure(8, 3.6)
   panels = made.subplots(1, 2)
   drawn = False
   for axes, (figure, title) in zip(
@@ -181,9 +181,9 @@ def _curves(entries: Sequence[Entry]) -> Plot | None:
   if not there:
     return None
   by_column = _columns(there)
-  made = style.figure(8, 2.8 * ((len(by_column) + 1) // 2))
+  made = plot_style.figure(8, 2.8 * ((len(by_column) + 1) // 2))
   panels = made.subplots((len(by_column) + 1) // 2, 2, squeeze=False, sharex=True, sharey=True).flat
-  colors: Callable[[float], tuple[float, ...]] = matplotlib.colormaps[style.MAP]
+  colors: Callable[[float], tuple[float, ...]] = matplotlib.colormaps[plot_style.MAP]
   for axes, (column, ours) in zip(panels, by_column.items()):
     for number, entry in enumerate(ours):
       curves = [result["dev_bleu_by_step"] for result in entry.results]

@@ -11,9 +11,11 @@ import sys
 
 from absl import flags
 
-from t2t_lottery import command, ending, errors, plan, settings
-from t2t_lottery.errors import UserError
-from t2t_lottery.reproduce import asked, cluster, here, options, outlook, scaling, shown, standing, steps
+from t2t_lottery.reproduce import console, local_executor, request, slurm_executor, step_process, validation
+from t2t_lottery.reproduce.planning import forecast, paper_cost, run_graph
+from t2t_lottery.runs import command_flags, config, run_status
+from t2t_lottery.utils import command_line, errors, shutdown
+from t2t_lottery.utils.errors import UserError
 
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Only show the runs in their order, and what is to come.")
 _DEVICES = flags.DEFINE_integer(
@@ -33,57 +35,59 @@ def check() -> None:
     raise UserError("--hosts is for the drivers, such as slt.sh: this command trains each run on one machine")
   if _CANCEL.value and _ON.value != "slurm":
     raise UserError("--cancel is for --on=slurm; what goes on here ends with Ctrl-C, or kill")
-  options.check(flags.FLAGS.problem, asked.choices())
-  options.check_used(
-    [name for name in sorted({*sum(plan.UNUSED.values(), ())}) if flags.FLAGS[name].present], asked.choices()
+  validation.check(flags.FLAGS.problem, request.choices())
+  validation.check_used(
+    [name for name in sorted({*sum(run_graph.UNUSED.values(), ())}) if flags.FLAGS[name].present], request.choices()
   )
-  settings.check_levels(settings.from_flags(), sorted({run.level for run in plan.graph(asked.choices())}, key=float))
+  config.check_levels(
+    command_flags.read(), sorted({run.level for run in run_graph.graph(request.choices())}, key=float)
+  )
 
 
 def main(argv: list[str]) -> None:
   """The command."""
   del argv
   with errors.one_line():
-    config = settings.from_flags()
-    runs = asked.graph()
+    settings = command_flags.read()
+    runs = request.graph()
     if _DRY_RUN.value:
-      _print_ahead(config, runs)
+      _print_ahead(settings, runs)
     elif _ON.value == "slurm":
-      print(_on_slurm(config, runs))
+      print(_on_slurm(settings, runs))
     elif _STATUS.value:
-      print(shown.status(runs, asked.stands(config, runs), config.steps.train_steps))
+      print(console.status(runs, request.stands(settings, runs), settings.steps.train_steps))
     else:
-      _here(config, runs)
+      _here(settings, runs)
 
 
-def _print_ahead(config: settings.Settings, runs: list[plan.Run]) -> None:
-  stands, length = asked.stands(config, runs), config.steps.train_steps
-  ahead = outlook.of(runs, stands, asked.of_outlook(config))
-  print(shown.dry_run(runs, stands, length, ahead))
-  lengths = [outlook.steps_to_come(stand, length) for stand in stands]
-  if costs := scaling.dry_run(runs, lengths, _DEVICES.value or asked.jobs(), config.runs.size, ahead.speed):
+def _print_ahead(settings: config.Settings, runs: list[run_graph.PlannedRun]) -> None:
+  stands, length = request.stands(settings, runs), settings.steps.train_steps
+  ahead = forecast.predict(runs, stands, request.of_outlook(settings))
+  print(console.dry_run(runs, stands, length, ahead))
+  lengths = [forecast.steps_to_come(stand, length) for stand in stands]
+  if costs := paper_cost.dry_run(runs, lengths, _DEVICES.value or request.jobs(), settings.runs.size, ahead.speed):
     print(costs)
 
 
-def _on_slurm(config: settings.Settings, runs: list[plan.Run]) -> str:
-  def look() -> list[standing.Standing]:
-    return asked.stands(config, runs)
+def _on_slurm(settings: config.Settings, runs: list[run_graph.PlannedRun]) -> str:
+  def look() -> list[run_status.Standing]:
+    return request.stands(settings, runs)
 
   if _CANCEL.value:
-    return cluster.cancel(config, runs)
+    return slurm_executor.cancel(settings, runs)
   if _STATUS.value:
-    return cluster.status(config, runs, look, config.steps.train_steps)
-  return cluster.submit(config, runs, look, lambda run: asked.folder(config, run), sys.argv[1:])
+    return slurm_executor.status(settings, runs, look, settings.steps.train_steps)
+  return slurm_executor.submit(settings, runs, look, lambda run: request.folder(settings, run), sys.argv[1:])
 
 
-def _here(config: settings.Settings, runs: list[plan.Run]) -> None:
+def _here(settings: config.Settings, runs: list[run_graph.PlannedRun]) -> None:
   # Told to end, this process ends the steps at work.
-  for number in ending.signals():
+  for number in shutdown.signals():
     signal.signal(number, _end)
   try:
     if _ONLY.value:
-      sys.exit(here.only(config, runs, _ONLY.value))
-    sys.exit(0 if here.reproduce(config, runs) else 1)
+      sys.exit(local_executor.only(settings, runs, _ONLY.value))
+    sys.exit(0 if local_executor.reproduce(settings, runs) else 1)
   except _ToldToEnd as told:
     print("\nstopped; the same command goes on from here", file=sys.stderr)
     sys.exit(128 + told.number)
@@ -100,15 +104,15 @@ class _ToldToEnd(BaseException):
 def _end(number: int, frame) -> None:
   del frame
   # Slurm tells every process of a job, some twice: the step at work is still waited for, but told again.
-  for other in ending.signals():
+  for other in shutdown.signals():
     signal.signal(other, _tell_again)
   raise _ToldToEnd(number)
 
 
 def _tell_again(number: int, frame) -> None:
   del number, frame
-  steps.end_again()
+  step_process.end_again()
 
 
 if __name__ == "__main__":
-  command.run(main, check=check)
+  command_line.run(main, check=check)

@@ -1,0 +1,229 @@
+"""A problem's dev and test set as raw text, and whether its data is whole. Standard library only.
+
+BLEU is computed on raw text, so datagen writes dev and test, as they came, beside the records: one
+sentence a line, split on "\\n" alone; only a byte order mark at the start of a file is dropped. A manifest written last names every file of the problem with
+its size and checksum; data without it is not whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable
+from concurrent import futures
+from typing import Any, NamedTuple
+
+from t2t_lottery.utils import atomic_files, errors, file_names
+
+SPLITS = ("train", "dev", "test")
+RAW_SPLITS = ("dev", "test")
+SIDES = ("source", "reference")
+
+
+class FileInfo(NamedTuple):
+  """Size in bytes and SHA-256 (hexadecimal) of a file."""
+
+  size: int
+  sha256: str
+
+
+def raw_name(problem_name: str, split: str, side: str) -> str:
+  """Name, inside data_dir, of one side ("source" or "reference") of a raw split."""
+  return f"{problem_name}.{split}.{side}"
+
+
+def manifest_path(problem_name: str, data_dir: str) -> str:
+  """The file whose presence says that the problem's data is whole."""
+  return os.path.join(data_dir, f"{problem_name}.manifest.json")
+
+
+def file_info(path: str) -> FileInfo:
+  """Reads a file once for its size and checksum."""
+  digest, size = hashlib.sha256(), 0
+  with open(path, "rb") as stream:
+    while block := stream.read(1 << 20):
+      digest.update(block)
+      size += len(block)
+  return FileInfo(size, digest.hexdigest())
+
+
+def write_manifest(problem_name: str, data_dir: str, written: dict[str, FileInfo], facts: dict[str, Any]) -> None:
+  """Declares the problem's data whole.
+
+  Args:
+    problem_name: registered name.
+    data_dir: folder that holds the files.
+    written: every file of the problem by its name inside data_dir.
+    facts: what else is worth knowing: "vocabulary", the file's name, and counts.
+  """
+  content = {
+    "problem": problem_name,
+    **facts,
+    "files": {name: info._asdict() for name, info in sorted(written.items())},
+  }
+  atomic_files.write_text(manifest_path(problem_name, data_dir), json.dumps(content, indent=1) + "\n")
+
+
+def manifest_files(problem_name: str, data_dir: str) -> dict[str, FileInfo]:
+  """Files named in the problem's manifest; empty when there is no readable manifest."""
+  try:
+    named = _manifest(problem_name, data_dir)["files"]
+  except errors.UserError:
+    return {}
+  return {name: FileInfo(info["size"], info["sha256"]) for name, info in named.items()}
+
+
+def _manifest(problem_name: str, data_dir: str) -> dict[str, Any]:
+  """The problem's manifest.
+
+  Raises:
+    errors.UserError: there is none that can be read, or it names a file outside data_dir.
+  """
+  path = manifest_path(problem_name, data_dir)
+  shape = {"files": {"*": {"size": int, "sha256": str}}, "vocabulary?": str, "train_lengths?": {"*": int}}
+  found = atomic_files.read_json(path, shape)
+  for name in (*found["files"], *filter(None, [found.get("vocabulary")])):
+    if not file_names.is_name(name):
+      raise errors.UserError(f"{path} names a file outside its folder, {name!r}: delete it and run t2t-datagen again")
+  return found
+
+
+def _have_their_sizes(named: Iterable[tuple[str, FileInfo]], data_dir: str) -> bool:
+  try:
+    return all(os.stat(os.path.join(data_dir, name)).st_size == info.size for name, info in named)
+  except OSError:
+    return False
+
+
+def is_whole(problem_name: str, data_dir: str) -> bool:
+  """Whether datagen of the problem has ended and every file it wrote still has its size."""
+  named = manifest_files(problem_name, data_dir)
+  return bool(named) and _have_their_sizes(named.items(), data_dir)
+
+
+def check_whole(problem_name: str, data_dir: str) -> None:
+  """Says what to run when the problem's data is not whole.
+
+  Raises:
+    errors.UserError: the data is missing or not whole.
+  """
+  if not is_whole(problem_name, data_dir):
+    raise errors.UserError(
+      f"no whole data of {problem_name} in {data_dir}: run t2t-datagen --t2t_usr_dir=usr_dir"
+      f" --problem={problem_name} --data_dir={data_dir} --tmp_dir=..."
+    )
+
+
+def check_unchanged(problem_name: str, data_dir: str) -> None:
+  """Compares every file named in the problem's manifest, if there is one, with its checksum there.
+
+  Raises:
+    errors.UserError: a file is missing, or its bytes are not those that datagen wrote.
+  """
+  named = manifest_files(problem_name, data_dir)
+  paths = [os.path.join(data_dir, name) for name in named]
+  try:
+    with futures.ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as pool:
+      for path, expected, found in zip(paths, named.values(), pool.map(file_info, paths)):
+        if found != expected:
+          raise errors.UserError(_changed(path))
+  except OSError as error:
+    raise errors.UserError(f"cannot read {error.filename}: {error.strerror}: run t2t-datagen again") from error
+
+
+def fingerprint(problem_name: str, data_dir: str) -> str | None:
+  """What tells the problem's data from other data, as its manifest says; None without one, as for t2t's own problems."""
+  named = manifest_files(problem_name, data_dir)
+  if not named:
+    return None
+  lines = (f"{name} {info.sha256}\n" for name, info in sorted(named.items()))
+  return hashlib.sha256("".join(lines).encode("utf-8")).hexdigest()[:16]
+
+
+def check_same(what: str, trained_on: str | None, problem_name: str, data_dir: str) -> None:
+  """Refuses data that are not those that a run was trained on: their vocabulary may be of the same size, and mean others.
+
+  Args:
+    what: the run, for the error.
+    trained_on: fingerprint of its data; None if that is not known.
+    problem_name, data_dir: what it is to be used with.
+
+  Raises:
+    errors.UserError: if both fingerprints are known and differ.
+  """
+  found = fingerprint(problem_name, data_dir)
+  if trained_on and found and trained_on != found:
+    raise errors.UserError(
+      f"{what} was trained on data {trained_on}, but {data_dir} holds data {found}: give the --data_dir of its training"
+    )
+
+
+def _changed(path: str) -> str:
+  return f"{path} was changed since datagen wrote it: delete it and run t2t-datagen again"
+
+
+def vocabulary(problem_name: str, data_dir: str) -> str:
+  """Path of the problem's t2t subword vocabulary file.
+
+  Raises:
+    errors.UserError: the data is not whole.
+  """
+  check_whole(problem_name, data_dir)
+  named = _manifest(problem_name, data_dir)
+  if "vocabulary" not in named:
+    raise errors.UserError(
+      f"{manifest_path(problem_name, data_dir)} names no vocabulary: delete it and run t2t-datagen again"
+    )
+  return os.path.join(data_dir, named["vocabulary"])
+
+
+def train_lengths(problem_name: str, data_dir: str) -> dict[int, int]:
+  """How many training pairs have each length: the longer side's number of subwords, its end included.
+
+  Returns:
+    Length -> pairs; empty where that was not counted: without a manifest, or one of before.
+  """
+  try:
+    found = _manifest(problem_name, data_dir).get("train_lengths", {})
+  except errors.UserError:
+    return {}
+  return {int(length): count for length, count in found.items() if length.isdecimal()}
+
+
+def target_language(problem_name: str) -> str:
+  """Code of the language translated to, from a name in t2t's manner: "de" of translate_ende_wmt14; else "en"."""
+  match = re.match(r"translate_[a-z]{2}([a-z]{2,3})(_|$)", problem_name)
+  return match[1] if match else "en"
+
+
+def _read_side(problem_name: str, data_dir: str, split: str, side: str) -> list[str]:
+  name = raw_name(problem_name, split, side)
+  with open(os.path.join(data_dir, name), "rb") as stream:
+    content = stream.read()
+  if hashlib.sha256(content).hexdigest() != manifest_files(problem_name, data_dir)[name].sha256:
+    raise errors.UserError(_changed(os.path.join(data_dir, name)))
+  return content.decode("utf-8-sig").split("\n")[:-1]
+
+
+def raw_text(problem_name: str, data_dir: str, split: str) -> tuple[list[str], list[str]]:
+  """Raw sentences of a split, as BLEU wants them.
+
+  Args:
+    problem_name: registered name.
+    data_dir: t2t's data_dir.
+    split: "dev" or "test".
+
+  Returns:
+    Sources and references, a sentence each, of equal length.
+
+  Raises:
+    errors.UserError: the data is not whole, or the text was changed after datagen.
+    ValueError: another split than dev and test.
+  """
+  if split not in RAW_SPLITS:
+    raise ValueError(f"split must be one of {RAW_SPLITS}, not {split!r}")
+  check_whole(problem_name, data_dir)
+  source, reference = (_read_side(problem_name, data_dir, split, side) for side in SIDES)
+  return source, reference

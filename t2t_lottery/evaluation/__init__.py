@@ -1,0 +1,1 @@
+"""Translates, scores and measures trained runs."""

@@ -1,0 +1,172 @@
+"""A run's translations and losses, each made once: by CTranslate2, or as the reference by t2t_decoder."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib.metadata
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+
+from t2t_lottery.checkpoints import tensor_bundle
+from t2t_lottery.data import manifest, subword_vocabulary
+from t2t_lottery.inference import translator
+from t2t_lottery.runs import model_source, paths, run_files
+from t2t_lottery.utils import atomic_files, t2t_process
+from t2t_lottery.utils.errors import UserError
+
+CTRANSLATE2, T2T = "ctranslate2", "t2t"
+DECODERS = (CTRANSLATE2, T2T)
+BEAM_SIZE, ALPHA = 4, 0.6
+
+
+def signature(decoder: str) -> str:
+  """How translations come about, in the manner of sacreBLEU's signatures."""
+  if decoder == CTRANSLATE2:
+    return translator.signature(BEAM_SIZE, ALPHA)
+  # Its batches hold sentences of like length; the longest of each sets the cap.
+  return (
+    f"beam:{BEAM_SIZE}|alpha:{ALPHA:g}|penalty:((5+len)/6)^alpha|cap:longest source of the batch+{subword_vocabulary.EXTRA_LENGTH}"
+    f"|type:float32|decoder:t2t-{importlib.metadata.version('tensor2tensor')}"
+  )
+
+
+class Decoding:
+  """Translates and scores dev and test by checkpoints of one run; keeps each result beside the run.
+
+  Args:
+    folder: the run's.
+    problem: whose dev and test.
+    data_dir: t2t's.
+    decoder: of `DECODERS`.
+  """
+
+  def __init__(self, folder: str, problem: str, data_dir: str, decoder: str = CTRANSLATE2):
+    self._folder = folder
+    self._problem = problem
+    self._data_dir = data_dir
+    self._decoder = decoder
+    self._raw_text = functools.cache(lambda split: manifest.raw_text(problem, data_dir, split))
+    # One model in memory: what is wanted of a checkpoint is wanted at once.
+    self._translator = functools.lru_cache(maxsize=1)(self._load)
+
+  @property
+  def language(self) -> str:
+    """Code of the language that is translated to."""
+    return manifest.target_language(self._problem)
+
+  def references(self, split: str) -> list[str]:
+    """The references of a split."""
+    return self._raw_text(split)[1]
+
+  def is_there(self, split: str, checkpoint: str) -> bool:
+    """Whether a checkpoint's translation of a split, and its loss, are there as today's decoder makes them."""
+    return self._is_translated(split, checkpoint) and (
+      self._decoder != CTRANSLATE2 or self._has_loss(split, checkpoint)
+    )
+
+  def _is_translated(self, split: str, checkpoint: str) -> bool:
+    path = paths.translation(self._folder, split, checkpoint, self._decoder)
+    return os.path.exists(path) and run_files.made_by(path) == signature(self._decoder)
+
+  def _has_loss(self, split: str, checkpoint: str) -> bool:
+    path = paths.loss(self._folder, split, checkpoint)
+    return os.path.exists(path) and run_files.loss(path)[1] == signature(self._decoder)
+
+  def translation(self, split: str, checkpoint: str) -> list[str]:
+    """A checkpoint's translation of a split; one by a decoder of another signature is made anew.
+
+    Raises:
+      UserError: if the checkpoint cannot be read, the decoder fails, or the translation was changed since it was made.
+    """
+    sources, _ = self._raw_text(split)
+    path = paths.translation(self._folder, split, checkpoint, self._decoder)
+    lines = run_files.translation(path) if self._is_translated(split, checkpoint) else []
+    if len(lines) != len(sources):
+      with self._naming_the_text(split):
+        lines = self.translations(sources, checkpoint)
+      run_files.write_translation(path, lines, signature(self._decoder))
+    return lines
+
+  def translations(self, sentences: list[str], checkpoint: str) -> list[str]:
+    """A checkpoint's translation of any sentences, a line each.
+
+    Raises:
+      UserError: as `translation`.
+    """
+    if self._decoder == CTRANSLATE2:
+      return self._translator(checkpoint).translate(sentences, BEAM_SIZE, ALPHA)
+    # As CTranslate2's way does: t2t_decoder would tell of damage in its own words, and knows no masks.
+    tensor_bundle.check(checkpoint)
+    model_source.read(checkpoint)
+    with tempfile.TemporaryDirectory() as folder:
+      source, target = os.path.join(folder, "source.txt"), os.path.join(folder, "target.txt")
+      atomic_files.write_lines(source, sentences)
+      log = paths.decode_log(self._folder)
+      hparams = paths.hparams(self._folder)
+      command = t2t_command(checkpoint, hparams, self._problem, self._data_dir, source, target, folder)
+      status = t2t_process.run(command, log)
+      lines = atomic_files.read_lines(target) if status == 0 and os.path.exists(target) else []
+    if status < 0:
+      raise t2t_process.failed(f"{checkpoint}: t2t_decoder", status, log)
+    if len(lines) != len(sentences):
+      raise UserError(
+        f"t2t_decoder ended with status {status} and {len(lines)} of {len(sentences)} translations by {checkpoint}: "
+        f"{t2t_process.last_line(log)} (full log: {log})"
+      )
+    return lines
+
+  def loss(self, split: str, checkpoint: str) -> float | None:
+    """A checkpoint's loss on a split, in nats per subword of the references; None with t2t's decoder, which has none."""
+    if self._decoder != CTRANSLATE2:
+      return None
+    path = paths.loss(self._folder, split, checkpoint)
+    if not self._has_loss(split, checkpoint):
+      with self._naming_the_text(split):
+        loss = self._translator(checkpoint).loss(*self._raw_text(split))
+      atomic_files.write_json(path, {"loss": loss, "signature": signature(self._decoder)})
+    return run_files.loss(path)[0]
+
+  @contextlib.contextmanager
+  def _naming_the_text(self, split: str) -> Iterator[None]:
+    """Says of which text a sentence is that is too long; datagen of today refuses such a one."""
+    try:
+      yield
+    except translator.TooLong as error:
+      name = manifest.raw_name(self._problem, split, "source or .reference")
+      raise UserError(f"{os.path.join(self._data_dir, name)}: {error}: make the data again without it") from error
+
+  def _load(self, checkpoint: str) -> translator.Translator:
+    vocabulary = manifest.vocabulary(self._problem, self._data_dir)
+    return translator.Translator(checkpoint, run_files.hparams(self._folder), vocabulary)
+
+
+def t2t_command(
+  checkpoint: str, hparams: str, problem: str, data_dir: str, source: str, target: str, folder: str
+) -> list[str]:
+  """The t2t_decoder command that translates a file, in an empty folder of its own.
+
+  Args:
+    checkpoint: prefix.
+    hparams: path of the run's hparams.json.
+    problem, data_dir: t2t's.
+    source, target: paths of the text and of its translation.
+    folder: where t2t_decoder looks for hparams and may write.
+  """
+  shutil.copy(hparams, folder)
+  return [
+    *t2t_process.t2t("t2t_decoder"),
+    f"--t2t_usr_dir={t2t_process.usr_dir()}",
+    f"--problem={problem}",
+    f"--data_dir={data_dir}",
+    "--model=transformer",
+    "--hparams_set=transformer_dense",
+    f"--decode_hparams=beam_size={BEAM_SIZE},alpha={ALPHA},extra_length={subword_vocabulary.EXTRA_LENGTH}",
+    f"--worker_gpu={t2t_process.default_gpus()}",
+    f"--output_dir={folder}",
+    f"--checkpoint_path={checkpoint}",
+    f"--decode_from_file={source}",
+    f"--decode_to_file={target}",
+  ]

@@ -1,0 +1,220 @@
+"""Evaluates a trained run: every checkpoint translates dev, the best by BLEU translates test (paper, section 4).
+
+No TensorFlow.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import platform
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from t2t_lottery.checkpoints import tensor_bundle
+from t2t_lottery.data import manifest
+from t2t_lottery.evaluation import checkpoint_average, checkpoint_selection, decoding, metrics, model_size
+from t2t_lottery.pruning import layers, weight_statistics
+from t2t_lottery.runs import config, model_source, paths, retention, run_files, run_lock, run_spec, training_log
+from t2t_lottery.utils import atomic_files, package_versions
+
+# Below this brevity penalty, translations are so short that it is said.
+_SHORT = 0.95
+# What decides a number that is not stated elsewhere in its line.
+_VERSIONED = ("t2t-lottery", "tensorflow", "tensor2tensor", "ctranslate2", "sacrebleu", "numpy")
+
+
+def evaluate(
+  settings: config.Settings,
+  run: str,
+  average: int = 0,
+  decoder: str = decoding.CTRANSLATE2,
+  keep: str = retention.ALL,
+) -> dict[str, Any]:
+  """Evaluates a run; what is done already is not done again. Waits while another process is at work on the run.
+
+  Args:
+    settings: what to evaluate it with.
+    run: its name.
+    average: if not 0, the mean of so many last checkpoints is evaluated as well.
+    decoder: of `decoding.DECODERS`; results of another one, or of another version of it, are replaced.
+    keep: of `retention.CHOICES`: which checkpoints stay.
+
+  Returns:
+    The run's line of results.
+
+  Raises:
+    UserError: if the run is not trained, or a checkpoint that is needed was removed.
+  """
+  folder = settings.runs.folder(run)
+  description = run_files.description(folder)
+  run_spec.check(paths.description(folder), description, complete=False)
+  return evaluate_folder(settings, folder, description, average, decoder, keep)
+
+
+def evaluate_folder(
+  settings: config.Settings, folder: str, description: dict[str, Any], average: int, decoder: str, keep: str
+) -> dict[str, Any]:
+  """As `evaluate`, of a run that lies in any folder, and is what the description says."""
+  manifest.check_same(folder, description.get("data"), settings.runs.problem, settings.data_dir)
+  metrics.check(manifest.target_language(settings.runs.problem))
+  run_files.require_trained(folder, description)
+  with run_lock.held(folder):
+    line = _evaluate_once(settings, folder, description, average, decoder)
+    if keep == retention.ESSENTIAL:
+      retention.thin(folder, line["best_step"])
+    return line
+
+
+def _evaluate_once(
+  settings: config.Settings, folder: str, description: dict[str, Any], average: int, decoder: str
+) -> dict[str, Any]:
+  run = description["run"]
+  decoded = decoding.Decoding(folder, settings.runs.problem, settings.data_dir, decoder)
+  line = run_files.result(folder) if os.path.exists(paths.result(folder)) else None
+  if line is None or line.get("signatures", {}).get("translation") != decoding.signature(decoder):
+    line = _evaluate(settings, folder, decoded, decoder, description)
+    atomic_files.write_json(paths.result(folder), line)
+  if average and line.get("average", {}).get("checkpoints") != average:
+    line["average"] = _evaluate_average(folder, decoded, average, checkpoint_selection.steps(folder, description))
+    count = len(line["average"]["steps"])
+    print(
+      f"{run}: test BLEU {line['average']['test_bleu']:.2f} with the mean of the last {count} checkpoints "
+      f"(dev {line['average']['dev_bleu']:.2f})"
+      + (f"; --average={average}, but no more of them compete" if count < average else ""),
+      flush=True,
+    )
+    atomic_files.write_json(paths.result(folder), line)
+  return line
+
+
+def _evaluate(
+  settings: config.Settings, folder: str, decoded: decoding.Decoding, decoder: str, description: dict[str, Any]
+) -> dict[str, Any]:
+  run = description["run"]
+  steps = checkpoint_selection.steps(folder, description)
+  bleu, loss = {}, {}
+  shown = training_log.NowAndThen()
+  for step in steps:
+    checkpoint = paths.checkpoint(folder, step)
+    if not decoded.is_there("dev", checkpoint):
+      retention.require(folder, [step])
+    bleu[step] = _dev_bleu(decoded, checkpoint)
+    loss[step] = decoded.loss("dev", checkpoint)
+    shown.show(f"{run}: dev BLEU {bleu[step]:.2f} at step {step}")
+  best = max(steps, key=lambda step: (bleu[step], step))
+  hypotheses = decoded.translation("test", paths.checkpoint(folder, best))
+  language = decoded.language
+  test = {
+    name: metrics.score(name, hypotheses, decoded.references("test"), language) for name in metrics.applicable(language)
+  }
+  left_out = metrics.left_out(language)
+  _write_segments(paths.segments(folder), test)
+  variables = tensor_bundle.read(paths.checkpoint(folder, best))
+  model_source.require_zeros(paths.checkpoint(folder, best), variables)
+  looks = _looks(settings, folder, description, variables)
+  atomic_files.write_json(paths.layers(folder), looks)
+  megabytes = model_size.megabytes(variables)
+  training_log.end(
+    f"{run}: test BLEU {test['bleu'].value:.2f}, TER {test['ter'].value:.2f} with the checkpoint of step {best} "
+    f"(dev BLEU {bleu[best]:.2f}), {megabytes['paper']:.2f} MB"
+  )
+  print(f"{run}: " + _in_words(looks["total"], description), flush=True)
+  for name, why in left_out.items():
+    print(f"{run}: no {name}: {why}", flush=True)
+  emptied = weight_statistics.emptied(variables, atomic_files.read_json(paths.hparams(folder)).get("num_heads"))
+  empty = sum(not line for line in hypotheses)
+  brevity_penalty = metrics.brevity_penalty(test["bleu"])
+  for line in emptied.in_words():
+    print(f"{run}: {line}", flush=True)
+  if empty or brevity_penalty < _SHORT:
+    print(
+      f"{run}: {empty} of {len(hypotheses)} translations of test are empty; BLEU's brevity penalty is {brevity_penalty:.3f}",
+      flush=True,
+    )
+  return {
+    **description,
+    "sparsity": looks["total"]["sparsity"],
+    "on_target": checkpoint_selection.is_on_target(folder, description, variables),
+    "weights": looks["total"],
+    "emptied": emptied.to_json(),
+    "decoder": decoder,
+    "best_step": best,
+    "dev_bleu": bleu[best],
+    "dev_bleu_by_step": {str(step): value for step, value in bleu.items()},
+    "dev_loss": loss[best],
+    "dev_loss_by_step": {str(step): value for step, value in loss.items()},
+    "test": {name: score.value for name, score in test.items()},
+    **({"left_out": left_out} if left_out else {}),
+    "empty_translations": empty,
+    "brevity_penalty": brevity_penalty,
+    "signatures": {
+      **{name: score.signature for name, score in test.items()},
+      "translation": decoding.signature(decoder),
+    },
+    "megabytes": megabytes,
+    "versions": {"python": platform.python_version(), **package_versions.installed(_VERSIONED)},
+  }
+
+
+def _evaluate_average(folder: str, decoded: decoding.Decoding, count: int, there: Sequence[int]) -> dict[str, Any]:
+  """Scores of the mean of the last checkpoints, as many as asked for if so many compete."""
+  steps = list(there[-count:])
+  retention.require(folder, steps)
+  checkpoint = checkpoint_average.average(folder, steps)
+  test = metrics.bleu(decoded.translation("test", checkpoint), decoded.references("test"), decoded.language)
+  return {
+    "checkpoints": count,
+    "steps": steps,
+    "dev_bleu": _dev_bleu(decoded, checkpoint),
+    "test_bleu": test.value,
+    "largest": weight_statistics.figures(tensor_bundle.read(checkpoint, layers.is_prunable_or_mask))["total"][
+      "largest"
+    ],
+  }
+
+
+def _dev_bleu(decoded: decoding.Decoding, checkpoint: str) -> float:
+  return metrics.bleu(decoded.translation("dev", checkpoint), decoded.references("dev"), decoded.language).value
+
+
+def _write_segments(path: str, test: dict[str, metrics.Score]) -> None:
+  """Keeps what significance is computed from (`Score.segments`), an array per metric."""
+  file = io.BytesIO()
+  np.savez_compressed(file, **{name: score.segments for name, score in test.items()})
+  atomic_files.write_bytes(path, [file.getvalue()])
+
+
+def _looks(
+  settings: config.Settings, folder: str, description: dict[str, Any], variables: dict[str, Any]
+) -> dict[str, dict[str, float | None]]:
+  """Figures of each layer and in `total` (`weight_statistics.figures`): `signs` beside the run's own theta_0, `mask` beside
+  the run that the mask was drawn from.
+  """
+
+  def beside(checkpoint: str) -> dict[str, dict[str, float | None]]:
+    return weight_statistics.figures(variables, tensor_bundle.read(checkpoint, layers.is_prunable_or_mask))
+
+  found = beside(paths.kept(folder, 0))
+  masks: dict[str, float | None] = {}
+  mask_from = description.get("mask_checkpoint")
+  if "mask_from" in description:
+    parent, _, step = description["mask_from"].partition("@")
+    mask_from = paths.stored(settings.runs.folder(parent), int(step))
+  if mask_from:
+    above = beside(mask_from)
+    masks = {name: figures["mask"] for name, figures in above.items()}
+  return {name: {**figures, "mask": masks.get(name)} for name, figures in found.items()}
+
+
+def _in_words(looks: dict[str, float | None], description: dict[str, Any]) -> str:
+  text = (
+    f"{looks['sparsity']:.2%} sparse, |w| at most {looks['largest']:.4g}, on average {looks['mean']:.4g}; "
+    f"{looks['signs']:.1%} of the signs as at step 0"
+  )
+  if looks["mask"] is not None:
+    of = description.get("mask_from") or description["mask_checkpoint"]
+    text += f"; {looks['mask']:.1%} of the weights that it or {of} keeps are kept by both"
+  return text

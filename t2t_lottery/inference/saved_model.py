@@ -1,0 +1,119 @@
+"""A model as a SavedModel: t2t's own graph of inference and the weights. Needs TensorFlow and t2t."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from t2t_lottery import compat
+from t2t_lottery.checkpoints import tensor_bundle
+from t2t_lottery.utils import atomic_files
+from t2t_lottery.utils.errors import UserError
+
+compat.mend()
+
+# These build on the mended t2t.
+from tensor2tensor.models import transformer  # noqa: E402
+from tensor2tensor.utils import trainer_lib  # noqa: E402
+
+# Registers this project's problems with t2t.
+importlib.import_module("problems")
+
+# The signature that takes subword ids; the default one takes what t2t's own clients send.
+IDS_SIGNATURE = "ids"
+
+
+def save(
+  folder: str,
+  variables: Mapping[str, np.ndarray],
+  hparams: Mapping[str, Any],
+  problem: str,
+  data_dir: str,
+  vocabulary: str,
+  beam_size: int = 4,
+  alpha: float = 0.6,
+  extra_length: int = 50,
+) -> None:
+  """Writes a SavedModel with two signatures of the same search.
+
+  Both give `outputs`, int32 [batch, length], padded with 0 behind the end of sentence 1, and with a beam `scores`, float32
+  [batch]. The default one takes `input`, string [batch], serialized `tf.Example`s whose `inputs` are a source's ids, as
+  `tensor2tensor.serving` exports it; `ids` takes `inputs`, int32 [batch, length], padded with 0. A source ends with 1. At most
+  `extra_length` ids more than in the longest source of the batch come out, as in t2t.
+
+  Args:
+    folder: where to; must not exist.
+    variables: name -> value, of a `transformer` of t2t.
+    hparams: of the run, as t2t-trainer saves them in `hparams.json`.
+    problem: t2t's name of the problem.
+    data_dir: where its vocabulary lies.
+    vocabulary: path of the subword vocabulary, which is put into `assets/`.
+    beam_size: 1 for greedy search.
+    alpha: exponent of the length penalty.
+    extra_length: see above.
+
+  Raises:
+    UserError: if variables and hparams do not fit together.
+  """
+  with tf.Graph().as_default(), tf.Session() as session:
+    examples = tf.placeholder(tf.string, [None], name="input")
+    parsed = tf.io.parse_example(examples, {"inputs": tf.io.VarLenFeature(tf.int64)})
+    ids = tf.cast(tf.sparse.to_dense(parsed["inputs"]), tf.int32, name="inputs")
+    hp = _hparams(hparams, problem, data_dir)
+    model = transformer.Transformer(hp, tf.estimator.ModeKeys.PREDICT)
+    features = {
+      "inputs": ids[:, :, tf.newaxis, tf.newaxis],
+      "target_space_id": tf.constant(hp.problem_hparams.target_space_id),
+    }
+    found = model.infer(features, beam_size=beam_size, top_beams=1, alpha=alpha, decode_length=extra_length)
+    _set_weights(session, variables)
+    outputs = {"outputs": tf.reshape(found["outputs"], [tf.shape(ids)[0], -1])}
+    if beam_size > 1:
+      outputs["scores"] = tf.reshape(found["scores"], [-1])
+    tf.add_to_collection(tf.GraphKeys.ASSET_FILEPATHS, tf.constant(vocabulary))
+    builder = tf.saved_model.Builder(folder)
+    builder.add_meta_graph_and_variables(
+      session,
+      [tf.saved_model.tag_constants.SERVING],
+      {
+        tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: tf.saved_model.predict_signature_def(
+          {"input": examples}, outputs
+        ),
+        IDS_SIGNATURE: tf.saved_model.predict_signature_def({"inputs": ids}, outputs),
+      },
+      assets_collection=tf.get_collection(tf.GraphKeys.ASSET_FILEPATHS),
+    )
+    builder.save()
+
+
+def _hparams(hparams: Mapping[str, Any], problem: str, data_dir: str) -> Any:
+  with tempfile.TemporaryDirectory() as folder:
+    path = os.path.join(folder, "hparams.json")
+    atomic_files.write_json(path, hparams)
+    try:
+      return trainer_lib.create_hparams(
+        "transformer_base_v3", data_dir=data_dir, problem_name=problem, hparams_path=path
+      )
+    except LookupError as error:
+      raise UserError(f"t2t knows no problem {problem}") from error
+
+
+def _set_weights(session: tf.Session, variables: Mapping[str, np.ndarray]) -> None:
+  """Initializes each variable of the graph with its value."""
+  for variable in tf.global_variables():
+    name, shape = variable.op.name, tuple(variable.shape.as_list())
+    if name not in variables or variables[name].shape != shape:
+      there = list(variables[name].shape) if name in variables else "missing"
+      raise UserError(f"the model does not fit its hparams and vocabulary: {name} is {there}, must be {list(shape)}")
+    session.run(variable.initializer, {variable.initializer.inputs[1]: variables[name]})
+  unknown = {*filter(tensor_bundle.is_model_variable, variables)} - {
+    variable.op.name for variable in tf.global_variables()
+  }
+  if unknown:
+    raise UserError(f"the model does not fit its hparams: they do not tell of {min(unknown)}")

@@ -1,0 +1,126 @@
+"""Scores of weights at initialization: SNIP's, from some batches of text; SynFlow's, from the weights alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from t2t_lottery.pruning import layers, masks, methods
+
+SNIP_BATCHES = 10
+SYNFLOW_ROUNDS = 100
+
+
+def snip(
+  weights: Mapping[str, np.ndarray], gradients: Mapping[str, tf.Tensor], batches: int = SNIP_BATCHES
+) -> dict[str, np.ndarray]:
+  """|w * dL/dw|, the gradient summed over batches of training data (Lee, Ajanthan and Torr 2019).
+
+  Runs the default graph, a training graph that is not finalized, in a session of its own.
+
+  Args:
+    weights: name -> value of every trainable variable.
+    gradients: layer -> gradient of the loss.
+    batches: how many.
+
+  Returns:
+    Layer -> scores.
+  """
+  graph = tf.get_default_graph()
+  iterators = [operation for operation in graph.get_operations() if operation.type == "MakeIterator"]
+  total = {layer: np.zeros_like(weights[layer]) for layer in gradients}
+  with tf.Session(graph=graph) as session:
+    session.run([tf.global_variables_initializer(), tf.local_variables_initializer(), tf.tables_initializer()])
+    session.run(iterators)
+    for variable in tf.trainable_variables():
+      variable.load(weights[variable.op.name], session)
+    for _ in range(batches):
+      for layer, value in session.run(dict(gradients)).items():
+        total[layer] += value
+  return {layer: np.abs(value * weights[layer]) for layer, value in total.items()}
+
+
+def synflow(
+  weights: Mapping[str, np.ndarray],
+  sparsity: float,
+  num_heads: int,
+  scope: str = methods.LAYER,
+  prune_embedding: bool = True,
+  rounds: int = SYNFLOW_ROUNDS,
+) -> dict[str, np.ndarray]:
+  """|w| * dR/d|w| after rounds of pruning at exponentially falling density (Tanaka et al. 2020).
+
+  R is the sum of the outputs of the network with |w| for w on an input of ones. What is not linear in t2t's Transformer
+  is made so: attention weighs by its logits, not their softmax; layer norm divides by a constant, the root mean square
+  of what it meets; ReLU meets positive numbers only. Biases are left out.
+
+  Args:
+    weights: layer -> value.
+    sparsity: share of the weights that the last round will prune.
+    num_heads: of each attention.
+    scope: of `methods.SCOPES`, whether each layer is pruned for itself or all together.
+    prune_embedding: whether the embedding is pruned.
+    rounds: how many.
+
+  Returns:
+    Layer -> scores before the last round; those of weights that earlier rounds have pruned are 0.
+  """
+  pruned = layers.prunable(weights, prune_embedding)
+  kept = {name: np.ones(weights[name].shape, bool) for name in pruned}
+  with tf.Graph().as_default(), tf.Session() as session:
+    # Variables' magnitudes are fed once, masks every round.
+    magnitudes = {n: tf.get_variable(f"layer{i}", shape=weights[n].shape) for i, n in enumerate(weights)}
+    flow_gradients = dict(zip(weights, tf.gradients(_flow(magnitudes, num_heads), list(magnitudes.values()))))
+    scores: dict[str, np.ndarray] = {}
+    for i in range(1, rounds + 1):
+      for name, variable in magnitudes.items():
+        variable.load(np.abs(weights[name]) * kept.get(name, 1.0), session)
+      scores = {name: session.run(magnitudes[name]) * g for name, g in session.run(flow_gradients).items()}
+      if i < rounds:
+        density = (1 - sparsity) ** (i / rounds)
+        if scope == methods.GLOBAL:
+          kept = masks.global_mask({name: scores[name] for name in pruned}, 1 - density, kept)
+        else:
+          kept = {name: masks.magnitude_mask(scores[name], 1 - density, kept[name]) for name in pruned}
+  return scores
+
+
+def _flow(weights: Mapping[str, tf.Tensor], num_heads: int) -> tf.Tensor:
+  """The sum R of the outputs for an input of ones, every position of a sentence being the same: [1, hidden] each."""
+  embedding = tf.concat([weights[name] for name in sorted(filter(layers.is_embedding, weights), key=_shard)], axis=0)
+
+  def norm(x):
+    return x / tf.stop_gradient(tf.sqrt(tf.reduce_mean(tf.square(x))))
+
+  def attention(scope, x, memory):
+    q, k, v = (
+      tf.reshape(tf.matmul(source, weights[f"{scope}/multihead_attention/{part}/kernel"]), [num_heads, -1])
+      for source, part in ((x, "q"), (memory, "k"), (memory, "v"))
+    )
+    logits = tf.reduce_sum(q * k, axis=1, keepdims=True) / tf.sqrt(tf.cast(tf.shape(q)[1], q.dtype))
+    heads = tf.reshape(logits * v, [1, -1])
+    return tf.matmul(heads, weights[f"{scope}/multihead_attention/output_transform/kernel"])
+
+  def stack(side, x, memory=None):
+    numbers = {int(found[1]) for name in weights if (found := re.search(rf"/{side}/layer_(\d+)/", name))}
+    for number in sorted(numbers):
+      scope = f"transformer/body/{side}/layer_{number}"
+      y = norm(x)
+      x += attention(f"{scope}/self_attention", y, y)
+      if memory is not None:
+        x += attention(f"{scope}/encdec_attention", norm(x), memory)
+      x += tf.matmul(tf.matmul(norm(x), weights[f"{scope}/ffn/conv1/kernel"]), weights[f"{scope}/ffn/conv2/kernel"])
+    return norm(x)
+
+  start = norm(tf.reduce_sum(embedding, axis=0, keepdims=True))
+  output = stack("decoder", start, stack("encoder", start))
+  # Divided by a constant, so that it does not overflow.
+  total = tf.reduce_sum(tf.matmul(output, embedding, transpose_b=True))
+  return total / tf.stop_gradient(total)
+
+
+def _shard(name: str) -> int:
+  return int(name.rsplit("_", 1)[1])

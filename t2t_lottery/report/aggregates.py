@@ -1,0 +1,179 @@
+"""What the runs in the tables came to: means over seeds, spread, intervals, and which differences are significant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from t2t_lottery.evaluation import metrics, significance
+from t2t_lottery.report.study import Run, Study
+from t2t_lottery.report.table_columns import Place, Relative
+
+# The paper's metrics, in the order of its columns.
+SHOWN = {"bleu": "BLEU", "ter": "TER"}
+# From this p on, a difference is called not significant.
+ALPHA = 0.05
+
+
+class Figure(NamedTuple):
+  """A metric of a run over its seeds, in percent.
+
+  Attributes:
+    mean, low, high: over seeds.
+    interval: 95% interval over test sentences; None without segments.
+    s_opt: standard deviation over seeds; None with fewer than two, or without segments.
+    best: whether no other method of the level prints a better mean.
+    difference, p: to the best of the level, or of a relative to the run that it varies; None where there is nothing to
+      compare, or no segments.
+  """
+
+  mean: float
+  low: float
+  high: float
+  interval: tuple[float, float] | None
+  s_opt: float | None = None
+  best: bool = False
+  difference: float | None = None
+  p: float | None = None
+
+  @property
+  def not_significant(self) -> bool:
+    """Whether it was compared and may well be equal."""
+    return self.p is not None and self.p >= ALPHA
+
+
+class Entry(NamedTuple):
+  """A cell of the table.
+
+  Attributes:
+    column: the paper's name of the method; of a relative in what it differs.
+    place: the run and its level and mark.
+    runs: the evaluated ones, a seed each.
+    fewer: whether others of the table have more seeds.
+    figures: metric -> figure; empty when no seed is evaluated.
+    varied: of a relative, the run that it varies.
+  """
+
+  column: str
+  place: Place
+  runs: list[Run]
+  fewer: bool
+  figures: dict[str, Figure]
+  varied: str | None = None
+
+  @property
+  def results(self) -> list[dict[str, Any]]:
+    return [run.result for run in self.runs if run.result is not None]
+
+  def mean(self, *keys: str) -> float | None:
+    """The mean over seeds of a number of the results, such as mean("megabytes", "paper"); None if one lacks it."""
+    values = []
+    for result in self.results:
+      value: Any = result
+      for key in keys:
+        value = (value or {}).get(key)
+      values.append(value)
+    return float(np.mean(values)) if values and None not in values else None
+
+
+class Entries:
+  """Makes entries of a study; what needs many samples is computed once for each run."""
+
+  def __init__(self, study: Study, samples: int):
+    """Args: study: the runs. samples: how many shuffles a p is of, and how many samples an interval."""
+    self._study = study
+    self._samples = samples
+    self._segments: dict[tuple[str, str], list[np.ndarray] | None] = {}
+    self._intervals: dict[tuple[str, str], tuple[float, float] | None] = {}
+    self._comparisons: dict[tuple[str, str, str], significance.Comparison | None] = {}
+
+  def columns(self, placed: dict[str, list[Place]]) -> list[Entry]:
+    """The entries of the main table, column by column."""
+    most = max((len(self._evaluated(place.run)) for places in placed.values() for place in places), default=0)
+    made = [self._entry(title, place, most) for title, places in placed.items() for place in places]
+    levels = sorted({entry.place.level for entry in made})
+    return sorted(
+      (entry for level in levels for entry in self._with_best([one for one in made if one.place.level == level])),
+      key=lambda entry: list(placed).index(entry.column),
+    )
+
+  def relatives(self, found: Sequence[Relative]) -> list[Entry]:
+    """The entries of the second table, each compared with the run that it varies."""
+    most = max((len(self._evaluated(name)) for one in found for name in (one.run, one.varied) if name), default=0)
+    made = []
+    for one in found:
+      entry = self._entry(one.differs, Place(one.run, one.level), most)
+      made.append(self._compared(entry._replace(varied=one.varied), one.varied))
+    return made
+
+  def _evaluated(self, name: str) -> list[Run]:
+    return [run for run in self._study.runs.get(name, []) if run.result is not None]
+
+  def _entry(self, column: str, place: Place, most: int) -> Entry:
+    runs = self._evaluated(place.run)
+    figures = {}
+    for metric in metrics.METRICS:
+      values = [run.result["test"].get(metric) for run in runs if run.result]
+      if values and None not in values:
+        segments = self._statistics(metric, place.run)
+        s_opt = significance.s_opt(metric, segments) if segments and len(segments) > 1 else None
+        interval = self._interval(metric, place.run)
+        figures[metric] = Figure(float(np.mean(values)), min(values), max(values), interval, s_opt)
+    return Entry(column, place, runs, 0 < len(runs) < most, figures)
+
+  def _with_best(self, level: list[Entry]) -> list[Entry]:
+    """The entries of a level, the best marked and the others compared with it."""
+    for metric in SHOWN:
+      there = [entry for entry in level if metric in entry.figures]
+      if len({entry.place.run for entry in there}) < 2:
+        continue
+      sign = 1 if metrics.HIGHER_IS_BETTER[metric] else -1
+      best = max(there, key=lambda entry: sign * entry.figures[metric].mean)
+      shown = f"{best.figures[metric].mean:.1f}"
+      level = [
+        _with(entry, metric, best=f"{entry.figures[metric].mean:.1f}" == shown) if metric in entry.figures else entry
+        for entry in level
+      ]
+      level = [self._compared(entry, best.place.run, [metric]) for entry in level]
+    return level
+
+  def _compared(self, entry: Entry, other: str | None, metrics: Sequence[str] = tuple(SHOWN)) -> Entry:
+    for metric in metrics:
+      if other and other != entry.place.run and metric in entry.figures and self._evaluated(other):
+        found = self._comparison(metric, entry.place.run, other)
+        if found is not None:
+          entry = _with(entry, metric, difference=float(found.difference), p=float(found.p))
+    return entry
+
+  def _statistics(self, metric: str, name: str) -> list[np.ndarray] | None:
+    """Segments of a run, a seed each; None unless each seed has them."""
+    key = metric, name
+    if key not in self._segments:
+      found = [run.segments(metric) for run in self._evaluated(name)]
+      there = [segments for segments in found if segments is not None]
+      self._segments[key] = there if found and len(there) == len(found) else None
+    return self._segments[key]
+
+  def _interval(self, metric: str, name: str) -> tuple[float, float] | None:
+    key = metric, name
+    if key not in self._intervals:
+      runs = self._statistics(metric, name)
+      low_high = None if runs is None else significance.interval(metric, runs, samples=self._samples)
+      self._intervals[key] = None if low_high is None else (float(low_high[0]), float(low_high[1]))
+    return self._intervals[key]
+
+  def _comparison(self, metric: str, name: str, other: str) -> significance.Comparison | None:
+    key = metric, name, other
+    if key not in self._comparisons:
+      ours, theirs = (self._statistics(metric, one) for one in (name, other))
+      self._comparisons[key] = None
+      # Translations of other sentences cannot be compared.
+      if ours and theirs and len({len(segments) for segments in ours + theirs}) == 1:
+        self._comparisons[key] = significance.compare(metric, ours, theirs, shuffles=self._samples)
+    return self._comparisons[key]
+
+
+def _with(entry: Entry, metric: str, **changed) -> Entry:
+  return entry._replace(figures={**entry.figures, metric: entry.figures[metric]._replace(**changed)})

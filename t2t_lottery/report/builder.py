@@ -1,0 +1,77 @@
+"""Writes the report of a study: tables, plots and the page."""
+
+from __future__ import annotations
+
+import os
+
+from t2t_lottery.report import (
+  examples,
+  html_page,
+  paper_scores,
+  paper_tables,
+  plot_style,
+  plots,
+  table_columns,
+  table_formats,
+)
+from t2t_lottery.report import study as studies
+from t2t_lottery.report.aggregates import Entries, Entry
+from t2t_lottery.utils import atomic_files
+
+
+def write_tables(study: studies.Study, out: str, samples: int) -> tuple[list[Entry], dict[str, paper_tables.Table]]:
+  """Writes the tables of a study in every form.
+
+  Args:
+    study: the runs.
+    out: folder to write to.
+    samples: of intervals and tests of significance.
+
+  Returns:
+    The entries of the main table; heading -> table.
+  """
+  about = {name: ones[0].about for name, ones in study.runs.items()}
+  placed = table_columns.assign(about)
+  relatives = table_columns.relatives(about, placed)
+  study = studies.on_target(study)
+  placed = {title: there for title, places in placed.items() if (there := [p for p in places if p.run in study.runs])}
+  made = Entries(study, samples)
+  entries = made.columns(placed)
+  beside = made.relatives([one for one in relatives if one.run in study.runs])
+  printed = paper_scores.scores(study.problem, study.size)
+  mean = f"mean over seeds {', '.join(map(str, study.seeds))}" if len(study.seeds) > 1 else f"seed {study.seeds[0]}"
+  of = f"{study.problem}, {study.size}"
+  found = {"Methods": paper_tables.main_table(f"{of}: BLEU and TER on test, in percent, {mean}", entries, printed)}
+  atomic_files.write_text(os.path.join(out, "table.csv"), paper_tables.to_csv(entries, printed))
+  if beside:
+    others = {entry.place.run: entry for entry in entries}
+    caption = f"{of}: controls and relatives, each beside the run that it varies, {mean}"
+    found["Controls and relatives"] = paper_tables.relatives_table(caption, beside, others)
+    atomic_files.write_text(os.path.join(out, "controls.csv"), paper_tables.to_csv(beside, {}))
+  for name, table in zip(("table", "controls"), found.values()):
+    atomic_files.write_text(os.path.join(out, f"{name}.md"), table_formats.markdown(table))
+    atomic_files.write_text(os.path.join(out, f"{name}.tex"), table_formats.latex(table, f"tab:{name}"))
+  return entries, found
+
+
+def report(study: studies.Study, out: str, data_dir: str | None, samples: int, learning_curves: bool) -> list[str]:
+  """Writes the report of a study; returns what is missing in it, a line each.
+
+  Args:
+    study: the runs.
+    out: folder to write to.
+    data_dir: where the test set's text lies, if it is to be shown.
+    samples: of intervals and tests of significance.
+    learning_curves: whether to plot them.
+  """
+  entries, found = write_tables(study, out, samples)
+  folder = os.path.join(out, "plots")
+  drawn = []
+  for plot in plots.all_plots(entries, learning_curves):
+    plot_style.save(plot.figure, folder, plot.name)
+    with open(os.path.join(folder, f"{plot.name}.svg"), "rb") as file:
+      drawn.append((plot, file.read()))
+  unfinished = studies.unfinished(study)
+  text = examples.text_of(study, data_dir)
+  atomic_files.write_text(os.path.join(out, "index.html"), html_page.make(study, found, drawn, text, unfinished))
+  return unfinished

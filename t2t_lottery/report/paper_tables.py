@@ -1,0 +1,200 @@
+"""The tables in the paper's shape, before they are written in any form; and the numbers as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from t2t_lottery.evaluation import metrics
+from t2t_lottery.report import table_columns
+from t2t_lottery.report.aggregates import ALPHA, SHOWN, Entry, Figure
+from t2t_lottery.report.paper_scores import Printed
+
+FEWER, EQUAL = "(*)", "≈"
+NONE, UNFINISHED = "–", "…"
+_NOTES = {
+  table_columns.DAGGER: "trained by SLT",
+  table_columns.DOUBLE_DAGGER: "trained by MP",
+  FEWER: "mean of fewer seeds than others",
+  UNFINISHED: "not finished",
+}
+
+
+class Cell(NamedTuple):
+  """A cell.
+
+  Attributes:
+    text: what it shows.
+    value: what to sort by; None sorts last.
+    best: whether it is highlighted.
+    marks: what stands behind it, raised.
+  """
+
+  text: str
+  value: float | str | None = None
+  best: bool = False
+  marks: tuple[str, ...] = ()
+
+
+class Table(NamedTuple):
+  """A table.
+
+  Attributes:
+    caption: a sentence, which ends without a full stop.
+    heads: (what stands above several columns, or nothing; the column's name) for each column.
+    groups: rows that belong together, as ours and the paper's of a level.
+    notes: what the marks in it mean, a sentence each.
+  """
+
+  caption: str
+  heads: list[tuple[str, str]]
+  groups: list[list[list[Cell]]]
+  notes: list[str]
+
+
+def main_table(caption: str, entries: Sequence[Entry], printed: Mapping[tuple[str, float], Printed]) -> Table:
+  """A row a level: sparsity, memory, and for each method BLEU and TER; below it the paper's row if there is one.
+
+  Args:
+    caption: what the table is of.
+    entries: its cells.
+    printed: (method, sparsity) -> the paper's scores.
+  """
+  titles = list(dict.fromkeys(entry.column for entry in entries))
+  by_place = {(entry.column, entry.place.level): entry for entry in entries}
+  groups = []
+  for level in sorted({entry.place.level for entry in entries}):
+    here = [entry for entry in entries if entry.place.level == level]
+    sizes = [size for entry in here if (size := entry.mean("megabytes", "paper")) is not None]
+    row = [Cell(percent(level), level), _number(sum(sizes) / len(sizes) if sizes else None, _megabytes)]
+    for title in titles:
+      row += _pair(by_place.get((title, level)))
+    groups.append([row])
+    # A level that is not exactly one of the paper's has no row of it.
+    theirs = [printed.get((title, round(level, 4))) for title in titles]
+    if any(theirs):
+      memory = next((one.memory for one in theirs if one), None)
+      row = [Cell("paper", level), _number(memory, lambda value: f"{value:.0f}")]
+      for one in theirs:
+        marks = (one.mark,) if one and one.mark else ()
+        row += [Cell(f"{v:.1f}", v, marks=marks) if v else Cell(NONE) for v in (one[:2] if one else (None, None))]
+      groups[-1].append(row)
+  heads = [("", "sparsity"), ("", "MB"), *((title, metric) for title in titles for metric in SHOWN.values())]
+  notes = _notes(groups, {EQUAL: f"not significantly worse than the level's best (p ≥ {ALPHA})"})
+  if len(titles) > 1:
+    notes.insert(0, "Bold: the level's best.")
+  if any(len(group) > 1 for group in groups):
+    notes.append("Rows named paper: Brix, Bahar and Ney (2020).")
+  return Table(caption, heads, groups, notes)
+
+
+def relatives_table(caption: str, entries: Sequence[Entry], others: Mapping[str, Entry]) -> Table:
+  """A row a control or relative, beside the run that it varies.
+
+  Args:
+    caption: what the table is of.
+    entries: its rows.
+    others: name of a run -> its entry in the main table.
+  """
+  groups = []
+  for entry in entries:
+    size = entry.mean("megabytes", "paper")
+    beside = others.get(entry.varied or "")
+    row = [
+      Cell(percent(entry.place.level), entry.place.level),
+      _number(size, _megabytes),
+      Cell(entry.place.run, entry.place.run),
+      Cell(entry.column, entry.column),
+      *_pair(entry),
+      Cell(entry.varied, entry.varied) if entry.varied else Cell(NONE),
+      *(cell._replace(best=False, marks=()) for cell in _pair(beside)),
+    ]
+    groups.append([row])
+  heads = [("", "sparsity"), ("", "MB"), ("", "run"), ("", "differs in"), *(("", name) for name in SHOWN.values())]
+  heads += [("", "varies"), *(("varied run", name) for name in SHOWN.values())]
+  return Table(
+    caption, heads, groups, _notes(groups, {EQUAL: f"not significantly different from the varied run (p ≥ {ALPHA})"})
+  )
+
+
+def _pair(entry: Entry | None) -> list[Cell]:
+  """The cells of an entry: BLEU and TER."""
+  if entry is None:
+    return [Cell(NONE)] * len(SHOWN)
+  if not entry.figures:
+    return [Cell(UNFINISHED)] * len(SHOWN)
+  return [_score(entry, entry.figures.get(metric)) for metric in SHOWN]
+
+
+def _score(entry: Entry, figure: Figure | None) -> Cell:
+  if figure is None:
+    return Cell(NONE)
+  marks = [entry.place.mark, FEWER if entry.fewer else "", EQUAL if figure.not_significant else ""]
+  return Cell(f"{figure.mean:.1f}", figure.mean, figure.best, tuple(filter(None, marks)))
+
+
+def _notes(groups: list[list[list[Cell]]], more: dict[str, str]) -> list[str]:
+  cells = [cell for group in groups for row in group for cell in row]
+  shown = {mark for cell in cells for mark in (*cell.marks, cell.text)}
+  return [f"{mark} {meaning}." for mark, meaning in {**_NOTES, **more}.items() if mark in shown]
+
+
+def percent(level: float) -> str:
+  """A level as the tables name it."""
+  return f"{level * 100:g}%"
+
+
+def _megabytes(value: float) -> str:
+  return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _number(value: float | None, form) -> Cell:
+  return Cell(NONE) if value is None else Cell(form(value), value)
+
+
+def to_csv(entries: Sequence[Entry], printed: Mapping[tuple[str, float], Printed]) -> str:
+  """The numbers behind a table, unrounded: a row a cell, all metrics, what is missing left empty.
+
+  `_low` and `_high` are the 95% interval over sentences, `_min` and `_max` the extremes and `_s_opt` the standard
+  deviation over seeds; `_difference` and `_p` are to the best of the level, or of a relative to the run that it varies.
+  """
+  rows = [_csv_row(entry, printed.get((entry.column, round(entry.place.level, 4)))) for entry in entries]
+  file = io.StringIO()
+  names = dict.fromkeys(name for row in rows for name in row)
+  writer = csv.DictWriter(file, list(names), lineterminator="\n")
+  writer.writeheader()
+  writer.writerows(rows)
+  return file.getvalue()
+
+
+def _csv_row(entry: Entry, theirs: Printed | None) -> dict[str, object]:
+  row: dict[str, object] = {
+    "method": entry.column,
+    "sparsity": entry.place.level,
+    "run": entry.place.run,
+    "varies": entry.varied,
+    "seeds": " ".join(str(run.seed) for run in entry.runs),
+    "trained_by": {table_columns.DAGGER: "SLT", table_columns.DOUBLE_DAGGER: "MP"}.get(entry.place.mark),
+    "sparsity_reached": entry.mean("sparsity"),
+    "best_steps": " ".join(str(result["best_step"]) for result in entry.results),
+    "dev_bleu": entry.mean("dev_bleu"),
+    "dev_loss": entry.mean("dev_loss"),
+    "empty_translations": entry.mean("empty_translations"),
+    "brevity_penalty": entry.mean("brevity_penalty"),
+    **{f"emptied_{part}": entry.mean("emptied", part) for part in ("embedding_rows", "layers", "heads", "units")},
+    **{f"megabytes_{kind}": entry.mean("megabytes", kind) for kind in ("paper", "csc", "file")},
+  }
+  for metric in metrics.METRICS:
+    figure = entry.figures.get(metric)
+    low, high = figure.interval if figure and figure.interval else (None, None)
+    row.update({metric: figure and figure.mean, f"{metric}_low": low, f"{metric}_high": high})
+    row.update({f"{metric}_min": figure and figure.low, f"{metric}_max": figure and figure.high})
+    row.update({f"{metric}_s_opt": figure and figure.s_opt})
+    if metric in SHOWN:
+      row.update({f"{metric}_best": int(figure.best) if figure else None})
+      row.update({f"{metric}_difference": figure and figure.difference, f"{metric}_p": figure and figure.p})
+  if theirs:
+    row.update({"paper_bleu": theirs.bleu, "paper_ter": theirs.ter})
+  return row

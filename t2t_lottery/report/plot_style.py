@@ -1,0 +1,75 @@
+"""How the plots look: told apart by colour, by marker and by line, so also without colour; and the same file each time."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from t2t_lottery.report import table_columns
+
+# A map that is read the same in grey and by colour-blind eyes.
+MAP = "cividis"
+
+
+class Line(NamedTuple):
+  """How a method is drawn."""
+
+  color: str
+  marker: str
+  dashes: str | tuple[int, tuple[int, ...]]
+
+
+# The palette of Okabe and Ito.
+LINES = {
+  "MP": Line("#0072b2", "o", "-"),
+  "LT": Line("#d55e00", "s", "--"),
+  "SLT": Line("#009e73", "^", "-."),
+  "CLT": Line("#e69f00", "D", ":"),
+  "SLT-MP": Line("#cc79a7", "v", (0, (6, 1, 1, 1, 1, 1))),
+  "MP-SLT": Line("#56b4e9", "P", (0, (1, 1, 4, 1))),
+  table_columns.DENSE: Line("#000000", "x", "-"),
+}
+
+_SETTINGS: Any = {
+  "figure.dpi": 100,
+  "savefig.dpi": 200,
+  "font.family": "DejaVu Sans",
+  "font.size": 9,
+  # A name with dollar signs is a name.
+  "text.parse_math": False,
+  "axes.spines.top": False,
+  "axes.spines.right": False,
+  "axes.grid": True,
+  "grid.color": "#dddddd",
+  "grid.linewidth": 0.6,
+  "axes.axisbelow": True,
+  "legend.frameon": False,
+  "lines.linewidth": 1.4,
+  "lines.markersize": 5,
+  # Letters as shapes: a machine without the font shows the same.
+  "svg.fonttype": "path",
+  # Names inside an SVG are otherwise drawn by lot.
+  "svg.hashsalt": "t2t-lottery",
+}
+
+
+def figure(width: float, height: float) -> Figure:
+  """An empty figure of a size in inches, which no window system knows of."""
+  with matplotlib.rc_context(_SETTINGS):
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def settings():
+  """Context in which figures are drawn and saved."""
+  return matplotlib.rc_context(_SETTINGS)
+
+
+def save(made: Figure, folder: str, name: str) -> None:
+  """Writes NAME.svg and NAME.png without a date or version, so that the same data give the same files."""
+  os.makedirs(folder, exist_ok=True)
+  with settings():
+    made.savefig(os.path.join(folder, f"{name}.svg"), metadata={"Date": None, "Creator": None})
+    made.savefig(os.path.join(folder, f"{name}.png"), metadata={"Software": None})

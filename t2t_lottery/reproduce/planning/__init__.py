@@ -1,0 +1,1 @@
+"""The graph of runs, and what it costs in steps, time, disk and memory."""

@@ -1,0 +1,174 @@
+"""What the paper's tables cost, as `docs/scaling.md` has it: `python -m t2t_lottery.reproduce.planning.paper_cost` prints its tables.
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from t2t_lottery.pruning import methods
+from t2t_lottery.reproduce.planning import cost_model, device_speeds, forecast, run_graph
+from t2t_lottery.reproduce.planning.run_graph import PlannedRun
+from t2t_lottery.runs import presets, retention, training_log
+
+Table = Sequence[Sequence[str]]
+
+STEPS = presets.PAPER.train_steps
+# Of the paper's model, which has 33,288 to 33,708 subwords; what a run saves by default.
+_VOCABULARY, _CHECKPOINTS = 33_288, 20
+# Table 2 has neither LT nor MP-SLT.
+METHODS = {"Table 1": run_graph.PAPERS, "Table 2": ("mp", "slt", "clt", "slt_mp")}
+_DEVICES = (1, 2, 4, 8, 16, 24, 32)
+_MACHINES = (
+  (device_speeds.V3_8, 1),
+  (device_speeds.V3_8, 8),
+  (device_speeds.V100, 8),
+  (device_speeds.A100, 8),
+  (device_speeds.A100, 16),
+  (device_speeds.A100, 32),
+)
+
+
+def table_graph(name: str, seeds: tuple[int, ...] = (1, 2)) -> list[PlannedRun]:
+  """The runs of one of the paper's tables, or of both, those of Table 2 then under seeds of their own."""
+  if name == "both":
+    second = [run._replace(seed=run.seed + max(seeds)) for run in table_graph("Table 2", seeds)]
+    return [*table_graph("Table 1", seeds), *second]
+  return run_graph.graph(run_graph.Selection(methods=METHODS[name], seeds=seeds))
+
+
+def rounds(runs: Sequence[PlannedRun], devices: int) -> cost_model.Cost:
+  """What a graph costs, counted in runs of equal length."""
+  return cost_model.estimate(runs, [1] * len(runs), devices)
+
+
+def disk(runs: Sequence[PlannedRun], keep: str) -> int:
+  """Bytes of all finished runs of the paper's size, by what is kept (`retention.CHOICES`)."""
+  prunes = [methods.METHODS[run.method].prunes for run in runs]
+  return sum(forecast.run_bytes("base", _VOCABULARY, one, _CHECKPOINTS, keep) for one in prunes)
+
+
+def speed_table() -> Table:
+  """Devices, and how long the paper's run takes on one."""
+  rows: list[Sequence[str]] = [("device", "subwords/s", "steps/s", "hours a run", "source")]
+  for device in device_speeds.DEVICES:
+    kind = "extrapolated: " if device.extrapolated else ""
+    hours = f"{device.hours(STEPS):.0f}"
+    rows.append((device.name, f"{device.subwords:,.0f}", f"{device.steps_a_second():.2f}", hours, kind + device.source))
+  return rows
+
+
+def whole_table() -> Table:
+  """What the tables take, on whatever device."""
+  rows: list[Sequence[str]] = [
+    ("", "seeds", "runs", "million steps", "longest chain", "TB, all checkpoints", "TB, essential")
+  ]
+  for name in ("Table 1", "Table 2", "both"):
+    for seeds in ((1,), (1, 2)):
+      runs = table_graph(name, seeds)
+      costs = rounds(runs, 1)
+      disks = [f"{disk(runs, keep) / 1e12:.2f}" for keep in retention.CHOICES]
+      steps = f"{costs.steps * STEPS / 1e6:.1f}"
+      rows.append((name, str(len(seeds)), str(costs.runs), steps, f"{costs.chain_steps} runs", *disks))
+  return rows
+
+
+def device_table() -> Table:
+  """Device hours of the tables, two seeds."""
+  names = ("Table 1", "Table 2", "both")
+  rows: list[Sequence[str]] = [("device hours", *names)]
+  for device in device_speeds.DEVICES:
+    rows.append((device.name, *(f"{device.hours(len(table_graph(name)) * STEPS):,.0f}" for name in names)))
+  return rows
+
+
+def rounds_table() -> Table:
+  """How many runs one after the other the tables take on several devices, two seeds, and how busy these are."""
+  names = ("Table 1", "Table 2", "both")
+  rows: list[Sequence[str]] = [("devices", *names, *(f"{name}, longest chain first" for name in names))]
+  for devices in _DEVICES:
+    graphs = [table_graph(name) for name in names]
+    costs = [rounds(runs, devices) for runs in [*graphs, *map(cost_model.longest_first, graphs)]]
+    rows.append((str(devices), *(f"{one.wall_steps} ({one.busy:.0%})" for one in costs)))
+  return rows
+
+
+def machine_table() -> Table:
+  """Days that the tables take on some machines, two seeds."""
+  names = ("Table 1", "Table 2", "both")
+  rows: list[Sequence[str]] = [("days", *names, "longest chain")]
+  for device, count in _MACHINES:
+    run = device.hours(STEPS) / 24
+    costs = [rounds(table_graph(name), count) for name in names]
+    days = [*(one.wall_steps for one in costs), costs[0].chain_steps]
+    rows.append((f"{count} {device.name}", *(f"{one * run:,.0f}" for one in days)))
+  return rows
+
+
+def shorter_table() -> Table:
+  """What shortens the longest chain of Table 1, two seeds."""
+  every = run_graph.Selection(methods=METHODS["Table 1"], seeds=(1, 2))
+  choices = {
+    "as in the paper": every,
+    "`--rewind=dense`": every._replace(rewind_dense=True),
+    "`--prune_each=20`": every._replace(prune_each=20.0),
+    '`--levels="20 40 60 80 90 95 98"`': every._replace(levels=tuple("20 40 60 80 90 95 98".split())),
+    '`--levels="50 80 90 95"`': every._replace(levels=tuple("50 80 90 95".split())),
+    "`--one_shot`": every._replace(one_shot=True),
+    "`--one_shot --rewind=dense`": every._replace(one_shot=True, rewind_dense=True),
+  }
+  rows: list[Sequence[str]] = [("", "runs", "longest chain", "8 devices", "32 devices", "days on 8 A100", "on 32 A100")]
+  run = device_speeds.A100.hours(STEPS) / 24
+  for name, choice in choices.items():
+    few, many = (rounds(run_graph.graph(choice), devices) for devices in (8, 32))
+    days = [f"{one.wall_steps * run:.0f}" for one in (few, many)]
+    rows.append((name, str(few.runs), str(few.chain_steps), str(few.wall_steps), str(many.wall_steps), *days))
+  return rows
+
+
+def markdown(rows: Table) -> str:
+  """A table whose first row is its head."""
+  head, *body = rows
+  return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *body))
+
+
+def dry_run(runs: Sequence[PlannedRun], lengths: Sequence[int], devices: int, size: str, speed: float | None) -> str:
+  """What a dry run says of a graph's cost, a line or a few; nothing if nothing is to come.
+
+  Args:
+    runs, lengths: the graph, and the steps that each run still takes.
+    devices: how many train side by side.
+    size: the model's.
+    speed: steps a second of such runs so far, if there are any.
+  """
+  costs = cost_model.estimate(runs, lengths, devices)
+  if not costs.steps:
+    return ""
+  chain = "1 run" if len(costs.chain) == 1 else f"{len(costs.chain)} runs, each waits for the one before"
+  lines = [f"longest chain: {chain}, {costs.chain_steps:,} steps"]
+  if devices > 1:
+    clock = f", {training_log.clock(costs.wall_steps / speed)}" if speed else ""
+    lines.append(
+      f"on {devices} devices, one run each: as long as {costs.wall_steps:,} steps one after the other{clock};"
+      f" {costs.busy:.0%} of the devices' time is training"
+    )
+  if size == "base":
+    lines.append(
+      f"by published speeds, at the paper's {device_speeds.SUBWORDS_A_STEP:,} subwords a step (docs/scaling.md):"
+    )
+    for device in device_speeds.DEVICES:
+      side = f", {device.hours(costs.wall_steps) / 24:,.1f} days on {devices}" if devices > 1 else ""
+      kind = ", extrapolated" if device.extrapolated else ""
+      lines.append(f"  {device.name}: {device.hours(costs.steps):,.0f} device hours{side}{kind}")
+  return "\n".join(lines)
+
+
+def tables() -> list[str]:
+  """All tables of `docs/scaling.md`, in Markdown."""
+  made = (speed_table, whole_table, device_table, rounds_table, machine_table, shorter_table)
+  return [markdown(make()) for make in made]
+
+
+if __name__ == "__main__":
+  print("\n\n".join(tables()))

@@ -1,0 +1,116 @@
+"""What is asked for: the flags of the command for a whole table, and what they say together."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from absl import flags
+
+from t2t_lottery.data import manifest
+from t2t_lottery.evaluation import decoding
+from t2t_lottery.reproduce import step_process, validation
+from t2t_lottery.reproduce.planning import cost_model, forecast, run_graph
+from t2t_lottery.runs import config, retention, run_status
+from t2t_lottery.utils import package_versions
+
+_METHODS = flags.DEFINE_string(
+  "methods", " ".join(run_graph.PAPERS), f"Methods, with blanks between, of {', '.join(run_graph.METHODS)}."
+)
+_LEVELS = flags.DEFINE_string("levels", None, "Sparsities in percent, rising. Default: the paper's.")
+_SEEDS = flags.DEFINE_string("seeds", "1 2", "Random seeds, with blanks between.")
+_SWITCH = flags.DEFINE_string("switch", run_graph.SWITCH, "The level at which SLT-MP and MP-SLT change over.")
+_PRUNE_EACH = flags.DEFINE_float("prune_each", None, "Prune so many percent of the remaining weights at each level.")
+_REWIND = flags.DEFINE_enum("rewind", "last", ["last", "dense"], "Rewind to the last level's run, or the dense run.")
+_ONE_SHOT = flags.DEFINE_bool("one_shot", False, "Draw every ticket from the dense run.")
+_VARIANT = flags.DEFINE_string("variant", "", "Prune so: dense_embedding, or (lt, slt and clt alone) global_magnitude.")
+_CONTROLS = flags.DEFINE_string("controls", "", "Controls to train beside each ticket, with blanks between.")
+_AVERAGE = flags.DEFINE_integer("average", 0, "Evaluate also the mean of so many last checkpoints.", lower_bound=0)
+_DECODER = flags.DEFINE_enum("decoder", decoding.CTRANSLATE2, decoding.DECODERS, "What translates.")
+_KEEP = flags.DEFINE_enum("keep", retention.ALL, retention.CHOICES, "Which checkpoints of a finished run stay.")
+_GPUS = flags.DEFINE_integer("gpus", None, "Train each run on so many GPUs of its machine.", lower_bound=0)
+_JOBS = flags.DEFINE_integer("jobs", 1, "How many runs to train side by side.", lower_bound=1)
+
+
+def choices() -> run_graph.Selection:
+  """The graph that is asked for.
+
+  Raises:
+    UserError: if seeds are none.
+  """
+  return run_graph.Selection(
+    methods=tuple(_METHODS.value.split()),
+    seeds=validation.seeds(_SEEDS.value),
+    levels=None if _LEVELS.value is None else tuple(_LEVELS.value.split()),
+    switch=_SWITCH.value,
+    prune_each=_PRUNE_EACH.value,
+    rewind_dense=_REWIND.value == "dense",
+    one_shot=_ONE_SHOT.value,
+    variant=_VARIANT.value,
+    controls=tuple(_CONTROLS.value.split()),
+  )
+
+
+def shared(settings: config.Settings) -> step_process.Shared:
+  """What the steps of all runs are called with."""
+  given = flags.FLAGS
+  values = {
+    "problem": settings.runs.problem,
+    "size": settings.runs.size,
+    "runs_dir": settings.runs.runs_dir,
+    "data_dir": settings.data_dir,
+    "tmp_dir": settings.tmp_dir if given["tmp_dir"].present else os.path.join(settings.data_dir, "tmp"),
+    "checkpoints": given.checkpoints,
+    **{name: given[name].value for name in ("steps", "rewind_step", "hparams") if given[name].value},
+  }
+  evaluation = (f"--average={_AVERAGE.value}", f"--decoder={_DECODER.value}", f"--keep={_KEEP.value}")
+  training = () if _GPUS.value is None else (f"--gpus={_GPUS.value}",)
+  return step_process.Shared(tuple(f"--{name}={value}" for name, value in values.items()), training, evaluation)
+
+
+def _asked(settings: config.Settings, run: run_graph.PlannedRun, translation: str) -> run_status.Requirements:
+  about: dict[str, Any] = {
+    "method": run.method,
+    "sparsity_asked": config.parse_level(run.level),
+    "train_steps": settings.steps.train_steps,
+    "rewind_step": settings.steps.rewind_step,
+    "hparams": settings.hparams or None,
+    "code": package_versions.training_versions(),
+  }
+  if data := manifest.fingerprint(settings.runs.problem, settings.data_dir):
+    about["data"] = data
+  return run_status.Requirements(about, translation, _AVERAGE.value)
+
+
+def folder(settings: config.Settings, run: run_graph.PlannedRun) -> str:
+  """Where a run lies, or would lie."""
+  return settings.runs._replace(seed=run.seed).folder(run.name)
+
+
+def stands(settings: config.Settings, runs: list[run_graph.PlannedRun]) -> list[run_status.Standing]:
+  """How each run stands."""
+  translation = decoding.signature(_DECODER.value)
+  return [run_status.look(folder(settings, run), _asked(settings, run, translation)) for run in runs]
+
+
+def graph() -> list[run_graph.PlannedRun]:
+  """The runs that are asked for; side by side, those first that the longest chains wait for."""
+  runs = run_graph.graph(choices())
+  return runs if jobs() == 1 else cost_model.longest_first(runs)
+
+
+def jobs() -> int:
+  """How many runs to train side by side."""
+  return _JOBS.value
+
+
+def keep() -> str:
+  """Which checkpoints of a finished run stay, of `retention.CHOICES`."""
+  return _KEEP.value
+
+
+def of_outlook(settings: config.Settings) -> forecast.Workload:
+  """What all runs share, for a look ahead."""
+  vocabulary = validation.PROBLEMS[settings.runs.problem]
+  checkpoints = flags.FLAGS.checkpoints
+  return forecast.Workload(settings.runs, settings.steps.train_steps, settings.hparams, checkpoints, vocabulary, jobs())

@@ -1,0 +1,1 @@
+"""Slurm's queue, and the job that it runs."""

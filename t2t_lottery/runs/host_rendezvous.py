@@ -1,0 +1,126 @@
+"""How the hosts of one training find together: the runs' folder, which all of them see, is the only channel.
+
+The chief takes the run's lock, prepares the run, says in a file that it trains, and trains. Another host waits for that
+file, trains along, and waits until the chief has saved the last checkpoint; then, until it has evaluated the run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from t2t_lottery.checkpoints import tensor_bundle
+from t2t_lottery.runs import paths, run_files, run_lock
+from t2t_lottery.utils import atomic_files
+from t2t_lottery.utils.errors import UserError
+from t2t_lottery.utils.tf_config import Hosts
+
+_SECONDS_BETWEEN_LOOKS = 0.5
+# So long a chief may take from one step of a driver to the next.
+_SECONDS_BETWEEN_STEPS = 60
+
+
+@contextlib.contextmanager
+def inviting(folder: str, here: Hosts) -> Iterator[None]:
+  """Lets the other hosts start as long as the chief trains a run; it must hold the run's lock.
+
+  Raises:
+    UserError: if the folder cannot be written.
+  """
+  if not here.several:
+    yield
+    return
+  atomic_files.write_json(paths.joined(folder), {"hosts": list(here.addresses)})
+  try:
+    yield
+  finally:
+    withdraw(folder)
+
+
+def withdraw(folder: str) -> None:
+  """Takes back what a chief has left that was killed."""
+  with contextlib.suppress(FileNotFoundError):
+    os.remove(paths.joined(folder))
+
+
+def wait_for_chief(folder: str, run: dict[str, Any], here: Hosts) -> bool:
+  """Waits until the chief trains a run, or has trained it.
+
+  Returns:
+    Whether there is something to train.
+
+  Raises:
+    UserError: if the chief trains another run there, or with other hosts.
+  """
+  if not _is_trained(folder, run["train_steps"]):
+    print(f"{run['run']}: waiting for {here.addresses[0]}", flush=True)
+  _wait(lambda: _is_trained(folder, run["train_steps"]) or _is_invited(folder))
+  if _is_trained(folder, run["train_steps"]):
+    return False
+  there = {**run_files.description(folder), **run_files.hosts(folder)}
+  mine = {**run, "hosts": list(here.addresses)}
+  for name in sorted({*there, *mine}):
+    if there.get(name) != mine.get(name):
+      raise UserError(
+        f"{here.addresses[0]} trains {folder} with {name}={there.get(name)}, asked for here is {mine.get(name)}: give "
+        "all hosts the same command"
+      )
+  return True
+
+
+def wait_for_last_checkpoint(folder: str, last: int) -> None:
+  """Waits, once a host's own training has ended, until the chief's has.
+
+  Raises:
+    UserError: if the chief leaves no last checkpoint.
+  """
+  _wait(lambda: paths.is_there(paths.checkpoint(folder, last)) or not run_lock.is_held(folder))
+  if not paths.is_there(paths.checkpoint(folder, last)):
+    raise UserError(f"the chief left no checkpoint of step {last} in {folder}: its log is {paths.train_log(folder)}")
+
+
+def wait_for_result(folder: str, here: Hosts) -> None:
+  """Waits until the chief has evaluated a run.
+
+  Raises:
+    UserError: if it does not, for it has gone.
+  """
+  seen = time.monotonic()
+
+  def is_evaluated() -> bool:
+    nonlocal seen
+    now = time.monotonic()
+    if run_lock.is_held(folder):
+      seen = now
+    elif now - seen > _SECONDS_BETWEEN_STEPS and not os.path.exists(paths.result(folder)):
+      raise UserError(
+        f"{here.addresses[0]} has left {folder} without a result: start all of {','.join(here.addresses)} again, to go on "
+        "from there"
+      )
+    return os.path.exists(paths.result(folder))
+
+  _wait(is_evaluated)
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+  while not condition():
+    time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+
+def _is_invited(folder: str) -> bool:
+  return os.path.exists(paths.joined(folder)) and run_lock.is_held(folder)
+
+
+def _is_trained(folder: str, last: int) -> bool:
+  """Whether the chief will take the last checkpoint for what it should be."""
+  if not paths.is_there(paths.checkpoint(folder, last)):
+    return False
+  if os.path.exists(paths.result(folder)):
+    return True
+  try:
+    return not tensor_bundle.check(paths.checkpoint(folder, last))
+  except UserError:
+    return False

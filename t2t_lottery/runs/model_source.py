@@ -1,0 +1,109 @@
+"""A model as it is stored: a run's folder, a checkpoint or a sparse file. No TensorFlow."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from t2t_lottery.checkpoints import sparse_file, tensor_bundle
+from t2t_lottery.pruning import layers, weight_statistics
+from t2t_lottery.runs import paths, run_files
+from t2t_lottery.utils.errors import UserError
+
+GLOBAL_STEP = "global_step"
+
+
+def find(path: str) -> str:
+  """What a path stands for: a checkpoint's prefix, or a sparse file.
+
+  Args:
+    path: one of these, which it stays; or a folder of checkpoints: of an evaluated run the best, else the newest.
+
+  Raises:
+    UserError: if a folder holds no checkpoint.
+  """
+  path = os.path.expanduser(path)
+  if not os.path.isdir(path):
+    return path
+  if os.path.exists(paths.result(path)):
+    result = run_files.result(path)
+    if "best_step" not in result:
+      raise UserError(f"{paths.result(path)} does not tell the best step: delete it, and evaluate the run again")
+    return paths.stored(path, result["best_step"])
+  return newest(path)
+
+
+def newest(folder: str) -> str:
+  """The newest checkpoint in a folder.
+
+  Raises:
+    UserError: if there is none.
+  """
+  steps = paths.checkpoint_steps(folder)
+  if not steps:
+    raise UserError(f"the folder {folder} holds no checkpoint model.ckpt-STEP")
+  return paths.checkpoint(folder, steps[-1])
+
+
+def read(path: str) -> dict[str, np.ndarray]:
+  """The model's variables, and `global_step` where it is known; without masks and optimizer slots.
+
+  Args:
+    path: a checkpoint's prefix, or a sparse file.
+
+  Raises:
+    UserError: if it cannot be read, is of something else than a Transformer, or is not pruned as its masks say.
+  """
+
+  def wanted(name: str) -> bool:
+    return tensor_bundle.is_model_variable(name) or name == GLOBAL_STEP
+
+  if os.path.isfile(path):
+    found = {name: value for name, value in sparse_file.read(path).items() if wanted(name)}
+  else:
+    with_masks = tensor_bundle.read(path, lambda name: wanted(name) or layers.is_mask(name))
+    require_zeros(path, with_masks)
+    found = {name: value for name, value in with_masks.items() if wanted(name)}
+  if not layers.prunable(found):
+    raise UserError(f"{path} holds no layer of a Transformer")
+  return found
+
+
+def require_zeros(path: str, variables: dict[str, np.ndarray]) -> None:
+  """Refuses a checkpoint in which weights that its masks prune are not zero.
+
+  Raises:
+    UserError: names the first layer, and how many.
+  """
+  if wrong := weight_statistics.astray(variables):
+    raise UserError(
+      f"{path}: {wrong}; something else than training has changed it: delete it and train from the one before"
+    )
+
+
+def about(path: str) -> dict[str, Any]:
+  """What is known of a model beside its variables, as far as it is.
+
+  Args:
+    path: a checkpoint's prefix, or a sparse file.
+
+  Returns:
+    "hparams": of the run, as t2t-trainer saves them; "problem": t2t's name of it; "data": what its data are known by
+    (`manifest.fingerprint`).
+
+  Raises:
+    UserError: if a file of these is damaged.
+  """
+  if os.path.isfile(path):
+    return sparse_file.about(path)
+  known: dict[str, Any] = {}
+  # A checkpoint that is kept or averaged lies in a folder inside its run's.
+  for folder in (os.path.dirname(path), os.path.dirname(os.path.dirname(path))):
+    if "hparams" not in known and os.path.exists(paths.hparams(folder)):
+      known["hparams"] = run_files.hparams(folder)
+      if os.path.exists(paths.description(folder)):
+        about = run_files.description(folder)
+        known.update({name: about[name] for name in ("problem", "data") if about.get(name)})
+  return known

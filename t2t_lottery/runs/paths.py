@@ -1,0 +1,180 @@
+"""Every file and folder name that a run writes, in one place. Standard library only."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Runs(NamedTuple):
+  """The runs that belong to one table: same problem, model size and seed.
+
+  Attributes:
+    runs_dir: where all runs lie.
+    problem: t2t's problem name.
+    size: `base`, `small` or `tiny`.
+    seed: `--random_seed` of each run.
+  """
+
+  runs_dir: str
+  problem: str
+  size: str
+  seed: int
+
+  def folder(self, run: str) -> str:
+    """The folder of a run: t2t-trainer's `--output_dir`."""
+    return os.path.join(self.runs_dir, self.problem, self.size, f"seed{self.seed}", run)
+
+
+def run_folders(runs_dir: str) -> list[str]:
+  """The folders of all runs of all problems, sizes and seeds, sorted."""
+  found = glob.glob(os.path.join(glob.escape(runs_dir), "*", "*", "seed*", "*"))
+  return sorted(folder for folder in found if os.path.exists(description(folder)) or os.path.exists(result(folder)))
+
+
+def kept(model_dir: str, step: int) -> str:
+  """The checkpoint of a step that later levels rewind to, out of reach of t2t's rotation."""
+  return os.path.join(model_dir, "rewind", f"model.ckpt-{step}")
+
+
+def ticket(model_dir: str, host: int = 0) -> str:
+  """The checkpoint from which a new run starts on a host; gone once it has started."""
+  return os.path.join(model_dir, f"ticket.host{host}" if host else "ticket", "ticket.ckpt")
+
+
+def checkpoint(model_dir: str, step: int) -> str:
+  """t2t's own checkpoint of a step."""
+  return os.path.join(model_dir, f"model.ckpt-{step}")
+
+
+def average(model_dir: str, steps: Sequence[int]) -> str:
+  """The mean of the checkpoints of some steps."""
+  return os.path.join(model_dir, f"average-{len(steps)}", f"model.ckpt-{steps[-1]}")
+
+
+def stored(model_dir: str, step: int) -> str:
+  """The checkpoint of a step: the kept one, which no rotation takes, or else t2t's own."""
+  path = kept(model_dir, step)
+  return path if is_there(path) else checkpoint(model_dir, step)
+
+
+def is_there(prefix: str) -> bool:
+  """Whether there is a checkpoint; of its files the index is written last, and removed first."""
+  return os.path.exists(f"{prefix}.index")
+
+
+def checkpoint_steps(model_dir: str) -> list[int]:
+  """Steps of t2t's own checkpoints in a run's folder, rising."""
+  found = (re.fullmatch(r"model\.ckpt-(\d+)\.index", name) for name in os.listdir(model_dir))
+  return sorted(int(match[1]) for match in found if match)
+
+
+def holds_training(model_dir: str) -> bool:
+  """Whether something came of a run: a checkpoint, wherever in its folder it lies, or a result."""
+  found = glob.iglob(os.path.join(glob.escape(model_dir), "**", "model.ckpt-*.index"), recursive=True)
+  return any(found) or os.path.exists(result(model_dir))
+
+
+def description(model_dir: str) -> str:
+  """What a run is: written before it starts, compared when it is asked for again."""
+  return os.path.join(model_dir, "run.json")
+
+
+def state(model_dir: str) -> str:
+  """TensorFlow's list of the checkpoints in a run's folder, which names the one that a run goes on from."""
+  return os.path.join(model_dir, "checkpoint")
+
+
+def set_aside(model_dir: str, number: int) -> str:
+  """A folder for what an interrupted run does not go on from."""
+  return os.path.join(model_dir, "set_aside", str(number))
+
+
+def usage(model_dir: str) -> str:
+  """What training a run took of the machine."""
+  return os.path.join(model_dir, "usage.json")
+
+
+def thinned(model_dir: str) -> str:
+  """Steps of the checkpoints that a finished run had before most were removed (`--keep=essential`)."""
+  return os.path.join(model_dir, "thinned.json")
+
+
+def failed(model_dir: str) -> str:
+  """The mark of a run that failed for good: step, loss and reason."""
+  return os.path.join(model_dir, "failed.json")
+
+
+def train_log(model_dir: str, host: int = 0) -> str:
+  """All that t2t-trainer prints on a host."""
+  return os.path.join(model_dir, f"train.host{host}.log" if host else "train.log")
+
+
+def joined(model_dir: str) -> str:
+  """There while the chief of several hosts trains a run: the others may start."""
+  return os.path.join(model_dir, "joined.json")
+
+
+def decode_log(model_dir: str) -> str:
+  """All that t2t_decoder prints."""
+  return os.path.join(model_dir, "decode.log")
+
+
+def datagen_log(data_dir: str, problem: str) -> str:
+  """All that t2t-datagen prints."""
+  return os.path.join(data_dir, f"{problem}.datagen.log")
+
+
+def last_error(model_dir: str) -> str:
+  """What the last step of a run ended with that failed; gone when the run is taken up again."""
+  return os.path.join(model_dir, "last_error.json")
+
+
+def steps_log(model_dir: str) -> str:
+  """What the steps of a run said when one of them failed."""
+  return os.path.join(model_dir, "steps.log")
+
+
+def hparams(model_dir: str) -> str:
+  """The hparams that t2t-trainer saves."""
+  return os.path.join(model_dir, "hparams.json")
+
+
+def translation(model_dir: str, split: str, checkpoint: str, decoder: str = "ctranslate2") -> str:
+  """The translation of `dev` or `test` by a checkpoint in the run's folder."""
+  name = os.path.relpath(checkpoint, model_dir).replace("model.ckpt-", "").replace(os.sep, ".")
+  by = "" if decoder == "ctranslate2" else f".{decoder}"
+  return os.path.join(model_dir, "translations", f"{split}.{name}{by}.txt")
+
+
+def checksum(path: str) -> str:
+  """The SHA-256 of a translation, as `sha256sum` writes and checks it."""
+  return f"{path}.sha256"
+
+
+def loss(model_dir: str, split: str, checkpoint: str) -> str:
+  """A checkpoint's loss on a split."""
+  return translation(model_dir, split, checkpoint)[: -len("txt")] + "loss.json"
+
+
+def segments(model_dir: str) -> str:
+  """Sufficient statistics of each sentence of the test translation, an array per metric."""
+  return os.path.join(model_dir, "segments.npz")
+
+
+def layers(model_dir: str) -> str:
+  """What each layer of the best checkpoint looks like."""
+  return os.path.join(model_dir, "layers.json")
+
+
+def result(model_dir: str) -> str:
+  """A run's line of results; there when the run is evaluated."""
+  return os.path.join(model_dir, "result.json")
+
+
+def results(runs_dir: str) -> str:
+  """The results of all runs, a line each."""
+  return os.path.join(runs_dir, "results.jsonl")

@@ -1,0 +1,211 @@
+"""What a run is (its `run.json`), the command that trains it, and whether a folder contains that run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from t2t_lottery.data import manifest
+from t2t_lottery.pruning import methods
+from t2t_lottery.runs import config, paths, presets
+from t2t_lottery.utils import file_names, package_versions, t2t_process, tf_config
+from t2t_lottery.utils.errors import UserError
+
+# Runs of before tell neither.
+_MAY_LACK = ("code", "data")
+# Of a result that does not say whether it is on target: more than rounding each layer to whole weights makes of it.
+_ROUNDING = 1e-4
+
+
+class Options(NamedTuple):
+  """What a run is asked to be, as the flags of `t2t_lottery/train.py` of the same names say."""
+
+  run: str
+  method: str = "dense"
+  level: str = "0"
+  mask_from: str | None = None
+  mask_step: int | None = None
+  rewind_from: str | None = None
+  initial_level: str = "0"
+  controls: list[str] = []
+  gpus: int | None = None
+  trainer_flags: list[str] = []
+
+
+def describe(settings: config.Settings, options: Options) -> dict[str, Any]:
+  """What the run is: the same description is the same run.
+
+  Raises:
+    UserError: if flags contradict one another, or a run's name is none.
+  """
+  for flag, name in (("run", options.run), ("mask_from", options.mask_from), ("rewind_from", options.rewind_from)):
+    if name is not None:
+      file_names.check_name(flag, name)
+  method = methods.METHODS[options.method]
+  _check_flags(method, options)
+  run: dict[str, Any] = {
+    "run": options.run,
+    "problem": settings.runs.problem,
+    "size": settings.runs.size,
+    "seed": settings.runs.seed,
+    "method": options.method,
+    "sparsity_asked": config.parse_level(options.level),
+    "hparams_set": settings.hparams_set(options.method),
+    "train_steps": settings.steps.train_steps,
+    "rewind_step": settings.steps.rewind_step,
+    "data": manifest.fingerprint(settings.runs.problem, settings.data_dir),
+    "code": package_versions.training_versions(),
+  }
+  if method.gradual:
+    run["initial_sparsity"] = config.parse_level(options.initial_level)
+  if options.controls:
+    run["controls"] = options.controls
+  if settings.hparams:
+    run["hparams"] = settings.hparams
+  # Each has a batch of its own.
+  if settings.hosts.several:
+    run["hosts"] = len(settings.hosts.addresses)
+  if (options.gpus or 0) > 1:
+    run["gpus"] = options.gpus
+  if options.mask_from:
+    rewind_step = 0 if method.from_step_0 else settings.steps.rewind_step
+    mask_step = settings.steps.train_steps if options.mask_step is None else options.mask_step
+    run["mask_from"] = f"{options.mask_from}@{mask_step}"
+    run["rewind_to"] = f"{options.rewind_from or options.mask_from}@{rewind_step}"
+  return run
+
+
+def _check_flags(method: methods.Method, options: Options) -> None:
+  """Refuses flags that would be without effect, and the lack of those that a method needs."""
+  name = options.method
+  if method.from_ticket and not options.mask_from:
+    raise UserError(f"--method={name} needs --mask_from, the run that its mask is drawn from")
+  of_tickets = {"mask_from": options.mask_from, "mask_step": options.mask_step, "rewind_from": options.rewind_from}
+  for flag, value in of_tickets.items():
+    if value is not None and not method.from_ticket:
+      raise UserError(f"--method={name} takes no --{flag}={value}: it draws no ticket")
+  levels = {"level": (options.level, method.prunes), "initial_level": (options.initial_level, method.prunes_on)}
+  for flag, (text, is_needed) in levels.items():
+    if is_needed and not config.parse_level(text):
+      raise UserError(f"--method={name} needs --{flag}, in percent")
+    if not is_needed and config.parse_level(text):
+      raise UserError(f"--method={name} takes no --{flag}={text}")
+
+
+def command(settings: config.Settings, run: dict[str, Any], options: Options) -> list[str]:
+  """The t2t-trainer command that trains the run."""
+  # t2t refuses a name given twice; the user's value counts.
+  given = config.given_hparams(settings.hparams)
+  hparams = {name: value for name, value in settings.overrides.items() if name not in given}
+  if "mask_from" in run:
+    mask_from, mask_step = run["mask_from"].split("@")
+    rewind_from, rewind_step = run["rewind_to"].split("@")
+    hparams["mask_checkpoint"] = paths.stored(settings.runs.folder(mask_from), int(mask_step))
+    hparams["rewind_checkpoint"] = paths.stored(settings.runs.folder(rewind_from), int(rewind_step))
+  for name, source in (("sparsity", "sparsity_asked"), ("initial_sparsity", "initial_sparsity")):
+    if run.get(source):
+      hparams[name] = run[source]
+  for control in run.get("controls", []):
+    hparams.update(methods.CONTROLS[control])
+  hparams.update(given)
+  # What says nothing of this run's method is for other runs.
+  method = methods.METHODS[run["method"]]
+  values = {"ticket_values": method.values, **hparams}["ticket_values"]
+  unused = [] if method.gradual else ["prune_until", "prune_every"]
+  unused += [] if method.from_ticket and values == methods.CONSTANT else ["embedding_fan"]
+  for name in unused:
+    hparams.pop(name, None)
+  gpus = t2t_process.default_gpus() if options.gpus is None else options.gpus
+  every = settings.steps.checkpoint_steps
+  together = []
+  if settings.hosts.several:
+    together = ["env", f"{tf_config.VARIABLE}={settings.hosts.config()}"]
+  return [
+    *together,
+    *t2t_process.t2t("t2t_trainer"),
+    f"--t2t_usr_dir={t2t_process.usr_dir()}",
+    f"--problem={run['problem']}",
+    f"--data_dir={settings.data_dir}",
+    f"--output_dir={settings.runs.folder(run['run'])}",
+    "--model=lottery_transformer",
+    f"--hparams_set={run['hparams_set']}",
+    "--hparams=" + ",".join(f"{name}={value}" for name, value in hparams.items()),
+    f"--train_steps={run['train_steps']}",
+    f"--random_seed={run['seed']}",
+    f"--worker_gpu={gpus}",
+    *(["--optionally_use_dist_strat"] if gpus > 1 else []),
+    # t2t's first worker alone writes what the run was asked for.
+    *([f"--worker_id={settings.hosts.number}"] if settings.hosts.number else []),
+    "--schedule=train",
+    # t2t saves a checkpoint every max(iterations_per_loop, local_eval_frequency) steps; the former counts for TPUs.
+    f"--local_eval_frequency={every}",
+    f"--iterations_per_loop={min(every, 100)}",
+    # All compete, so none may be rotated out but that of step 0, which `rewind/` holds as well.
+    f"--keep_checkpoint_max={max(presets.CHECKPOINTS_KEPT, -(-run['train_steps'] // every))}",
+    *options.trainer_flags,
+  ]
+
+
+def difference(folder: str, there: Mapping[str, Any], asked: Mapping[str, Any], names: Iterable[str]) -> str | None:
+  """In what the run of a folder is another one: the first of the names whose values differ, with both; None if in nothing."""
+  for name in names:
+    if there.get(name, asked.get(name) if name in _MAY_LACK else None) != asked.get(name):
+      return f"{folder} holds a run with {name}={there.get(name)}, asked for is {asked.get(name)}"
+  return None
+
+
+def missed(result: Mapping[str, Any]) -> str | None:
+  """What a result says of a sparsity that is not the one asked for, as "reached 78.76%, asked for was 80%"; None if its
+  layers have as many weights as they should, to within one each.
+
+  Args:
+    result: a line of results.
+  """
+  asked: float = result["sparsity_asked"]
+  reached: float = result.get("sparsity", asked)
+  on_target = result.get("on_target")
+  if on_target is None:
+    # Older ones say only how many of all weights are pruned, of which a dense embedding is not to be.
+    has_dense_layers = "dense_embedding" in result.get("controls", []) or "prune_embedding" in result.get("hparams", "")
+    on_target = has_dense_layers or abs(reached - asked) <= _ROUNDING
+  return None if on_target else f"reached {reached * 100:.6g}%, asked for was {asked * 100:g}%"
+
+
+def check(path: str, about: Any, complete: bool = True) -> None:
+  """Checks what a file says of a run: names in it become folders, here and wherever runs are copied to.
+
+  Args:
+    path: the file.
+    about: its content.
+    complete: whether it must say all that tells a run from others; otherwise what it says must be well formed.
+
+  Raises:
+    UserError: if it describes no run.
+  """
+  if why := _wrong(about, complete):
+    raise UserError(f"{path} describes no run ({why}): delete it to have it made again")
+
+
+def _wrong(about: Any, complete: bool) -> str | None:
+  if not isinstance(about, dict):
+    return "it is no JSON object"
+  for name in ("run", "problem", "size", "method"):
+    if (complete or name in about) and not file_names.is_name(about.get(name)):
+      return f"{name} is no name"
+  absent = -1 if complete else 0
+  seed: Any = about.get("seed", absent)
+  asked: Any = about.get("sparsity_asked", absent)
+  if type(seed) is not int or seed < 0:
+    return "seed is no number from 0 on"
+  if type(asked) not in (int, float) or not 0 <= asked < 1:
+    return "sparsity_asked is no share in [0, 1)"
+  for name in ("mask_from", "rewind_to"):
+    parent, _, step = about[name].partition("@") if isinstance(about.get(name), str) else (None, None, "")
+    if name in about and not (file_names.is_name(parent) and step.isdecimal()):
+      return f"{name} is not NAME@STEP"
+  for name in ("best_step", "train_steps", "rewind_step"):
+    if name in about and (type(about[name]) is not int or about[name] < 0):
+      return f"{name} is no step"
+  if "decoder" in about and not file_names.is_name(about["decoder"]):
+    return "decoder is no name"
+  return None

@@ -1,0 +1,107 @@
+"""Any optimizer of t2t, fed with masked gradients.
+
+A pruned weight is 0.0 in its variable; a gradient that is always zero leaves it there, under Adafactor as under Adam.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import tensorflow.compat.v1 as tf
+from tensor2tensor.utils import misc_utils, registry
+
+from t2t_lottery.pruning import layers
+from t2t_lottery.training import replicated_variables
+
+# A t2t optimizer is found by name and built from hparams; the masks are variables of the default graph.
+NAME = "masked"
+_MASKS = "t2t_lottery_masks"
+_GRADIENTS = "t2t_lottery_gradients"
+
+
+def create_masks(variables: list[tf.Variable]) -> dict[str, tf.Variable]:
+  """Adds a mask variable for each layer: bool, not trainable, all True until a ticket or a checkpoint fills it.
+
+  Args:
+    variables: the trainable variables.
+
+  Returns:
+    Layer name -> mask variable; also kept in the graph for the optimizer.
+  """
+  masks = {}
+  for variable in variables:
+    layer = replicated_variables.name(variable)
+    if layers.is_prunable(layer):
+      masks[layer] = tf.get_variable(
+        layers.mask_name(layer),
+        shape=variable.shape,
+        dtype=tf.bool,
+        initializer=tf.ones_initializer(),
+        trainable=False,
+      )
+  tf.get_default_graph().get_collection_ref(_MASKS)[:] = [masks]
+  return masks
+
+
+def unmasked_gradients() -> dict[str, tf.Tensor]:
+  """Layer -> gradient of the loss before it is masked, in the default graph, a training graph."""
+  (gradients,) = tf.get_collection(_GRADIENTS)
+  return {name: tf.convert_to_tensor(g) for name, g in gradients.items() if layers.is_prunable(name)}
+
+
+def wrap(hparams) -> None:
+  """Makes t2t build the optimizer that `hparams.optimizer` names inside a `MaskedOptimizer`.
+
+  The name stays part of the new one, for t2t asks it whether the optimizer is an Adam
+  (`learning_rate.legacy_learning_rate_schedule`).
+  """
+  hparams.add_hparam("optimizer_under_masks", hparams.optimizer)
+  hparams.optimizer = f"{NAME}_{hparams.optimizer}"
+  # As `registry.optimizer` looks it up.
+  key = misc_utils.camelcase_to_snakecase(hparams.optimizer)
+  if key not in registry.Registries.optimizers:
+    registry.register_optimizer(key)(masked)
+
+
+def masked(learning_rate, hparams):
+  """The registered optimizer; the masks are those of `create_masks` in this graph."""
+  (masks,) = tf.get_collection(_MASKS)
+  return MaskedOptimizer(registry.optimizer(hparams.optimizer_under_masks)(learning_rate, hparams), masks)
+
+
+class MaskedOptimizer(tf.train.Optimizer):
+  """Sets the gradient of every pruned weight to zero before another optimizer sees it.
+
+  Masking the gradient, not the product of weight and mask in the forward pass, keeps zeros at rest, so that each
+  checkpoint is also one of the stock model.
+
+  Args:
+    optimizer: the optimizer that applies the gradients.
+    masks: layer name -> bool variable of the layer's shape.
+  """
+
+  def __init__(self, optimizer: tf.train.Optimizer, masks: Mapping[str, tf.Variable]):
+    super().__init__(use_locking=False, name="Masked")
+    self._optimizer = optimizer
+    self._masks = masks
+
+  def compute_gradients(self, loss, var_list=None, **kwargs):
+    """As `tf.train.Optimizer.compute_gradients`."""
+    gradients = self._optimizer.compute_gradients(loss, var_list, **kwargs)
+    tf.get_default_graph().get_collection_ref(_GRADIENTS)[:] = [{replicated_variables.name(v): g for g, v in gradients}]
+    return [(self._mask(gradient, variable), variable) for gradient, variable in gradients]
+
+  def apply_gradients(self, grads_and_vars, global_step=None, name=None):
+    """As `tf.train.Optimizer.apply_gradients`."""
+    return self._optimizer.apply_gradients(grads_and_vars, global_step=global_step, name=name)
+
+  def _mask(self, gradient, variable):
+    mask = self._masks.get(replicated_variables.name(variable))
+    if mask is None or gradient is None:
+      return gradient
+    # A select, not a product: 0 * NaN is NaN.
+    if isinstance(gradient, tf.IndexedSlices):
+      kept = tf.gather(mask, gradient.indices)
+      values = tf.where(kept, gradient.values, tf.zeros_like(gradient.values))
+      return tf.IndexedSlices(values, gradient.indices, gradient.dense_shape)
+    return tf.where(mask, gradient, tf.zeros_like(gradient))

@@ -1,0 +1,198 @@
+"""Files that are whole or absent. Standard library only."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from t2t_lottery.utils.errors import UserError
+
+
+class Missing(UserError):
+  """A file is not there."""
+
+
+_UNFINISHED = ".unfinished"
+
+
+def write_bytes(path: str, parts: Iterable[bytes]) -> None:
+  """Writes a file whole or not at all, with the folders it needs.
+
+  Args:
+    path: where to.
+    parts: its content, one after the other.
+
+  Raises:
+    UserError: if it cannot be written.
+  """
+  unfinished = f"{path}.{os.getpid()}{_UNFINISHED}"
+  try:
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    with open(unfinished, "wb") as file:
+      file.writelines(parts)
+      file.flush()
+      os.fsync(file.fileno())
+    os.replace(unfinished, path)
+  except OSError as error:
+    if os.path.exists(unfinished):
+      os.remove(unfinished)
+    raise UserError(f"cannot write {path}: {error.strerror}") from error
+
+
+def write_text(path: str, text: str) -> None:
+  """Writes a UTF-8 file whole or not at all, with the folders it needs.
+
+  Raises:
+    UserError: if it cannot be written.
+  """
+  write_bytes(path, [text.encode("utf-8")])
+
+
+def write_lines(path: str, lines: Iterable[str]) -> None:
+  """Writes a text file whole or not at all, a line each, as `read_lines` reads it.
+
+  Raises:
+    UserError: if it cannot be written.
+  """
+  write_text(path, "".join(f"{line}\n" for line in lines))
+
+
+@contextlib.contextmanager
+def new_folder(path: str) -> Iterator[str]:
+  """A folder that is whole or absent.
+
+  Args:
+    path: where it is to lie; must not exist.
+
+  Yields:
+    An empty folder to fill, which takes its place at the end, if no exception comes before.
+
+  Raises:
+    UserError: if it exists already or cannot be written.
+  """
+  path = os.path.normpath(path)
+  if os.path.lexists(path):
+    raise UserError(f"{path} exists already: choose another place, or delete it")
+  unfinished = f"{path}.{os.getpid()}{_UNFINISHED}"
+  try:
+    os.makedirs(unfinished)
+    yield unfinished
+    os.replace(unfinished, path)
+  except OSError as error:
+    raise UserError(f"cannot write {path}: {error.strerror}") from error
+  finally:
+    shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def remove_unfinished(where: str) -> None:
+  """Removes what a killed process was writing; for a process that keeps others from writing there.
+
+  Args:
+    where: a file, or a folder with all that is below it.
+  """
+  inside = os.path.join(glob.escape(where), "**", f"*{_UNFINISHED}")
+  for path in (*glob.glob(f"{glob.escape(where)}.*{_UNFINISHED}"), *glob.glob(inside, recursive=True)):
+    if os.path.isdir(path):
+      shutil.rmtree(path, ignore_errors=True)
+    else:
+      with contextlib.suppress(OSError):
+        os.remove(path)
+
+
+def to_json(value: Any) -> str:
+  """JSON on one line."""
+  return json.dumps(value, ensure_ascii=False)
+
+
+def write_json(path: str, value: Any) -> None:
+  """Writes JSON whole or not at all, one line."""
+  write_text(path, to_json(value) + "\n")
+
+
+def read_json(path: str, shape: Any = object) -> Any:
+  """Reads a JSON file.
+
+  Args:
+    path: where it lies.
+    shape: what it must hold: a type or several; `[shape]`, a list of such; or a mapping of names to shapes, an object that
+      has each of them. A name that ends with "?" may be missing, the name "*" stands for all others. Default: anything.
+
+  Raises:
+    UserError: if it is missing (`Missing`), damaged, or of another shape.
+  """
+  try:
+    with open(path, encoding="utf-8") as file:
+      content = json.load(file)
+  except FileNotFoundError as error:
+    raise Missing(f"cannot read {path}: {error.strerror}") from error
+  except OSError as error:
+    raise UserError(f"cannot read {path}: {error.strerror}") from error
+  except RecursionError as error:
+    raise _damaged(path, "nested too deep") from error
+  except ValueError as error:
+    raise _damaged(path, str(error)) from error
+  return fitting(path, content, shape)
+
+
+def fitting(path: str, content: Any, shape: Any) -> Any:
+  """The content of a JSON file, if it has a shape (`read_json`).
+
+  Raises:
+    UserError: if it has not; names the file and what is wrong in it.
+  """
+  if wrong := misfit(content, shape):
+    raise _damaged(path, wrong)
+  return content
+
+
+def _damaged(path: str, why: str) -> UserError:
+  return UserError(f"{path} is damaged ({why}): delete it to have it made again")
+
+
+_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", type(None): "null"}
+
+
+def misfit(content: Any, shape: Any, where: str = "") -> str | None:
+  """In what a content of JSON has not a shape (`read_json`), on one line; None if it has."""
+  if isinstance(shape, list):
+    if not isinstance(content, list):
+      return f"{where or 'it'} is no list"
+    return next(filter(None, (misfit(one, shape[0], f"{where}[{i}]") for i, one in enumerate(content))), None)
+  if isinstance(shape, dict):
+    if not isinstance(content, dict):
+      return f"{where or 'it'} is no object"
+    missing = [name for name in shape if name != "*" and not name.endswith("?") and name not in content]
+    if missing:
+      return f"{where + ' ' if where else ''}lacks {missing[0]}"
+    known = {name.rstrip("?"): one for name, one in shape.items()}
+    inner = ((name, one, known.get(name, known.get("*", object))) for name, one in content.items())
+    return next(filter(None, (misfit(one, of, f"{where}.{name}".lstrip(".")) for name, one, of in inner)), None)
+  kinds = shape if isinstance(shape, tuple) else (shape,)
+  # To Python, a bool is a number.
+  if not isinstance(content, kinds) or (isinstance(content, bool) and not {bool, object} & {*kinds}):
+    return f"{where or 'it'} is not {' or '.join(_NAMES[kind] for kind in kinds)}"
+  return None
+
+
+def read_lines(path: str) -> list[str]:
+  r"""The lines of a text file, split at "\n" only.
+
+  Raises:
+    UserError: if it is missing (`Missing`), cannot be read, or is no UTF-8.
+  """
+  try:
+    with open(path, "rb") as file:
+      content = file.read()
+    return content.decode("utf-8").split("\n")[:-1]
+  except FileNotFoundError as error:
+    raise Missing(f"cannot read {path}: {error.strerror}") from error
+  except OSError as error:
+    raise UserError(f"cannot read {path}: {error.strerror}") from error
+  except UnicodeDecodeError as error:
+    line = content.count(b"\n", 0, error.start) + 1
+    raise UserError(f"{path} is damaged (line {line} is no UTF-8): delete it to have it made again") from error

@@ -1,0 +1,28 @@
+"""Versions of installed packages. Standard library only."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterable
+
+# TensorFlow without GPUs comes in a package of another name.
+_ALSO = {"tensorflow": ("tensorflow", "tensorflow-cpu")}
+_TRAINING = ("t2t-lottery", "tensorflow", "tensor2tensor")
+
+
+def installed(packages: Iterable[str]) -> dict[str, str]:
+  """Versions of those packages that are installed."""
+  found = {}
+  for package in packages:
+    for name in _ALSO.get(package, (package,)):
+      try:
+        found[package] = importlib.metadata.version(name)
+        break
+      except importlib.metadata.PackageNotFoundError:
+        continue
+  return found
+
+
+def training_versions() -> str:
+  """Names and versions of what decides how a run is trained."""
+  return " ".join(f"{name}-{version}" for name, version in installed(_TRAINING).items())

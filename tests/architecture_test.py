@@ -1,0 +1,102 @@
+"""Packages import only what is below them, and what needs no TensorFlow imports none."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import pathlib
+import subprocess
+import sys
+
+import tensorflow.compat.v1 as tf
+from absl.testing import parameterized
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+# Lowest first: a package imports itself and those before it. What is at the top of t2t_lottery/ is above all of them.
+ORDER = (
+  "t2t_lottery/utils",
+  "t2t_lottery/pruning",
+  "t2t_lottery/data",
+  "t2t_lottery/compat/patches",
+  "t2t_lottery/checkpoints",
+  "problems",
+  "t2t_lottery/compat",
+  "t2t_lottery/runs",
+  "t2t_lottery/training",
+  "t2t_lottery/inference",
+  "t2t_lottery/reproduce/planning",
+  "hparams",
+  "t2t_lottery/models",
+  "t2t_lottery/evaluation",
+  "t2t_lottery/reproduce/slurm",
+  "usr_dir",
+  "t2t_lottery/report",
+  "t2t_lottery/reproduce",
+  "t2t_lottery",
+)
+HOUSE = frozenset(
+  path for top in ("hparams", "problems", "t2t_lottery", "usr_dir") for path in (ROOT / top).rglob("*.py")
+)
+
+
+def package_of(path: pathlib.Path) -> str:
+  """The innermost package of the order that a file is in."""
+  folder = path.relative_to(ROOT).parent.as_posix() + "/"
+  return max((name for name in ORDER if folder.startswith(name + "/")), key=len)
+
+
+@functools.cache
+def is_docstring(path: pathlib.Path) -> bool:
+  """Whether a file does nothing."""
+  return len(ast.parse(path.read_text(encoding="utf-8")).body) == 1 and path.name == "__init__.py"
+
+
+@functools.cache
+def imported(path: pathlib.Path) -> frozenset[pathlib.Path]:
+  """The project's files that a file imports, wherever in it."""
+  names = set()
+  for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    if isinstance(node, ast.Import):
+      names |= {alias.name for alias in node.names}
+    elif isinstance(node, ast.ImportFrom) and not node.level:
+      names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+  paths = [ROOT / name.replace(".", "/") for name in names if name is not None]
+  found = {path.with_suffix(".py") for path in paths} | {path / "__init__.py" for path in paths}
+  # That importing a module runs the __init__ of the packages around it is no arrow back.
+  around = {folder / "__init__.py" for folder in path.parents}
+  return frozenset(other for other in found & HOUSE - around if not is_docstring(other))
+
+
+class ArchitectureTest(parameterized.TestCase, tf.test.TestCase):
+  def test_packages_import_only_what_is_below_them(self):
+    wrong = [
+      f"{path.relative_to(ROOT)} imports {other.relative_to(ROOT)}"
+      for path in sorted(HOUSE)
+      for other in sorted(imported(path))
+      if ORDER.index(package_of(other)) > ORDER.index(package_of(path))
+    ]
+    self.assertEqual(wrong, [])
+
+  def test_no_modules_import_one_another_in_a_circle(self):
+    left = {path: imported(path) - {path} for path in HOUSE}
+    while free := {path for path, needs in left.items() if not needs & set(left)}:
+      left = {path: needs for path, needs in left.items() if path not in free}
+    self.assertEqual(sorted(str(path.relative_to(ROOT)) for path in left), [])
+
+  def test_an_init_of_a_package_is_a_docstring(self):
+    # `compat` is what `usr_dir` calls before it imports anything else.
+    packages = (ROOT / "t2t_lottery").rglob("__init__.py")
+    self.assertEqual([path.parent.name for path in packages if not is_docstring(path)], ["compat"])
+
+  @parameterized.parameters(
+    *("datagen", "train", "evaluate", "results", "inspect", "export", "translate"),
+    "report.__main__",
+    "reproduce.__main__",
+  )
+  def test_a_command_imports_no_tensorflow(self, name):
+    code = f"import sys, t2t_lottery.{name}; sys.exit('tensorflow' in sys.modules)"
+    self.assertEqual(subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode, 0)
+
+
+if __name__ == "__main__":
+  tf.test.main()

@@ -1,0 +1,136 @@
+"""Training with parameter servers, as `t2t-make-tf-configs` sets it up: beside the same on one device; and with two
+masters that do not wait for one another.
+"""
+
+import concurrent.futures
+import contextlib
+import os
+import subprocess
+import sys
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from absl.testing import parameterized
+
+from t2t_lottery.checkpoints.tf_checkpoint import Checkpoint
+from t2t_lottery.runs import paths
+from t2t_lottery.utils import t2t_process, tf_config
+from tests.support import devices, fresh
+
+# The asynchronous run counts the steps of both masters.
+MANY = 24
+
+
+def tf_configs(masters, servers):
+  """What `t2t-make-tf-configs` prints for so many of each on this machine: a TF_CONFIG and the flags of each."""
+  addresses = devices.free_addresses(masters + servers)
+  flags = [f"--masters={','.join(addresses[:masters])}", f"--ps={','.join(addresses[masters:])}"]
+  command = [sys.executable, "-m", "tensor2tensor.bin.make_tf_configs", *flags]
+  printed = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
+  lines = [line.split("\t") for line in printed.splitlines() if "\t" in line]
+  return [(config.strip("'"), flags.replace("'", "").split()) for config, flags in lines]
+
+
+@contextlib.contextmanager
+def serving(configs):
+  """Parameter servers, by the command that a user types."""
+  started = [
+    subprocess.Popen(
+      [*t2t_process.t2t("t2t_trainer"), f"--t2t_usr_dir={t2t_process.usr_dir()}", *flags],
+      cwd=devices.ROOT,
+      env={**os.environ, tf_config.VARIABLE: config},
+      stdout=subprocess.DEVNULL,
+      stderr=subprocess.DEVNULL,
+    )
+    for config, flags in configs
+  ]
+  try:
+    yield started
+  finally:
+    for process in started:
+      process.kill()
+      process.wait()
+
+
+class ServersTest(devices.TestCase):
+  """A run that starts from a ticket; that of one master is pruned after steps 2 and 4, and saves every two steps."""
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.train("single")
+
+    (master, *servers) = tf_configs(1, 2)
+    with serving(servers):
+      cls.killed = cls.train("sync", master, kill=(5, 0))
+      cls.train("sync", master)
+
+    (*masters, server) = tf_configs(2, 1)
+    with serving([server]) as (process,):
+      with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        cls.losses = [seen["losses"] for seen in pool.map(lambda master: cls.train("async", master, meet=2), masters)]
+      cls.bereft = cls.train("async", masters[0], steps=2 * MANY, kill=(5, process.pid))
+      cls.refused = cls.train("refused", masters[0])
+
+  @classmethod
+  def train(cls, mode, master=("", []), steps=MANY, **recorder):
+    """What a master saw, or how it ended."""
+    tf_config, flags = master
+    if mode == "async":
+      method, hparams = "slt", f"{devices.ticket(cls.model)},sparsity={devices.TICKET}"
+    else:
+      method, hparams, steps = "slt_mp", devices.pruned(cls.model), devices.STEPS
+    arguments = devices.arguments(cls.model, cls.run_folder(mode), method, hparams, steps, flags)
+    (number,) = [flag.partition("=")[2] for flag in flags if flag.startswith("--worker_id=")] or ["0"]
+    record = os.path.join(cls.folder, f"{mode}.{number}.json")
+    # Masters that do not wait for one another have batches of their own.
+    groups = [[int(number)]] if mode == "async" else [[0, 1]]
+    return fresh.outcome(devices.train, arguments, groups, record, tf_config=tf_config, **recorder)
+
+  @parameterized.parameters("sync", "async")
+  def test_the_run_starts_from_the_ticket(self, mode):
+    self.assert_same_start(mode, "single")
+
+  def test_servers_that_compute_train_and_prune_as_one_device(self):
+    self.assertIn("the process ended with -9", self.killed)
+    # The last is of the master that was started again, which knows the weights of step 4 from its checkpoint.
+    for step in (2, 4, 6):
+      ours, single = self.checkpoint("sync", step), self.checkpoint("single", step)
+      self.assert_same_masks(ours, single)
+      if step <= 4:
+        for layer in single.layers:
+          self.assertAllClose(ours.read(layer), single.read(layer), rtol=1e-4, atol=1e-6)
+    self.assertEqual(ours.read("global_step"), devices.STEPS)
+    self.assert_pruned_to(ours, devices.FINAL)
+
+  def test_masters_that_do_not_wait_for_one_another_train_one_ticket(self):
+    self.assertGreaterEqual(min(map(len, self.losses)), 2)
+    # They count together; a step that one has begun before the other's last one is not taken back.
+    self.assertBetween(sum(map(len, self.losses)), MANY, 2 * MANY - 1)
+    folder = self.run_folder("async")
+    # One at the first step after each second one that the first master has seen, and at its end; none is removed.
+    self.assertGreater(len(paths.checkpoint_steps(folder)), 2)
+    start = self.initial("async")
+    for step in paths.checkpoint_steps(folder):
+      checkpoint = self.checkpoint("async", step)
+      for layer in start.layers:
+        mask, weights = start.mask(layer), checkpoint.read(layer)
+        self.assertAllEqual(checkpoint.mask(layer), mask, layer)
+        self.assertFalse(np.any(weights.view(np.uint32)[~mask]), layer)
+        self.assertEqual(np.any(weights != start.read(layer)), step > 0, layer)
+    # theta_t is of the first step from t on that the first master has seen.
+    self.assertBetween(Checkpoint(paths.kept(folder, 2)).read("global_step"), 2, MANY)
+
+  def test_a_master_ends_when_a_server_dies(self):
+    self.assertRegex(
+      self.bereft, r"t2t-lottery: a parameter server has gone: start all of 127.0.0.1:\d+ again, to go on from the last"
+    )
+
+  def test_masters_that_do_not_wait_for_one_another_cannot_prune_while_they_train(self):
+    self.assertRegex(
+      self.refused, "t2t-lottery: pruning_method=slt_mp prunes while it trains, and .*: use one master with --sync"
+    )
+
+
+if __name__ == "__main__":
+  tf.test.main()

@@ -1,0 +1,220 @@
+"""Evaluation and results of a trained run, by the commands that the drivers call."""
+
+import json
+import os
+from unittest import mock
+
+import numpy as np
+import sacrebleu
+import tensorflow.compat.v1 as tf
+
+from t2t_lottery import inspect
+from t2t_lottery.checkpoints import tensor_bundle
+from t2t_lottery.data import manifest
+from t2t_lottery.evaluation import decoding, metrics
+from t2t_lottery.pruning import layers, masks
+from t2t_lottery.runs import paths, retention
+from t2t_lottery.utils import atomic_files
+from tests.support import trained
+
+
+class EvaluateTest(tf.test.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.runs = trained.trained()
+    cls.folder = cls.runs.runs.folder("slt-90")
+    cls.runs.step("evaluate", "--run=slt-90")
+    cls.result = atomic_files.read_json(paths.result(cls.folder))
+
+  def test_best_checkpoint_is_the_one_with_the_best_dev_bleu_the_later_of_equals(self):
+    by_step = {int(step): bleu for step, bleu in self.result["dev_bleu_by_step"].items()}
+    self.assertCountEqual(by_step, paths.checkpoint_steps(self.folder))
+    best = max(by_step.values())
+    self.assertEqual(self.result["dev_bleu"], best)
+    self.assertEqual(self.result["best_step"], max(step for step, bleu in by_step.items() if bleu == best))
+
+  def test_bleu_is_that_of_the_translation_that_is_kept(self):
+    _, references = manifest.raw_text(trained.PROBLEM, self.runs.data_dir, "test")
+    hypotheses = atomic_files.read_lines(
+      paths.translation(self.folder, "test", paths.checkpoint(self.folder, self.result["best_step"]))
+    )
+    self.assertEqual(self.result["test"]["bleu"], sacrebleu.corpus_bleu(hypotheses, [references]).score)
+    self.assertIn("case:mixed", self.result["signatures"]["bleu"])
+    self.assertIn("tok:13a", self.result["signatures"]["bleu"])
+
+  def test_each_score_has_its_signature_and_the_statistics_of_each_sentence(self):
+    self.assertCountEqual(self.result["test"], metrics.METRICS)
+    self.assertCountEqual(self.result["signatures"], [*metrics.METRICS, "translation"])
+    with np.load(paths.segments(self.folder)) as segments:
+      for metric, value in self.result["test"].items():
+        self.assertNear(metrics.of_statistics(metric, segments[metric].sum(axis=0)), value, 1e-9)
+
+  def test_layers_are_those_of_the_best_checkpoint_beside_step_0_and_the_level_before(self):
+    best = paths.checkpoint(self.folder, self.result["best_step"])
+    beside_start = inspect.figures(best, paths.kept(self.folder, 0))
+    beside_parent = inspect.figures(best, self.runs.last("slt-50"))
+    found = atomic_files.read_json(paths.layers(self.folder))
+    self.assertEqual(
+      {name: row["signs"] for name, row in found.items()}, {n: r["signs"] for n, r in beside_start.items()}
+    )
+    self.assertEqual(
+      {name: row["mask"] for name, row in found.items()}, {n: r["mask"] for n, r in beside_parent.items()}
+    )
+    self.assertEqual(found["total"], self.result["weights"])
+
+  def test_t2t_decoder_translates_when_asked_for(self):
+    sentences = manifest.raw_text(trained.PROBLEM, self.runs.data_dir, "test")[0][:40]
+    by_both = [
+      decoding.Decoding(self.folder, trained.PROBLEM, self.runs.data_dir, decoder).translations(
+        sentences, self.runs.last("slt-90")
+      )
+      for decoder in decoding.DECODERS
+    ]
+    # Runs this short translate badly, and the two differ in the cap on length.
+    self.assertGreaterEqual(sum(a == b for a, b in zip(*by_both)), 0.9 * len(sentences))
+    self.assertIn("decoder:t2t-1.15.7", decoding.signature(decoding.T2T))
+    done = trained.command("evaluate", *self.runs.flags, "--run=slt-90", "--decoder=moses")
+    self.assertEqual(done.returncode, 1)
+    self.assertIn("value should be one of <ctranslate2|t2t>", done.stderr)
+
+  def test_line_of_results_names_the_origin(self):
+    expected = {
+      "run": "slt-90",
+      "problem": trained.PROBLEM,
+      "method": "slt",
+      "seed": 1,
+      "sparsity_asked": 0.9,
+      "mask_from": f"slt-50@{trained.STEPS.train_steps}",
+      "rewind_to": f"slt-50@{trained.STEPS.rewind_step}",
+      "train_steps": trained.STEPS.train_steps,
+    }
+    self.assertEqual(expected, {name: self.result[name] for name in expected})
+    self.assertAlmostEqual(self.result["sparsity"], 0.9, places=3)
+    self.assertIn("tensor2tensor", self.result["versions"])
+
+  def test_a_second_evaluation_does_nothing_and_adds_no_line(self):
+    before = os.stat(paths.result(self.folder)).st_mtime_ns
+    self.runs.step("evaluate", "--run=slt-90")
+    self.assertEqual(os.stat(paths.result(self.folder)).st_mtime_ns, before)
+    lines = [json.loads(line) for line in atomic_files.read_lines(paths.results(self.runs.runs.runs_dir))]
+    self.assertLen([line for line in lines if line["run"] == "slt-90"], 1)
+
+  def test_table_shows_the_result(self):
+    (row,) = (line for line in self.runs.step("results").splitlines() if line.endswith(" slt-90"))
+    numbers = self.result["megabytes"]["paper"], self.result["test"]["bleu"], self.result["test"]["ter"]
+    self.assertEqual(row.split()[:4], ["90%", f"{numbers[0]:.2f}", *(f"{score:.1f}" for score in numbers[1:])])
+
+  def test_only_the_last_four_checkpoints_of_a_gradually_pruned_run_compete(self):
+    self.runs.step("evaluate", "--run=mp-80")
+    result = atomic_files.read_json(paths.result(self.runs.runs.folder("mp-80")))
+    steps = [round(trained.STEPS.train_steps * share) for share in (0.85, 0.9, 0.95, 1.0)]
+    self.assertEqual([int(step) for step in result["dev_bleu_by_step"]], steps)
+
+  def test_mean_is_of_checkpoints_that_compete_alone_and_as_sparse_as_each(self):
+    printed = self.runs.step("evaluate", "--run=mp-80", "--average=10")
+    self.assertIn("with the mean of the last 4 checkpoints", printed)
+    self.assertIn("--average=10, but no more of them compete", printed)
+    folder = self.runs.runs.folder("mp-80")
+    result = atomic_files.read_json(paths.result(folder))
+    self.assertTrue(result["on_target"])
+    self.assertEqual(result["average"]["steps"], [int(step) for step in result["dev_bleu_by_step"]])
+    mean = tensor_bundle.read(paths.average(folder, result["average"]["steps"]), layers.is_prunable_or_mask)
+    for layer in layers.prunable(mean):
+      mask = mean[layers.mask_name(layer)]
+      self.assertEqual(np.count_nonzero(mask), masks.kept_count(mask.size, 0.8))
+      self.assertFalse(np.any(mean[layer][~mask]))
+
+  def test_mean_of_checkpoints_is_evaluated_when_asked_for(self):
+    self.runs.step("evaluate", "--run=slt-90", "--average=3")
+    result = atomic_files.read_json(paths.result(self.folder))
+    average = result.pop("average")
+    self.assertEqual(result, self.result)
+    self.assertEqual(average["steps"], paths.checkpoint_steps(self.folder)[-3:])
+    mean = tensor_bundle.read(paths.average(self.folder, average["steps"]))
+    each = [tensor_bundle.read(paths.checkpoint(self.folder, step)) for step in average["steps"]]
+    self.assertNotEmpty(mean)
+    for name, value in mean.items():
+      if tensor_bundle.is_model_variable(name):
+        self.assertAllClose(value, sum(one[name] for one in each) / 3, rtol=1e-6, atol=1e-9)
+      else:
+        self.assertAllEqual(value, each[-1][name])
+    self.assertIn("averaged", self.runs.step("results"))
+
+  def test_a_run_that_is_not_trained_is_refused(self):
+    done = trained.command("evaluate", *self.runs.flags, "--run=slt-99")
+    self.assertEqual(done.returncode, 1)
+    self.assertStartsWith(done.stderr.splitlines()[-1], "t2t-lottery: cannot read ")
+
+  def test_another_run_under_the_same_name_is_refused(self):
+    done = trained.command(
+      "train", *self.runs.flags, "--run=slt-90", "--method=slt", "--level=80", "--mask_from=slt-50"
+    )
+    self.assertEqual(done.returncode, 1)
+    self.assertRegex(done.stderr, "holds a run with sparsity_asked=0.9, asked for is 0.8")
+
+  def test_training_a_trained_run_does_nothing(self):
+    log = paths.train_log(self.folder)
+    before = os.stat(log).st_mtime_ns
+    printed = self.runs.step("train", "--run=slt-90", "--method=slt", "--level=90", "--mask_from=slt-50")
+    self.assertIn("slt-90: trained", printed)
+    self.assertEqual(os.stat(log).st_mtime_ns, before)
+
+
+class KeepTest(tf.test.TestCase):
+  """`--keep=essential`, on a copy of an evaluated run."""
+
+  def setUp(self):
+    super().setUp()
+    made = trained.trained()
+    made.step("evaluate", "--run=slt-90")
+    self.runs = made.runs._replace(runs_dir=self.create_tempdir().full_path)
+    self.folder = self.runs.folder("slt-90")
+    made.copy("slt-90", self.folder)
+    os.symlink(made.runs.folder("slt-50"), self.runs.folder("slt-50"))
+    given = [flag for flag in made.flags if not flag.startswith("--runs_dir")]
+    self.flags = [*given, f"--runs_dir={self.runs.runs_dir}", "--run=slt-90"]
+    self.result = atomic_files.read_json(paths.result(self.folder))
+    self.result.pop("average", None)  # Another test's.
+    atomic_files.write_json(paths.result(self.folder), self.result)
+
+  def step(self, name, *arguments):
+    return trained.command(name, *self.flags, *arguments)
+
+  def test_what_nothing_reads_again_goes_and_the_result_can_be_made_anew(self):
+    last = trained.STEPS.train_steps
+    evaluated = paths.checkpoint_steps(self.folder)
+    done = self.step("evaluate", "--keep=essential")
+    self.assertEqual(done.returncode, 0, done.stderr)
+    self.assertEqual(paths.checkpoint_steps(self.folder), sorted({self.result["best_step"], last}))
+    self.assertEqual(tf.train.latest_checkpoint(self.folder), paths.checkpoint(self.folder, last))
+    for step in (0, trained.STEPS.rewind_step):
+      self.assertIsNone(tensor_bundle.check(paths.kept(self.folder, step)))
+    os.remove(paths.result(self.folder))
+    flags = ["--method=slt", "--level=90", "--mask_from=slt-50"]
+    self.assertIn(f"slt-90: trained ({last} steps)", self.step("train", *flags).stdout)
+    self.assertEqual(self.step("evaluate").returncode, 0)
+    self.assertEqual(atomic_files.read_json(paths.result(self.folder)), self.result)
+    self.assertCountEqual(map(int, self.result["dev_bleu_by_step"]), evaluated)
+
+  def test_an_interrupted_removal_goes_on(self):
+    with mock.patch.object(os, "remove", side_effect=[None, None, KeyboardInterrupt]):
+      self.assertRaises(KeyboardInterrupt, retention.thin, self.folder, self.result["best_step"])
+    before = retention.steps(self.folder)
+    retention.thin(self.folder, self.result["best_step"])
+    self.assertEqual(retention.steps(self.folder), before)
+    self.assertLen(paths.checkpoint_steps(self.folder), len({self.result["best_step"], trained.STEPS.train_steps}))
+
+  def test_what_needs_a_removed_checkpoint_says_so(self):
+    retention.thin(self.folder, self.result["best_step"])
+    for flag in ("--average=5", "--decoder=t2t"):
+      done = self.step("evaluate", flag)
+      self.assertEqual(done.returncode, 1)
+      self.assertRegex(
+        done.stderr, r"^t2t-lottery: \S+: the checkpoint of step \d+ was removed \(--keep=essential\): .*\n$"
+      )
+    self.assertEqual(atomic_files.read_json(paths.result(self.folder)), self.result)
+
+
+if __name__ == "__main__":
+  tf.test.main()

@@ -1,0 +1,141 @@
+"""Evaluation of a run that t2t-trainer was called for by hand, and of any run with data that are not its own. Trains nothing:
+the run's folder is made as t2t-trainer leaves it.
+"""
+
+import glob
+import os
+import shutil
+import tempfile
+from unittest import mock
+
+import tensorflow.compat.v1 as tf
+
+from t2t_lottery.data import manifest
+from t2t_lottery.evaluation import decoding, evaluator
+from t2t_lottery.inference import translator
+from t2t_lottery.runs import config, manual_run, paths, presets, retention
+from t2t_lottery.utils import atomic_files
+from t2t_lottery.utils.errors import UserError
+from tests.support import small_model, trained
+
+SENTENCES = 8
+
+
+class ByHandTest(tf.test.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    folder = tempfile.mkdtemp()
+    cls.addClassCleanup(shutil.rmtree, folder)
+    cls.model = small_model.SmallModel(folder)
+    cls.folder, cls.data_dir = cls.model.folder, cls.model.data_dir
+    os.remove(paths.description(cls.folder))
+    # What the run keeps of its step 0, and where its mask came from: here the same model.
+    os.makedirs(os.path.dirname(paths.kept(cls.folder, 0)))
+    for path in glob.glob(f"{cls.model.checkpoint}.*"):
+      shutil.copy(path, path.replace(cls.model.checkpoint, paths.kept(cls.folder, 0)))
+    hparams = {**atomic_files.read_json(paths.hparams(cls.folder)), "sparsity": small_model.SPARSITY}
+    hparams.update(mask_checkpoint=cls.model.checkpoint, rewind_checkpoint=paths.kept(cls.folder, 0))
+    atomic_files.write_json(paths.hparams(cls.folder), hparams)
+    # Its last line ends without a newline.
+    flags = [f"--problem={small_model.PROBLEM}", "--hparams_set=transformer_slt_tiny", "--random_seed=None"]
+    atomic_files.write_text(
+      os.path.join(cls.folder, "flags_t2t.txt"), "\n".join([*flags, f"--train_steps={small_model.STEP}"])
+    )
+    written = manifest.manifest_files(small_model.PROBLEM, cls.data_dir)
+    for split in manifest.RAW_SPLITS:
+      for side in manifest.SIDES:
+        name = manifest.raw_name(small_model.PROBLEM, split, side)
+        atomic_files.write_lines(os.path.join(cls.data_dir, name), cls.model.sentences[:SENTENCES])
+        written[name] = manifest.file_info(os.path.join(cls.data_dir, name))
+    (vocabulary,) = glob.glob(os.path.join(cls.data_dir, "vocab.*"))
+    manifest.write_manifest(small_model.PROBLEM, cls.data_dir, written, {"vocabulary": os.path.basename(vocabulary)})
+
+  def config(self, data_dir):
+    runs = paths.Runs(self.create_tempdir().full_path, small_model.PROBLEM, "tiny", 1)
+    return config.Settings(runs, presets.SIZES["tiny"], presets.for_length(small_model.STEP), {}, "", data_dir, "")
+
+  def test_it_is_evaluated(self):
+    done = trained.command("evaluate", f"--problem={small_model.PROBLEM}", f"--model_dir={self.folder}")
+    self.assertEqual(done.returncode, 0, done.stderr)
+    result = atomic_files.read_json(paths.result(self.folder))
+    self.assertIn(f"Results: {paths.result(self.folder)}", done.stdout)
+    for name, value in (
+      ("method", "slt"),
+      ("size", "tiny"),
+      ("sparsity_asked", small_model.SPARSITY),
+      ("train_steps", small_model.STEP),
+      ("best_step", small_model.STEP),
+      ("mask_checkpoint", self.model.checkpoint),
+    ):
+      self.assertEqual(result[name], value, name)
+    self.assertCountEqual(result["test"], ["bleu", "bleu_tokenized", "chrf", "ter"])
+    self.assertEqual((result["weights"]["signs"], result["weights"]["mask"]), (1.0, 1.0))
+
+  def test_data_are_those_of_the_training_as_long_as_they_are_there(self):
+    about, data_dir = manual_run.describe(self.folder, small_model.PROBLEM)
+    self.assertEqual(data_dir, self.data_dir)
+    self.assertEqual(about["data"], manifest.fingerprint(small_model.PROBLEM, self.data_dir))
+
+  def test_what_is_no_such_run_is_refused(self):
+    with self.assertRaisesRegex(
+      UserError, "was trained on translate_ende_grammar, asked for is --problem=translate_enfr"
+    ):
+      manual_run.describe(self.folder, "translate_enfr_grammar")
+    with self.assertRaisesRegex(UserError, "nowhere is no folder"):
+      manual_run.describe(os.path.join(self.folder, "nowhere"), small_model.PROBLEM)
+    with self.assertRaisesRegex(UserError, "holds no hparams.json"):
+      manual_run.describe(self.data_dir, small_model.PROBLEM)
+    stock = self.create_tempdir().full_path
+    atomic_files.write_json(paths.hparams(stock), {"hidden_size": 8})
+    with self.assertRaisesRegex(UserError, "its hparams name no method"):
+      manual_run.describe(stock, small_model.PROBLEM)
+    for flags in ([], ["--run=a", "--model_dir=b"], ["--run=../a"]):
+      done = trained.command("evaluate", f"--problem={small_model.PROBLEM}", *flags)
+      self.assertEqual(done.returncode, 2, done.stderr)
+      self.assertStartsWith(done.stderr, "t2t-lottery: ")
+
+  def test_other_data_of_the_same_problem_are_refused_with_both_fingerprints(self):
+    other = shutil.copytree(self.data_dir, os.path.join(self.create_tempdir().full_path, "other"))
+    name = manifest.raw_name(small_model.PROBLEM, "dev", "source")
+    atomic_files.write_lines(os.path.join(other, name), self.model.sentences[-SENTENCES:])
+    written = {
+      **manifest.manifest_files(small_model.PROBLEM, other),
+      name: manifest.file_info(os.path.join(other, name)),
+    }
+    (vocabulary,) = glob.glob(os.path.join(other, "vocab.*"))
+    manifest.write_manifest(small_model.PROBLEM, other, written, {"vocabulary": os.path.basename(vocabulary)})
+    ours, theirs = (manifest.fingerprint(small_model.PROBLEM, folder) for folder in (self.data_dir, other))
+    settings = self.config(other)
+    folder = settings.runs.folder("slt-60")
+    about = {"run": "slt-60", "problem": small_model.PROBLEM, "size": "tiny", "seed": 1, "method": "slt"}
+    atomic_files.write_json(paths.description(folder), {**about, "sparsity_asked": 0.6, "data": ours})
+    with self.assertRaisesRegex(UserError, f"slt-60 was trained on data {ours}, but {other} holds data {theirs}"):
+      evaluator.evaluate(settings, "slt-60")
+    self.assertFalse(os.path.exists(paths.result(folder)))
+
+  def test_too_long_a_sentence_of_data_of_before_is_named_with_its_text(self):
+    text = (["a", "a, " * 5000], ["a", "a"])
+    with mock.patch.object(manifest, "raw_text", lambda *_: text):
+      decoded = decoding.Decoding(self.create_tempdir().full_path, small_model.PROBLEM, self.data_dir)
+      loaded = translator.Translator(
+        self.model.checkpoint,
+        atomic_files.read_json(paths.hparams(self.folder)),
+        manifest.vocabulary(small_model.PROBLEM, self.data_dir),
+      )
+      decoded._translator = lambda checkpoint: loaded
+      for ask in (decoded.translation, decoded.loss):
+        with self.assertRaisesRegex(UserError, rf"{self.data_dir}/{small_model.PROBLEM}.dev.source.*: sentence 2 has"):
+          ask("dev", self.model.checkpoint)
+
+  def test_names_in_a_description_do_not_lead_elsewhere(self):
+    settings = self.config(self.data_dir)
+    folder = settings.runs.folder("slt-60")
+    about = {"run": "../../elsewhere", "problem": small_model.PROBLEM, "size": "tiny", "seed": 1, "method": "slt"}
+    atomic_files.write_json(paths.description(folder), {**about, "sparsity_asked": 0.6})
+    with self.assertRaisesRegex(UserError, "run.json describes no run"):
+      evaluator.evaluate(settings, "slt-60", 0, decoding.CTRANSLATE2, retention.ALL)
+
+
+if __name__ == "__main__":
+  tf.test.main()

@@ -1,0 +1,83 @@
+"""hparams sets: the paper's is stock t2t's, the others are the paper's scaled."""
+
+import tensorflow.compat.v1 as tf
+from absl.testing import parameterized
+from tensor2tensor.utils import learning_rate, registry
+
+import usr_dir  # noqa: F401
+from t2t_lottery.pruning import methods
+from t2t_lottery.runs import presets
+
+OWN = {
+  "embedding_fan",
+  "initial_sparsity",
+  "mask_checkpoint",
+  "prune_embedding",
+  "prune_every",
+  "prune_until",
+  "pruning_method",
+  "rewind_checkpoint",
+  "rewind_step",
+  "sparsity",
+  "shuffle_mask",
+  "ticket_scope",
+  "ticket_score",
+  "ticket_signs",
+  "ticket_values",
+}
+
+
+def rate(hparams, step):
+  """t2t's learning rate at a step, without its global constant."""
+  with tf.Graph().as_default(), tf.Session() as session:
+    counter = tf.train.create_global_step()
+    value = learning_rate.learning_rate_schedule(hparams)
+    session.run(tf.global_variables_initializer())
+    session.run(counter.assign(step))
+    return float(session.run(value))
+
+
+class HparamsTest(parameterized.TestCase, tf.test.TestCase):
+  @parameterized.parameters(*methods.METHODS)
+  def test_paper_set_is_base_v3_with_the_tpu_adaptations(self, method):
+    ours = registry.hparams(f"transformer_{method}").values()
+    stock = registry.hparams("transformer_tpu").values()
+    self.assertEqual(set(ours) - set(stock), OWN)
+    differing = {name for name in stock if ours[name] != stock[name] and name not in ("bottom", "loss", "top")}
+    self.assertEqual(differing, {"daisy_chain_variables"})
+    self.assertEqual(ours["optimizer"], "Adafactor")
+    self.assertEqual(ours["learning_rate_warmup_steps"], 10_000)
+    self.assertEqual(ours["rewind_step"], 25_000)
+    self.assertEqual((ours["prune_until"], ours["prune_every"]), (400_000, 10_000))
+    self.assertEqual(ours["pruning_method"], method)
+
+  def test_learning_rate_is_one_over_the_square_root_of_the_step_after_warm_up(self):
+    hparams = registry.hparams("transformer_slt")
+    for step in (0, 9_999, 10_000, 250_000, 499_999):
+      self.assertAllClose(rate(hparams, step), max(step, 10_000) ** -0.5, rtol=1e-4)
+
+  @parameterized.parameters("tiny", "small")
+  def test_step_counts_are_the_papers_shares_of_the_length(self, size):
+    length = presets.SIZES[size].train_steps
+    for method in methods.METHODS:
+      hparams = registry.hparams(f"transformer_{method}_{size}")
+      self.assertEqual(hparams.learning_rate_warmup_steps, length * 2 // 100)
+      self.assertEqual(hparams.rewind_step, length * 5 // 100)
+      self.assertEqual((hparams.prune_until, hparams.prune_every), (length * 80 // 100, length * 2 // 100))
+
+  @parameterized.parameters(600, 3_000, 20_000)
+  def test_learning_rate_is_the_same_at_the_same_share_of_a_run_of_any_length(self, length):
+    hparams = registry.hparams("transformer_slt_tiny")
+    for share in (0.02, 0.5, 1.0):
+      expected = rate(hparams, int(share * presets.SIZES["tiny"].train_steps))
+      scaled = registry.hparams("transformer_slt_tiny")
+      for name, value in presets.overrides(length, presets.SIZES["tiny"]).items():
+        scaled.set_hparam(name, value)
+      self.assertAllClose(rate(scaled, int(share * length)), expected, rtol=1e-4)
+
+  def test_a_run_of_the_papers_length_has_the_papers_steps(self):
+    self.assertEqual(presets.for_length(500_000), presets.PAPER)
+
+
+if __name__ == "__main__":
+  tf.test.main()

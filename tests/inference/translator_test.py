@@ -1,0 +1,307 @@
+"""Translation beside t2t's own: same text, dense or pruned, embedding whole or in shards."""
+
+import os
+import subprocess
+import sys
+from collections import defaultdict
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from absl.testing import parameterized
+from tensor2tensor.utils import metrics, registry, trainer_lib
+
+import usr_dir  # noqa: F401
+from problems.grammar import corpus
+from t2t_lottery.checkpoints import sparse_file, tensor_bundle, tf_checkpoint
+from t2t_lottery.data import manifest, subword_vocabulary
+from t2t_lottery.evaluation import metrics as evaluation_metrics
+from t2t_lottery.inference import translator
+from t2t_lottery.pruning import layers
+from t2t_lottery.runs import model_source, paths
+from t2t_lottery.utils import atomic_files
+from t2t_lottery.utils.errors import UserError
+from tests.support import small_model, trained
+
+SENTENCES = 200
+SHARDS = 12
+# A model of the project's own and its vocabulary, made by run_scripts/quickstart.sh.
+TICKET98 = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "ticket98")
+
+
+def t2t_translations(checkpoint, hparams, problem, data_dir, sentences, beam_size):
+  """The ids that t2t itself translates to, with the same cap on length.
+
+  t2t's cap is the longest source of a batch + decode_length, so a batch holds sentences of one
+  length.
+
+  Args:
+    checkpoint: prefix of the checkpoint.
+    hparams: path of the run's hparams.json.
+    problem: name of the problem, registered.
+    data_dir: where its vocabulary lies.
+    sentences: raw text.
+    beam_size: 1 for greedy search.
+  """
+  with tf.Graph().as_default(), tf.Session() as session:
+    hp = trainer_lib.create_hparams(
+      "transformer_base_v3", data_dir=data_dir, problem_name=problem, hparams_path=hparams
+    )
+    encoder = hp.problem_hparams.vocabulary["inputs"]
+    model = registry.model("transformer")(hp, tf.estimator.ModeKeys.PREDICT)
+    inputs = tf.placeholder(tf.int32, [None, None, 1, 1])
+    features = {
+      "inputs": inputs,
+      "target_space_id": tf.constant(hp.problem_hparams.target_space_id),
+    }
+    outputs = model.infer(
+      features, beam_size=beam_size, top_beams=1, alpha=0.6, decode_length=subword_vocabulary.EXTRA_LENGTH
+    )["outputs"]
+    tf.train.Saver().restore(session, checkpoint)
+    batches = defaultdict(list)
+    for i, sentence in enumerate(sentences):
+      ids = encoder.encode(sentence.strip()) + [subword_vocabulary.EOS]
+      batches[len(ids)].append((i, ids))
+    translations = {}
+    for batch in batches.values():
+      found = session.run(outputs, {inputs: np.array([ids for _, ids in batch])[:, :, None, None]})
+      for (i, _), ids in zip(batch, found.reshape(len(batch), -1).tolist()):
+        translations[i] = ids[: ids.index(subword_vocabulary.EOS) + 1] if subword_vocabulary.EOS in ids else ids
+    return [translations[i] for i in range(len(sentences))]
+
+
+def t2t_loss(checkpoint, hparams, problem, data_dir, pairs):
+  """t2t's own evaluation loss: minus its metric `neg_log_perplexity`, over all (sentence, reference) pairs together."""
+  with tf.Graph().as_default(), tf.Session() as session:
+    hp = trainer_lib.create_hparams(
+      "transformer_base_v3", data_dir=data_dir, problem_name=problem, hparams_path=hparams
+    )
+    vocabulary = hp.problem_hparams.vocabulary
+    model = registry.model("transformer")(hp, tf.estimator.ModeKeys.EVAL)
+    inputs, targets = (tf.placeholder(tf.int32, [1, None, 1, 1]) for _ in range(2))
+    logits, _ = model({"inputs": inputs, "targets": targets, "target_space_id": tf.constant(0)})
+    # Of each subword, and its weight.
+    scores, weights = metrics.padded_neg_log_perplexity(logits, targets)
+    sums = tf.reduce_sum(scores), tf.reduce_sum(weights)
+    tf.train.Saver().restore(session, checkpoint)
+    total = subword_count = 0.0
+    for pair in pairs:
+      fed = {
+        placeholder: np.reshape(vocabulary[side].encode(text) + [subword_vocabulary.EOS], [1, -1, 1, 1])
+        for placeholder, side, text in zip((inputs, targets), ("inputs", "targets"), pair)
+      }
+      score, weight = session.run(sums, fed)
+      total += score
+      subword_count += weight
+    return -total / subword_count
+
+
+def rank(loaded, sentence, ids, alpha=0.6):
+  """What t2t sorts the translations of a sentence by (the end of `beam_search.beam_search`)."""
+  source = loaded._subwords.encode(sentence.strip()) + [subword_vocabulary.EOS]
+  ((model, _, tokens),) = loaded._divided([source])
+  ended = ids[-1] == subword_vocabulary.EOS
+  target = [str(number) for number in (ids[:-1] if ended else ids)]
+  (scored,) = model.score_batch(tokens, [target], max_input_length=0)
+  log_probability = sum(scored.log_probs[: len(ids)])
+  return ended, log_probability / ((5 + len(ids)) / 6) ** alpha if ended else log_probability
+
+
+def assert_agree(test, loaded, checkpoint, hparams, problem, data_dir, sentences):
+  """Asserts that ours translates as t2t: greedily each sentence, by beam search but for those of which t2t finds a better
+  translation, as it may (the docstring of `translate`).
+  """
+  for beam_size in (1, 4):
+    theirs = t2t_translations(checkpoint, hparams, problem, data_dir, sentences, beam_size)
+    ours = loaded.search(sentences, beam_size)
+    for sentence, expected, found in zip(sentences, theirs, ours):
+      if beam_size == 1:
+        test.assertEqual(found, expected, sentence)
+      elif found != expected:
+        test.assertGreater(rank(loaded, sentence, expected), rank(loaded, sentence, found), sentence)
+
+
+def in_shards(checkpoint, hparams, shards, folder):
+  """The same model with its embedding in shards; returns prefix and hparams.json."""
+  variables = tensor_bundle.read(checkpoint, tensor_bundle.is_model_variable)
+  (name,) = [name for name in variables if name.endswith("/shared/weights_0")]
+  # As `modalities.get_weights` does: the first shards are one row longer.
+  for i, shard in enumerate(np.array_split(variables.pop(name), shards)):
+    variables[f"{name[:-1]}{i}"] = shard
+  prefix = os.path.join(folder, "sharded", "model.ckpt-1")
+  tf_checkpoint.write(prefix, variables)
+  path = os.path.join(folder, "hparams.json")
+  atomic_files.write_json(path, {**atomic_files.read_json(hparams), "symbol_modality_num_shards": shards})
+  return prefix, path
+
+
+class TranslateTest(parameterized.TestCase, tf.test.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.runs = trained.trained()
+    cls.sentences = manifest.raw_text(trained.PROBLEM, cls.runs.data_dir, "dev")[0][:SENTENCES]
+    cls.checkpoint = cls.runs.last("dense")
+    cls.hparams = paths.hparams(cls.runs.runs.folder("dense"))
+    cls.vocabulary = manifest.vocabulary(trained.PROBLEM, cls.runs.data_dir)
+
+  def translator(self, **changed):
+    return translator.Translator(self.checkpoint, {**atomic_files.read_json(self.hparams), **changed}, self.vocabulary)
+
+  @parameterized.parameters(("dense", 1), ("dense", SHARDS), (f"slt-{trained.LEVELS[-1]}", 1))
+  def test_agrees_with_t2t(self, run, shards):
+    checkpoint, hparams = self.runs.last(run), paths.hparams(self.runs.runs.folder(run))
+    if shards > 1:
+      checkpoint, hparams = in_shards(checkpoint, hparams, shards, self.get_temp_dir())
+    loaded = translator.Translator(checkpoint, atomic_files.read_json(hparams), self.vocabulary)
+    assert_agree(self, loaded, checkpoint, hparams, trained.PROBLEM, self.runs.data_dir, self.sentences)
+
+  def test_loss_is_that_of_t2t(self):
+    references = manifest.raw_text(trained.PROBLEM, self.runs.data_dir, "dev")[1][:SENTENCES]
+    pairs = list(zip(self.sentences, references))
+    expected = t2t_loss(self.checkpoint, self.hparams, trained.PROBLEM, self.runs.data_dir, pairs)
+    self.assertNear(self.translator().loss(self.sentences, references), expected, 1e-4)
+
+  def test_imports_no_tensorflow(self):
+    code = "import sys, t2t_lottery.translate; sys.exit('tensorflow' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=trained.ROOT, check=True)
+
+  def test_odd_sentences_give_a_line_each(self):
+    odd = ["", " ", "a\nb", "\u2028", "😀 \\ _ \\u; 12", "word " * 300, self.sentences[0]]
+    loaded = self.translator()
+    lines = loaded.translate(odd)
+    self.assertLen(lines, len(odd))
+    self.assertNotIn("\n", "".join(lines))
+    "".join(lines).encode("utf-8")
+    self.assertEqual(lines[-1], loaded.translate(odd[-1:])[0])
+    self.assertEqual(loaded.translate([]), [])
+
+  def test_too_long_a_sentence(self):
+    with self.assertRaisesRegex(UserError, "sentence 2 has .* subwords; at most 4046"):
+      self.translator().translate(["a", "a, " * 5000])
+
+  @parameterized.parameters(
+    ("layer_preprocess_sequence", "none"),
+    ("layer_postprocess_sequence", "dan"),
+    ("self_attention_type", "dot_product_relative"),
+    ("ffn_layer", "conv_relu_conv"),
+    ("pos", "emb"),
+    ("shared_embedding_and_softmax_weights", False),
+    ("attention_key_channels", 8),
+  )
+  def test_refuses_what_ctranslate2_cannot_compute(self, name, value):
+    with self.assertRaisesRegex(UserError, f"cannot be translated by CTranslate2: {name} .*t2t_decoder"):
+      self.translator(**{name: value})
+
+  @parameterized.parameters(
+    ("num_hidden_layers", 3, "has no variable transformer/body/encoder/layer_2/"),
+    ("num_hidden_layers", 1, "do not tell of transformer/body/decoder/layer_1/"),
+    ("hidden_size", 64, r"has an embedding of \[.*\], vocabulary and hparams say \[.*, 64\]"),
+  )
+  def test_refuses_hparams_of_another_model(self, name, value, message):
+    with self.assertRaisesRegex(UserError, message):
+      self.translator(**{name: value})
+
+  def test_refuses_another_vocabulary(self):
+    path = os.path.join(self.get_temp_dir(), "vocabulary")
+    atomic_files.write_text(path, "'<pad>_'\n'<EOS>_'\n'a_'\n")
+    with self.assertRaisesRegex(UserError, r"vocabulary and hparams say \[3, "):
+      translator.Translator(self.checkpoint, atomic_files.read_json(self.hparams), path)
+
+  def test_refuses_weights_that_are_not_finite(self):
+    # CTranslate2's ReLU turns NaN into 0 and so would translate, otherwise than t2t.
+    variables = tensor_bundle.read(self.checkpoint, tensor_bundle.is_model_variable)
+    name = "transformer/body/encoder/layer_0/ffn/conv1/kernel"
+    variables[name][0, 0] = np.nan
+    prefix = os.path.join(self.get_temp_dir(), "diverged", "model.ckpt-1")
+    tf_checkpoint.write(prefix, variables)
+    with self.assertRaisesRegex(UserError, f"not finite .{name}.: training diverged"):
+      translator.Translator(prefix, atomic_files.read_json(self.hparams), self.vocabulary)
+
+  def test_signature_tells_the_search(self):
+    self.assertRegex(
+      translator.signature(),
+      r"^beam:4\|alpha:0.6\|penalty:\(\(5\+len\)/6\)\^alpha\|cap:source\+50\|padding:zero embeddings\|type:float32\|"
+      r"decoder:ctranslate2-[0-9.]+$",
+    )
+    self.assertStartsWith(translator.signature(beam_size=1), "greedy|cap:source+50|")
+
+
+class PaddingTest(parameterized.TestCase, tf.test.TestCase):
+  """Subwords whose embedding is pruned as a whole, which t2t takes for padding."""
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.model = small_model.SmallModel(cls.create_tempdir(cls()).full_path)
+    cls.hparams = paths.hparams(cls.model.folder)
+    cls.where = (small_model.PROBLEM, cls.model.data_dir)
+    cls.vocabulary = manifest.vocabulary(*cls.where)
+    cls.sentences = [*cls.model.sentences, "", "a"]
+    (cls.embedding,) = filter(layers.is_embedding, cls.model.variables)
+
+  def pruned(self, rows):
+    """A checkpoint in which some subwords have no embedding."""
+    embedding = self.model.variables[self.embedding].copy()
+    embedding[rows] = 0
+    prefix = os.path.join(self.create_tempdir().full_path, "model.ckpt-1")
+    tf_checkpoint.write(prefix, {**self.model.variables, self.embedding: embedding})
+    return prefix
+
+  def rows(self, share):
+    """A share of the subwords, at random; never the end of sentence."""
+    others = np.arange(subword_vocabulary.EOS + 1, len(self.model.variables[self.embedding]))
+    return np.random.default_rng(0).choice(others, round(share * len(others)), replace=False)
+
+  @parameterized.parameters((0.5, False), (0.95, True))
+  def test_agrees_with_t2t(self, share, end_of_sentence):
+    rows = [*self.rows(share), *([subword_vocabulary.EOS] if end_of_sentence else [])]
+    checkpoint = self.pruned(rows)
+    loaded = translator.Translator(checkpoint, atomic_files.read_json(self.hparams), self.vocabulary)
+    seen = [bool({*loaded._subwords.encode(s), subword_vocabulary.EOS} - {*rows}) for s in self.sentences]
+    # Of either kind of source there is one.
+    self.assertTrue(any(seen))
+    self.assertEqual(all(seen), not end_of_sentence)
+    assert_agree(self, loaded, checkpoint, self.hparams, *self.where, self.sentences)
+    references = self.sentences[::-1]
+    expected = t2t_loss(checkpoint, self.hparams, *self.where, list(zip(self.sentences, references)))
+    self.assertNear(loaded.loss(self.sentences, references), expected, 1e-6)
+
+  def test_what_is_saved_translates_alike(self):
+    checkpoint = self.pruned([subword_vocabulary.EOS, *self.rows(0.95)])
+    folder = self.create_tempdir().full_path
+    padding = translator.save(folder, checkpoint, atomic_files.read_json(self.hparams), self.vocabulary)
+    self.assertLen(padding, 1 + len(self.rows(0.95)))
+    made = translator.Translator(checkpoint, atomic_files.read_json(self.hparams), self.vocabulary)
+    self.assertEqual(translator.Translator.load(folder).search(self.sentences), made.search(self.sentences))
+
+  def test_refuses_what_an_earlier_version_exported(self):
+    folder = self.create_tempdir().full_path
+    translator.save(folder, self.model.checkpoint, atomic_files.read_json(self.hparams), self.vocabulary)
+    os.remove(os.path.join(folder, "padding.json"))
+    with self.assertRaisesRegex(UserError, "was exported by an earlier version.*: export it again"):
+      translator.Translator.load(folder)
+
+
+class TrainedTicketTest(tf.test.TestCase):
+  """The quickstart's ticket at 98%, 21 BLEU, of which 198 of 3,070 subwords have no embedding left."""
+
+  def test_agrees_with_t2t_on_all_sentences(self):
+    problem, ticket = "translate_enfr_grammar", os.path.join(TICKET98, "slt-50-90-98.sparse")
+    folder = self.create_tempdir().full_path
+    checkpoint, hparams = os.path.join(folder, "model.ckpt-1"), os.path.join(folder, "hparams.json")
+    tf_checkpoint.write(checkpoint, model_source.read(ticket))
+    atomic_files.write_json(hparams, sparse_file.about(ticket)["hparams"])
+    vocabulary = os.path.join(TICKET98, registry.problem(problem).vocab_filename)
+    loaded = translator.Translator(ticket, atomic_files.read_json(hparams), vocabulary)
+    self.assertLen(loaded._padding, 198)
+    sources, references = zip(*corpus.pairs("fr", "test"))
+    pairs = [pair for pair in zip(sources, references) if loaded._padding & {*loaded._subwords.encode(pair[0])}]
+    self.assertLen(pairs, 154)
+    assert_agree(self, loaded, checkpoint, hparams, problem, TICKET98, sources)
+    self.assertNear(evaluation_metrics.bleu(loaded.translate(sources), references, "fr").value, 21.30, 0.005)
+    expected = t2t_loss(checkpoint, hparams, problem, TICKET98, pairs)
+    self.assertNear(loaded.loss(*zip(*pairs)), expected, 1e-5)
+
+
+if __name__ == "__main__":
+  tf.test.main()

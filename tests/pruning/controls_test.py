@@ -1,0 +1,180 @@
+"""CLT and the controls: each does to a ticket what it says, and nothing else."""
+
+import functools
+import os
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from absl.testing import parameterized
+from tensor2tensor.utils import registry
+
+import usr_dir  # noqa: F401
+from t2t_lottery.checkpoints import tf_checkpoint
+from t2t_lottery.models import lottery_transformer
+from t2t_lottery.pruning import layers, methods, tickets
+from t2t_lottery.training import hparams_check
+from t2t_lottery.utils.errors import UserError
+
+EMBEDDING = "transformer/symbol_modality_300_40/shared/weights_0"
+FFN = "transformer/body/encoder/layer_0/ffn/conv1/kernel"
+QUERY = "transformer/body/encoder/layer_0/self_attention/multihead_attention/q/kernel"
+BIAS = "transformer/body/encoder/layer_0/ffn/conv1/bias"
+SHAPES = {EMBEDDING: (300, 40), FFN: (40, 160), QUERY: (40, 40), BIAS: (160,)}
+# So that global magnitude has a choice to make.
+SCALES = {EMBEDDING: 1.0, FFN: 3.0, QUERY: 0.3, BIAS: 1.0}
+
+
+def checkpoint(folder, name, seed, masks=None):
+  rng = np.random.RandomState(seed)
+  values = {n: (rng.standard_t(4, size=s) * SCALES[n]).astype(np.float32) for n, s in SHAPES.items()}
+  for layer, mask in (masks or {}).items():
+    values[layer] = values[layer] * mask
+    values[layers.mask_name(layer)] = mask
+  prefix = os.path.join(folder, name, "model.ckpt")
+  tf_checkpoint.write(prefix, values)
+  return tf_checkpoint.Checkpoint(prefix, name)
+
+
+class ControlsTest(parameterized.TestCase, tf.test.TestCase):
+  def setUp(self):
+    super().setUp()
+    folder = self.create_tempdir().full_path
+    self.final, self.early = checkpoint(folder, "final", 1), checkpoint(folder, "early", 2)
+    within = tickets.draw(self.final, self.early, tickets.TicketSpec(0.3), SHAPES).masks
+    self.final_30, self.early_30 = (
+      checkpoint(folder, f"{n}30", i, within) for i, n in enumerate(("final", "early"), 3)
+    )
+    self.plain = self.draw()
+
+  def draw(self, sparsity=0.6, pruned_before=False, **choices):
+    sources = (self.final_30, self.early_30) if pruned_before else (self.final, self.early)
+    initialize = functools.partial(lottery_transformer._initialize, registry.hparams("transformer_slt_tiny"))
+    ticket = tickets.draw(*sources, tickets.TicketSpec(sparsity, **choices), SHAPES, initialize)
+    # Whatever the choices: what the mask prunes is zero, and what is no layer is rewound.
+    for layer, mask in ticket.masks.items():
+      self.assertFalse(np.any(ticket.weights[layer][~mask]))
+      self.assertTrue(np.all(ticket.weights[layer][mask]))
+    self.assertAllEqual(ticket.weights[BIAS], sources[1].read(BIAS))
+    self.assertCountEqual(ticket.masks, [EMBEDDING, FFN, QUERY])
+    return ticket
+
+  def assert_same_masks(self, ticket, other):
+    for layer, mask in ticket.masks.items():
+      self.assertAllEqual(mask, other.masks[layer])
+
+  def test_clt_sets_each_layer_to_one_magnitude_and_keeps_the_signs(self):
+    ticket = self.draw(values=methods.CONSTANT)
+    self.assert_same_masks(ticket, self.plain)
+    for layer, mask in ticket.masks.items():
+      n_in, n_out = SHAPES[layer]
+      kept = ticket.weights[layer][mask]
+      self.assertAllClose(np.abs(kept), np.full(kept.shape, np.sqrt(6 / (n_in + n_out))), rtol=1e-6)
+      self.assertAllEqual(np.sign(kept), np.sign(self.early.read(layer)[mask]))
+
+  def test_clt_fan_of_the_embedding_is_a_choice(self):
+    ticket = self.draw(values=methods.CONSTANT, fan=methods.HIDDEN)
+    self.assertAllClose(np.abs(ticket.weights[EMBEDDING]).max(), np.sqrt(6 / 80))
+    self.assertAllClose(np.abs(ticket.weights[FFN]).max(), np.sqrt(6 / 200))
+
+  @parameterized.parameters(methods.REWOUND, methods.CONSTANT)
+  def test_random_signs_change_half_of_the_signs_and_no_magnitude(self, values):
+    kept_signs = self.draw(values=values)
+    ticket = self.draw(values=values, signs=methods.RANDOM)
+    self.assert_same_masks(ticket, kept_signs)
+    for layer in ticket.masks:
+      self.assertAllEqual(np.abs(ticket.weights[layer]), np.abs(kept_signs.weights[layer]))
+      same = (ticket.weights[layer] == kept_signs.weights[layer])[ticket.masks[layer]].mean()
+      self.assertAllInRange([same], 0.44, 0.56)
+
+  def test_redrawn_values_have_the_old_signs_and_the_spread_of_the_initializer(self):
+    ticket = self.draw(values=methods.REDRAWN)
+    self.assert_same_masks(ticket, self.plain)
+    for layer, mask in ticket.masks.items():
+      kept = ticket.weights[layer][mask]
+      self.assertAllEqual(np.sign(kept), np.sign(self.early.read(layer)[mask]))
+      # t2t's uniform_unit_scaling: uniform within sqrt(6 / (n_in + n_out)); its embedding: normal, 1 / sqrt(hidden).
+      std = np.sqrt(2 / sum(SHAPES[layer])) if layer != EMBEDDING else 40**-0.5
+      self.assertAllClose(np.sqrt(np.mean(np.square(kept))), std, rtol=0.1)
+
+  def test_reinitialized_values_share_nothing_with_the_rewound_ones(self):
+    ticket = self.draw(values=methods.REDRAWN, signs=methods.RANDOM)
+    self.assert_same_masks(ticket, self.plain)
+    for layer, mask in ticket.masks.items():
+      correlation = np.corrcoef(ticket.weights[layer][mask], self.plain.weights[layer][mask])[0, 1]
+      self.assertAllInRange([correlation], -0.12, 0.12)
+
+  def test_permuted_values_are_the_same_values_elsewhere(self):
+    ticket = self.draw(values=methods.PERMUTED)
+    self.assert_same_masks(ticket, self.plain)
+    for layer, mask in ticket.masks.items():
+      mine, theirs = ticket.weights[layer][mask], self.plain.weights[layer][mask]
+      self.assertAllEqual(np.sort(mine), np.sort(theirs))
+      self.assertGreater((mine != theirs).mean(), 0.95)
+
+  @parameterized.parameters(False, True)
+  def test_random_mask_keeps_as_many_by_lot_within_the_mask_before(self, pruned_before):
+    plain = self.draw(pruned_before=pruned_before)
+    ticket = self.draw(score=methods.RANDOM, pruned_before=pruned_before)
+    for layer, mask in ticket.masks.items():
+      self.assertEqual(np.count_nonzero(mask), np.count_nonzero(plain.masks[layer]))
+      left = 0.7 if pruned_before else 1.0
+      # Of two independent choices of 40% among what is left, this share of the kept ones agrees.
+      self.assertAllInRange([plain.masks[layer][mask].mean()], 0.4 / left - 0.06, 0.4 / left + 0.06)
+      if pruned_before:
+        self.assertFalse(np.any(mask & ~self.final_30.mask(layer)))
+      self.assertAllEqual(
+        ticket.weights[layer][mask], (self.early_30 if pruned_before else self.early).read(layer)[mask]
+      )
+
+  def test_shuffled_mask_is_the_mask_with_its_places_shuffled(self):
+    ticket = self.draw(shuffle=True)
+    for layer, mask in ticket.masks.items():
+      self.assertEqual(np.count_nonzero(mask), np.count_nonzero(self.plain.masks[layer]))
+      self.assertAllInRange([self.plain.masks[layer][mask].mean()], 0.34, 0.46)
+
+  def test_shuffled_mask_is_refused_where_the_rewound_weights_are_pruned_already(self):
+    with self.assertRaisesRegex(UserError, "has pruned weights of .* that the mask keeps"):
+      self.draw(shuffle=True, pruned_before=True)
+
+  @parameterized.parameters(False, True)
+  def test_global_mask_keeps_the_largest_of_all_layers_together(self, pruned_before):
+    final = self.final_30 if pruned_before else self.final
+    ticket = self.draw(0.7, scope=methods.GLOBAL, pruned_before=pruned_before)
+    kept = np.concatenate([np.abs(final.read(n))[mask] for n, mask in ticket.masks.items()])
+    pruned = np.concatenate([np.abs(final.read(n))[~mask] for n, mask in ticket.masks.items()])
+    self.assertLen(kept, round(0.3 * (len(kept) + len(pruned))))
+    self.assertGreaterEqual(kept.min(), pruned.max())
+    by_layer = {layer: mask.mean() for layer, mask in ticket.masks.items()}
+    self.assertGreater(by_layer[FFN], by_layer[EMBEDDING])
+    self.assertGreater(by_layer[EMBEDDING], by_layer[QUERY])
+
+  @parameterized.parameters(*methods.SCOPES)
+  def test_dense_embedding_is_left_whole(self, scope):
+    ticket = self.draw(scope=scope, prune_embedding=False)
+    self.assertTrue(ticket.masks[EMBEDDING].all())
+    rest = np.concatenate([ticket.masks[layer].ravel() for layer in (FFN, QUERY)])
+    self.assertAllClose(rest.mean(), 0.4, atol=1e-3)
+
+  @parameterized.parameters(*(control for control in methods.CONTROLS if control not in ("snip", "synflow")))
+  def test_same_seed_same_ticket_and_by_lot_another_for_another(self, control):
+    hparams = registry.hparams("transformer_slt_tiny")
+    hparams.override_from_dict(methods.CONTROLS[control])
+    choices = hparams_check.choices(hparams, seed=0)._asdict()
+    del choices["seed"], choices["sparsity"]
+    first, again, other = (self.draw(seed=seed, **choices) for seed in (1, 1, 2))
+    equal = [
+      all(np.array_equal(first.weights[name], ticket.weights[name]) for name in SHAPES) for ticket in (again, other)
+    ]
+    self.assertEqual(equal, [True, control in ("global_magnitude", "dense_embedding")])
+
+  def test_check_compares_a_global_mask_as_a_whole(self):
+    choices = tickets.TicketSpec(0.5, scope=methods.GLOBAL)
+    masks = tickets.draw(self.final, self.early, choices, SHAPES).masks
+    pruned = checkpoint(self.create_tempdir().full_path, "global", 9, masks)
+    tickets.check(pruned, pruned, choices._replace(sparsity=0.6))
+    with self.assertRaisesRegex(UserError, r"all layers together is at 0\.5"):
+      tickets.check(pruned, pruned, choices._replace(sparsity=0.4))
+
+
+if __name__ == "__main__":
+  tf.test.main()

@@ -1,0 +1,94 @@
+"""SNIP and SynFlow: what their scores must obey."""
+
+import re
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from absl.testing import parameterized
+
+import usr_dir  # noqa: F401
+from t2t_lottery.pruning import layers, masks, methods, saliency
+
+HIDDEN, FILTER, HEADS = 16, 32, 4
+
+
+def model(depth=2, shards=3):
+  """Random weights of the layers of a small Transformer."""
+  rng = np.random.RandomState(1)
+  shapes = {f"transformer/symbol_modality_90_{HIDDEN}/shared/weights_{i}": (30, HIDDEN) for i in range(shards)}
+  for side, attentions in (("encoder", ["self"]), ("decoder", ["self", "encdec"])):
+    for number in range(depth):
+      scope = f"transformer/body/{side}/layer_{number}"
+      for attention in attentions:
+        for part in ("q", "k", "v", "output_transform"):
+          shapes[f"{scope}/{attention}_attention/multihead_attention/{part}/kernel"] = (HIDDEN, HIDDEN)
+      shapes[f"{scope}/ffn/conv1/kernel"] = (HIDDEN, FILTER)
+      shapes[f"{scope}/ffn/conv2/kernel"] = (FILTER, HIDDEN)
+  return {name: rng.randn(*shape).astype(np.float32) / shape[0] ** 0.5 for name, shape in shapes.items()}
+
+
+class SynFlowTest(parameterized.TestCase, tf.test.TestCase):
+  def test_flow_through_the_layers_of_a_block_is_the_same(self):
+    """The conservation of synaptic saliency (Tanaka et al., theorem 1), from which the rest of SynFlow follows."""
+    scores = saliency.synflow(model(), 0.5, HEADS, rounds=1)
+    blocks = {}
+    for name, score in scores.items():
+      self.assertTrue(np.all(score > 0), name)
+      if not layers.is_embedding(name):
+        block = re.sub(r"(q|k|v|output_transform|conv1|conv2)/kernel$", "", name)
+        blocks.setdefault(block, []).append(score.sum())
+    self.assertLen(blocks, 10)
+    for block, flows in blocks.items():
+      self.assertAllClose(flows, [flows[0]] * len(flows), rtol=1e-3, msg=block)
+
+  @parameterized.parameters(0.5, 0.9, 0.98)
+  def test_what_earlier_rounds_pruned_stays_pruned_and_every_layer_lives(self, sparsity):
+    for name, score in saliency.synflow(model(), sparsity, HEADS, rounds=10).items():
+      self.assertLessEqual(np.count_nonzero(score), masks.kept_count(score.size, 1 - (1 - sparsity) ** 0.9), name)
+      self.assertTrue(np.any(score), name)
+
+  def test_with_all_layers_competing_it_empties_blocks(self):
+    """What keeps SynFlow's authors from layer collapse has no hold here: a residual connection leads past a block."""
+    scores = saliency.synflow(model(), 0.9, HEADS, scope=methods.GLOBAL)
+    self.assertTrue(any(not np.any(score) for score in scores.values()))
+
+  def test_needs_no_data_and_no_signs(self):
+    weights = model()
+    scores, of_magnitudes = (
+      saliency.synflow(w, 0.9, HEADS, rounds=5) for w in (weights, {n: np.abs(w) for n, w in weights.items()})
+    )
+    for name in weights:
+      self.assertAllClose(scores[name], of_magnitudes[name])
+
+  def test_embedding_can_be_left_whole(self):
+    scores = saliency.synflow(model(), 0.9, HEADS, prune_embedding=False, rounds=5)
+    for name, score in scores.items():
+      self.assertEqual(bool(np.all(score > 0)), layers.is_embedding(name), name)
+
+
+class SnipTest(tf.test.TestCase):
+  def test_is_weight_times_gradient_over_batches_of_data(self):
+    """Against the loss' own change when a weight is turned down, which is what SNIP estimates."""
+    rng = np.random.RandomState(0)
+    inputs, weights = rng.randn(6, 5).astype(np.float32), rng.randn(5, 3).astype(np.float32)
+    with tf.Graph().as_default():
+      batch = tf.data.make_initializable_iterator(
+        tf.data.Dataset.from_tensor_slices(inputs.reshape(3, 2, 5))
+      ).get_next()
+      variable = tf.get_variable("layer", shape=(5, 3))
+      loss = tf.reduce_sum(tf.square(tf.tanh(tf.matmul(batch, variable))))
+      (gradient,) = tf.gradients(loss, [variable])
+      scores = saliency.snip({"layer": weights}, {"layer": gradient}, batches=3)["layer"]
+
+    def loss_of(changed):
+      return np.square(np.tanh(inputs.astype(float) @ changed)).sum()
+
+    for i in np.ndindex(weights.shape):
+      less, more = weights.astype(float), weights.astype(float)
+      less[i] *= 1 - 1e-5
+      more[i] *= 1 + 1e-5
+      self.assertAllClose(scores[i], abs(loss_of(more) - loss_of(less)) / 2e-5, rtol=1e-3, atol=1e-5)
+
+
+if __name__ == "__main__":
+  tf.test.main()

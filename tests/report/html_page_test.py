@@ -1,0 +1,384 @@
+"""The report's page, plots and archive of made-up runs."""
+
+import base64
+import csv
+import functools
+import hashlib
+import html.parser
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from t2t_lottery import results
+from t2t_lottery.data import manifest
+from t2t_lottery.report import archive, builder, examples, heatmaps, plot_style, plots
+from t2t_lottery.report import study as studies
+from t2t_lottery.runs import results_file
+from t2t_lottery.utils.errors import UserError
+from tests.support import made_up_runs
+
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Page(html.parser.HTMLParser):
+  """A page's elements; tags must close in order."""
+
+  def __init__(self, text):
+    super().__init__()
+    self.elements, self.open, self.text = [], [], []
+    self.feed(text)
+    self.close()
+
+  def handle_starttag(self, tag, attrs):
+    self.elements.append((tag, dict(attrs)))
+    if tag not in VOID:
+      self.open.append(tag)
+
+  def handle_endtag(self, tag):
+    assert self.open.pop() == tag, f"</{tag}> closes another element"
+
+  def handle_data(self, data):
+    self.text.append(data)
+
+  def all(self, tag):
+    return [attrs for name, attrs in self.elements if name == tag]
+
+
+def read(path):
+  with open(path, "rb") as file:
+    return file.read()
+
+
+def all_files(folder):
+  return {
+    os.path.relpath(os.path.join(where, name), folder): read(os.path.join(where, name))
+    for where, _, names in os.walk(folder)
+    for name in names
+  }
+
+
+class ReportPageTest(tf.test.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.folder = tempfile.mkdtemp()
+    cls.addClassCleanup(shutil.rmtree, cls.folder)
+    cls.made = made_up_runs.study(os.path.join(cls.folder, "runs"), problem="translate_ende_wmt14", size="base")
+    cls.data_dir = os.path.join(cls.folder, "data")
+    os.makedirs(cls.data_dir)
+    written = {}
+    for side in manifest.SIDES:
+      name = manifest.raw_name(cls.made.problem, "test", side)
+      with open(os.path.join(cls.data_dir, name), "w", encoding="utf-8") as file:
+        file.writelines(f"{side} {i} <&>\n" for i in range(made_up_runs.SENTENCES))
+      written[name] = manifest.file_info(os.path.join(cls.data_dir, name))
+    manifest.write_manifest(cls.made.problem, cls.data_dir, written, {"vocabulary": "v"})
+    cls.out = cls.report(cls.made.folder, "out", cls.data_dir)
+    cls.html = read(os.path.join(cls.out, "index.html")).decode()
+    cls.page = Page(cls.html)
+
+  @classmethod
+  def report(cls, runs_dir, name, data_dir=None):
+    out = os.path.join(cls.folder, name)
+    builder.report(studies.read(runs_dir), out, data_dir, samples=20, learning_curves=True)
+    return out
+
+  def test_refers_to_nothing_outside(self):
+    self.assertEqual(self.page.open, [])
+    for tag, attributes in self.page.elements:
+      self.assertNotIn(tag, ("link", "iframe", "object", "base", "form"))
+      for name in ("src", "href", "srcset", "action", "data", "poster"):
+        self.assertRegex(attributes.get(name, "#"), r"^(#|data:image/svg\+xml;base64,)")
+    self.assertEqual(self.page.all("script"), [{}])
+    for place in re.findall(r"url\(|@import|https?:|//[a-z]", self.html):
+      self.fail(f"{place} asks a network")
+
+  def test_is_one_that_everybody_can_read(self):
+    self.assertIn(("html", {"lang": "en"}), self.page.elements)
+    self.assertIn({"name": "viewport", "content": "width=device-width, initial-scale=1"}, self.page.all("meta"))
+    ids = [attributes["id"] for _, attributes in self.page.elements if "id" in attributes]
+    self.assertCountEqual(ids, set(ids))
+    for link in self.page.all("a"):
+      self.assertIn(link["href"][1:], ids)
+    self.assertLen(self.page.all("caption"), len(self.page.all("table")))
+    self.assertLen(self.page.all("figcaption"), len(self.page.all("img")))
+    for image in self.page.all("img"):
+      self.assertNotEmpty(image["alt"])
+
+  def test_shows_the_tables_what_is_missing_and_signatures(self):
+    text = "".join(self.page.text)
+    for shown in (
+      "SLT-MP",
+      "random signs",
+      "slt-50-60-mp-90, seed 1: not finished",
+      "BLEU|nrefs:1",
+      "beam:4",
+      "1.26.4",
+    ):
+      self.assertIn(shown, text)
+    self.assertIn("paper", text)
+
+  def test_translations_stand_beside_source_and_reference(self):
+    text = "".join(self.page.text)
+    last = made_up_runs.SENTENCES - 1
+    for shown in (f"source {last} <&>", f"reference {last} <&>", f"sentence {last} of dense & <b>co</b>"):
+      self.assertIn(shown, text)
+    self.assertLen([attrs for attrs in self.page.all("dd") if attrs.get("lang") == "en"], 9 * 7)
+
+  def test_examples_are_the_best_the_median_and_the_worst(self):
+    self.assertEqual(
+      examples.chosen(np.array([5.0, 9, 1, 9, 4, 2, 3, 8, 7]), 2),
+      {"best": [1, 3], "median": [0, 8][::-1], "worst": [5, 2]},
+    )
+    self.assertEqual(examples.chosen(np.array([1.0])), {"best": [0], "median": [], "worst": []})
+    self.assertEqual(examples.chosen(np.array([1.0, 2, 3])), {"best": [2], "median": [1], "worst": [0]})
+
+  def test_the_same_runs_give_the_same_files(self):
+    self.assertEqual(all_files(self.out), all_files(self.report(self.made.folder, "again", self.data_dir)))
+
+  def test_archive_gives_the_same_report_and_holds_no_text_of_the_test_set(self):
+    folder = os.path.join(self.folder, "archive")
+    study = studies.read(self.made.folder)
+    with open(os.path.join(self.made.path("slt-50"), "model.ckpt-1900.index"), "w", encoding="utf-8") as file:
+      file.write("large")
+    size = archive.copy(study, folder)
+    found = all_files(folder)
+    self.assertEqual(size, sum(map(len, found.values())))
+    self.assertEqual(
+      {os.path.basename(name) for name in found},
+      {"run.json", "result.json", "segments.npz", "layers.json", "test.1900.txt"},
+    )
+    for content in found.values():
+      self.assertNotIn(b"source 1", content)
+      self.assertNotIn(b"reference 1", content)
+    self.assertEqual(all_files(self.report(folder, "from_archive", self.data_dir)), all_files(self.out))
+
+  def test_without_the_text_translations_stand_alone_and_it_says_why(self):
+    made = made_up_runs.Runs(os.path.join(self.folder, "small"))
+    made.evaluated("dense", "dense", 0, 27, 64)
+    for data_dir, why in ((None, "no --data_dir was given"), (self.folder, "--data_dir has no whole data of")):
+      page = Page(read(os.path.join(self.report(made.folder, "small_out", data_dir), "index.html")).decode())
+      text = "".join(page.text)
+      self.assertIn(why, text)
+      self.assertNotIn(self.folder, text)
+      self.assertIn("sentence 0 of dense", text)
+      self.assertLen(page.all("dd"), 9)
+
+  def test_nothing_in_a_name_or_a_text_becomes_markup(self):
+    evil = "<img src=x onerror=\"document.title='X'\">&amp;$x^$`|[a](javascript:1)"
+    problem, size = f"translate_ende_{evil}", f"tiny{evil}"
+    made = made_up_runs.Runs(os.path.join(self.folder, "evil"), problem, size)
+    names = (f"slt-50{evil}", f"slt-50{evil}+{evil}")
+    for name, controls in zip(names, (None, [evil])):
+      made.evaluated("dense", "dense", 0, 27, 64)
+      made.evaluated(name, "slt", 50, 26, 65, "dense", controls=controls)
+      path = os.path.join(made.path(name), "result.json")
+      result = json.loads(read(path))
+      result["signatures"] = {**result["signatures"], evil: evil}
+      result["versions"] = {evil: evil, "numpy": f"1{name}"}
+      result["left_out"] = {evil: evil}
+      with open(path, "w", encoding="utf-8") as file:
+        json.dump(result, file)
+      with open(os.path.join(made.path(name), "layers.json"), "w", encoding="utf-8") as file:
+        json.dump({f"{evil}/kernel": {"sparsity": 0.5, "signs": 0.5}}, file)
+      with open(os.path.join(made.path(name), "translations", "test.1900.txt"), "w", encoding="utf-8") as file:
+        file.writelines(f"{evil}</dd><script>{i}</script>\n" for i in range(made_up_runs.SENTENCES))
+    made.begun(f"begun{evil}", "slt", 60, f"missing{evil}")
+    out = self.report(made.folder, "evil_out")
+    page = Page(read(os.path.join(out, "index.html")).decode())
+    self.assertEqual(page.open, [])
+    self.assertEqual(page.all("script"), [{}])
+    for _, attributes in page.elements:
+      self.assertEmpty([name for name in attributes if name.startswith("on")])
+    self.assertLen(
+      page.all("img"), len([name for name in os.listdir(os.path.join(out, "plots")) if name.endswith("svg")])
+    )
+    text = "".join(page.text)
+    for shown in (problem, size, *names, f"missing{evil}", f"{evil}</dd><script>0</script>"):
+      self.assertIn(shown, text)
+    markdown = read(os.path.join(out, "table.md")).decode() + read(os.path.join(out, "controls.md")).decode()
+    self.assertNotRegex(markdown, r"(?<!\\)[<\[`]")
+
+  def test_no_script_or_style_is_allowed_but_the_pages_own(self):
+    (policy,) = [one["content"] for one in self.page.all("meta") if one.get("http-equiv") == "Content-Security-Policy"]
+    self.assertNotIn("unsafe", policy)
+    self.assertEmpty([attributes for _, attributes in self.page.elements if "style" in attributes])
+    for tag in ("script", "style"):
+      (content,) = re.findall(f"<{tag}>(.*?)</{tag}>", self.html, re.DOTALL)
+      digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+      self.assertIn(f"{tag}-src 'sha256-{digest}'", policy)
+
+  def test_seeds_of_other_test_sets_or_data_are_named_and_the_rest_is_reported(self):
+    made = made_up_runs.Runs(os.path.join(self.folder, "other_sizes"))
+    for seed in (1, 2, 3, 4):
+      made.evaluated("dense", "dense", 0, 27, 64, seed=seed)
+      made.evaluated("slt-50", "slt", 50, 20 + seed, 65, "dense", seed=seed)
+      path = os.path.join(made.path("slt-50", seed), "result.json")
+      result = {**json.loads(read(path)), "data": "other" if seed == 4 else "usual"}
+      with open(path, "w", encoding="utf-8") as file:
+        json.dump(result, file)
+    shorter = {name: rows[:50] for name, rows in made_up_runs.statistics(22, 65).items()}
+    np.savez_compressed(os.path.join(made.path("slt-50", 2), "segments.npz"), **shorter)
+    out = os.path.join(self.folder, "other_sizes_out")
+    told = builder.report(studies.read(made.folder), out, None, samples=20, learning_curves=False)
+    self.assertIn("slt-50, seed 2: left out: tested on 50 sentences, others on 60", told)
+    self.assertIn("slt-50, seed 4: left out: trained on data other, others on usual", told)
+    rows = list(csv.DictReader(io.StringIO(read(os.path.join(out, "table.csv")).decode())))
+    (row,) = [row for row in rows if row["run"] == "slt-50"]
+    ours, others = results._of_one_text(results_file.collect(made.folder))
+    self.assertEqual([(line["run"], line["seed"]) for line in others], [("slt-50", 4)])
+    self.assertLen(ours, 7)
+    self.assertEqual((row["seeds"], float(row["bleu"])), ("1 3", 22.0))
+    self.assertNotEmpty(row["bleu_s_opt"])
+
+  def test_text_of_other_data_is_not_shown_beside_translations(self):
+    made = made_up_runs.Runs(os.path.join(self.folder, "other_data"), "translate_ende_wmt14", "base")
+    made.evaluated("dense", "dense", 0, 27, 64)
+    path = os.path.join(made.path("dense"), "result.json")
+    result = {**json.loads(read(path)), "data": "another"}
+    with open(path, "w", encoding="utf-8") as file:
+      json.dump(result, file)
+    found = examples.text_of(studies.read(made.folder), self.data_dir)
+    self.assertEqual((found.sources, found.references), ([], []))
+    self.assertIn("holds other data", found.why)
+
+  def test_a_name_that_leads_elsewhere_is_refused(self):
+    for name, value in (
+      ("run", "../../../../outside"),
+      ("run", "/tmp/outside"),
+      ("run", ".."),
+      ("run", "a\nb"),
+      ("problem", "../other"),
+      ("size", ""),
+      ("seed", "1/../.."),
+      ("seed", True),
+      ("mask_from", "../../dense@2000"),
+      ("mask_from", "dense@../1"),
+      ("best_step", "1/../../2"),
+      ("decoder", "../x"),
+    ):
+      made = made_up_runs.Runs(self.create_tempdir().full_path)
+      made.evaluated("slt-50", "slt", 50, 27, 64, "dense")
+      for file_name in ("run.json", "result.json"):
+        path = os.path.join(made.path("slt-50"), file_name)
+        content = {**json.loads(read(path)), name: value}
+        with open(path, "w", encoding="utf-8") as file:
+          json.dump(content, file)
+      for reader in (studies.read, results_file.collect):
+        with self.assertRaisesRegex(UserError, rf"slt-50/\w+.json describes no run \({name} .*\): delete it"):
+          reader(made.folder)
+
+  def test_before_any_run_is_evaluated(self):
+    made = made_up_runs.Runs(os.path.join(self.folder, "begun"))
+    made.begun("dense", "dense", 0)
+    page = Page(read(os.path.join(self.report(made.folder, "begun_out"), "index.html")).decode())
+    self.assertIn("dense, seed 1: not finished", "".join(page.text))
+    self.assertEmpty(page.all("img"))
+
+  def test_plots_are_there_in_both_forms(self):
+    found = set(os.listdir(os.path.join(self.out, "plots")))
+    names = ("bleu", "ter", "size", "magnitudes", "layers_sparsity", "layers_signs", "learning_curves")
+    self.assertEqual(found, {f"{name}.{form}" for name in names for form in ("svg", "png")})
+    for name in found:
+      content = read(os.path.join(self.out, "plots", name))
+      self.assertTrue(content.startswith(b"<?xml" if name.endswith("svg") else b"\x89PNG"), name)
+      self.assertNotIn(b"dc:date", content)
+
+  def test_methods_differ_in_colour_marker_and_line(self):
+    for looks in zip(*plot_style.LINES.values()):
+      # The dense run has a column of its own only where there is no other.
+      self.assertLen(set(looks[:6]), 6)
+    entries, _ = builder.write_tables(studies.read(self.made.folder), os.path.join(self.folder, "tables"), 20)
+    (axes,) = next(plot for plot in plots.all_plots(entries) if plot.name == "bleu").figure.axes
+    lines = {line.get_label(): line for line in axes.lines if not line.get_label().startswith("_")}
+    self.assertEqual(set(lines), {"MP", "SLT", "SLT-MP"})
+    self.assertLen({line.get_marker() for line in lines.values()}, 3)
+    self.assertAllClose(lines["MP"].get_xydata(), [[0, 27.5], [80, 24]])
+
+  def test_heat_map_has_layers_in_the_way_of_the_signal_and_means_over_seeds(self):
+    names = [made_up_runs.CROSS, made_up_runs.FFN, made_up_runs.EMBEDDING]
+    seeds = [{**{name: {"signs": value} for name in names}, "total": {"signs": 9}} for value in (0.5, 0.7)]
+    panel = heatmaps.panel([(0.5, seeds), (0.8, [{}, {}]), (0.9, [{names[0]: {"signs": None}}])], "signs")
+    self.assertEqual(panel.layers, ["embedding", "enc 0 ffn in", "dec 1 cross q"])
+    self.assertEqual(panel.levels, [0.5, 0.9])
+    self.assertAllClose(panel.values, [[0.6, np.nan]] * 3)
+    self.assertIsNone(heatmaps.panel([(0.5, [{}])], "signs"))
+
+
+@functools.cache
+def chromium():
+  return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+class BrowserTest(tf.test.TestCase):
+  def test_tables_sort_by_click_in_a_browser_and_nothing_overflows_a_phone(self):
+    if chromium() is None:
+      self.skipTest("no chromium is installed (apt-get install chromium)")
+    folder = self.create_tempdir().full_path
+    made = made_up_runs.study(os.path.join(folder, "runs"), seeds=(1,))
+    builder.report(studies.read(made.folder), folder, None, samples=20, learning_curves=False)
+    text = read(os.path.join(folder, "index.html")).decode()
+    script = """
+      const said = [];
+      const table = document.getElementById("table-1");
+      const order = () => [...table.tBodies].map((body) => body.rows[0].cells[0].textContent).join(" ");
+      const button = table.querySelector("[data-column='2']");
+      said.push(order());
+      for (const _ of [1, 2]) {
+        button.focus();
+        document.activeElement.click();
+        said.push(order(), button.closest("th").getAttribute("aria-sort"));
+      }
+      table.querySelector("[data-column='0']").click();
+      said.push(order(), table.querySelectorAll("[aria-sort]").length);
+      const frame = document.createElement("p");
+      frame.id = "said";
+      frame.textContent = JSON.stringify(said);
+      document.body.append(frame);
+      document.body.dataset.overflow = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+    """
+    # The page allows no script but its own.
+    allowed = "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    text = text.replace("script-src ", f"script-src '{allowed}' ")
+    with open(os.path.join(folder, "clicked.html"), "w", encoding="utf-8") as file:
+      file.write(text.replace("</body>", f"<script>{script}</script></body>"))
+    done = subprocess.run(
+      [
+        chromium(),
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        f"--user-data-dir={folder}/profile",
+        "--window-size=375,800",
+        "--dump-dom",
+        f"file://{folder}/clicked.html",
+      ],
+      capture_output=True,
+      text=True,
+      check=False,
+    )
+    self.assertEqual(done.returncode, 0, done.stderr)
+    said = re.search(r'<p id="said">(.*?)</p>', done.stdout)
+    self.assertIsNotNone(said, done.stdout[-2000:] + done.stderr[-2000:])
+    # By BLEU of MP: 27 at 0%, 24 at 80%; the other levels have none and stay last, in their order.
+    self.assertEqual(
+      said[1],
+      '["0% 50% 60% 80% 90%","80% 0% 50% 60% 90%","ascending","0% 80% 50% 60% 90%","descending","0% 50% 60% 80% 90%",1]',
+    )
+    self.assertIn('data-overflow="0"', done.stdout)
+
+
+if __name__ == "__main__":
+  tf.test.main()

@@ -1,0 +1,122 @@
+"""Which run stands in which column of the report's tables."""
+
+import tensorflow.compat.v1 as tf
+
+from t2t_lottery.report import table_columns
+
+
+def about(*runs):
+  """(name, method, percent, mask_from, controls...) -> descriptions."""
+  found = {}
+  for name, method, percent, parent, *controls in runs:
+    found[name] = {"method": method, "sparsity_asked": percent / 100}
+    if parent:
+      found[name]["mask_from"] = f"{parent}@2000"
+    if controls:
+      found[name]["controls"] = controls
+  return found
+
+
+DENSE = ("dense", "dense", 0, None)
+SLT = [("slt-50", "slt", 50, "dense"), ("slt-50-80", "slt", 80, "slt-50"), ("slt-50-80-90", "slt", 90, "slt-50-80")]
+SLT_MP = [("slt-50-60", "slt", 60, "slt-50")] + [(f"slt-50-60-mp-{n}", "slt_mp", n, "slt-50-60") for n in (80, 90)]
+MP = [(f"mp-{n}", "mp", n, None) for n in (50, 60, 80, 90)]
+MP_SLT = [("mp-60-slt-80", "mp_slt", 80, "mp-60"), ("mp-60-slt-80-90", "mp_slt", 90, "mp-60-slt-80")]
+
+
+def shown(found):
+  return {title: [(f"{p.level * 100:g}", p.run, p.mark) for p in places] for title, places in found.items()}
+
+
+class ColumnsTest(tf.test.TestCase):
+  def test_every_method_in_the_papers_order_dense_in_each(self):
+    more = [("lt-50", "lt", 50, "dense"), ("clt-50", "clt", 50, "dense")]
+    found = table_columns.assign(about(*reversed([DENSE, *SLT, *SLT_MP, *MP, *MP_SLT, *more])))
+    self.assertEqual(list(found), ["MP", "LT", "SLT", "CLT", "SLT-MP", "MP-SLT"])
+    for places in found.values():
+      self.assertEqual(places[0], table_columns.Place("dense", 0.0))
+
+  def test_slt_mp_is_slt_up_to_the_switch_then_mp(self):
+    found = shown(table_columns.assign(about(DENSE, *SLT, *SLT_MP)))
+    self.assertEqual(
+      found["SLT-MP"],
+      [
+        ("0", "dense", ""),
+        ("50", "slt-50", "†"),
+        ("60", "slt-50-60", "†"),
+        ("80", "slt-50-60-mp-80", "‡"),
+        ("90", "slt-50-60-mp-90", "‡"),
+      ],
+    )
+
+  def test_mp_slt_is_mp_up_to_the_switch_then_slt(self):
+    found = shown(table_columns.assign(about(DENSE, *MP, *MP_SLT)))
+    self.assertEqual(
+      [run for _, run, _ in found["MP-SLT"]], ["dense", "mp-50", "mp-60", "mp-60-slt-80", "mp-60-slt-80-90"]
+    )
+    self.assertEqual([run for _, run, _ in found["MP"]], ["dense", "mp-50", "mp-60", "mp-80", "mp-90"])
+
+  def test_of_several_runs_at_a_level_that_on_the_longest_chain(self):
+    for other in ("slt-60-80", "slt-40-80"):
+      runs = [DENSE, *SLT, (other[:6], "slt", int(other[4:6]), "dense"), (other, "slt", 80, other[:6])]
+      for order in (runs, runs[::-1]):
+        found = table_columns.assign(about(*order))
+        self.assertIn(table_columns.Place("slt-50-80", 0.8), found["SLT"])
+        # Where the longest chain has no run, the other one's is shown.
+        self.assertIn(table_columns.Place(other[:6], int(other[4:6]) / 100), found["SLT"])
+
+  def test_what_mp_draws_from_a_chain_does_not_lengthen_it(self):
+    runs = [("slt-60", "slt", 60, "dense"), *((f"slt-60-mp-{n}", "slt_mp", n, "slt-60") for n in (70, 80, 90))]
+    runs += [("slt-50", "slt", 50, "dense"), ("slt-50-60", "slt", 60, "slt-50")]
+    found = table_columns.assign(about(DENSE, *runs))
+    self.assertIn(table_columns.Place("slt-50-60", 0.6), found["SLT"])
+    self.assertIn(table_columns.Place("slt-60", 0.6, "†"), found["SLT-MP"])
+
+  def test_slt_mp_follows_one_switch(self):
+    other = [("slt-50-mp-80", "slt_mp", 80, "slt-50")]
+    described = about(DENSE, *SLT, *SLT_MP, *other)
+    found = table_columns.assign(described)
+    self.assertIn(table_columns.Place("slt-50-60-mp-80", 0.8, "‡"), found["SLT-MP"])
+    self.assertEqual(
+      table_columns.relatives(described, found),
+      [table_columns.Relative("slt-50-mp-80", 0.8, "another chain", "slt-50-60-mp-80")],
+    )
+
+  def test_controls_and_relatives_stand_beside_what_they_vary(self):
+    described = about(
+      DENSE,
+      *SLT,
+      ("lt-50", "lt", 50, "dense"),
+      ("slt-50-80+random_signs", "slt", 80, "slt-50", "random_signs"),
+      ("slt+rewind_dense-50", "slt", 50, "dense"),
+      ("slt+global_magnitude+rewind_dense-50-80", "slt", 80, "slt-50", "global_magnitude"),
+      ("snip-50", "lt", 50, "dense", "snip"),
+      ("snip-98", "lt", 98, "dense", "snip"),
+    )
+    found = table_columns.assign(described)
+    self.assertEqual([place.run for place in found["SLT"]], ["dense", "slt-50", "slt-50-80", "slt-50-80-90"])
+    self.assertCountEqual(
+      table_columns.relatives(described, found),
+      [
+        table_columns.Relative("slt+rewind_dense-50", 0.5, "rewind dense", "slt-50"),
+        table_columns.Relative("slt-50-80+random_signs", 0.8, "random signs", "slt-50-80"),
+        table_columns.Relative(
+          "slt+global_magnitude+rewind_dense-50-80", 0.8, "global magnitude, rewind dense", "slt-50-80"
+        ),
+        table_columns.Relative("snip-50", 0.5, "snip", "lt-50"),
+        table_columns.Relative("snip-98", 0.98, "snip", None),
+      ],
+    )
+
+  def test_parents_may_be_missing(self):
+    found = shown(table_columns.assign(about(("slt-50-60-mp-80", "slt_mp", 80, "slt-50-60"), *MP_SLT)))
+    self.assertEqual(found["SLT-MP"], [("80", "slt-50-60-mp-80", "‡")])
+    self.assertEqual([level for level, _, _ in found["MP-SLT"]], ["80", "90"])
+
+  def test_a_dense_run_alone_is_a_column_and_no_run_none(self):
+    self.assertEqual(table_columns.assign(about(DENSE)), {"dense": [table_columns.Place("dense", 0.0)]})
+    self.assertEqual(table_columns.assign({}), {})
+
+
+if __name__ == "__main__":
+  tf.test.main()

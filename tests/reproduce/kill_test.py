@@ -1,0 +1,118 @@
+"""kill -9 at random moments, of any process of a ladder of runs: nothing is lost, done twice, or taken for finished."""
+
+import contextlib
+import json
+import os
+import random
+import subprocess
+import sys
+
+import numpy as np
+import psutil
+import tensorflow.compat.v1 as tf
+
+from t2t_lottery.checkpoints import tensor_bundle
+from t2t_lottery.pruning import layers
+from t2t_lottery.runs import paths
+from t2t_lottery.utils import atomic_files
+from tests.support import trained
+
+# More of them for docs/reliability.md.
+KILLS = int(os.environ.get("T2T_LOTTERY_KILLS", "2"))
+# Seconds within which a process is killed; a run is trained and evaluated in somewhat more.
+WITHIN = float(os.environ.get("T2T_LOTTERY_KILL_WITHIN", "25"))
+LEVELS = "50 90"
+
+
+class KillTest(tf.test.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.made = trained.dense()
+    cls.made.step("train", "--run=slt-50", "--method=slt", "--level=50", "--mask_from=dense")
+    cls.made.step("evaluate", "--run=dense")
+
+  def setUp(self):
+    super().setUp()
+    self.runs = self.made.runs._replace(runs_dir=os.path.join(self.create_tempdir().full_path, "runs"))
+    self.made.copy("dense", self.runs.folder("dense"))
+
+  def start(self):
+    given = [flag for flag in self.made.flags if not flag.startswith(("--runs_dir", "--seed"))]
+    return subprocess.Popen(
+      [sys.executable, "-m", "t2t_lottery.reproduce", "--methods=slt", f"--levels={LEVELS}", "--seeds=1", *given]
+      + [f"--runs_dir={self.runs.runs_dir}"],
+      cwd=trained.ROOT,
+      env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
+      stdout=subprocess.PIPE,
+      stderr=subprocess.STDOUT,
+      text=True,
+      start_new_session=True,
+    )
+
+  def kill_something(self, command, chance):
+    """Kills all processes of a command, as a machine's end does, or one of them; returns what."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+      there = [psutil.Process(command.pid), *psutil.Process(command.pid).children(recursive=True)]
+      victims = there if chance.random() < 0.3 else [chance.choice(there)]
+      names = [" ".join(victim.cmdline()[2:4]) for victim in victims]
+      for victim in victims:
+        with contextlib.suppress(psutil.NoSuchProcess):
+          victim.kill()
+      return names
+    return []
+
+  def test_ends_as_if_nothing_had_happened(self):
+    seed = random.SystemRandom().randrange(10**6)
+    chance = random.Random(seed)
+    killed = []
+    while len(killed) < KILLS:
+      with self.start() as command:
+        try:
+          command.communicate(timeout=chance.uniform(0, WITHIN))
+        except subprocess.TimeoutExpired:
+          killed.append(self.kill_something(command, chance))
+          command.communicate()
+      if command.returncode == 0:  # All is done; from here on there is only the table to kill.
+        break
+    with self.start() as command:
+      said, _ = command.communicate()
+    with self.subTest(f"kills {killed} by chance {seed}"):
+      self.assertEqual(command.returncode, 0, said)
+      self.assert_whole()
+    print(f"\n{len(killed)} kills by chance {seed}: {killed}", file=sys.stderr)
+
+  def assert_whole(self):
+    lines = [json.loads(line) for line in atomic_files.read_lines(paths.results(self.runs.runs_dir))]
+    self.assertEqual([line["run"] for line in lines], ["dense", "slt-50", "slt-50-90"])
+    for run in ("slt-50", "slt-50-90"):
+      folder = self.runs.folder(run)
+      self.assertEqual(paths.checkpoint_steps(folder), paths.checkpoint_steps(self.made.runs.folder("slt-50")))
+      self.assertCountEqual(
+        atomic_files.read_json(paths.result(folder))["dev_bleu_by_step"],
+        [str(step) for step in paths.checkpoint_steps(folder)],
+      )
+      left = [name for _, folders, names in os.walk(folder) for name in folders + names]
+      self.assertEmpty([name for name in left if "_temp" in name or "unfinished" in name or name == "ticket"])
+      last = tensor_bundle.read(paths.checkpoint(folder, trained.STEPS.train_steps))
+      for step in paths.checkpoint_steps(folder):
+        for name, value in tensor_bundle.read(paths.checkpoint(folder, step), layers.is_prunable_or_mask).items():
+          if layers.is_mask(name):
+            self.assertAllEqual(value, last[name])
+    # The dense run was left alone, so the first ticket is what it is without any kill, bit by bit.
+    ours, theirs = (tensor_bundle.read(paths.kept(runs.folder("slt-50"), 0)) for runs in (self.runs, self.made.runs))
+    self.assertCountEqual(ours, theirs)
+    for name, value in ours.items():
+      self.assertAllEqual(value, theirs[name], name)
+    # The second's keeps the largest of what the first ended with.
+    before = tensor_bundle.read(paths.checkpoint(self.runs.folder("slt-50"), trained.STEPS.train_steps))
+    ticket = tensor_bundle.read(paths.kept(self.runs.folder("slt-50-90"), 0))
+    for name in layers.prunable(ticket):
+      weights = np.abs(before[name])
+      kept = ticket[layers.mask_name(name)].astype(bool)
+      self.assertEqual(kept.sum(), round(kept.size * 0.1))
+      self.assertGreaterEqual(weights[kept].min(), weights[~kept].max())
+
+
+if __name__ == "__main__":
+  tf.test.main()

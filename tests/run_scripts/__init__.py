@@ -1,0 +1,1 @@
+"""Tests of the shell drivers and of set-up."""

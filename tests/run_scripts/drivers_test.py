@@ -1,0 +1,408 @@
+"""The drivers in run_scripts/: their flags, before anything starts."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+import tensorflow.compat.v1 as tf
+from absl.testing import parameterized
+
+from tests.support import trained
+
+DRIVERS = (
+  *("dense.sh", "mp.sh", "lt.sh", "slt.sh", "clt.sh", "slt_mp.sh", "mp_slt.sh"),
+  *("snip.sh", "synflow.sh", "quickstart.sh"),
+)
+# Stands in for Python: saves when it is told to end twice.
+STEP_THAT_SAVES = """#!{python}
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+print("at work", flush=True)
+signal.sigwait([signal.SIGTERM])
+print("told", flush=True)
+signal.sigwait([signal.SIGTERM])
+print("saved", flush=True)
+raise SystemExit(143)
+"""
+
+
+def driver(name, *arguments):
+  return subprocess.run(
+    [os.path.join(trained.ROOT, "run_scripts", name), *arguments], check=False, capture_output=True, text=True
+  )
+
+
+def trainer_command(*arguments):
+  """The command of t2t-trainer that a step of a driver calls."""
+  code = """
+import sys
+from absl import flags
+from t2t_lottery import train
+from t2t_lottery.runs import command_flags
+from t2t_lottery.runs import run_spec
+flags.FLAGS(["", "--problem=p", "--size=tiny", "--steps=2000", "--run=r", *sys.argv[1:]])
+settings, options = command_flags.read(), train.options()
+print(*run_spec.command(settings, run_spec.describe(settings, options), options), sep="\\n")
+"""
+  done = subprocess.run(
+    [sys.executable, "-c", code, *arguments], cwd=trained.ROOT, check=True, capture_output=True, text=True
+  )
+  return done.stdout.splitlines()
+
+
+class DriversTest(parameterized.TestCase, tf.test.TestCase):
+  @parameterized.parameters(*DRIVERS)
+  def test_help_names_every_flag(self, name):
+    done = driver(name, "--help")
+    self.assertEqual(done.returncode, 0)
+    with open(os.path.join(trained.ROOT, "run_scripts", "lib.sh"), encoding="utf-8") as file:
+      parse = re.search(r"^parse\(\).*?esac", file.read(), re.MULTILINE | re.DOTALL)[0]
+    known = set(re.findall(r"--[a-z_]+(?==\S+\))|--[a-z_]+(?==\*)|--one_shot", parse))
+    self.assertContainsSubset(["--problem", "--switch", "--rewind", "--variant", "--one_shot"], known)
+    for flag in known:
+      self.assertIn(flag, done.stdout)
+
+  @parameterized.parameters(
+    ("--method=slt", "unknown flag --method=slt"),
+    ("--rewind=first", "unknown flag --rewind=first"),
+    ("--levels=50 40", "levels must rise from above 0 to below 100: 50 40"),
+    ("--levels=50 100", "levels must rise from above 0 to below 100"),
+    ("--levels=0 50", "levels must rise from above 0"),
+    ("--levels=half", "level half is not a percentage"),
+    ("--levels=", "--levels is empty"),
+    ("--switch=sixty", "level sixty is not a percentage"),
+    ("--prune_each=100", "--prune_each=100 is not a share of weights in percent"),
+    ("--controls=random_signs magic", "unknown control magic"),
+    ("--controls=shuffled_mask", "the control shuffled_mask needs .*: --rewind=dense"),
+    ("--variant=magic", "unknown flag --variant=magic"),
+    ("--size=tinny", "size tinny is none of base, small, tiny"),
+  )
+  def test_a_bad_flag_is_one_line(self, flag, message):
+    done = driver("slt_mp.sh", flag)
+    self.assertEqual(done.returncode, 2)
+    self.assertLen(done.stderr.splitlines(), 1)
+    self.assertRegex(done.stderr, f"^slt_mp.sh: {message}")
+
+  @parameterized.named_parameters(
+    ("slt", "slt.sh", ["--levels=10 20"], ["dense", "slt-10 < dense", "slt-10-20 < slt-10"]),
+    (
+      "rewind_dense",
+      "lt.sh",
+      ["--levels=10 20", "--rewind=dense"],
+      ["dense", "lt+rewind_dense-10 < dense, dense", "lt+rewind_dense-10-20 < lt+rewind_dense-10, dense"],
+    ),
+    ("one_shot", "clt.sh", ["--levels=50 80", "--one_shot"], ["dense", "clt-50 < dense", "clt-80 < dense"]),
+    ("mp", "mp.sh", ["--levels=50 80"], ["dense", "mp-50", "mp-80"]),
+    (
+      "slt_mp",
+      "slt_mp.sh",
+      ["--levels=50 70 80"],
+      ["dense", "slt-50 < dense", "slt-50-60 < slt-50", "slt-50-60-mp-70 < slt-50-60", "slt-50-60-mp-80 < slt-50-60"],
+    ),
+    (
+      "mp_slt",
+      "mp_slt.sh",
+      ["--levels=70 80"],
+      ["dense", "mp-60", "mp-60-slt-70 < mp-60", "mp-60-slt-70-80 < mp-60-slt-70"],
+    ),
+    (
+      "control",
+      "clt.sh",
+      ["--levels=50 80", "--controls=random_signs"],
+      [
+        "dense",
+        "clt-50 < dense",
+        "clt-50+random_signs < dense",
+        "clt-50-80 < clt-50",
+        "clt-50-80+random_signs < clt-50",
+      ],
+    ),
+    (
+      "control_below_the_switch",
+      "slt_mp.sh",
+      ["--levels=50 70", "--switch=50", "--controls=random_signs"],
+      ["dense", "slt-50 < dense", "slt-50+random_signs < dense", "slt-50-mp-70 < slt-50"],
+    ),
+    (
+      "variant",
+      "slt.sh",
+      ["--levels=50 80", "--variant=global_magnitude"],
+      ["dense", "slt+global_magnitude-50 < dense", "slt+global_magnitude-50-80 < slt+global_magnitude-50"],
+    ),
+    ("snip", "snip.sh", ["--levels=50 80"], ["dense", "snip-50 < dense", "snip-80 < dense"]),
+    (
+      "other_spellings",
+      "mp_slt.sh",
+      ["--levels=050.0 60.00 72.50 080", "--switch=060"],
+      ["dense", "mp-50", "mp-60", "mp-60-slt-72.5 < mp-60", "mp-60-slt-72.5-80 < mp-60-slt-72.5"],
+    ),
+    (
+      "shares",
+      "slt.sh",
+      ["--levels=50", "--prune_each=20"],
+      [
+        "dense",
+        "slt-20 < dense",
+        "slt-20-36 < slt-20",
+        "slt-20-36-48.8 < slt-20-36",
+        "slt-20-36-48.8-50 < slt-20-36-48.8",
+      ],
+    ),
+  )
+  def test_chains_the_runs_of_the_method(self, name, flags, expected):
+    """With a stand-in for Python that only writes down what it is called with."""
+    folder = self.create_tempdir()
+    shutil.copytree(os.path.join(trained.ROOT, "run_scripts"), os.path.join(folder.full_path, "run_scripts"))
+    folder.create_file("run_scripts/setup.sh", "#!/bin/sh\n", mode="w")
+    python = folder.create_file(".venv/bin/python", f'#!/bin/sh\necho "$@" >>{folder.full_path}/calls\n').full_path
+    os.chmod(python, 0o755)
+    os.chmod(os.path.join(folder.full_path, "run_scripts", "setup.sh"), 0o755)
+    subprocess.run([os.path.join(folder.full_path, "run_scripts", name), *flags], check=True, capture_output=True)
+    with open(os.path.join(folder.full_path, "calls"), encoding="utf-8") as file:
+      calls = [dict(re.findall(r"--([a-z_]+)=(\S+)", line)) | {"step": line.split()[1]} for line in file]
+    # Which checks them.
+    self.assertEqual(calls[0]["step"], "t2t_lottery.datagen")
+    self.assertIn("levels", calls[0])
+    trainings = [call for call in calls if call["step"] == "t2t_lottery.train"]
+    descent = [
+      call["run"]
+      + "".join(
+        f"{sign}{call[parent]}" for sign, parent in ((" < ", "mask_from"), (", ", "rewind_from")) if parent in call
+      )
+      for call in trainings
+    ]
+    self.assertEqual(descent, expected)
+    for call in trainings[1:]:
+      self.assertEqual(call["level"], re.split(r"[-+]", re.sub(r"\+random_signs$", "", call["run"]))[-1])
+    self.assertEqual([c["run"] for c in calls if c["step"] == "t2t_lottery.evaluate"], [c["run"] for c in trainings])
+    self.assertEqual(calls[-1]["runs"].split(","), [call["run"] for call in trainings])
+
+  def stand_in(self, python):
+    """A copy of the drivers, with a script in place of Python and no set-up; returns their folder."""
+    folder = self.create_tempdir()
+    scripts = os.path.join(folder.full_path, "run_scripts")
+    shutil.copytree(os.path.join(trained.ROOT, "run_scripts"), scripts)
+    made = [
+      folder.create_file("run_scripts/setup.sh", "#!/bin/sh\n", mode="w").full_path,
+      folder.create_file(".venv/bin/python", f"#!/bin/sh\n{python}\n", mode="w").full_path,
+    ]
+    for path in made:
+      os.chmod(path, 0o755)
+    return scripts
+
+  @parameterized.parameters("slt.sh", "reproduce.sh")
+  def test_a_link_to_a_driver_is_the_driver(self, name):
+    scripts = self.stand_in('echo "$@"')
+    elsewhere = self.create_tempdir().full_path
+    link = os.path.join(elsewhere, "a link")
+    os.symlink(os.path.join(scripts, name), os.path.join(elsewhere, "one"))
+    os.symlink("one", link)
+    by_name, by_link = (
+      subprocess.run([path, "--levels=50"], cwd=elsewhere, capture_output=True, text=True, check=True).stdout
+      for path in (os.path.join(scripts, name), link)
+    )
+    self.assertNotEmpty(by_name)
+    self.assertEqual(by_link, by_name)
+
+  def test_a_driver_without_its_library_ends(self):
+    alone = shutil.copy(os.path.join(trained.ROOT, "run_scripts", "slt.sh"), self.create_tempdir().full_path)
+    done = subprocess.run([alone], capture_output=True, text=True, check=False)
+    self.assertNotEqual(done.returncode, 0)
+    self.assertLen(done.stderr.splitlines(), 1)
+
+  def test_levels_do_not_depend_on_the_language(self):
+    scripts = self.stand_in('for word; do case $word in --run=*) echo "$word" ;; esac; done')
+    # Tools that say which language they were to write numbers in; one of a comma need not be installed here.
+    tools = self.create_tempdir()
+    for tool in ("awk", "sort"):
+      path = tools.create_file(
+        tool, f'#!/bin/sh\n[ "$LC_ALL" = C ] || exit 9\nexec {shutil.which(tool)} "$@"\n', mode="w"
+      ).full_path
+      os.chmod(path, 0o755)
+    given = [os.path.join(scripts, "mp_slt.sh"), "--prune_each=20", "--levels=90", "--switch=48.8"]
+    environment = {**os.environ, "PATH": f"{tools.full_path}:{os.environ['PATH']}", "LC_ALL": "de_DE.UTF-8"}
+    done = subprocess.run(given, env=environment, capture_output=True, text=True, check=False)
+    self.assertEqual(done.returncode, 0, done.stderr)
+    runs = list(dict.fromkeys(done.stdout.split()))
+    self.assertEqual(
+      runs[:5], ["--run=dense", "--run=mp-20", "--run=mp-36", "--run=mp-48.8", "--run=mp-48.8-slt-59.04"]
+    )
+
+  @parameterized.parameters(
+    ("slt.sh", "--levels=50", "--steps=none"),
+    ("reproduce.sh", "--methods=none"),
+  )
+  def test_nothing_in_the_working_folder_is_imported(self, *command):
+    scripts = self.stand_in(f'exec "{sys.executable}" "$@"')
+    folder = self.create_tempdir()
+    for name in ("tokenize", "runpy", "random", "inspect", "socket", "t2t_lottery", "numpy"):
+      folder.create_file(f"{name}.py", 'print("imported", flush=True)\nraise SystemExit(0)\n', mode="w")
+    done = subprocess.run(
+      [os.path.join(scripts, command[0]), *command[1:]],
+      cwd=folder.full_path,
+      capture_output=True,
+      text=True,
+      check=False,
+    )
+    self.assertNotIn("imported", done.stdout)
+    self.assertNotEqual(done.returncode, 0)
+    self.assertIn("none", done.stderr)
+
+  def test_what_such_a_process_starts_imports_nothing_from_there_either(self):
+    code = "from t2t_lottery.utils import t2t_process; print(t2t_process.t2t('t2t_trainer')[1:])"
+    for flags, expected in (([], "-m"), (["-I"], "-Im")):
+      done = subprocess.run(
+        [sys.executable, *flags, "-c", code], cwd=trained.ROOT, check=True, capture_output=True, text=True
+      )
+      self.assertEqual(done.stdout, f"['{expected}', 't2t_lottery.compat', 't2t_trainer']\n")
+
+  def test_hparams_of_the_user_take_the_place_of_the_drivers_own(self):
+    command = trainer_command("--method=mp", "--level=50", "--hparams=prune_every=400,dropout=0.2")
+    (given,) = [line for line in command if line.startswith("--hparams=")]
+    self.assertLen(re.findall("prune_every=", given), 1)
+    self.assertIn("prune_until=1600", given)
+    self.assertTrue(given.endswith(",prune_every=400,dropout=0.2"))
+
+  def test_hparams_go_to_the_runs_that_they_say_something_of(self):
+    flags = "--hparams=prune_until=1000,embedding_fan=hidden,dropout=0.2"
+    own = {"mp": ["prune_every", "prune_until"], "clt": ["embedding_fan"]}
+    ticket = ["--level=50", "--mask_from=dense"]
+    for method, more in {"dense": [], "slt": ticket, "mp": ["--level=50"], "clt": ticket}.items():
+      command = trainer_command(f"--method={method}", *more, flags)
+      (given,) = [line for line in command if line.startswith("--hparams=")]
+      self.assertIn("dropout=0.2", given)
+      there = [name for name in ("prune_every", "prune_until", "embedding_fan") if f"{name}=" in given]
+      self.assertEqual(there, own.get(method, []), method)
+
+  @parameterized.parameters(
+    ("--method=slt --level=50", "slt needs --mask_from"),
+    ("--method=slt --mask_from=dense", "slt needs --level"),
+    ("--method=mp", "mp needs --level"),
+    ("--method=slt_mp --level=90 --mask_from=slt-50", "slt_mp needs --initial_level"),
+    ("--method=slt --level=90 --mask_from=slt-50 --initial_level=50", "slt takes no --initial_level=50"),
+    ("--method=mp --level=90 --mask_from=slt-50", "mp takes no --mask_from=slt-50: it draws no ticket"),
+    ("--method=mp --level=90 --rewind_from=dense", "mp takes no --rewind_from=dense"),
+    ("--level=90", "dense takes no --level=90"),
+  )
+  def test_a_flag_of_a_run_is_needed_or_refused_or_has_an_effect(self, flags, message):
+    folder = self.create_tempdir().full_path
+    where = ["--problem=translate_ende_grammar", "--size=tiny", f"--runs_dir={folder}"]
+    done = trained.command("train", *where, "--run=r", *flags.split())
+    self.assertEqual(done.returncode, 1)
+    self.assertRegex(done.stderr, rf"^t2t-lottery: --method=\w+ {message.partition(' ')[2]}.*\n$")
+    self.assertEmpty(os.listdir(folder))
+
+  def test_bad_hparams_and_step_counts_are_refused_before_anything_is_trained(self):
+    """As each step of a driver does, of which generating the data is the first."""
+    expected = {
+      "--hparams=rewind_step=3": "rewind_step is given by --rewind_step",
+      "--hparams=dropout=0.1,sparsity=0.5": "sparsity is given by --levels",
+      "--hparams=initial_sparsity=0.5": "initial_sparsity is given by --switch",
+      "--hparams=mask_checkpoint=x": "mask_checkpoint is given by the driver",
+      "--hparams=rewind_checkpoint=x": "rewind_checkpoint is given by --rewind",
+      "--hparams=pruning_method=lt": "pruning_method is given by the driver of the method",
+      "--hparams=prune_embedding=False": "prune_embedding is given by --variant=dense_embedding",
+      "--hparams=ticket_scope=global": "ticket_scope is given by --variant=global_magnitude",
+      "--hparams=ticket_score=snip": "ticket_score is given by snip.sh",
+      "--hparams=ticket_values=constant": "ticket_values is given by clt.sh",
+      "--hparams=ticket_signs=random": "ticket_signs is given by --controls=random_signs",
+      "--hparams=shuffle_mask=True": "shuffle_mask is given by --controls=shuffled_mask",
+      "--hparams=dropout=0.1,dropout=0.2": "gives dropout twice",
+      "--hparams=dropout": "dropout is not NAME=VALUE",
+      "--hparams=prune_until=2000": "prune_until=2000 must lie before the end of a run, --steps=2000",
+      "--hparams=prune_until=10": "prune_every=40 and prune_until=10 leave no step",
+      "--hparams=prune_every=often": "a number of steps is needed",
+      "--checkpoints=2001": "--checkpoints=2001 are more than a run of 2000 steps can save",
+    }
+    code = """
+import json, sys
+from absl import flags
+from t2t_lottery.utils import errors
+from t2t_lottery.runs import config
+said = {}
+for flag in json.load(sys.stdin):
+  flags.FLAGS.unparse_flags()
+  flags.FLAGS(["", "--problem=p", "--steps=2000", "--hparams=", "--checkpoints=20", flag])
+  try:
+    said[flag] = config.from_flags().hparams
+  except errors.UserError as error:
+    said[flag] = str(error)
+print(json.dumps(said))
+"""
+    fine = "--hparams=batch_size=1024,prune_every=10, prune_until=1999,a[1]=2,list=[1,2]"
+    done = subprocess.run(
+      [sys.executable, "-c", code],
+      input=json.dumps([*expected, fine]),
+      cwd=trained.ROOT,
+      check=True,
+      capture_output=True,
+      text=True,
+    )
+    said = json.loads(done.stdout)
+    self.assertEqual(f"--hparams={said.pop(fine)}", fine)
+    for flag, message in expected.items():
+      self.assertIn(message, said[flag])
+      self.assertNotIn("\n", said[flag])
+
+  @parameterized.parameters("99.9999999", "99.998")
+  def test_a_level_that_leaves_a_layer_without_weights_is_refused_before_data_are_made(self, level):
+    folder = self.create_tempdir().full_path
+    flags = [
+      "--problem=translate_ende_grammar",
+      "--size=tiny",
+      f"--runs_dir={folder}/runs",
+      f"--data_dir={folder}/data",
+    ]
+    for name, command, status in (
+      ("datagen", [f"--levels=50 {level}"], 1),
+      ("reproduce", [f"--levels=50 {level}", "--methods=mp", "--dry_run"], 2),
+    ):
+      done = trained.command(name, *flags, *command)
+      self.assertEqual(done.returncode, status)
+      self.assertRegex(
+        done.stderr,
+        rf"^t2t-lottery: level {level}: sparsity 0\.9999\d+ leaves none of the 16384 weights of a layer.*\n$",
+      )
+    self.assertEmpty(os.listdir(folder))
+
+  @parameterized.parameters((40, 40, 40), (50, 20, 25), (45, 40, 45), (2000, 20, 20), (2000, 10, 20), (2001, 30, 30))
+  def test_no_checkpoint_that_competes_is_rotated_out(self, steps, checkpoints, kept):
+    command = trainer_command(f"--steps={steps}", f"--checkpoints={checkpoints}")
+    self.assertIn(f"--keep_checkpoint_max={kept}", command)
+    (every,) = [int(flag.split("=")[1]) for flag in command if flag.startswith("--local_eval_frequency=")]
+    self.assertLessEqual(len({*range(every, steps + 1, every), steps}), kept)
+
+  @parameterized.parameters(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+  def test_told_to_end_it_ends_the_step_at_work_and_waits_for_it(self, number):
+    folder = self.create_tempdir()
+    shutil.copytree(os.path.join(trained.ROOT, "run_scripts"), os.path.join(folder.full_path, "run_scripts"))
+    setup = folder.create_file("run_scripts/setup.sh", "#!/bin/sh\n", mode="w").full_path
+    python = folder.create_file(".venv/bin/python", STEP_THAT_SAVES.format(python=sys.executable), mode="w").full_path
+    for path in (setup, python):
+      os.chmod(path, 0o755)
+    with subprocess.Popen(
+      [os.path.join(folder.full_path, "run_scripts", "dense.sh")],
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+      # A shell ignores what it was started to ignore, as Ctrl-C in the background and SIGHUP by nohup.
+      preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
+    ) as process:
+      try:
+        self.assertEqual(process.stdout.readline(), "at work\n")
+        process.send_signal(number)
+        self.assertEqual(process.stdout.readline(), "told\n")
+        # The step hears of it each time.
+        process.send_signal(number)
+        self.assertEqual(process.communicate(timeout=60)[0], "saved\n")
+      finally:
+        process.kill()
+    self.assertEqual(process.returncode, 128 + number)
+
+
+if __name__ == "__main__":
+  tf.test.main()

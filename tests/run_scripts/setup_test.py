@@ -1,0 +1,411 @@
+"""run_scripts/setup.sh: when it does what, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import tensorflow.compat.v1 as tf
+from absl.testing import parameterized
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TOOLS = "awk bash cat cmp cp df dirname env flock grep mkdir mv rm sleep uname".split()
+
+# Stands in for an interpreter: notes in $LOG what it is asked to install, and does what $PIP says
+# instead of installing it.
+PYTHON = """#!/bin/bash
+case "$*" in
+  "-I -") echo "$0" ;;
+  "-m venv "*) echo venv >>"$LOG"; mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; echo >"$3/pyvenv.cfg" ;;
+  "-m pip install "*)
+    locks=$(grep -oE '[a-z]+[.]txt|--editable' <<<"$*")
+    echo "install" $locks >>"$LOG"
+    eval "$PIP" ;;
+esac
+"""
+
+
+class Checkout:
+  """A copy of what setup.sh reads, a PATH with only the tools that it uses, and an empty home."""
+
+  def __init__(self, folder: str):
+    self.root = os.path.join(folder, "a checkout")
+    self.bin = os.path.join(folder, "bin")
+    self.log_path = os.path.join(folder, "log")
+    os.makedirs(os.path.join(self.root, "run_scripts"))
+    os.makedirs(self.bin)
+    for path in ("run_scripts/setup.sh", "pyproject.toml"):
+      shutil.copy(os.path.join(ROOT, path), os.path.join(self.root, path))
+    shutil.copytree(os.path.join(ROOT, "requirements"), os.path.join(self.root, "requirements"))
+    for tool in TOOLS:
+      os.symlink(shutil.which(tool), os.path.join(self.bin, tool))
+    self.environment = {"PATH": self.bin, "HOME": folder, "LOG": self.log_path, "PIP": ""}
+
+  def command(self, name: str, script: str) -> None:
+    """Puts a command on PATH."""
+    path = os.path.join(self.bin, name)
+    if os.path.lexists(path):
+      os.remove(path)
+    with open(path, "w", encoding="utf-8") as file:
+      file.write(script)
+    os.chmod(path, 0o755)
+
+  def start(self, *flags: str, **environment: str) -> subprocess.Popen:
+    return subprocess.Popen(
+      ["bash", os.path.join(self.root, "run_scripts", "setup.sh"), *flags],
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+      start_new_session=True,
+      env={**self.environment, **environment},
+    )
+
+  def setup(self, *flags: str, **environment: str) -> tuple[int, list[str], list[str]]:
+    """Runs setup.sh: its exit status, what it said, and what it had installed."""
+    if os.path.exists(self.log_path):
+      os.remove(self.log_path)
+    process = self.start(*flags, **environment)
+    _, said = process.communicate()
+    return process.returncode, said.splitlines(), self.log()
+
+  def log(self) -> list[str]:
+    if not os.path.exists(self.log_path):
+      return []
+    with open(self.log_path, encoding="utf-8") as file:
+      return file.read().splitlines()
+
+  def append(self, path: str) -> None:
+    with open(os.path.join(self.root, path), "a", encoding="utf-8") as file:
+      file.write("# changed\n")
+
+
+MADE = ["venv", "install build.txt", "install base.txt cpu.txt"]
+MADE_GPU = ["venv", "install build.txt", "install base.txt gpu.txt"]
+DEV = ["install dev.txt"]
+PROJECT = ["install --editable"]
+
+
+class SetupTest(tf.test.TestCase, parameterized.TestCase):
+  def setUp(self):
+    super().setUp()
+    folder = tempfile.mkdtemp()
+    self.addCleanup(shutil.rmtree, folder)
+    self.checkout = Checkout(folder)
+    self.checkout.command("python3.11", PYTHON)
+
+  def installs(self, *flags, **environment):
+    status, said, log = self.checkout.setup(*flags, **environment)
+    self.assertEqual(status, 0, said)
+    return log
+
+  def fails(self, *flags, **environment):
+    """The last line of what setup.sh said, after the one that announces the work."""
+    status, said, _ = self.checkout.setup(*flags, **environment)
+    self.assertNotEqual(status, 0)
+    self.assertLessEqual(len(said), 2, said)
+    if len(said) == 2:
+      self.assertIn("some minutes", said[0])
+    return said[-1]
+
+  def test_a_second_call_does_nothing(self):
+    self.assertEqual(self.installs(), MADE + PROJECT)
+    status, said, log = self.checkout.setup()
+    self.assertEqual((status, said, log), (0, [], []))
+
+  def test_dev_is_added_and_stays(self):
+    self.installs()
+    self.assertEqual(self.installs("--dev"), DEV + PROJECT)
+    self.assertEqual(self.installs("--dev"), [])
+    self.assertEqual(self.installs(), [])
+
+  def test_gpu_replaces_cpu_and_stays(self):
+    self.installs("--dev")
+    self.assertEqual(self.installs("--gpu"), MADE_GPU + DEV + PROJECT)
+    self.assertEqual(self.installs(), [])
+
+  @parameterized.parameters("build", "base", "cpu", "dev")
+  def test_another_lock_makes_it_anew(self, lock):
+    self.installs("--dev")
+    self.checkout.append(f"requirements/{lock}.txt")
+    self.assertEqual(self.installs(), MADE + DEV + PROJECT)
+    self.assertEqual(self.installs(), [])
+
+  def test_another_project_file_installs_the_project_again(self):
+    self.installs()
+    self.checkout.append("pyproject.toml")
+    self.assertEqual(self.installs(), PROJECT)
+    self.assertEqual(self.installs(), [])
+
+  def test_a_moved_checkout_makes_it_anew(self):
+    self.installs()
+    os.rename(self.checkout.root, self.checkout.root + " moved")
+    self.checkout.root += " moved"
+    self.assertEqual(self.installs(), MADE + PROJECT)
+
+  def test_another_python_makes_it_anew(self):
+    self.installs()
+    self.checkout.command("other", PYTHON)
+    other = os.path.join(self.checkout.bin, "other")
+    self.assertEqual(self.installs(T2T_LOTTERY_PYTHON=other), MADE + PROJECT)
+    self.assertEqual(self.installs(T2T_LOTTERY_PYTHON=other), [])
+    self.assertEqual(self.installs(), [])
+
+  @parameterized.parameters("build.txt", "base.txt", "dev.txt", "--editable")
+  def test_an_interrupted_setup_starts_again(self, where):
+    stop = f'[[ "$*" != *{where}* ]] || {{ echo here >>"$LOG"; sleep 60; }}'
+    process = self.checkout.start("--dev", PIP=stop)
+    while "here" not in self.checkout.log():
+      self.assertIsNone(process.poll())
+      time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    self.assertEqual(self.installs("--dev"), MADE + DEV + PROJECT)
+
+  def test_the_old_environment_stays_until_the_new_one_is_whole(self):
+    self.installs("--dev")
+    before = self.environment()
+    self.checkout.append("requirements/cpu.txt")
+    for step in ("build.txt", "base.txt", "dev.txt", "--editable"):
+      said = self.fails(PIP=f'[[ "$*" != *{step}* ]] || {{ echo "ERROR: none such"; exit 1; }}')
+      self.assertEndsWith(said, "/.venv stays as it was")
+      self.assertEqual(self.environment(), before)
+    self.assertEqual(self.installs(), MADE + DEV + PROJECT)
+    self.assertNotEqual(self.environment(), before)
+    self.assertEqual([name for name in os.listdir(self.checkout.root) if name.startswith(".venv")], [".venv"])
+
+  def environment(self):
+    """Where the environment lies on the disk, and whether it works."""
+    venv = os.path.join(self.checkout.root, ".venv")
+    self.assertTrue(os.access(os.path.join(venv, "bin", "python"), os.X_OK))
+    return os.stat(venv).st_ino
+
+  @parameterized.parameters("requirements/dev.txt", "pyproject.toml")
+  def test_what_cannot_be_added_leaves_it_whole(self, changed):
+    self.installs()
+    if changed == "pyproject.toml":
+      self.checkout.append(changed)
+    self.fails("--dev", PIP='echo "ERROR: none such"; exit 1')
+    self.assertEqual(self.installs(), PROJECT if changed == "pyproject.toml" else [])
+
+  def test_an_environment_in_use_stays(self):
+    self.installs()
+    before = self.environment()
+    with open(os.path.join(self.checkout.root, ".venv", "pyvenv.cfg"), encoding="utf-8") as in_use:
+      fcntl.flock(in_use, fcntl.LOCK_SH)
+      self.assertEqual(self.installs(), [])  # There is nothing to change.
+      for changed in ("pyproject.toml", "requirements/base.txt"):
+        self.checkout.append(changed)
+        status, said, log = self.checkout.setup()
+        self.assertEqual((status, len(said), log), (1, 1, []))
+        self.assertIn("commands of this project run in it: call again when they have ended", said[0])
+        self.assertEqual(self.environment(), before)
+    self.assertEqual(self.installs(), MADE + PROJECT)
+
+  def test_a_command_that_starts_while_it_is_made_keeps_its_environment(self):
+    self.installs()
+    before = self.environment()
+    self.checkout.append("requirements/base.txt")
+    process = self.checkout.start(PIP='[[ "$*" != *--editable* ]] || { echo here >>"$LOG"; read -r <"$HOME/gate"; }')
+    gate = os.path.join(self.checkout.environment["HOME"], "gate")
+    os.mkfifo(gate)
+    while "here" not in self.checkout.log():
+      self.assertIsNone(process.poll())
+      time.sleep(0.01)
+    with open(os.path.join(self.checkout.root, ".venv", "pyvenv.cfg"), encoding="utf-8") as in_use:
+      fcntl.flock(in_use, fcntl.LOCK_SH)
+      with open(gate, "w", encoding="utf-8") as opened:
+        opened.write("go on\n")
+      said = process.communicate()[1]
+      self.assertEqual(process.returncode, 1)
+      self.assertIn("the new environment is made, and waits in ", said)
+      self.assertEqual(self.environment(), before)
+    self.assertEqual(self.installs(), [])
+    self.assertNotEqual(self.environment(), before)
+
+  def test_an_end_between_two_renames_loses_nothing(self):
+    self.installs()
+    venv = os.path.join(self.checkout.root, ".venv")
+    os.rename(venv, venv + ".old")
+    self.assertEqual(self.installs(), [])
+
+  def test_who_cannot_run_anothers_environment_deletes_nothing(self):
+    self.installs()
+    before = self.environment()
+    venv = os.path.join(self.checkout.root, ".venv")
+    os.chmod(os.path.join(venv, "bin", "python"), 0o644)
+    other = os.stat(venv)
+    if os.geteuid() == 0:
+      os.chown(venv, 65534, -1)
+      status, said, log = self.checkout.setup()
+      self.assertEqual((status, len(said), log), (1, 1, []))
+      self.assertIn("is another user's", said[0])
+      self.assertEqual(os.stat(venv).st_ino, before)
+      os.chown(venv, other.st_uid, -1)
+    # Their own is made anew beside it.
+    self.fails(PIP='echo "ERROR: none such"; exit 1')
+    self.assertEqual(os.stat(venv).st_ino, before)
+
+  def test_scripts_name_the_environment_as_it_is_called(self):
+    """With Python's own `venv`, and nothing installed but a script as pip writes it."""
+    self.checkout.command(
+      "python3.11",
+      f"""#!/bin/bash
+if [[ "$*" == "-I -" ]]; then echo "$0"
+elif [[ $2 == venv ]]; then
+  {sys.executable} -m venv --without-pip "${{@:3}}"
+  mkdir -p "$3/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages/pip"
+  echo >"$3/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages/pip/__main__.py"
+  printf '#!/bin/sh\n%s\n' "exec '$3/bin/python' -c 'import sys; print(sys.prefix)'" >"$3/bin/tool"
+  {shutil.which("chmod")} +x "$3/bin/tool"
+fi
+""",
+    )
+    self.assertEqual(self.installs(), [])
+    venv = os.path.join(self.checkout.root, ".venv")
+    for command in ([os.path.join(venv, "bin", "tool")], ["bash", "-c", f". '{venv}/bin/activate'; echo $VIRTUAL_ENV"]):
+      done = subprocess.run(command, check=True, capture_output=True, text=True)
+      self.assertEqual(done.stdout, venv + "\n")
+
+  def test_two_at_once_make_it_once(self):
+    processes = [self.checkout.start("--dev", PIP="sleep 0.2") for _ in range(2)]
+    said = [process.communicate()[1] for process in processes]
+    self.assertEqual([process.returncode for process in processes], [0, 0], said)
+    self.assertEqual(self.checkout.log(), MADE + DEV + PROJECT)
+    self.assertEqual(sum("waiting" in words for words in said), 1, said)
+
+  def test_settings_of_the_caller_do_not_leak(self):
+    log = self.installs(
+      PIP='echo "$PYTHONPATH$PYTHONHOME$PIP_TARGET$PIP_PREFIX$PIP_USER" >>"$LOG"',
+      PYTHONPATH="/a",
+      PYTHONHOME="/b",
+      PIP_TARGET="/c",
+      PIP_PREFIX="/d",
+      PIP_USER="1",
+    )
+    self.assertEqual(set(log) - set(MADE + PROJECT), {"0"})
+
+  @parameterized.parameters(
+    # What pip 26 prints.
+    ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "no space left"),
+    ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "not the file that the lock names"),
+    ("WARNING: Retrying after connection broken by 'ReadTimeoutError(...)': /simple/pip/", "no network"),
+    ("ERROR: No matching distribution found for pip==26.3", "pip failed: No matching distribution found for pip==26.3"),
+  )
+  def test_says_why_pip_failed(self, output, reason):
+    said = self.fails(PIP=f'[[ "$*" != *base.txt* ]] || {{ echo "{output}"; exit 1; }}')
+    self.assertIn(reason, said)
+    with open(os.path.join(self.checkout.root, ".venv.new", "pip.log"), encoding="utf-8") as file:
+      self.assertEqual(file.read(), output + "\n")
+    self.assertEqual(self.installs(), MADE + PROJECT)
+
+  def test_no_network(self):
+    # A real interpreter and pip, and an index on a port where nothing listens.
+    said = self.fails(
+      T2T_LOTTERY_PYTHON=sys.executable,
+      PIP_INDEX_URL="http://127.0.0.1:9/simple",
+      PIP_CONFIG_FILE=os.devnull,
+      PIP_RETRIES="1",
+    )
+    self.assertIn("no network", said)
+
+  def test_no_space(self):
+    self.checkout.command("df", "#!/bin/bash\necho /dev/sda1 100000 97001 2999 99% /\n")
+    self.assertRegex(self.fails(), "no space: .* 2999 MiB free and this takes 3000")
+    self.assertFalse(os.path.exists(os.path.join(self.checkout.root, ".venv")))
+
+  def test_no_python(self):
+    os.remove(os.path.join(self.checkout.bin, "python3.11"))
+    self.assertIn("no CPython 3.9, 3.10 or 3.11", self.fails())
+
+  def test_unsuitable_pythons_are_named(self):
+    self.checkout.command("python3.11", "#!/bin/bash\necho lacks the module _ssl\n")
+    self.checkout.command("python3.10", "#!/bin/bash\nexit 1\n")
+    self.checkout.command("python3", "#!/bin/bash\necho is CPython 3.13.1\n")
+    said = self.fails()
+    self.assertEndsWith(said, "; python3.11 lacks the module _ssl; python3.10 does not run; python3 is CPython 3.13.1")
+    for python, reason in (("python3", "is CPython 3.13.1"), ("/none", "does not run")):
+      said = self.fails(T2T_LOTTERY_PYTHON=python)
+      self.assertEndsWith(said, f": T2T_LOTTERY_PYTHON is {python}, which {reason}")
+
+  def test_pyenv(self):
+    home = self.checkout.environment["HOME"]
+    python = os.path.join(home, ".pyenv", "versions", "3.10.7", "bin", "python3")
+    os.makedirs(os.path.dirname(python))
+    os.rename(os.path.join(self.checkout.bin, "python3.11"), python)
+    self.assertEqual(self.installs(), MADE + PROJECT)
+
+  def test_no_home(self):
+    del self.checkout.environment["HOME"]
+    self.assertEqual(self.installs(), MADE + PROJECT)
+
+  def test_a_link_to_it_and_a_search_path_for_folders(self):
+    link = os.path.join(self.checkout.bin, "set up")
+    os.symlink(os.path.join(self.checkout.root, "run_scripts", "setup.sh"), link)
+    os.symlink(shutil.which("readlink"), os.path.join(self.checkout.bin, "readlink"))
+    # Where CDPATH leads there is a folder of that name as well.
+    other = os.path.join(self.checkout.environment["HOME"], "other", "run_scripts")
+    os.makedirs(other)
+    environment = {**self.checkout.environment, "CDPATH": os.path.dirname(other)}
+    for command, where in ((["bash", link], other), (["bash", "run_scripts/setup.sh"], self.checkout.root)):
+      done = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, check=False)
+      self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
+    self.assertEqual(self.checkout.log(), MADE + PROJECT)
+
+  def test_scripts_of_packages_start_in_a_folder_with_a_space(self):
+    # As pip writes a script that a package brings as it is; and one of its own making.
+    write = 'printf "#!%s\\n\\"A text.\\"\\nfrom __future__ import division\\nimport sys\\nprint(sys.argv[1:])\\n" "$0" >"${0%/*}/t2t-trainer"'
+    self.installs(PIP=write + '; printf "#!/bin/sh\\nexit 7\\n" >"${0%/*}/pip"')
+    folder = os.path.join(self.checkout.root, ".venv", "bin")
+    self.assertIn(" ", folder)
+    python = os.path.join(folder, "python")
+    with open(python, "w", encoding="utf-8") as file:
+      file.write(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    os.chmod(os.path.join(folder, "t2t-trainer"), 0o755)
+    done = subprocess.run([os.path.join(folder, "t2t-trainer"), "a b", "c"], capture_output=True, text=True, check=True)
+    self.assertEqual(done.stdout, "['a b', 'c']\n")
+    with open(os.path.join(folder, "pip"), encoding="utf-8") as file:
+      self.assertEqual(file.read(), "#!/bin/sh\nexit 7\n")
+
+  def test_pip_imports_nothing_from_the_working_folder(self):
+    log = self.installs(PIP='echo "in $PWD" >>"$LOG"')
+    self.assertEqual({line for line in log if line.startswith("in ")}, {f"in {self.checkout.root}/.venv"})
+
+  def test_uv_brings_a_python(self):
+    python = os.path.join(self.checkout.bin, "brought")
+    os.rename(os.path.join(self.checkout.bin, "python3.11"), python)
+    self.checkout.command(
+      "uv",
+      f'''#!/bin/bash
+echo "uv $1 $2" >>"$LOG"
+case $2 in install) echo "Installed Python 3.11" >&2 ;; find) echo "{python}" ;; esac
+''',
+    )
+    self.assertEqual(self.installs(), ["uv python install", "uv python find"] + MADE + PROJECT)
+    self.checkout.command("uv", "#!/bin/bash\necho 'error: Failed to install' >&2\nexit 1\n")
+    shutil.rmtree(os.path.join(self.checkout.root, ".venv"))
+    _, said, _ = self.checkout.setup()
+    self.assertEndsWith(said[-1], "; uv: error: Failed to install")
+
+  def test_leaves_an_environment_of_the_user_alone(self):
+    theirs = os.path.join(self.checkout.root, ".venv", "bin")
+    os.makedirs(theirs)
+    self.assertIn("move it away", self.fails())
+    self.assertTrue(os.path.isdir(theirs))
+
+  def test_flags(self):
+    status, said, _ = self.checkout.setup("--cpu")
+    self.assertEqual((status, len(said)), (2, 1))
+    self.assertIn("unknown flag --cpu", said[0])
+    process = self.checkout.start("--help")
+    self.assertIn("--gpu", process.communicate()[0])
+    self.assertEqual(process.returncode, 0)
+
+
+if __name__ == "__main__":
+  tf.test.main()

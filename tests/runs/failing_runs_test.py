@@ -1,0 +1,66 @@
+"""Runs of t2t-trainer that fail or are told to end, by the command that the drivers call."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+
+import tensorflow.compat.v1 as tf
+
+from t2t_lottery.runs import paths
+from t2t_lottery.utils import atomic_files
+from tests.support import trained
+
+
+class FailingRunsTest(tf.test.TestCase):
+  def setUp(self):
+    super().setUp()
+    runs_dir = self.create_tempdir().full_path
+    self.runs = trained.trained().runs._replace(runs_dir=runs_dir)
+    self.folder = self.runs.folder("dense")
+    given = [flag for flag in trained.trained().flags if not flag.startswith(("--runs_dir", "--hparams", "--steps"))]
+    self.flags = ["--run=dense", *given, f"--runs_dir={runs_dir}", "--steps=60"]
+
+  def test_a_run_that_explodes_is_marked_and_not_trained_again(self):
+    flags = [*self.flags, "--hparams=batch_size=512,weight_noise=1e38"]
+    first = trained.command("train", *flags)
+    self.assertEqual(first.returncode, 1)
+    line = first.stderr.splitlines()[-1]
+    self.assertRegex(line, r"^t2t-lottery: dense: failed at step \d+: the loss is not finite \((nan|inf)\); delete ")
+    self.assertEqual(atomic_files.read_json(paths.failed(self.folder))["reason"], "the loss is not finite")
+    log = os.path.getsize(paths.train_log(self.folder))
+    second = trained.command("train", *flags)
+    self.assertEqual((second.returncode, second.stdout, second.stderr), (1, "", line + "\n"))
+    self.assertEqual(os.path.getsize(paths.train_log(self.folder)), log)
+
+  def test_told_to_end_a_run_saves_and_is_resumed(self):
+    flags = [*self.flags, "--hparams=batch_size=512"]
+    with subprocess.Popen(
+      [sys.executable, "-m", "t2t_lottery.train", *flags],
+      cwd=trained.ROOT,
+      text=True,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+    ) as process:
+      # Its first step takes seconds from here.
+      while not os.path.exists(paths.checkpoint(self.folder, 0) + ".index") and process.poll() is None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+          process.wait(0.1)
+      process.terminate()
+      _, told = process.communicate()
+    self.assertEqual(process.returncode, 128 + signal.SIGTERM, told)
+    saved = paths.checkpoint_steps(self.folder)[-1]
+    self.assertBetween(saved, 1, 59)
+    self.assertEndsWith(
+      told, f"t2t-lottery: dense: ended by SIGTERM, saved at step {saved}: the same command goes on from there\n"
+    )
+    done = trained.command("train", *flags)
+    self.assertEqual(done.returncode, 0, done.stderr)
+    with open(paths.train_log(self.folder), encoding="utf-8") as log:
+      self.assertIn(f"Restoring parameters from {paths.checkpoint(self.folder, saved)}", log.read())
+    self.assertEqual(paths.checkpoint_steps(self.folder), list(range(3, 61, 3)))
+
+
+if __name__ == "__main__":
+  tf.test.main()

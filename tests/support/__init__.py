@@ -1,0 +1,1 @@
+"""What tests share: trained runs, small models, damaged files, stand-ins."""

@@ -1,0 +1,258 @@
+"""A training by t2t-trainer itself, in a process of its own, on batches that the test knows."""
+
+import hashlib
+import json
+import os
+import signal
+import socket
+import time
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from absl import flags
+from absl.testing import parameterized
+from tensor2tensor.bin import t2t_trainer
+from tensor2tensor.data_generators import problem
+from tensor2tensor.utils import trainer_lib
+
+from t2t_lottery.checkpoints import tf_checkpoint
+from t2t_lottery.pruning import layers, masks
+from t2t_lottery.runs import paths
+from t2t_lottery.training import replicated_variables
+from t2t_lottery.utils import atomic_files
+from t2t_lottery.utils import tf_config as cluster_config
+from tests.support import small_model
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+HPARAMS = (
+  "hidden_size=16,num_heads=2,filter_size=32,num_hidden_layers=1,layer_prepostprocess_dropout=0.0,attention_dropout=0.0,"
+  "relu_dropout=0.0,learning_rate_warmup_steps=1000,rewind_step=2,max_length=64"
+)
+# Of a run that is pruned while it trains.
+STEPS = 6
+TICKET, FINAL = 0.7, 0.9
+LENGTH = 8
+SENTENCES = 4
+
+
+def batch(step, replica):
+  """Sentences for one replica at one step, all of one length: then each replica's loss weighs the same."""
+  random = np.random.default_rng([step, replica])
+  return {name: random.integers(2, 300, (SENTENCES, LENGTH, 1, 1)).astype(np.int32) for name in ("inputs", "targets")}
+
+
+def _packing(batch_size):
+  """What says that each row of a batch packs two sentences."""
+  half = LENGTH // 2
+  segmentation = np.tile(np.repeat([1, 2], half), (batch_size, 1)).astype(np.int32)
+  position = np.tile(np.tile(np.arange(half), 2), (batch_size, 1)).astype(np.int32)
+  sides = ("inputs", "targets")
+  return {
+    **{f"{side}_segmentation": segmentation for side in sides},
+    **{f"{side}_position": position for side in sides},
+  }
+
+
+def _dataset(replica_groups, packed, steps=20):
+  """Batches in the order in which they are asked for; each joins those of a group of replicas."""
+  batches = [
+    {name: np.concatenate([batch(step, replica)[name] for replica in group]) for name in ("inputs", "targets")}
+    for step in range(steps)
+    for group in replica_groups
+  ]
+  if packed:
+    batches = [{**one, **_packing(len(one["inputs"]))} for one in batches]
+  joined = {name: np.stack([one[name] for one in batches]) for name in batches[0]}
+  return tf.data.Dataset.from_tensor_slices(joined).map(lambda features: (features, features["targets"]))
+
+
+class Recorder(tf.estimator.SessionRunHook):
+  """Writes down the loss of each step, and at the end what the copies of each variable hold.
+
+  Args:
+    path: where to.
+    kill: a step, and the process that is killed after it; 0: this one.
+    meet: after its second step, and before it goes on, the process waits until this many of those that have the path's folder
+      in common have done as many.
+  """
+
+  def __init__(self, path, kill=None, meet=0):
+    self._path = path
+    self._kill = kill
+    self._meet = meet
+    self._seen = {"losses": []}
+
+  def begin(self):
+    self._loss = tf.get_collection(tf.GraphKeys.LOSSES)[-1]
+    self._copies = {replicated_variables.name(v): replicated_variables.copies(v) for v in tf.global_variables()}
+    compiled = [op for op in tf.get_default_graph().get_operations() if "_xla_compile_id" in op.node_def.attr]
+    read = {tensor.op.name for op in compiled for tensor in op.inputs}
+    self._seen["compiled"] = [
+      replicated_variables.name(v) for v in tf.trainable_variables() if replicated_variables.name(v) in read
+    ]
+
+  def before_run(self, run_context):
+    return tf.estimator.SessionRunArgs(self._loss)
+
+  def after_run(self, run_context, run_values):
+    self._seen["losses"].append(float(run_values.results))
+    done = len(self._seen["losses"])
+    if self._kill and done == self._kill[0]:
+      os.kill(self._kill[1] or os.getpid(), signal.SIGKILL)
+    if self._meet and done == 2:
+      folder, name = os.path.split(self._path)
+      atomic_files.write_json(os.path.join(folder, f"here.{name}"), {})
+      while sum(there.startswith("here.") for there in os.listdir(folder)) < self._meet:
+        time.sleep(0.1)
+
+  def end(self, session):
+    values = session.run(self._copies)
+    self._seen["copies"] = max(map(len, values.values()))
+    self._seen["differing"] = [n for n, (first, *rest) in values.items() if any((one != first).any() for one in rest)]
+    self._seen["nonzero"] = [
+      name
+      for name, found in values.items()
+      for one in found
+      if layers.mask_name(name) in values and one[~values[layers.mask_name(name)][0]].any()
+    ]
+    first = {name: found[0] for name, found in values.items()}
+    self._seen["digest"] = hashlib.sha256(b"".join(first[name].tobytes() for name in sorted(first))).hexdigest()
+    atomic_files.write_json(self._path, self._seen)
+
+
+def ticket(model):
+  """The hparams of a run that starts from a ticket of a `small_model.SmallModel`."""
+  return f"mask_checkpoint={model.checkpoint},rewind_checkpoint={model.checkpoint}"
+
+
+def pruned(model):
+  """The same, of a run that is pruned after steps 2 and 4."""
+  return f"{ticket(model)},initial_sparsity={TICKET},sparsity={FINAL},prune_every=2,prune_until=4"
+
+
+class TestCase(parameterized.TestCase, tf.test.TestCase):
+  """Has a folder for the runs of its tests, and a model from which they start."""
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.folder = os.path.join(cls.get_temp_dir(cls()), "runs")
+    cls.model = small_model.SmallModel(os.path.join(cls.folder, "model"), HPARAMS)
+
+  @classmethod
+  def run_folder(cls, run):
+    """Where a run lies."""
+    return os.path.join(cls.folder, run)
+
+  def checkpoint(self, run, step):
+    """A run's checkpoint of a step."""
+    return tf_checkpoint.Checkpoint(paths.checkpoint(self.run_folder(run), step))
+
+  def initial(self, run):
+    """A run's theta_0."""
+    return tf_checkpoint.Checkpoint(paths.kept(self.run_folder(run), 0))
+
+  def assert_same_start(self, run, other):
+    """theta_0 of two runs is the same: names, shapes and values."""
+    ours, theirs = self.initial(run), self.initial(other)
+    self.assertEqual(ours.shapes, theirs.shapes)
+    for name in theirs.shapes:
+      self.assertAllEqual(ours.read(name), theirs.read(name), name)
+
+  def assert_same_masks(self, checkpoint, other):
+    """Two checkpoints have the same masks, and the first has no weight outside of them."""
+    for layer in other.layers:
+      self.assertAllEqual(checkpoint.mask(layer), other.mask(layer), layer)
+      self.assertFalse(np.any(checkpoint.read(layer)[~checkpoint.mask(layer)]), layer)
+
+  def assert_pruned_to(self, checkpoint, sparsity):
+    """Each layer of a checkpoint is as sparse as it should be."""
+    for layer in checkpoint.layers:
+      mask = checkpoint.mask(layer)
+      self.assertEqual(np.count_nonzero(mask), masks.kept_count(mask.size, sparsity), layer)
+
+
+def arguments(model, folder, method, hparams="", steps=STEPS, flags=(), problem_name=small_model.PROBLEM):
+  """t2t-trainer's arguments for a run of a method on the data, and from the weights, of a `small_model.SmallModel`."""
+  return [
+    f"--t2t_usr_dir={os.path.join(ROOT, 'usr_dir')}",
+    f"--problem={problem_name}",
+    f"--data_dir={model.data_dir}",
+    f"--output_dir={folder}",
+    "--model=lottery_transformer",
+    f"--hparams_set=transformer_{method}_tiny",
+    f"--hparams={HPARAMS}{hparams and ','}{hparams}",
+    "--schedule=train",
+    f"--train_steps={steps}",
+    "--random_seed=1",
+    "--worker_gpu=0",
+    "--iterations_per_loop=2",
+    "--local_eval_frequency=2",
+    "--log_step_count_steps=1",
+    *flags,
+  ]
+
+
+def free_addresses(count):
+  """Addresses of this machine that nobody listens to."""
+  sockets = [socket.socket() for _ in range(count)]
+  for one in sockets:
+    one.bind(("127.0.0.1", 0))
+  addresses = tuple(f"127.0.0.1:{one.getsockname()[1]}" for one in sockets)
+  for one in sockets:
+    one.close()
+  return addresses
+
+
+def train(arguments, replica_groups, record, cpus=1, tf_config=None, packed=False, **recorder):
+  """Trains; returns what was seen.
+
+  Args:
+    arguments: t2t-trainer's.
+    replica_groups: which replicas' batches one call of the input's iterator joins, in their order.
+    record: where the losses are to be written.
+    cpus: how many logical devices the CPU is.
+    tf_config: the value of TF_CONFIG, if other processes take part.
+    packed: whether each row packs two sentences.
+    **recorder: see `Recorder`.
+  """
+  if tf_config:
+    os.environ[cluster_config.VARIABLE] = tf_config
+  if cpus > 1:
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(cpus)])
+  problem.Problem.input_fn = lambda self, *args, **kwargs: _dataset(replica_groups, packed)
+  create_config = trainer_lib.create_session_config
+
+  def create_session_config(*args, **kwargs):
+    config = create_config(*args, **kwargs)
+    # So few steps are over sooner in a graph that is not optimized.
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    return config
+
+  trainer_lib.create_session_config = create_session_config
+  create = trainer_lib.create_experiment
+
+  def create_experiment(*args, **kwargs):
+    return create(*args, **{**kwargs, "additional_train_hooks": [Recorder(record, **recorder)]})
+
+  trainer_lib.create_experiment = create_experiment
+  flags.FLAGS(["t2t-trainer", *arguments])
+  t2t_trainer.main([])
+  with open(record, encoding="utf-8") as file:
+    return json.load(file)
+
+
+class Numbers(problem.Problem):
+  """Sentences of numbers."""
+
+  name = "numbers"
+  batch_size_means_tokens = True
+
+  def example_reading_spec(self):
+    """See `Problem`."""
+    return {name: tf.VarLenFeature(tf.int64) for name in ("inputs", "targets")}, None
+
+  def hparams(self, defaults, unused_model_hparams):
+    """See `Problem`."""
+    defaults.modality, defaults.vocab_size = {}, {}

@@ -1,0 +1,119 @@
+"""Runs that fail, and runs that are told to end, in a graph of one weight."""
+
+import os
+import signal
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from absl.testing import parameterized
+
+from t2t_lottery.runs import failure_marker, paths
+from t2t_lottery.training import safety_hooks
+from t2t_lottery.utils import atomic_files
+
+
+class AtStep(tf.estimator.SessionRunHook):
+  """Does something after a step."""
+
+  def __init__(self, step, action):
+    self._step = step
+    self._action = action
+
+  def begin(self):
+    self._global_step = tf.train.get_global_step()
+
+  def after_run(self, run_context, run_values):
+    if run_context.session.run(self._global_step) == self._step:
+      self._action()
+
+
+class GuardsTest(parameterized.TestCase, tf.test.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.folder = self.create_tempdir().full_path
+    self.steps = []
+
+  def train(self, until, every=10, rate=1.0, keep=20, hooks=()):
+    """A run as t2t-trainer does it: resumes, saves, and ends at a step. Its loss is the weight, which grows by the rate."""
+    with tf.Graph().as_default():
+      global_step = tf.train.get_or_create_global_step()
+      weight = tf.get_variable("weight", [], initializer=tf.ones_initializer())
+      loss = weight + 0.0
+      tf.add_to_collection(tf.GraphKeys.LOSSES, loss)
+      with tf.control_dependencies([loss]):
+        train_op = tf.group(tf.assign(weight, loss * rate), tf.assign_add(global_step, 1))
+      mine = [
+        safety_hooks.FiniteHook(self.folder),
+        safety_hooks.SaveHook(self.folder, every),
+        *hooks,
+        safety_hooks.StopHook(),
+      ]
+      saver = tf.train.Saver(max_to_keep=keep, save_relative_paths=True)
+      tf.add_to_collection(tf.GraphKeys.SAVERS, saver)
+      with tf.train.MonitoredTrainingSession(
+        checkpoint_dir=self.folder,
+        scaffold=tf.train.Scaffold(saver=saver),
+        hooks=[*mine, tf.estimator.StopAtStepHook(last_step=until)],
+        save_checkpoint_steps=None,
+        save_checkpoint_secs=None,
+        save_summaries_steps=None,
+        save_summaries_secs=None,
+        log_step_count_steps=None,
+      ) as session:
+        while not session.should_stop():
+          session.run(train_op)
+
+  def interrupt(self, step, number=signal.SIGTERM, **arguments):
+    with self.assertRaises(SystemExit) as ended:
+      self.train(hooks=[AtStep(step, lambda: os.kill(os.getpid(), number))], **arguments)
+    self.assertEqual(ended.exception.code, 128 + number)
+
+  def checkpoints(self):
+    return paths.checkpoint_steps(self.folder)
+
+  @parameterized.parameters(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+  def test_told_to_end_a_run_saves_and_ends(self, number):
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # As under nohup.
+      self.addCleanup(signal.signal, signal.SIGHUP, signal.signal(signal.SIGHUP, signal.SIG_DFL))
+    handler = signal.getsignal(number)
+    self.interrupt(13, number, until=50)
+    self.assertEqual(self.checkpoints(), [0, 10, 13])
+    self.assertEqual(tf.train.latest_checkpoint(self.folder), paths.checkpoint(self.folder, 13))
+    self.assertEqual(signal.getsignal(number), handler)
+
+  def test_an_interrupted_run_ends_with_the_checkpoints_of_one_that_was_not(self):
+    for step in (13, 14, 27, 30, 31, 45):
+      self.interrupt(step, until=50, keep=5)
+    self.train(until=50, keep=5)
+    self.assertEqual(self.checkpoints(), [10, 20, 30, 40, 50])
+    listed = tf.train.get_checkpoint_state(self.folder)
+    self.assertEqual(
+      list(listed.all_model_checkpoint_paths), [paths.checkpoint(self.folder, s) for s in self.checkpoints()]
+    )
+
+  def test_the_last_step_is_saved_whatever_it_is(self):
+    self.train(until=25)
+    self.assertEqual(self.checkpoints(), [0, 10, 20, 25])
+
+  @parameterized.parameters((np.inf, "inf"), (np.nan, "nan"))
+  def test_a_loss_that_is_no_number_ends_and_marks_the_run(self, rate, loss):
+    with self.assertRaisesRegex(SystemExit, f"^t2t-lottery: the loss is {loss} at step 2$"):
+      self.train(until=50, every=2, rate=rate)
+    # The weights of step 2 are no numbers either: they are not saved.
+    self.assertEqual(self.checkpoints(), [0])
+    self.assertEqual(
+      atomic_files.read_json(paths.failed(self.folder)), {"step": 2, "loss": loss, "reason": "the loss is not finite"}
+    )
+    self.assertEqual(
+      failure_marker.told(self.folder),
+      f"failed at step 2: the loss is not finite ({loss}); delete {paths.failed(self.folder)} to go on from its last "
+      "checkpoint, or train with other --hparams in another --runs_dir",
+    )
+
+  def test_a_finite_loss_leaves_no_mark(self):
+    self.train(until=5)
+    self.assertIsNone(failure_marker.told(self.folder))
+
+
+if __name__ == "__main__":
+  tf.test.main()

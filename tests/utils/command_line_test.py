@@ -1,0 +1,99 @@
+"""What all commands have in common: help, version, wrong flags, streams that close, the environment they hold."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import subprocess
+import sys
+
+import tensorflow.compat.v1 as tf
+
+from t2t_lottery.utils import file_lock, package_versions
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+COMMANDS = ("train", "evaluate", "datagen", "results", "inspect", "export", "report", "reproduce", "compat")
+SCRIPTS = ("slt.sh", "quickstart.sh", "reproduce.sh", "setup.sh", "test.sh")
+# Stands in for a command that says much, and then does something.
+SAYS_MUCH = """
+import sys
+from t2t_lottery.utils import command_line
+def main(argv):
+  for _ in range(9999):
+    print("a line", flush=True)
+    print("another", file=sys.stderr, flush=True)
+  open(argv[1], "w").close()
+command_line.run(main, words=range(1, 2))
+"""
+
+
+def side_by_side(commands):
+  """Runs commands at once; (exit status, stdout, stderr) of each."""
+  processes = [
+    subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for words in commands
+  ]
+  return [(process.communicate(), process.returncode) for process in processes]
+
+
+def python(module, *words):
+  return [sys.executable, "-m", f"t2t_lottery.{module}", *words]
+
+
+class CommandTest(tf.test.TestCase):
+  def test_help_tells_every_flag(self):
+    for name, ((said, wrong), status) in zip(COMMANDS, side_by_side([python(name, "--help") for name in COMMANDS])):
+      self.assertEqual((status, wrong), (0, ""), name)
+      self.assertIn("`python -m t2t_lottery", said)
+      if name != "compat":
+        # What the command and the modules that it needs define.
+        defined = set()
+        for module in (name, f"{name}/__main__", *(["settings", "asked_run"] if name == "train" else [])):
+          path = os.path.join(ROOT, "t2t_lottery", f"{module}.py")
+          if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+              defined |= set(re.findall(r"flags\.DEFINE_\w+\(\s*\"(\w+)\"", file.read()))
+        for flag in defined:
+          self.assertRegex(said, rf"(?m)^  --(\[no\])?{flag}\b")
+        self.assertNotIn("--verbosity", said)
+
+  def test_help_in_short_and_version(self):
+    version = f"t2t-lottery {package_versions.installed(['t2t-lottery'])['t2t-lottery']}\n"
+    scripts = [os.path.join(ROOT, "run_scripts", name) for name in SCRIPTS]
+    commands = [python("inspect"), python("compat"), *([script] for script in scripts)]
+    for (said, wrong), status in side_by_side([[*words, "--version"] for words in commands]):
+      self.assertEqual((status, said, wrong), (0, version, ""))
+    for (said, wrong), status in side_by_side([[*words, "-h"] for words in commands]):
+      self.assertEqual((status, wrong), (0, ""))
+      self.assertNotEmpty(said)
+
+  def test_a_wrong_flag_is_one_line_and_status_2(self):
+    wrong = {
+      "Unknown command line flag 'levle'. Did you mean: level ?": python("train", "--levle=50"),
+      "flag --size=tinny: value should be one of <base|small|tiny>": python("train", "--size=tinny"),
+      "flag --problem=None: Flag --problem must have a value other than None.": python("datagen"),
+      "50 is not a flag": python("results", "--problem=p", "50"),
+      "surplus is not a flag": python("export", "--checkpoint=a", "--to=sparse", "--out=b", "surplus"),
+      "something is missing: python -m t2t_lottery.inspect --help says how it is called": python("inspect"),
+    }
+    for message, ((said, told), status) in zip(wrong, side_by_side(wrong.values())):
+      self.assertEqual((status, said, told), (2, "", f"t2t-lottery: {message}\n"))
+
+  def test_goes_on_when_nobody_reads(self):
+    done = os.path.join(self.create_tempdir().full_path, "done")
+    quoted = f"'{sys.executable}' -c '{SAYS_MUCH}' {done}"
+    for shell in (f"{quoted} 2>&1 | head -1", f"{quoted} >&-", f"{quoted} >&- 2>&-", f"{quoted} >&- 2>&- <&-"):
+      subprocess.run(["bash", "-o", "pipefail", "-c", shell], check=True, cwd=ROOT, capture_output=True)
+      with open(done, encoding="utf-8") as file:
+        # Nothing that was printed went into the file that was opened first.
+        self.assertEmpty(file.read(), shell)
+      os.remove(done)
+
+  def test_holds_its_environment(self):
+    file_lock.hold_environment()
+    with open(os.path.join(sys.prefix, "pyvenv.cfg"), encoding="utf-8") as file, self.assertRaises(BlockingIOError):
+      fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+if __name__ == "__main__":
+  tf.test.main()
