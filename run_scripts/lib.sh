@@ -137,7 +137,7 @@ remaining() {
   }'
 }
 
-# Numbers as the names of runs have them, 50 for 050 and 50.0 (plan.py: `level`); what is no number stays: normal "50.0 80"
+# Numbers as the names of runs have them, 50 for 050 and 50.0 (`run_graph.level`); what is no number stays: normal "50.0 80"
 normal() {
   local number words=()
   read -ra words <<<"$1"

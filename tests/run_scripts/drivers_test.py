@@ -322,13 +322,13 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
 import json, sys
 from absl import flags
 from t2t_lottery.utils import errors
-from t2t_lottery.runs import config
+from t2t_lottery.runs import command_flags
 said = {}
 for flag in json.load(sys.stdin):
   flags.FLAGS.unparse_flags()
   flags.FLAGS(["", "--problem=p", "--steps=2000", "--hparams=", "--checkpoints=20", flag])
   try:
-    said[flag] = config.from_flags().hparams
+    said[flag] = command_flags.read().hparams
   except errors.UserError as error:
     said[flag] = str(error)
 print(json.dumps(said))
