@@ -60,7 +60,7 @@ class StopHook(tf.estimator.SessionRunHook):
   that has taken no step yet, and takes none within some seconds, as it is: there is nothing to save.
 
   The hook that saves, which must come before this one, saves when the session ends. A step that does not end by itself is
-  cut off by another signal, or after a time (`ending`).
+  cut off by another signal, or after a time (`shutdown`).
   """
 
   def begin(self) -> None:
@@ -95,14 +95,19 @@ class StopHook(tf.estimator.SessionRunHook):
   def end(self, session) -> None:
     """Gives the signals back; ends the process if one came, for a schedule of t2t's would train on."""
     del session
+    self.release()
+    if self._signal is not None:
+      raise SystemExit(128 + self._signal)
+
+  def release(self) -> None:
+    """Gives the signals back, once; for a process that goes on after a session that an error ended without `end`."""
     for number, handler in self._before.items():
       signal.signal(number, handler)
     if self._before:
       signal.set_wakeup_fd(self._wakeup_before)
       os.close(self._wakeup)
       self._patience.over()
-    if self._signal is not None:
-      raise SystemExit(128 + self._signal)
+    self._before = {}
 
   def _note(self, number, frame) -> None:
     del frame

@@ -42,12 +42,9 @@ class GuardsTest(parameterized.TestCase, tf.test.TestCase):
       tf.add_to_collection(tf.GraphKeys.LOSSES, loss)
       with tf.control_dependencies([loss]):
         train_op = tf.group(tf.assign(weight, loss * rate), tf.assign_add(global_step, 1))
-      mine = [
-        safety_hooks.FiniteHook(self.folder),
-        safety_hooks.SaveHook(self.folder, every),
-        *hooks,
-        safety_hooks.StopHook(),
-      ]
+      stop = safety_hooks.StopHook()
+      self.addCleanup(stop.release)
+      mine = [safety_hooks.FiniteHook(self.folder), safety_hooks.SaveHook(self.folder, every), *hooks, stop]
       saver = tf.train.Saver(max_to_keep=keep, save_relative_paths=True)
       tf.add_to_collection(tf.GraphKeys.SAVERS, saver)
       with tf.train.MonitoredTrainingSession(

@@ -20,12 +20,17 @@ DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); prin
 
 
 class Tells(tf.estimator.SessionRunHook):
-  """Sends signals for as long as there is somebody to send them to."""
+  """Sends signals from the second step on, for as long as there is somebody to send them to."""
 
   def __init__(self, times):
     self._times = times
+    self._steps = 0
 
   def before_run(self, run_context):
+    self._steps += 1
+    if self._steps != 2:
+      return
+
     def tell():
       for _ in range(self._times):
         os.kill(os.getpid(), signal.SIGTERM)
@@ -35,12 +40,13 @@ class Tells(tf.estimator.SessionRunHook):
 
 
 def stuck(same, grace, times):
-  """Trains by a step that waits for what never comes."""
+  """Trains a step, and by one that waits for what never comes."""
   shutdown.SAME_SECONDS, shutdown.GRACE_SECONDS = same, grace
   with tf.Graph().as_default():
-    tf.train.get_or_create_global_step()
+    step = tf.train.get_or_create_global_step()
     nothing = tf.queue.FIFOQueue(1, tf.float32).dequeue()
     with tf.train.MonitoredSession(hooks=[safety_hooks.StopHook(), Tells(times)]) as session:
+      session.run(step)
       session.run(nothing)
 
 
