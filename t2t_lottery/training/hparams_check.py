@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import tensorflow.compat.v1 as tf
 from tensor2tensor.utils import registry
@@ -274,9 +274,12 @@ def check_lengths(hparams) -> None:
     return shortest <= length <= longest
 
   counts = manifest.train_lengths(problem.name, hparams.data_dir)
+  records = sorted(tf.gfile.Glob(problem.filepattern(hparams.data_dir, tf.estimator.ModeKeys.TRAIN)))
+  if not counts and not records:
+    return  # t2t names what it looked for.
   total = sum(counts.values())
   fit = sum(count for length, count in counts.items() if fits(length))
-  if not (fit if counts else any(map(fits, _lengths(problem, hparams.data_dir)))):
+  if not (fit if counts else any(map(fits, _lengths(records)))):
     raise UserError(
       f"no training pair of {problem.name} is of min_length={shortest} to max_length={longest} subwords"
       + (f", they are of {min(counts)} to {max(counts)}" if counts else "")
@@ -289,9 +292,9 @@ def check_lengths(hparams) -> None:
     )
 
 
-def _lengths(problem, data_dir: str) -> Iterator[int]:
-  """Lengths of the pairs in a problem's training records, as t2t takes them."""
-  for path in sorted(tf.gfile.Glob(problem.filepattern(data_dir, tf.estimator.ModeKeys.TRAIN))):
+def _lengths(records: Iterable[str]) -> Iterator[int]:
+  """Lengths of the pairs in training records, as t2t takes them."""
+  for path in records:
     for record in tf.io.tf_record_iterator(path):
       features = tf.train.Example.FromString(record).features.feature
       yield max((len(feature.int64_list.value) for feature in features.values()), default=0)
