@@ -107,7 +107,7 @@ pip_install() {
   # pip unpacks beside the environment, so that the space of one disk is what counts.
   export TMPDIR=$1/tmp
   mkdir -p "$TMPDIR"
-  if ! output=$(cd "$1" && bin/python -m pip install --no-deps --no-input --disable-pip-version-check --progress-bar off "${@:2}" 2>&1); then
+  if ! output=$(cd "$1" && "$1/bin/python" -m pip install --no-deps --no-input --disable-pip-version-check --progress-bar off "${@:2}" 2>&1); then
     { echo "$output" >"$1/pip.log"; } 2>/dev/null || true
     rm -rf "$TMPDIR"
     fail "$(explain "$output"); pip's own words are in $1/pip.log$(stays)"
@@ -136,7 +136,7 @@ let_scripts_start() {
     [[ -f $script && ! -L $script ]] || continue
     line=""
     IFS= read -r line <"$script" 2>/dev/null || true
-    [[ $line == "#!$venv/bin/python"* ]] || continue
+    [[ $line == "#!$venv/bin/python"* || $line == "#!$1/bin/python"* ]] || continue
     name=${script##*/}
     cp "$script" "$1/scripts/$name"
     printf '%s\n' "#!/bin/sh" "exec \"$venv/bin/python\" \"$venv/scripts/$name\" \"\$@\"" >"$script"

@@ -161,7 +161,7 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
       (b"a\n", [], 2, "folder"),
       (b"a\n", [self.out, "--beam_size=0"], 2, "--beam_size"),
     ):
-      with mock.patch.object(translator, "_LINES_AT_A_TIME", 2):
+      with mock.patch.object(translate, "_LINES_AT_A_TIME", 2):
         _, ended, said = translated(given, *flags)
       self.assertEqual(ended, status, said)
       self.assertRegex(said, rf"^t2t-lottery: .*{message}.*$")

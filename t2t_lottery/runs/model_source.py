@@ -9,7 +9,7 @@ import numpy as np
 
 from t2t_lottery.checkpoints import sparse_file, tensor_bundle
 from t2t_lottery.pruning import layers, weight_statistics
-from t2t_lottery.runs import paths, run_files
+from t2t_lottery.runs import paths, run_files, run_spec
 from t2t_lottery.utils.errors import UserError
 
 GLOBAL_STEP = "global_step"
@@ -105,5 +105,6 @@ def about(path: str) -> dict[str, Any]:
       known["hparams"] = run_files.hparams(folder)
       if os.path.exists(paths.description(folder)):
         about = run_files.description(folder)
+        run_spec.check(paths.description(folder), about, complete=False)
         known.update({name: about[name] for name in ("problem", "data") if about.get(name)})
   return known

@@ -33,31 +33,39 @@ class Patience:
     self._say = say
     self._first: float | None = None
     self._timers: list[threading.Timer] = []
+    self._is_over = False
+    # A signal may be noted by a thread just when what it tells to end has ended.
+    self._lock = threading.RLock()
     self.is_lost = False
 
   def told(self) -> bool:
     """Takes a signal; returns whether it is the first."""
-    now = time.monotonic()
-    if self._first is None:
-      self._first = now
-      for seconds, action in ((SAME_SECONDS, self._say), (GRACE_SECONDS, self._lose)):
-        timer = threading.Timer(seconds, action)
-        timer.daemon = True
-        timer.start()
-        self._timers.append(timer)
-      return True
-    if now - self._first > SAME_SECONDS:
-      self._lose()
-    return False
+    with self._lock:
+      if self._is_over:
+        return False
+      now = time.monotonic()
+      if self._first is None:
+        self._first = now
+        for seconds, action in ((SAME_SECONDS, self._say), (GRACE_SECONDS, self._lose)):
+          timer = threading.Timer(seconds, action)
+          timer.daemon = True
+          timer.start()
+          self._timers.append(timer)
+        return True
+      if now - self._first > SAME_SECONDS:
+        self._lose()
+      return False
 
   def _lose(self) -> None:
     self.is_lost = True
     self._kill()
 
   def over(self) -> None:
-    """It has ended."""
-    for timer in self._timers:
-      timer.cancel()
+    """It has ended: what comes now kills nothing."""
+    with self._lock:
+      self._is_over = True
+      for timer in self._timers:
+        timer.cancel()
 
 
 def watch(wakeup: int, patience: Patience, noted: Callable[[int], None] = lambda number: None) -> threading.Thread:

@@ -374,7 +374,7 @@ fi
 
   def test_pip_imports_nothing_from_the_working_folder(self):
     log = self.installs(PIP='echo "in $PWD" >>"$LOG"')
-    self.assertEqual({line for line in log if line.startswith("in ")}, {f"in {self.checkout.root}/.venv"})
+    self.assertEqual({line for line in log if line.startswith("in ")}, {f"in {self.checkout.root}/.venv.new"})
 
   def test_uv_brings_a_python(self):
     python = os.path.join(self.checkout.bin, "brought")

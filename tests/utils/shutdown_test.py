@@ -77,6 +77,15 @@ class EndingTest(parameterized.TestCase, tf.test.TestCase):
     patience.over()
     self.assertEmpty(killed)
 
+  def test_a_signal_noted_after_the_end_kills_nothing(self):
+    with tf.test.mock.patch.multiple(shutdown, SAME_SECONDS=-1.0, GRACE_SECONDS=0.0):
+      killed = []
+      patience = shutdown.Patience(lambda: killed.append(True))
+      patience.over()
+      self.assertEqual([patience.told() for _ in range(3)], [False] * 3)
+      self.assertEmpty(patience._timers)
+    self.assertEmpty(killed)
+
   @parameterized.parameters(
     (-9, "t2t-trainer was killed by SIGKILL, perhaps for want of memory (full log: LOG)"),
     (-11, "t2t-trainer was killed by SIGSEGV (full log: LOG)"),
