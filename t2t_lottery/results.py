@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from typing import Any
 
 from absl import flags
 
@@ -12,15 +10,6 @@ from t2t_lottery.runs import command_flags, paths, results_file
 from t2t_lottery.utils import command_line, errors
 
 _RUNS = flags.DEFINE_list("runs", [], "Runs to show, in this order. Default: all that have results.")
-
-
-def _of_one_text(lines: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-  """The lines of runs on the data that most were trained on, or of which that is not known; and the others."""
-  known = Counter(line["data"] for line in lines if line.get("data"))
-  usual = {None, *(data for data, _ in known.most_common(1))}
-  return [line for line in lines if line.get("data") in usual], [
-    line for line in lines if line.get("data") not in usual
-  ]
 
 
 def main(argv: list[str]) -> None:
@@ -36,7 +25,7 @@ def main(argv: list[str]) -> None:
       for line in results_file.collect(runs.runs_dir)
       if (line["problem"], line["size"]) == (runs.problem, runs.size)
     ]
-    lines, others = _of_one_text(lines)
+    lines, others = results_file.of_one_text(lines)
     for line in others:
       print(f"{line['run']}, seed {line['seed']}: left out: trained on other data ({line['data']})")
     shown = _RUNS.value or list(dict.fromkeys(line["run"] for line in lines))

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import sys
 
 import pytest
@@ -37,10 +38,16 @@ LONG = (
 )
 
 
+# What a module says that trains runs, or starts t2t in processes of its own: it is not among the quick ones.
+_TRAINS = re.compile(r"\btrained\.(trained|dense)\(|import .*\b(devices|fresh)\b")
+
+
 # First, for pytest-xdist reads the groups in the same hook.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-  """Runs the fast modules first, those that need trained runs last; side by side, each module in one process."""
+  """Runs the fast modules first, those that need trained runs last; side by side, each module in one process. Marks as quick
+  what trains nothing.
+  """
   side_by_side = hasattr(config, "workerinput")
 
   def place(item):
@@ -48,5 +55,8 @@ def pytest_collection_modifyitems(config, items):
     return LONG.index(name) if side_by_side and name in LONG else len(LONG), hasattr(item.module, "trained")
 
   items.sort(key=place)
+  trains = {path: bool(_TRAINS.search(path.read_text(encoding="utf-8"))) for path in {item.path for item in items}}
   for item in items:
     item.add_marker(pytest.mark.xdist_group(item.module.__name__))
+    if not trains[item.path]:
+      item.add_marker(pytest.mark.quick)

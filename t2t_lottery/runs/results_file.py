@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Any
 
 from t2t_lottery.runs import paths, run_files, run_spec
@@ -72,6 +72,15 @@ def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
       name = f"{run}, seed {line['seed']}: {run_spec.missed(line)}"
       rows.append(_row(line["sparsity"], [line], averaged, name))
   return text_table.aligned(rows)
+
+
+def of_one_text(lines: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+  """The lines of runs on the data that most were trained on, or of which that is not known; and the others."""
+  known = Counter(line["data"] for line in lines if line.get("data"))
+  usual = {None, *(data for data, _ in known.most_common(1))}
+  return [line for line in lines if line.get("data") in usual], [
+    line for line in lines if line.get("data") not in usual
+  ]
 
 
 def _row(sparsity: float, lines: list[dict[str, Any]], averaged: bool, name: str) -> list[str]:

@@ -16,7 +16,6 @@ import tempfile
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from t2t_lottery import results
 from t2t_lottery.data import manifest
 from t2t_lottery.report import archive, builder, examples, heatmaps, plot_style, plots
 from t2t_lottery.report import study as studies
@@ -232,7 +231,7 @@ class ReportPageTest(tf.test.TestCase):
     self.assertIn("slt-50, seed 4: left out: trained on data other, others on usual", told)
     rows = list(csv.DictReader(io.StringIO(read(os.path.join(out, "table.csv")).decode())))
     (row,) = [row for row in rows if row["run"] == "slt-50"]
-    ours, others = results._of_one_text(results_file.collect(made.folder))
+    ours, others = results_file.of_one_text(results_file.collect(made.folder))
     self.assertEqual([(line["run"], line["seed"]) for line in others], [("slt-50", 4)])
     self.assertLen(ours, 7)
     self.assertEqual((row["seeds"], float(row["bleu"])), ("1 3", 22.0))
