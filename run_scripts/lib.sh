@@ -119,7 +119,6 @@ parse() {
 awk() { LC_ALL=C command awk "$@"; }
 sort() { LC_ALL=C command sort "$@"; }
 
-
 # From here to the driver's end setup.sh replaces no environment; between two steps none of them would keep it from that.
 hold_environment() {
   local in_use

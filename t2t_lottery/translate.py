@@ -3,11 +3,7 @@
 `python -m t2t_lottery.translate FOLDER < text > translation` translates with a folder that
 `python -m t2t_lottery.export --to=ctranslate2` has written, a line each.
 
-The search is t2t's (`tensor2tensor/utils/beam_search.py`) but for one thing: at each step t2t
-records the translations that end among the 2*beam best candidates, CTranslate2 only those among the
-beam best. So t2t finds a better translation now and then, of a weak model more often. That is made
-good at the first step, where it decides whether a weak model translates to nothing. Greedy search
-is the same.
+The search is described in `t2t_lottery/inference/translator.py`.
 """
 
 from __future__ import annotations

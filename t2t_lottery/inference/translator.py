@@ -1,8 +1,5 @@
 """Translates with a checkpoint through CTranslate2: checkpoint in, text out, no TensorFlow.
 
-`python -m t2t_lottery.translate FOLDER < text > translation` translates with a folder that
-`python -m t2t_lottery.export --to=ctranslate2` has written, a line each.
-
 The search is t2t's (`tensor2tensor/utils/beam_search.py`) but for one thing: at each step t2t
 records the translations that end among the 2*beam best candidates, CTranslate2 only those among the
 beam best. So t2t finds a better translation now and then, of a weak model more often. That is made
