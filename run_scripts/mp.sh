@@ -7,5 +7,5 @@ layer_by_layer=yes
 unused="--rewind --one_shot --controls --switch"
 parse "$@"
 dense
-gradual mp "$levels" mp
+separate mp "$levels" mp
 table

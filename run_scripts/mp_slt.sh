@@ -5,7 +5,7 @@ about="MP-SLT (paper, section 3): MP to each sparsity up to the switch; from the
 layer_by_layer=yes
 parse "$@"
 dense
-gradual mp "$(up_to_switch)" mp
-ticket=${shown[-1]}
-iterative mp_slt "$(above_switch)" "$ticket" "$ticket-slt"
+separate mp "$below" mp
+mp=${shown[-1]}
+iterative mp_slt "$above" "$mp" "$mp-slt"
 table

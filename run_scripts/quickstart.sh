@@ -3,16 +3,12 @@ source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh" || exit
 about="Sets everything up, then draws, trains and compares lottery tickets on text that comes with the project:
 a dense Transformer and its SLT tickets. --smallest: the same in a minute or two, too short to learn anything."
 
-problem=translate_enfr_grammar
-size=tiny
 # On so regular a text, many small batches teach more in the same time, and dropout only slows learning.
-steps=1400
-hparams=batch_size=512,layer_prepostprocess_dropout=0,attention_dropout=0,relu_dropout=0
-checkpoints=10
-levels="50 90 98"
-runs_dir=$root/runs/quickstart
+defaults=(--problem=translate_enfr_grammar --size=tiny --steps=1400 --checkpoints=10 --levels="50 90 98"
+  --hparams="batch_size=512,layer_prepostprocess_dropout=0,attention_dropout=0,relu_dropout=0"
+  --runs_dir="$root/runs/quickstart")
 if [[ ${1:-} == --smallest ]]; then
-  steps=40 levels=90 runs_dir=$root/runs/quickstart-smallest
+  defaults+=(--steps=40 --levels=90 --runs_dir="$root/runs/quickstart-smallest")
   shift
 fi
 

@@ -17,17 +17,17 @@ usage: $0 [flags]
   --seeds="N ..."     random seeds                                     [1 2]
   --jobs=N            runs to train side by side, each with its share of cores and GPUs, as memory allows [1]
   --dry_run           only show the runs in their order, and the steps, time and disk to come
-  --devices=N         with --dry_run: how long all of it takes on so many GPUs or TPUs, one run each [--jobs]
-  --status            only show how each run stands: watch $0 --status ...
+  --devices=N         with --dry_run: how long all of it takes on N GPUs or TPUs, one run each [--jobs]
+  --status            only show the status of each run: watch $0 --status ...
   --on=slurm          hand the runs to Slurm, a job each; --status and --cancel then look at the queue as well  [here]
   --slurm_partition --slurm_account --slurm_time --slurm_mem --slurm_cpus --slurm_gpus
                       of each of these jobs, as sbatch takes them      [the cluster's]
   --sbatch="..."      more flags for sbatch
   --restarts=N        how often a run that is killed on its node is started again  [3]
   --version           only tell the version
-as the drivers take them, all but --hosts and --host_index:
+as the drivers take them, all but --hosts, --host_index and --plan:
   --problem --size --steps --hparams --runs_dir --data_dir --tmp_dir --checkpoints --average --decoder --keep --gpus
-  --rewind --rewind_step --prune_each --one_shot --variant --controls --switch       (see $(dirname "$0")/slt.sh --help)
+  --rewind --rewind_step --prune_each --one_shot --variant --controls --switch       (see $(dirname "$0")/slt_mp.sh --help)
 END
 }
 

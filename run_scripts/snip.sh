@@ -7,5 +7,5 @@ layer_by_layer=yes
 unused="--rewind --one_shot --controls --switch"
 parse "$@"
 dense
-at_start snip
+separate lt "$levels" snip --mask_from=dense --mask_step=0 --control=snip
 table

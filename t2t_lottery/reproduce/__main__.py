@@ -11,7 +11,7 @@ import sys
 
 from absl import flags
 
-from t2t_lottery.reproduce import console, local_executor, request, slurm_executor, step_process, validation
+from t2t_lottery.reproduce import console, local_executor, request, slurm_executor, step_process
 from t2t_lottery.reproduce.planning import forecast, paper_cost, run_graph
 from t2t_lottery.runs import command_flags, config, run_status
 from t2t_lottery.utils import command_line, errors, shutdown
@@ -35,13 +35,8 @@ def check() -> None:
     raise UserError("--hosts is for the drivers, such as slt.sh: this command trains each run on one machine")
   if _CANCEL.value and _ON.value != "slurm":
     raise UserError("--cancel is for --on=slurm; what goes on here ends with Ctrl-C, or kill")
-  validation.check(flags.FLAGS.problem, request.choices())
-  validation.check_used(
-    [name for name in sorted({*sum(run_graph.UNUSED.values(), ())}) if flags.FLAGS[name].present], request.choices()
-  )
-  config.check_levels(
-    command_flags.read(), sorted({run.level for run in run_graph.graph(request.choices())}, key=float)
-  )
+  request.check()
+  config.check_levels(command_flags.read(), sorted({run.level for run in request.graph()}, key=float))
 
 
 def main(argv: list[str]) -> None:

@@ -10,21 +10,17 @@ from absl import flags
 from t2t_lottery.data import manifest
 from t2t_lottery.evaluation import decoding
 from t2t_lottery.reproduce import step_process, validation
-from t2t_lottery.reproduce.planning import cost_model, forecast, run_graph
+from t2t_lottery.reproduce.planning import cost_model, driver_flags, forecast, run_graph
 from t2t_lottery.runs import config, retention, run_status
 from t2t_lottery.utils import package_versions
 
 _METHODS = flags.DEFINE_string(
   "methods", " ".join(run_graph.PAPERS), f"Methods, with blanks between, of {', '.join(run_graph.METHODS)}."
 )
-_LEVELS = flags.DEFINE_string("levels", None, "Sparsities in percent, rising. Default: the paper's.")
 _SEEDS = flags.DEFINE_string("seeds", "1 2", "Random seeds, with blanks between.")
-_SWITCH = flags.DEFINE_string("switch", run_graph.SWITCH, "The level at which SLT-MP and MP-SLT change over.")
-_PRUNE_EACH = flags.DEFINE_float("prune_each", None, "Prune so many percent of the remaining weights at each level.")
-_REWIND = flags.DEFINE_enum("rewind", "last", ["last", "dense"], "Rewind to the last level's run, or the dense run.")
-_ONE_SHOT = flags.DEFINE_bool("one_shot", False, "Draw every ticket from the dense run.")
-_VARIANT = flags.DEFINE_string("variant", "", "Prune so: dense_embedding, or (lt, slt and clt alone) global_magnitude.")
-_CONTROLS = flags.DEFINE_string("controls", "", "Controls to train beside each ticket, with blanks between.")
+# A driver reads them.
+for _flag in driver_flags.of_chain():
+  (flags.DEFINE_string if _flag.metavar else flags.DEFINE_bool)(_flag.name, None, " ".join(_flag.help.split()))
 _AVERAGE = flags.DEFINE_integer("average", 0, "Evaluate also the mean of so many last checkpoints.", lower_bound=0)
 _DECODER = flags.DEFINE_enum("decoder", decoding.CTRANSLATE2, decoding.DECODERS, "What translates.")
 _KEEP = flags.DEFINE_enum("keep", retention.ALL, retention.CHOICES, "Which checkpoints of a finished run stay.")
@@ -32,23 +28,17 @@ _GPUS = flags.DEFINE_integer("gpus", None, "Train each run on so many GPUs of it
 _JOBS = flags.DEFINE_integer("jobs", 1, "How many runs to train side by side.", lower_bound=1)
 
 
-def choices() -> run_graph.Selection:
-  """The graph that is asked for.
+def check() -> None:
+  """Raises UserError if what is asked for makes no sense."""
+  validation.check(flags.FLAGS.problem, _METHODS.value.split())
+  _graph()
 
-  Raises:
-    UserError: if seeds are none.
-  """
-  return run_graph.Selection(
-    methods=tuple(_METHODS.value.split()),
-    seeds=validation.seeds(_SEEDS.value),
-    levels=None if _LEVELS.value is None else tuple(_LEVELS.value.split()),
-    switch=_SWITCH.value,
-    prune_each=_PRUNE_EACH.value,
-    rewind_dense=_REWIND.value == "dense",
-    one_shot=_ONE_SHOT.value,
-    variant=_VARIANT.value,
-    controls=tuple(_CONTROLS.value.split()),
-  )
+
+def _graph() -> list[run_graph.PlannedRun]:
+  given = flags.FLAGS
+  chain = [given[flag.name] for flag in driver_flags.of_chain() if given[flag.name].value not in (None, False)]
+  words = [f"--{flag.name}" + ("" if flag.value is True else f"={flag.value}") for flag in chain]
+  return run_graph.graph(_METHODS.value.split(), validation.seeds(_SEEDS.value), words)
 
 
 def shared(settings: config.Settings) -> step_process.Shared:
@@ -95,7 +85,7 @@ def stands(settings: config.Settings, runs: list[run_graph.PlannedRun]) -> list[
 
 def graph() -> list[run_graph.PlannedRun]:
   """The runs that are asked for; side by side, those first that the longest chains wait for."""
-  runs = run_graph.graph(choices())
+  runs = _graph()
   return runs if jobs() == 1 else cost_model.longest_first(runs)
 
 

@@ -14,7 +14,7 @@ from t2t_lottery.runs import paths, presets, run_lock, run_status
 from t2t_lottery.utils import atomic_files, errors
 from tests.support import made_up_runs
 
-CHOICES = run_graph.Selection(methods=("slt_mp", "mp"), levels=("50", "80"), switch="50")
+LEVELS = "--levels=50 80"
 TRANSLATION = "beam:4"
 LOG = """$ t2t-trainer
 INFO:tensorflow:loss = 9.0, step = 1900
@@ -27,39 +27,26 @@ INFO:tensorflow:global_step/sec: 10.5
 """
 
 
-def runs_of(choices=CHOICES):
-  return run_graph.graph(choices)
+def runs_of(seeds=(1,)):
+  return run_graph.graph(("slt_mp", "mp"), seeds, (LEVELS, "--switch=50"))
 
 
 class OptionsTest(parameterized.TestCase, tf.test.TestCase):
-  def test_the_papers_table_is_fine(self):
-    validation.check("translate_ende_wmt14", run_graph.Selection(methods=tuple(run_graph.METHODS)))
-
   @parameterized.parameters(
-    ({"methods": ("slt", "stl")}, "unknown method stl: did you mean slt?"),
-    ({"methods": ("magic",)}, "unknown method magic: known are dense, mp, lt, slt, clt, slt_mp, mp_slt"),
-    ({"methods": ()}, "--methods is empty"),
-    ({"methods": ("lt", "lt")}, "--methods names lt twice"),
-    ({"levels": ("50", "40")}, "levels must rise from above 0 to below 100: 50 40"),
-    ({"levels": ("50", "50")}, "levels must rise"),
-    ({"levels": ("50", "100")}, "levels must rise"),
-    ({"levels": ("half",)}, "level half is not a percentage"),
-    ({"levels": ()}, "--levels is empty"),
-    ({"switch": "sixty"}, "level sixty is not a percentage"),
-    ({"prune_each": 100.0}, "--prune_each=100 is not a share of weights in percent"),
-    ({"controls": ("random_sign",)}, "unknown control random_sign: did you mean random_signs?"),
-    ({"controls": ("shuffled_mask",)}, "--rewind=dense"),
-    ({"variant": "global"}, "unknown variant global: did you mean global_magnitude?"),
-    ({"methods": ("slt", "mp"), "variant": "global_magnitude"}, "is for lt, slt, clt alone: mp does not prune so"),
+    (("slt", "stl"), "unknown method stl: did you mean slt?"),
+    (("magic",), "unknown method magic: known are dense, mp, lt, slt, clt, slt_mp, mp_slt"),
+    ((), "--methods is empty"),
+    (("lt", "lt"), "--methods names lt twice"),
   )
-  def test_what_makes_no_sense_is_named(self, choices, message):
+  def test_wrong_methods_are_named(self, methods, message):
+    validation.check("translate_ende_wmt14", run_graph.METHODS)
     with self.assertRaises(errors.UserError) as raised:
-      validation.check("translate_ende_wmt14", run_graph.Selection(**{"methods": ("slt",), **choices}))
+      validation.check("translate_ende_wmt14", methods)
     self.assertIn(message, str(raised.exception))
 
   def test_a_mistyped_problem_is_told_the_nearest(self):
     with self.assertRaisesRegex(errors.UserError, "translate_ende_wmt: did you mean translate_ende_wmt14?"):
-      validation.check("translate_ende_wmt", CHOICES)
+      validation.check("translate_ende_wmt", ("slt",))
 
   def test_seeds_are_numbers_each_once(self):
     self.assertEqual(validation.seeds("1 2"), (1, 2))
@@ -96,7 +83,7 @@ class WalkTest(tf.test.TestCase):
     self.assertEqual(done, ["mp-80", "dense", "slt-50", "slt-50-mp-80", "mp-50"])
 
   def test_a_seed_does_not_wait_for_another(self):
-    runs = runs_of(CHOICES._replace(seeds=(1, 2)))
+    runs = runs_of((1, 2))
     ended = scheduler.follow(runs, lambda run: run.key != (1, "dense"), lambda run: False)
     self.assertEqual(ended[2, "slt-50-mp-80"], scheduler.End.DONE)
     self.assertEqual(ended[1, "slt-50-mp-80"], scheduler.End.LEFT_OUT)
@@ -104,7 +91,7 @@ class WalkTest(tf.test.TestCase):
 
 class SideBySideTest(tf.test.TestCase):
   def test_as_many_runs_as_there_is_room_for_and_none_before_its_parents(self):
-    runs = runs_of(run_graph.Selection(methods=("slt", "mp"), levels=("50", "80"), seeds=(1, 2)))
+    runs = run_graph.graph(("slt", "mp"), (1, 2), (LEVELS,))
     together = threading.Barrier(2, timeout=60)
     at_work, most, before = set(), [], {run.key: {(run.seed, parent) for parent in run.parents} for run in runs}
     done = set()

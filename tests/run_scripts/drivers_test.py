@@ -11,6 +11,7 @@ import sys
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
+from t2t_lottery.reproduce.planning import driver_flags
 from tests.support import trained
 
 DRIVERS = (
@@ -18,8 +19,7 @@ DRIVERS = (
   *("snip.sh", "synflow.sh", "quickstart.sh"),
 )
 # Stands in for Python: saves when it is told to end twice.
-STEP_THAT_SAVES = """#!{python}
-import signal
+STEP_THAT_SAVES = """import signal
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 print("at work", flush=True)
 signal.sigwait([signal.SIGTERM])
@@ -59,16 +59,28 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
   def test_help_names_every_flag(self, name):
     done = driver(name, "--help")
     self.assertEqual(done.returncode, 0)
-    with open(os.path.join(trained.ROOT, "run_scripts", "lib.sh"), encoding="utf-8") as file:
-      parse = re.search(r"^parse\(\).*?esac", file.read(), re.MULTILINE | re.DOTALL)[0]
-    known = set(re.findall(r"--[a-z_]+(?==\S+\))|--[a-z_]+(?==\*)|--one_shot", parse))
-    self.assertContainsSubset(["--problem", "--switch", "--rewind", "--variant", "--one_shot"], known)
-    for flag in known:
-      self.assertIn(flag, done.stdout)
+    shown = set(re.findall(r"^  (--[a-z_]+)", done.stdout, re.MULTILINE))
+    known = {f"--{flag.name}" for flag in (*driver_flags.OF_RUNS, *driver_flags.OF_TICKETS)} | {"--plan", "--version"}
+    self.assertContainsSubset(["--problem", "--seed"], shown)
+    values = {flag.name: (flag.choices or ("1",))[0] for flag in driver_flags.of_chain() if flag.metavar}
+    values.update(levels="50", controls="random_signs", variant="dense_embedding")
+    given = ["--one_shot", *(f"--{flag}={value}" for flag, value in values.items())]
+    unused = driver(name, "--plan=table", *given).stdout.splitlines()[0].split("\t")[1:]
+    self.assertEqual(shown, known - {*unused})
+    for flag in unused:
+      (word,) = [word for word in given if word.partition("=")[0] == flag]
+      done = driver(name, word)
+      self.assertEqual(done.returncode, 2)
+      self.assertEqual(done.stderr, f"{name}: {flag} changes nothing here: {name} has no use for it\n")
 
   @parameterized.parameters(
-    ("--method=slt", "unknown flag --method=slt"),
-    ("--rewind=first", "unknown flag --rewind=first"),
+    ("--method=slt", "unknown flag --method=slt; --help lists all"),
+    ("--level=50", "unknown flag --level=50: did you mean --levels\\?"),
+    ("levels=50", "unknown flag levels=50"),
+    ("--one_shot=yes", "--one_shot takes no value"),
+    ("--levels", '--levels needs a value: --levels="L ..."'),
+    ("--rewind=first", "--rewind=first: choose last or dense"),
+    ("--keep=essentials", "--keep=essentials: did you mean essential\\?"),
     ("--levels=50 40", "levels must rise from above 0 to below 100: 50 40"),
     ("--levels=50 100", "levels must rise from above 0 to below 100"),
     ("--levels=0 50", "levels must rise from above 0"),
@@ -77,9 +89,10 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ("--switch=sixty", "level sixty is not a percentage"),
     ("--prune_each=100", "--prune_each=100 is not a share of weights in percent"),
     ("--controls=random_signs magic", "unknown control magic"),
+    ("--controls=random_signs random_signs", "--controls names random_signs twice"),
     ("--controls=shuffled_mask", "the control shuffled_mask needs .*: --rewind=dense"),
-    ("--variant=magic", "unknown flag --variant=magic"),
-    ("--size=tinny", "size tinny is none of base, small, tiny"),
+    ("--variant=magic", "--variant=magic: choose global_magnitude or dense_embedding"),
+    ("--size=tinny", "--size=tinny: did you mean tiny\\?"),
   )
   def test_a_bad_flag_is_one_line(self, flag, message):
     done = driver("slt_mp.sh", flag)
@@ -154,41 +167,59 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ),
   )
   def test_chains_the_runs_of_the_method(self, name, flags, expected):
-    """With a stand-in for Python that only writes down what it is called with."""
-    folder = self.create_tempdir()
-    shutil.copytree(os.path.join(trained.ROOT, "run_scripts"), os.path.join(folder.full_path, "run_scripts"))
-    folder.create_file("run_scripts/setup.sh", "#!/bin/sh\n", mode="w")
-    python = folder.create_file(".venv/bin/python", f'#!/bin/sh\necho "$@" >>{folder.full_path}/calls\n').full_path
-    os.chmod(python, 0o755)
-    os.chmod(os.path.join(folder.full_path, "run_scripts", "setup.sh"), 0o755)
-    subprocess.run([os.path.join(folder.full_path, "run_scripts", name), *flags], check=True, capture_output=True)
-    with open(os.path.join(folder.full_path, "calls"), encoding="utf-8") as file:
-      calls = [dict(re.findall(r"--([a-z_]+)=(\S+)", line)) | {"step": line.split()[1]} for line in file]
-    # Which checks them.
-    self.assertEqual(calls[0]["step"], "t2t_lottery.datagen")
-    self.assertIn("levels", calls[0])
-    trainings = [call for call in calls if call["step"] == "t2t_lottery.train"]
-    descent = [
-      call["run"]
+    done = driver(name, "--plan", *flags)
+    self.assertEqual(done.returncode, 0, done.stderr)
+    runs = []
+    for line in done.stdout.splitlines():
+      run, *words = line.split("\t")
+      runs.append({"run": run, **dict(word[2:].split("=", 1) for word in words)})
+    lineage = [
+      run["run"]
       + "".join(
-        f"{sign}{call[parent]}" for sign, parent in ((" < ", "mask_from"), (", ", "rewind_from")) if parent in call
+        f"{sign}{run[parent]}" for sign, parent in ((" < ", "mask_from"), (", ", "rewind_from")) if parent in run
       )
-      for call in trainings
+      for run in runs
     ]
-    self.assertEqual(descent, expected)
-    for call in trainings[1:]:
-      self.assertEqual(call["level"], re.split(r"[-+]", re.sub(r"\+random_signs$", "", call["run"]))[-1])
-    self.assertEqual([c["run"] for c in calls if c["step"] == "t2t_lottery.evaluate"], [c["run"] for c in trainings])
-    self.assertEqual(calls[-1]["runs"].split(","), [call["run"] for call in trainings])
+    self.assertEqual(lineage, expected)
+    for run in runs[1:]:
+      self.assertEqual(run["level"], re.split(r"[-+]", re.sub(r"\+random_signs$", "", run["run"]))[-1])
+
+  @parameterized.parameters("slt.sh", "mp_slt.sh", "quickstart.sh")
+  def test_trains_and_evaluates_what_it_plans_and_ends_with_the_table(self, name):
+    flags = ["--levels=50 80", "--hosts=a:1,b:1", "--host_index", "1", "--gpus=2", "--keep=essential", "--seed=3"]
+    planned = [line.split("\t") for line in driver(name, "--plan", *flags).stdout.splitlines()]
+    scripts = self.stand_in("printf '%s\\t' \"$@\"; echo")
+    command = [os.path.join(scripts, name), *flags]
+    done = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    steps = {}
+    for line in done:
+      isolated, step, *words = line.rstrip("\t").split("\t")
+      self.assertEqual(isolated, "-Im")
+      steps.setdefault(step.removeprefix("t2t_lottery."), []).append(words)
+    # It checks the levels before anything is made.
+    self.assertEqual(list(steps)[0], "datagen")
+    self.assertContainsSubset(["--levels=50 80 60"], steps["datagen"][0])
+    shared = ["--size=", "--seed=3", "--host_index=1", "--hosts=a:1,b:1", "--tmp_dir="]
+    for step in ("datagen", "train", "evaluate", "results"):
+      for words in steps[step]:
+        for flag in shared:
+          self.assertLen([word for word in words if word.startswith(flag)], 1)
+    for (run, *flags), training, evaluation in zip(planned, steps["train"], steps["evaluate"], strict=True):
+      self.assertEqual(training[training.index(f"--run={run}") :], [f"--run={run}", "--gpus=2", *flags])
+      self.assertContainsSubset([f"--run={run}", "--keep=essential", "--average=0"], evaluation)
+    self.assertIn("--runs=" + ",".join(run for run, *_ in planned), steps["results"][0])
+    self.assertEqual("report" in steps, name == "quickstart.sh")
 
   def stand_in(self, python):
-    """A copy of the drivers, with a script in place of Python and no set-up; returns their folder."""
+    """A copy of the drivers, with a script in place of Python for all but their flags, and no set-up; returns their folder."""
     folder = self.create_tempdir()
     scripts = os.path.join(folder.full_path, "run_scripts")
     shutil.copytree(os.path.join(trained.ROOT, "run_scripts"), scripts)
+    os.symlink(os.path.join(trained.ROOT, "t2t_lottery"), os.path.join(folder.full_path, "t2t_lottery"))
+    flags = f'case "$*" in *driver_flags*) exec {sys.executable} "$@" ;; esac'
     made = [
       folder.create_file("run_scripts/setup.sh", "#!/bin/sh\n", mode="w").full_path,
-      folder.create_file(".venv/bin/python", f"#!/bin/sh\n{python}\n", mode="w").full_path,
+      folder.create_file(".venv/bin/python", f"#!/bin/sh\n{flags}\n{python}\n", mode="w").full_path,
     ]
     for path in made:
       os.chmod(path, 0o755)
@@ -214,23 +245,14 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     self.assertNotEqual(done.returncode, 0)
     self.assertLen(done.stderr.splitlines(), 1)
 
-  def test_levels_do_not_depend_on_the_language(self):
-    scripts = self.stand_in('for word; do case $word in --run=*) echo "$word" ;; esac; done')
-    # Tools that say which language they were to write numbers in; one of a comma need not be installed here.
-    tools = self.create_tempdir()
-    for tool in ("awk", "sort"):
-      path = tools.create_file(
-        tool, f'#!/bin/sh\n[ "$LC_ALL" = C ] || exit 9\nexec {shutil.which(tool)} "$@"\n', mode="w"
-      ).full_path
-      os.chmod(path, 0o755)
-    given = [os.path.join(scripts, "mp_slt.sh"), "--prune_each=20", "--levels=90", "--switch=48.8"]
-    environment = {**os.environ, "PATH": f"{tools.full_path}:{os.environ['PATH']}", "LC_ALL": "de_DE.UTF-8"}
-    done = subprocess.run(given, env=environment, capture_output=True, text=True, check=False)
-    self.assertEqual(done.returncode, 0, done.stderr)
-    runs = list(dict.fromkeys(done.stdout.split()))
-    self.assertEqual(
-      runs[:5], ["--run=dense", "--run=mp-20", "--run=mp-36", "--run=mp-48.8", "--run=mp-48.8-slt-59.04"]
-    )
+  def test_without_an_environment_flags_and_help_need_none(self):
+    """Whatever Python the machine has reads them."""
+    scripts = self.stand_in("exit 9")
+    os.remove(os.path.join(os.path.dirname(scripts), ".venv", "bin", "python"))
+    for flags, status in ((["--help"], 0), (["--plan"], 0), (["--levels=none"], 2)):
+      done = subprocess.run([os.path.join(scripts, "slt.sh"), *flags], capture_output=True, text=True, check=False)
+      self.assertEqual(done.returncode, status, done.stderr)
+      self.assertLen((done.stdout + done.stderr).splitlines(), len(driver("slt.sh", *flags).stdout.splitlines()) or 1)
 
   @parameterized.parameters(
     ("slt.sh", "--levels=50", "--steps=none"),
@@ -378,14 +400,10 @@ print(json.dumps(said))
 
   @parameterized.parameters(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
   def test_told_to_end_it_ends_the_step_at_work_and_waits_for_it(self, number):
-    folder = self.create_tempdir()
-    shutil.copytree(os.path.join(trained.ROOT, "run_scripts"), os.path.join(folder.full_path, "run_scripts"))
-    setup = folder.create_file("run_scripts/setup.sh", "#!/bin/sh\n", mode="w").full_path
-    python = folder.create_file(".venv/bin/python", STEP_THAT_SAVES.format(python=sys.executable), mode="w").full_path
-    for path in (setup, python):
-      os.chmod(path, 0o755)
+    step = self.create_tempdir().create_file("step.py", STEP_THAT_SAVES, mode="w").full_path
+    scripts = self.stand_in(f"exec {sys.executable} {step}")
     with subprocess.Popen(
-      [os.path.join(folder.full_path, "run_scripts", "dense.sh")],
+      [os.path.join(scripts, "dense.sh")],
       stdout=subprocess.PIPE,
       stderr=subprocess.PIPE,
       text=True,

@@ -80,10 +80,7 @@ class CostTest(tf.test.TestCase):
     self.assertEqual(paper_cost.rounds(paper_cost.table_graph("Table 1"), 1).wall_steps, 126)
 
   def test_depths_of_the_methods(self):
-    depths = {
-      method: len(paper_cost.rounds(run_graph.graph(run_graph.Selection(methods=(method,))), 1).chain)
-      for method in run_graph.PAPERS
-    }
+    depths = {method: len(paper_cost.rounds(run_graph.graph((method,)), 1).chain) for method in run_graph.PAPERS}
     self.assertEqual(depths, {"dense": 1, "mp": 1, "lt": 13, "slt": 13, "clt": 13, "slt_mp": 4, "mp_slt": 7})
 
 
@@ -103,7 +100,7 @@ class ScalingTest(tf.test.TestCase):
     self.assertIn(f"about {device_speeds.V3_8.subwords / device_speeds.A100.subwords:.1f} A100s", document)
 
   def test_a_dry_run_tells_chain_and_time(self):
-    runs = run_graph.graph(run_graph.Selection(methods=("slt",), levels=("50", "90"), seeds=(1, 2)))
+    runs = run_graph.graph(("slt",), (1, 2), ("--levels=50 90",))
     told = paper_cost.dry_run(runs, [0, 600, 1000, 0, 1000, 1000], 2, "tiny", 10.0)
     self.assertEqual(
       told.splitlines(),

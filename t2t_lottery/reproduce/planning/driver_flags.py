@@ -1,0 +1,326 @@
+"""The flags of the drivers in `run_scripts/`: what they are, whether they make sense, and the words that a recipe uses.
+
+Called by `run_scripts/lib.sh` before anything is set up, so this needs no more than the standard library:
+
+    python -m t2t_lottery.reproduce.planning.driver_flags --driver=slt.sh --about=... -- --levels="50 80"
+
+prints shell code that sets the variables of a recipe: `levels`, `below` and `above` the switch, ...
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import shlex
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from t2t_lottery.pruning import methods
+from t2t_lottery.utils.errors import UserError
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+# Controls as the drivers take them: trained next to each ticket, and of every ticket.
+CONTROLS = ("random_signs", "redrawn_values", "permuted_values", "reinitialized", "random_mask", "shuffled_mask")
+VARIANTS = ("global_magnitude", "dense_embedding")
+assert {*CONTROLS, *VARIANTS} <= set(methods.CONTROLS)
+
+
+class Flag(NamedTuple):
+  """A flag of the drivers.
+
+  Attributes:
+    name: without dashes.
+    help: a line, with a second one if need be.
+    metavar: what stands for its value in the help; nothing if it takes none.
+    default: its value, nothing for none.
+    default_help: what the help says of that; nothing to show `default`.
+    choices: the values that it takes; any if there are none.
+  """
+
+  name: str
+  help: str
+  metavar: str = ""
+  default: str = ""
+  default_help: str = ""
+  choices: tuple[str, ...] = ()
+
+
+# Defaults are the paper's (section 4); a driver may have others.
+OF_RUNS = (
+  Flag("problem", "t2t problem", "NAME", "translate_ende_wmt14"),
+  Flag("size", "base (the paper's), small or tiny", "NAME", "base", choices=("base", "small", "tiny")),
+  Flag("levels", "sparsity of each level in percent, rising", '"L ..."', "10 20 30 40 50 60 70 80 85 90 95 98"),
+  Flag("seed", "random seed of each run", "N", "1"),
+  Flag("steps", "length of each run; other step counts scale", "N", default_help="the size's"),
+  Flag("hparams", "more t2t hparams for each run, as batch_size=1024", "LIST", default_help="none"),
+  Flag("runs_dir", "where runs and results are stored", "DIR", os.path.join(ROOT, "runs"), "runs"),
+  Flag("checkpoints", "how many checkpoints each run saves", "N", "20"),
+  Flag("average", "evaluate also the mean of the last N checkpoints", "N", "0"),
+  Flag(
+    "keep",
+    "of a finished run all checkpoints, or essential: the best, the last, step 0 and t",
+    "WHICH",
+    "all",
+    choices=("all", "essential"),
+  ),
+  Flag(
+    "decoder",
+    "ctranslate2, or the reference t2t (ten times slower)",
+    "NAME",
+    "ctranslate2",
+    choices=("ctranslate2", "t2t"),
+  ),
+  Flag("data_dir", "where t2t-datagen puts records", "DIR", os.path.join(ROOT, "data"), "data"),
+  Flag("tmp_dir", "where raw text is, or is downloaded to", "DIR", default_help="DATA_DIR/tmp"),
+  Flag("gpus", "train each run on N GPUs of this machine together", "N", default_help="1 if it has one"),
+  Flag("hosts", "train each run on these machines together: start the same command on each", "HOST:PORT,..."),
+  Flag("host_index", "which of --hosts this machine is, 0 for the first", "N", default_help="by name or address"),
+)
+OF_TICKETS = (
+  Flag("rewind", "rewind to the last level's run, or the dense run", "WHICH", "last", choices=("last", "dense")),
+  Flag("rewind_step", "t, the step to rewind to", "N", default_help="5% of the length"),
+  Flag("prune_each", "prune P% of the remaining weights at each level, up to the last of --levels", "P"),
+  Flag("one_shot", "draw every level from the dense run"),
+  Flag("variant", "prune so: dense_embedding, or (LT, SLT and CLT alone) global_magnitude", "NAME", choices=VARIANTS),
+  Flag(
+    "controls",
+    "train next to each level also its ticket with random_signs, redrawn_values,\n"
+    "permuted_values, reinitialized, random_mask or (with --rewind=dense) shuffled_mask",
+    '"C ..."',
+  ),
+  Flag("switch", "the level at which SLT-MP and MP-SLT change over", "L", "60"),
+)
+_FLAGS = {flag.name: flag for flag in (*OF_RUNS, *OF_TICKETS)}
+# A plan as the graph of a whole table needs it: flags that the method has no use for are listed, not refused.
+_OF_TABLE = "table"
+
+
+def of_chain() -> list[Flag]:
+  """The flags that say which runs there are, and what each is drawn from; all others are the same for every run."""
+  return [_FLAGS["levels"], *(flag for flag in OF_TICKETS if flag.name != "rewind_step")]
+
+
+class Driver(NamedTuple):
+  """What a driver is.
+
+  Attributes:
+    name: of its file.
+    about: what it does, for its help.
+    defaults: its own, as flags.
+    unused: flags that change nothing in its chain of runs, with dashes.
+    layer_by_layer: whether its method prunes so alone.
+  """
+
+  name: str
+  about: str
+  defaults: tuple[str, ...] = ()
+  unused: tuple[str, ...] = ()
+  layer_by_layer: bool = False
+
+
+def read(driver: Driver, words: Sequence[str]) -> str:
+  """Shell code for the words that a driver is called with.
+
+  Args:
+    driver: the driver.
+    words: its flags, as `--name=value` or `--name value`.
+
+  Raises:
+    UserError: a flag is unknown, has no value or none that makes sense, or says nothing to this driver.
+  """
+  values = {name: flag.default for name, flag in _FLAGS.items()}
+  values.update(_parse(driver.defaults))
+  if {"--help", "-h"} & {*words}:
+    return f"printf '%s\\n' {shlex.quote(_usage(driver, values))}; exit 0"
+  given = _parse(words)
+  plan = given.pop("plan", "")
+  surplus = [f"--{name}" for name in given if f"--{name}" in driver.unused]
+  if surplus and plan != _OF_TABLE:
+    raise UserError(f"{surplus[0]} changes nothing here: {driver.name} has no use for it")
+  values.update((name, value) for name, value in given.items() if f"--{name}" not in driver.unused)
+  check(values, driver.layer_by_layer)
+  code = _assignments(values)
+  if plan:
+    code += [_assign("plan", plan), *([_echo("\t".join(["unused", *surplus]))] if plan == _OF_TABLE else [])]
+  return "\n".join(code)
+
+
+def _parse(words: Sequence[str]) -> dict[str, str]:
+  found: dict[str, str] = {}
+  rest = iter(words)
+  for word in rest:
+    name, has_value, value = word[2:].partition("=")
+    if word == "--plan" or name == "plan" and value == _OF_TABLE:
+      found["plan"] = value or "yes"
+      continue
+    if not word.startswith("--") or name not in _FLAGS:
+      near = difflib.get_close_matches(f"--{name}", [f"--{flag}" for flag in _FLAGS], n=1)
+      raise UserError(f"unknown flag {word}" + (f": did you mean {near[0]}?" if near else "; --help lists all"))
+    flag = _FLAGS[name]
+    if not flag.metavar:
+      if has_value:
+        raise UserError(f"--{name} takes no value")
+      value = "yes"
+    elif not has_value:
+      value = next(rest, "--")
+      if value.startswith("--"):
+        raise UserError(f"--{name} needs a value: --{name}={flag.metavar}")
+    if flag.choices and value not in (*flag.choices, flag.default):
+      near = difflib.get_close_matches(value, flag.choices, n=1, cutoff=0.5)
+      raise UserError(
+        f"--{name}={value}: " + (f"did you mean {near[0]}?" if near else f"choose {' or '.join(flag.choices)}")
+      )
+    found[name] = value
+  return found
+
+
+def _usage(driver: Driver, values: Mapping[str, str]) -> str:
+  lines = [driver.about, "", f"usage: run_scripts/{driver.name} [flags]"]
+  for heading, flags in (("", OF_RUNS), ("for methods that draw tickets:", OF_TICKETS)):
+    shown = [flag for flag in flags if f"--{flag.name}" not in driver.unused]
+    lines += [heading] if heading and shown else []
+    for flag in shown:
+      default = values[flag.name] if values[flag.name] != flag.default or not flag.default_help else flag.default_help
+      name = f"--{flag.name}" + (f"={flag.metavar}" if flag.metavar else "")
+      first, *more = (flag.help + (f"  [{default}]" if default else "")).split("\n")
+      lines += [f"  {name:<21} {first}", *(f"  {'':<21} {line}" for line in more)]
+  lines += [
+    f"  {'--plan':<21} only print the runs, each with its flags",
+    f"  {'--version':<21} only print the version",
+    "A run, or a part of one, that is already there is not done again.",
+  ]
+  return "\n".join(lines)
+
+
+def check(values: Mapping[str, str], layer_by_layer: bool = False) -> None:
+  """Checks what the flags say of a chain of runs.
+
+  Args:
+    values: of all flags, by name.
+    layer_by_layer: whether the method prunes so alone.
+
+  Raises:
+    UserError: naming what makes no sense.
+  """
+  share = values["prune_each"]
+  if share and not (_is_number(share) and 0 < float(share) < 100):
+    raise UserError(f"--prune_each={share} is not a share of weights in percent")
+  check_levels([values["switch"]])
+  check_levels(values["levels"].split())
+  controls = values["controls"].split()
+  for i, control in enumerate(controls):
+    if control not in CONTROLS:
+      near = difflib.get_close_matches(control, CONTROLS, n=1, cutoff=0.5)
+      hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(CONTROLS)}"
+      raise UserError(f"unknown control {control}: {hint}")
+    if control in controls[:i]:
+      raise UserError(f"--controls names {control} twice")
+  if "shuffled_mask" in controls and values["rewind"] != "dense":
+    raise UserError("the control shuffled_mask needs weights that no level has pruned: --rewind=dense")
+  if values["variant"] == "global_magnitude" and layer_by_layer:
+    raise UserError("--variant=global_magnitude is for lt, slt and clt alone: this method does not prune so")
+
+
+def check_levels(levels: Sequence[str]) -> None:
+  """Raises UserError if levels are not percentages that rise from above 0 to below 100."""
+  if not levels:
+    raise UserError("--levels is empty")
+  before = 0.0
+  for level in levels:
+    if not _is_number(level):
+      raise UserError(f"level {level} is not a percentage")
+    if not before < float(level) < 100:
+      raise UserError(f"levels must rise from above 0 to below 100: {' '.join(levels)}")
+    before = float(level)
+
+
+def _is_number(text: str) -> bool:
+  return bool(re.fullmatch(r"[0-9]+(\.[0-9]+)?", text))
+
+
+def level_name(text: str) -> str:
+  """A sparsity in percent as the names of runs have it: 50 for 050 and 50.0."""
+  whole, _, part = text.partition(".")
+  part = part.rstrip("0")
+  return (whole.lstrip("0") or "0") + (f".{part}" if part else "")
+
+
+def levels_of_shares(share: float, last: str) -> Iterator[str]:
+  """Levels that each prune the same share of the weights that the one before has left, in percent, up to the last."""
+  kept = 100 - share
+  while 100 - kept < float(last):
+    yield f"{100 - kept:.6g}"
+    kept *= 1 - share / 100
+  yield last
+
+
+def _assignments(values: Mapping[str, str]) -> list[str]:
+  """The variables of a recipe, as shell code."""
+  levels = [level_name(level) for level in values["levels"].split()]
+  switch = level_name(values["switch"])
+  if values["prune_each"]:
+    levels = list(levels_of_shares(float(values["prune_each"]), levels[-1]))
+  below = sorted({*(level for level in levels if float(level) < float(switch)), switch}, key=float)
+  above = [level for level in levels if float(level) > float(switch)]
+  words = {
+    "levels": levels,
+    "below": below,
+    "above": above,
+    "controls": values["controls"].split(),
+  }
+  place = _flags(values, ["problem", "size", "runs_dir", "data_dir"])
+  common = _flags(values, ["seed", "checkpoints", "steps", "rewind_step", "hparams", "hosts", "host_index"])
+  tmp_dir = values["tmp_dir"] or os.path.join(values["data_dir"], "tmp")
+  arrays = {
+    "place": place,
+    "common": [*place, *common, f"--tmp_dir={tmp_dir}"],
+    "training": _flags(values, ["gpus"]),
+    "evaluation": _flags(values, ["average", "decoder", "keep"]),
+  }
+  return [
+    *(_assign(name, " ".join(value)) for name, value in words.items()),
+    *(_assign(name, values[name]) for name in ("one_shot", "variant", "runs_dir")),
+    _assign("switch", switch),
+    _assign("rewind_dense", "yes" if values["rewind"] == "dense" else ""),
+    *(f"{name}=({' '.join(map(shlex.quote, value))})" for name, value in arrays.items()),
+  ]
+
+
+def _flags(values: Mapping[str, str], names: Iterable[str]) -> list[str]:
+  return [f"--{name}={values[name]}" for name in names if values[name]]
+
+
+def _assign(name: str, value: str) -> str:
+  return f"{name}={shlex.quote(value)}"
+
+
+def _echo(text: str) -> str:
+  return f"printf '%s\\n' {shlex.quote(text)}"
+
+
+def main(argv: Sequence[str]) -> str:
+  """The command: shell code for a driver's flags.
+
+  Args:
+    argv: `--driver`, `--about`, `--unused`, `--layer_by_layer`, each with a value, and the driver's defaults; behind a
+      "--" what the driver is called with.
+
+  Raises:
+    SystemExit: with status 2 and one line for flags that make no sense.
+  """
+  end = list(argv).index("--")
+  own = dict(word[2:].split("=", 1) for word in argv[:4])
+  driver = Driver(
+    own["driver"], own["about"], tuple(argv[4:end]), tuple(own["unused"].split()), bool(own["layer_by_layer"])
+  )
+  try:
+    return read(driver, argv[end + 1 :])
+  except UserError as error:
+    print(f"{driver.name}: {error}", file=sys.stderr)
+    raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+  print(main(sys.argv[1:]))
