@@ -1,3 +1,3 @@
 """Translation problems; importing the package registers them with t2t."""
 
-from problems import grammar, multi30k, wmt14  # noqa: F401
+from problems import grammar, multi30k, own_text, wmt14  # noqa: F401

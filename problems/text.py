@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Iterator
 
@@ -66,6 +67,15 @@ class ParallelTextProblem(translate.TranslateProblem):
     """What to call the two files of a split in an error: those whose lines are the split's pairs, in their order."""
     del tmp_dir
     return manifest.raw_name(self.name, split, "source"), manifest.raw_name(self.name, split, "reference")
+
+  @property
+  def test_sets(self) -> dict[str, str]:
+    """Split -> name of each test set: the first is "test", which alone has records; others are "test2", "test3", ..."""
+    return {"test": "test"}
+
+  def facts(self) -> dict[str, object]:
+    """What the manifest is to say beyond what it says of every problem; asked for when all text has been read."""
+    return {}
 
   def vocab_text(self, source: str, target: str) -> Iterator[str]:
     """Yields the training text that the vocabulary is built on, by default all of it."""
@@ -143,10 +153,9 @@ class ParallelTextProblem(translate.TranslateProblem):
     with contextlib.suppress(FileNotFoundError):
       os.remove(manifest.manifest_path(self.name, data_dir))
     shutil.rmtree(work_dir, ignore_errors=True)
-    starts = [f"{self.name}-{split}-" for split in manifest.SPLITS]
-    starts += [f"{self.name}.{split}." for split in manifest.RAW_SPLITS]
+    ours = re.compile(rf"{re.escape(self.name)}(-(train|dev|test)-|\.(dev|test[0-9]*)\.(source|reference)$)")
     for name in os.listdir(data_dir):
-      if name.startswith(tuple(starts)):
+      if ours.match(name):
         os.remove(os.path.join(data_dir, name))
 
   def _generate(self, data_dir: str, tmp_dir: str, work_dir: str) -> None:
@@ -163,7 +172,9 @@ class ParallelTextProblem(translate.TranslateProblem):
       if not lengths[name]:
         raise errors.UserError(f"no pair of {texts[name]} has text on both sides")
       files.update(written)
-    for split in manifest.RAW_SPLITS:
+    for split in [name for name in self.test_sets if name != "test"]:
+      self.text_files(split, tmp_dir, work_dir)
+    for split in ("dev", *self.test_sets):
       for side in manifest.SIDES:
         raw_name = manifest.raw_name(self.name, split, side)
         files[raw_name] = manifest.file_info(os.path.join(work_dir, raw_name))
@@ -179,6 +190,8 @@ class ParallelTextProblem(translate.TranslateProblem):
       "vocab_size": encoder.vocab_size,
       "examples": {name: sum(found.values()) for name, found in lengths.items()},
       "train_lengths": lengths["train"],
+      "test_sets": self.test_sets,
+      **self.facts(),
     }
     manifest.write_manifest(self.name, data_dir, files, facts)
 

@@ -7,7 +7,7 @@ root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 # What a driver may set before `parse`, and what a recipe finds set after it.
 defaults=() unused='' layer_by_layer=''
 levels='' below='' above='' switch='' controls='' one_shot='' rewind_dense='' variant='' runs_dir='' plan=''
-place=() common=() training=() evaluation=() shown=() working='' ending=''
+place=() common=() text=() training=() evaluation=() shown=() working='' ending=''
 
 # Sets the recipe's variables from the driver's flags (`driver_flags.py`) and prepares the environment.
 parse() {

@@ -19,7 +19,7 @@ run() {
 
 # The dense run, from which every method but MP starts.
 dense() {
-  step datagen --levels="$levels $switch"
+  step datagen --levels="$levels $switch" ${text[@]+"${text[@]}"}
   run dense
 }
 

@@ -4,9 +4,11 @@ whole.
 
 from __future__ import annotations
 
+import os
+
 from absl import flags
 
-from t2t_lottery.data import manifest
+from t2t_lottery.data import manifest, own_text
 from t2t_lottery.reproduce import problem_check
 from t2t_lottery.runs import command_flags, config, paths, training_log
 from t2t_lottery.utils import command_line, errors, t2t_process
@@ -14,6 +16,42 @@ from t2t_lottery.utils import command_line, errors, t2t_process
 _LEVELS = flags.DEFINE_string(
   "levels", "", "Sparsities in percent of the runs to come, which are checked before anything is made."
 )
+_TRAIN, _DEV, _TEST = (
+  flags.DEFINE_multi_string(
+    split, [], f"Own text: files of {split} pairs, SOURCE,TARGET or one tab-separated file{more}. Plain or gzipped."
+  )
+  for split, more in (("train", "; may be repeated"), ("dev", ""), ("test", "; may be repeated, each a test set"))
+)
+_LANGUAGES = flags.DEFINE_string("languages", "", "Own text: codes of source and target. Default: the files' endings.")
+_VOCAB_SIZE = flags.DEFINE_integer(
+  "vocab_size", own_text.VOCAB_SIZE, "Own text: about how many subwords the vocabulary has.", lower_bound=300
+)
+
+
+def describe_own_text(problem: str, data_dir: str) -> None:
+  """Makes the problem of the text that the flags name, if they name any; checks that its files are as they were.
+
+  Raises:
+    UserError: the flags are wrong, or there already is other text, or another problem, of that name.
+  """
+  given = [flag for flag in ("train", "dev", "test", "languages", "vocab_size") if flags.FLAGS[flag].present]
+  if given and not problem.startswith(own_text.problem_name("")):
+    raise errors.UsageError(f"--{given[0]} is for own text: its problem is called translate_NAME, not {problem}")
+  name = problem.removeprefix(own_text.problem_name(""))
+  if given:
+    text = own_text.parse(name, _TRAIN.value, _DEV.value, _TEST.value, _LANGUAGES.value, _VOCAB_SIZE.value)
+    if not os.path.exists(own_text.path(problem, data_dir)):
+      problem_check.check_is_new(problem)
+    own_text.write(text, data_dir)
+  elif not os.path.exists(own_text.path(problem, data_dir)):
+    return
+  known = manifest.facts(problem, data_dir).get("text_checksums", {})
+  if known and manifest.is_whole(problem, data_dir):
+    for file, found in own_text.checksums(own_text.read(problem, data_dir)).items():
+      if known.get(file) != found:
+        raise errors.UserError(
+          f"{file} was changed since the data of {problem} was made from it: choose another --name, or restore the file"
+        )
 
 
 def datagen(settings: config.Settings) -> None:
@@ -42,6 +80,8 @@ def datagen(settings: config.Settings) -> None:
   )
   if status:
     raise t2t_process.failed(f"{problem}: t2t-datagen", status, log)
+  for line in own_text.summary(manifest.facts(problem, settings.data_dir)):
+    print(f"{problem}: {line}", flush=True)
 
 
 def main(argv: list[str]) -> None:
@@ -50,6 +90,7 @@ def main(argv: list[str]) -> None:
   with errors.one_line():
     settings = command_flags.read()
     config.check_levels(settings, _LEVELS.value.split())
+    describe_own_text(settings.runs.problem, settings.data_dir)
     datagen(settings)
 
 

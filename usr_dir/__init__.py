@@ -1,6 +1,11 @@
 """The door t2t walks through (`--t2t_usr_dir=usr_dir`): mends t2t, then registers what this project adds."""
 
+import os
+
+from absl import flags
+
 from t2t_lottery import compat
+from t2t_lottery.utils import errors
 
 compat.mend()
 
@@ -9,3 +14,8 @@ compat.mend()
 import hparams  # noqa: E402,F401
 import problems  # noqa: E402,F401
 from t2t_lottery.models import lottery_transformer  # noqa: E402,F401
+
+# t2t's commands have parsed their flags by now.
+if flags.FLAGS.is_parsed() and getattr(flags.FLAGS, "data_dir", None):
+  with errors.one_line():
+    problems.own_text.register(os.path.expanduser(flags.FLAGS.data_dir))

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from concurrent import futures
 from typing import Any, NamedTuple
 
+from t2t_lottery.data import own_text
 from t2t_lottery.utils import atomic_files, errors, file_names
 
 SPLITS = ("train", "dev", "test")
@@ -83,6 +84,7 @@ def _manifest(problem_name: str, data_dir: str) -> dict[str, Any]:
   """
   path = manifest_path(problem_name, data_dir)
   shape = {"files": {"*": {"size": int, "sha256": str}}, "vocabulary?": str, "train_lengths?": {"*": int}}
+  shape |= {"test_sets?": {"*": str}, "text?": {"*": int}, "examples?": {"*": int}}
   found = atomic_files.read_json(path, shape)
   for name in (*found["files"], *filter(None, [found.get("vocabulary")])):
     if not file_names.is_name(name):
@@ -185,15 +187,29 @@ def train_lengths(problem_name: str, data_dir: str) -> dict[int, int]:
   Returns:
     Length -> pairs; empty where that was not counted: without a manifest, or one of before.
   """
-  try:
-    found = _manifest(problem_name, data_dir).get("train_lengths", {})
-  except errors.UserError:
-    return {}
+  found = facts(problem_name, data_dir).get("train_lengths", {})
   return {int(length): count for length, count in found.items() if length.isdecimal()}
 
 
-def target_language(problem_name: str) -> str:
-  """Code of the language translated to, from a name in t2t's manner: "de" of translate_ende_wmt14; else "en"."""
+def facts(problem_name: str, data_dir: str) -> dict[str, Any]:
+  """All that the problem's manifest says; nothing where there is none that can be read."""
+  try:
+    return _manifest(problem_name, data_dir)
+  except errors.UserError:
+    return {}
+
+
+def test_sets(problem_name: str, data_dir: str) -> dict[str, str]:
+  """Split -> name of each of the problem's test sets, the main one, "test", first."""
+  return facts(problem_name, data_dir).get("test_sets") or {"test": "test"}
+
+
+def target_language(problem_name: str, data_dir: str) -> str:
+  """Code of the language translated to: of own text as it says; else from a name in t2t's manner, "de" of
+  translate_ende_wmt14; else "en".
+  """
+  if os.path.exists(own_text.path(problem_name, data_dir)):
+    return own_text.read(problem_name, data_dir).languages[1]
   match = re.match(r"translate_[a-z]{2}([a-z]{2,3})(_|$)", problem_name)
   return match[1] if match else "en"
 
@@ -222,8 +238,9 @@ def raw_text(problem_name: str, data_dir: str, split: str) -> tuple[list[str], l
     errors.UserError: the data is not whole, or the text was changed after datagen.
     ValueError: another split than dev and test.
   """
-  if split not in RAW_SPLITS:
-    raise ValueError(f"split must be one of {RAW_SPLITS}, not {split!r}")
+  known = ("dev", *test_sets(problem_name, data_dir))
+  if split not in known:
+    raise ValueError(f"split must be one of {known}, not {split!r}")
   check_whole(problem_name, data_dir)
   source, reference = (_read_side(problem_name, data_dir, split, side) for side in SIDES)
   return source, reference

@@ -55,7 +55,7 @@ class Decoding:
   @property
   def language(self) -> str:
     """Code of the language that is translated to."""
-    return manifest.target_language(self._problem)
+    return manifest.target_language(self._problem, self._data_dir)
 
   def references(self, split: str) -> list[str]:
     """The references of a split."""

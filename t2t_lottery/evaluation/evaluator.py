@@ -59,7 +59,7 @@ def evaluate_folder(
 ) -> dict[str, Any]:
   """As `evaluate`, of a run that lies in any folder, and is what the description says."""
   manifest.check_same(folder, description.get("data"), settings.runs.problem, settings.data_dir)
-  metrics.check(manifest.target_language(settings.runs.problem))
+  metrics.check(manifest.target_language(settings.runs.problem, settings.data_dir))
   run_files.require_trained(folder, description)
   with run_lock.held(folder):
     line = _evaluate_once(settings, folder, description, average, decoder)

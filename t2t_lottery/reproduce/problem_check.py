@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 
-from t2t_lottery.data import manifest
+from t2t_lottery.data import manifest, own_text
 from t2t_lottery.reproduce import validation
 from t2t_lottery.utils.errors import UsageError, UserError
 
@@ -21,24 +22,29 @@ def check(problem: str, data_dir: str) -> None:
     UsageError: there is no such problem; the nearest names are given.
     UserError: it is one of t2t's own, which keep no text to score translations by; or a tokenizer is not installed.
   """
-  # Of these two, much is known without importing t2t, which takes seconds.
-  if problem not in validation.PROBLEMS and not manifest.is_whole(problem, data_dir):
-    _look_up(problem)
+  # Of these, much is known without importing t2t, which takes seconds.
+  is_known = problem in validation.PROBLEMS or os.path.exists(own_text.path(problem, data_dir))
+  if not is_known and not manifest.is_whole(problem, data_dir):
+    _look_up(problem, data_dir)
   from t2t_lottery.evaluation import metrics  # pylint: disable=import-outside-toplevel
 
-  metrics.check(manifest.target_language(problem))
+  metrics.check(manifest.target_language(problem, data_dir))
 
 
-def _look_up(problem: str) -> None:
-  from t2t_lottery import compat  # pylint: disable=import-outside-toplevel
+def check_is_new(problem: str) -> None:
+  """Refuses a name for own text that a problem of t2t or of this project has.
 
-  compat.mend()
-  import tensor2tensor.problems  # pylint: disable=import-outside-toplevel,unused-import  # noqa: F401
-  from tensor2tensor.utils import registry  # pylint: disable=import-outside-toplevel
+  Raises:
+    UsageError: there is such a problem.
+  """
+  if problem in validation.PROBLEMS or problem in _registered():
+    raise UsageError(f"there already is a problem {problem}: choose another --name for own text")
 
-  importlib.import_module("problems")
+
+def _look_up(problem: str, data_dir: str) -> None:
+  found = _registered()
+  importlib.import_module("problems.own_text").register(data_dir)
   base = importlib.import_module("problems.text").ParallelTextProblem
-  found = registry.Registries.problems
   ours = [name for name in found if isinstance(found[name], type) and issubclass(found[name], base)]
   if problem in ours:
     return
@@ -51,3 +57,15 @@ def _look_up(problem: str) -> None:
   raise UsageError(
     f"unknown problem {problem}: " + (f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(ours)}")
   )
+
+
+def _registered():
+  """Name -> problem, of t2t's own and this project's; importing them takes seconds."""
+  from t2t_lottery import compat  # pylint: disable=import-outside-toplevel
+
+  compat.mend()
+  import tensor2tensor.problems  # pylint: disable=import-outside-toplevel,unused-import  # noqa: F401
+  from tensor2tensor.utils import registry  # pylint: disable=import-outside-toplevel
+
+  importlib.import_module("problems")
+  return registry.Registries.problems

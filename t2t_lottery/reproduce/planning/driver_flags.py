@@ -17,6 +17,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from t2t_lottery.data import own_text
 from t2t_lottery.pruning import methods
 from t2t_lottery.utils.errors import UserError
 
@@ -78,6 +79,17 @@ OF_RUNS = (
   Flag("hosts", "train each run on these machines together: start the same command on each", "HOST:PORT,..."),
   Flag("host_index", "which of --hosts this machine is, 0 for the first", "N", default_help="by name or address"),
 )
+# Of own text (`t2t_lottery/data/own_text.py`).
+OF_TEXT = (
+  Flag("name", "of the text; its problem is called translate_NAME", "NAME"),
+  Flag("train", "training text: two files, or one tab-separated; plain or gzipped; repeatable", "SOURCE,TARGET"),
+  Flag("dev", "dev set, likewise", "SOURCE,TARGET", default_help="split off the training text"),
+  Flag("test", "test set, likewise; repeatable", "SOURCE,TARGET", default_help="split off the training text"),
+  Flag("languages", "codes of the two languages, as en,de", "CODES", default_help="the files' endings"),
+  Flag("vocab_size", "about how many subwords the vocabulary has", "N", default_help=f"{own_text.VOCAB_SIZE}"),
+)
+_REPEATABLE = ("train", "test")
+_TEXT_OF_DATAGEN = tuple(flag.name for flag in OF_TEXT if flag.name != "name")
 OF_TICKETS = (
   Flag("rewind", "rewind to the last level's run, or the dense run", "WHICH", "last", choices=("last", "dense")),
   Flag("rewind_step", "t, the step to rewind to", "N", default_help="5% of the length"),
@@ -92,7 +104,7 @@ OF_TICKETS = (
   ),
   Flag("switch", "the level at which SLT-MP and MP-SLT change over", "L", "60"),
 )
-_FLAGS = {flag.name: flag for flag in (*OF_RUNS, *OF_TICKETS)}
+_FLAGS = {flag.name: flag for flag in (*OF_RUNS, *OF_TEXT, *OF_TICKETS)}
 # A plan as the graph of a whole table needs it: flags that the method has no use for are listed, not refused.
 _OF_TABLE = "table"
 
@@ -139,6 +151,8 @@ def read(driver: Driver, words: Sequence[str]) -> str:
   surplus = [f"--{name}" for name in given if f"--{name}" in driver.unused]
   if surplus and plan != _OF_TABLE:
     raise UserError(f"{surplus[0]} changes nothing here: {driver.name} has no use for it")
+  if "name" in given and "problem" not in given:
+    values["problem"] = own_text.problem_name(given["name"])
   values.update((name, value) for name, value in given.items() if f"--{name}" not in driver.unused)
   check(values, driver.layer_by_layer)
   code = _assignments(values)
@@ -172,13 +186,17 @@ def _parse(words: Sequence[str]) -> dict[str, str]:
       raise UserError(
         f"--{name}={value}: " + (f"did you mean {near[0]}?" if near else f"choose {' or '.join(flag.choices)}")
       )
-    found[name] = value
+    found[name] = f"{found[name]}\n{value}" if name in found and name in _REPEATABLE else value
   return found
 
 
 def _usage(driver: Driver, values: Mapping[str, str]) -> str:
   lines = [driver.about, "", f"usage: run_scripts/{driver.name} [flags]"]
-  for heading, flags in (("", OF_RUNS), ("for methods that draw tickets:", OF_TICKETS)):
+  for heading, flags in (
+    ("", OF_RUNS),
+    ("for your own text:", OF_TEXT),
+    ("for methods that draw tickets:", OF_TICKETS),
+  ):
     shown = [flag for flag in flags if f"--{flag.name}" not in driver.unused]
     lines += [heading] if heading and shown else []
     for flag in shown:
@@ -204,6 +222,11 @@ def check(values: Mapping[str, str], layer_by_layer: bool = False) -> None:
   Raises:
     UserError: naming what makes no sense.
   """
+  text = [flag.name for flag in OF_TEXT if values[flag.name]]
+  if text and not values["name"]:
+    raise UserError(f"--{text[0]} is for own text: give it a --name")
+  if values["name"] and values["problem"] != own_text.problem_name(own_text.check_name(values["name"])):
+    raise UserError(f"--name={values['name']} is the problem translate_{values['name']}: leave out --problem")
   share = values["prune_each"]
   if share and not (_is_number(share) and 0 < float(share) < 100):
     raise UserError(f"--prune_each={share} is not a share of weights in percent")
@@ -276,6 +299,7 @@ def _assignments(values: Mapping[str, str]) -> list[str]:
   arrays = {
     "place": place,
     "common": [*place, *common, f"--tmp_dir={tmp_dir}"],
+    "text": [f"--{name}={value}" for name in _TEXT_OF_DATAGEN for value in values[name].split("\n") if value],
     "training": _flags(values, ["gpus"]),
     "evaluation": _flags(values, ["average", "decoder", "keep"]),
   }
