@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import signal
 import sys
 
 import pytest
@@ -36,6 +37,16 @@ LONG = (
   "parameter_servers_test",
   "accelerators_test",
 )
+
+
+@pytest.fixture(autouse=True)
+def signals_are_given_back():
+  """A hook that kept the signals of a test would end this process, two minutes after a later test sends one to itself."""
+  before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)]
+  yield
+  left = signal.set_wakeup_fd(-1)
+  after = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)]
+  assert left == -1 and after == before, "the test has left its handlers of signals behind"
 
 
 # What a module says that trains runs, or starts t2t in processes of its own: it is not among the quick ones.
