@@ -27,13 +27,16 @@ usage: $0 [flags]
   --version           only tell the version
 as the drivers take them, all but --hosts, --host_index and --plan:
   --problem --size --steps --hparams --runs_dir --data_dir --tmp_dir --checkpoints --average --decoder --keep --gpus
+  --name --train --dev --test --languages --vocab_size
   --rewind --rewind_step --prune_each --one_shot --variant --controls --switch       (see $(dirname "$0")/slt_mp.sh --help)
 END
 }
 
 looks=
+problem=translate_ende_wmt14
 for flag; do
   case $flag in
+    --name=*) problem=translate_${flag#*=} ;;
     --help | -h) usage; exit 0 ;;
     --version) awk -F'"' '/^version = / { print "t2t-lottery", $2 }' "$root/pyproject.toml"; exit 0 ;;
     --status | --dry_run | --cancel) looks=yes ;;
@@ -47,5 +50,5 @@ elif [[ ! -x $root/.venv/bin/python ]]; then
   exit 1
 fi
 # Nothing of the working folder's is imported (-I).
-exec "$root/.venv/bin/python" -Im t2t_lottery.reproduce --problem=translate_ende_wmt14 --runs_dir="$root/runs" \
+exec "$root/.venv/bin/python" -Im t2t_lottery.reproduce --problem="$problem" --runs_dir="$root/runs" \
   --data_dir="$root/data" "$@"

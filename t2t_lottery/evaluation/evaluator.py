@@ -93,48 +93,21 @@ def _evaluate_once(
 def _evaluate(
   settings: config.Settings, folder: str, decoded: decoding.Decoding, decoder: str, description: dict[str, Any]
 ) -> dict[str, Any]:
-  run = description["run"]
-  steps = checkpoint_selection.steps(folder, description)
-  bleu, loss = {}, {}
-  shown = training_log.NowAndThen()
-  for step in steps:
-    checkpoint = paths.checkpoint(folder, step)
-    if not decoded.is_there("dev", checkpoint):
-      retention.require(folder, [step])
-    bleu[step] = _dev_bleu(decoded, checkpoint)
-    loss[step] = decoded.loss("dev", checkpoint)
-    shown.show(f"{run}: dev BLEU {bleu[step]:.2f} at step {step}")
-  best = max(steps, key=lambda step: (bleu[step], step))
-  hypotheses = decoded.translation("test", paths.checkpoint(folder, best))
-  language = decoded.language
-  test = {
-    name: metrics.score(name, hypotheses, decoded.references("test"), language) for name in metrics.applicable(language)
-  }
-  left_out = metrics.left_out(language)
+  """The line of results of a run that has none."""
+  bleu, loss = _dev_scores(folder, decoded, description)
+  best = max(bleu, key=lambda step: (bleu[step], step))
+  checkpoint = paths.checkpoint(folder, best)
+  hypotheses, test = _test_scores(decoded, "test", checkpoint)
   _write_segments(paths.segments(folder), test)
-  variables = tensor_bundle.read(paths.checkpoint(folder, best))
-  model_source.require_zeros(paths.checkpoint(folder, best), variables)
+  sets = manifest.test_sets(settings.runs.problem, settings.data_dir)
+  others = {name: _test_scores(decoded, split, checkpoint)[1] for split, name in sets.items() if split != "test"}
+  variables = tensor_bundle.read(checkpoint)
+  model_source.require_zeros(checkpoint, variables)
   looks = _looks(settings, folder, description, variables)
   atomic_files.write_json(paths.layers(folder), looks)
-  megabytes = model_size.megabytes(variables)
-  training_log.end(
-    f"{run}: test BLEU {test['bleu'].value:.2f}, TER {test['ter'].value:.2f} with the checkpoint of step {best} "
-    f"(dev BLEU {bleu[best]:.2f}), {megabytes['paper']:.2f} MB"
-  )
-  print(f"{run}: " + _in_words(looks["total"], description), flush=True)
-  for name, why in left_out.items():
-    print(f"{run}: no {name}: {why}", flush=True)
+  left_out = metrics.left_out(decoded.language)
   emptied = weight_statistics.emptied(variables, atomic_files.read_json(paths.hparams(folder)).get("num_heads"))
-  empty = sum(not line for line in hypotheses)
-  brevity_penalty = metrics.brevity_penalty(test["bleu"])
-  for line in emptied.in_words():
-    print(f"{run}: {line}", flush=True)
-  if empty or brevity_penalty < _SHORT:
-    print(
-      f"{run}: {empty} of {len(hypotheses)} translations of test are empty; BLEU's brevity penalty is {brevity_penalty:.3f}",
-      flush=True,
-    )
-  return {
+  line = {
     **description,
     "sparsity": looks["total"]["sparsity"],
     "on_target": checkpoint_selection.is_on_target(folder, description, variables),
@@ -147,16 +120,75 @@ def _evaluate(
     "dev_loss": loss[best],
     "dev_loss_by_step": {str(step): value for step, value in loss.items()},
     "test": {name: score.value for name, score in test.items()},
+    **({"test_set": sets["test"], "other_test_sets": _values(others)} if others else {}),
     **({"left_out": left_out} if left_out else {}),
-    "empty_translations": empty,
-    "brevity_penalty": brevity_penalty,
+    "empty_translations": sum(not line for line in hypotheses),
+    "brevity_penalty": metrics.brevity_penalty(test["bleu"]),
     "signatures": {
       **{name: score.signature for name, score in test.items()},
       "translation": decoding.signature(decoder),
     },
-    "megabytes": megabytes,
+    "megabytes": model_size.megabytes(variables),
     "versions": {"python": platform.python_version(), **package_versions.installed(_VERSIONED)},
   }
+  _print(line, looks, description, [*emptied.in_words()], len(hypotheses))
+  return line
+
+
+def _dev_scores(
+  folder: str, decoded: decoding.Decoding, description: dict[str, Any]
+) -> tuple[dict[int, float], dict[int, float | None]]:
+  """BLEU and loss on dev of each checkpoint that competes, by its step."""
+  bleu, loss = {}, {}
+  shown = training_log.NowAndThen()
+  for step in checkpoint_selection.steps(folder, description):
+    checkpoint = paths.checkpoint(folder, step)
+    if not decoded.is_there("dev", checkpoint):
+      retention.require(folder, [step])
+    bleu[step] = _dev_bleu(decoded, checkpoint)
+    loss[step] = decoded.loss("dev", checkpoint)
+    shown.show(f"{description['run']}: dev BLEU {bleu[step]:.2f} at step {step}")
+  return bleu, loss
+
+
+def _test_scores(decoded: decoding.Decoding, split: str, checkpoint: str) -> tuple[list[str], dict[str, metrics.Score]]:
+  """A checkpoint's translation of a test set, and its scores by each metric that applies to the language."""
+  hypotheses, language = decoded.translation(split, checkpoint), decoded.language
+  references = decoded.references(split)
+  return hypotheses, {
+    name: metrics.score(name, hypotheses, references, language) for name in metrics.applicable(language)
+  }
+
+
+def _values(others: dict[str, dict[str, metrics.Score]]) -> dict[str, dict[str, float]]:
+  return {test_set: {name: score.value for name, score in found.items()} for test_set, found in others.items()}
+
+
+def _print(
+  line: dict[str, Any],
+  looks: dict[str, dict[str, float | None]],
+  description: dict[str, Any],
+  emptied: Sequence[str],
+  sentences: int,
+) -> None:
+  """Prints what the line of results says, and what in it needs attention."""
+  run, best, test = line["run"], line["best_step"], line["test"]
+  training_log.end(
+    f"{run}: test BLEU {test['bleu']:.2f}, TER {test['ter']:.2f} with the checkpoint of step {best} "
+    f"(dev BLEU {line['dev_bleu']:.2f}), {line['megabytes']['paper']:.2f} MB"
+  )
+  said = [
+    f"{name}: BLEU {scores['bleu']:.2f}, TER {scores['ter']:.2f}"
+    for name, scores in line.get("other_test_sets", {}).items()
+  ]
+  said.append(_in_words(looks["total"], description))
+  said += [f"no {name}: {why}" for name, why in line.get("left_out", {}).items()]
+  said += emptied
+  empty, penalty = line["empty_translations"], line["brevity_penalty"]
+  if empty or penalty < _SHORT:
+    said.append(f"{empty} of {sentences} translations of test are empty; BLEU's brevity penalty is {penalty:.3f}")
+  for one in said:
+    print(f"{run}: {one}", flush=True)
 
 
 def _evaluate_average(folder: str, decoded: decoding.Decoding, count: int, there: Sequence[int]) -> dict[str, Any]:

@@ -92,7 +92,9 @@ def _do(settings: config.Settings, run: run_graph.PlannedRun, calls: step_proces
 
 
 def _datagen(settings: config.Settings, runs: list[run_graph.PlannedRun], calls: step_process.Steps) -> bool:
-  return not calls.call(step_process.command("datagen", _flags(settings, runs))).status
+  return not calls.call(
+    step_process.command("datagen", [*_flags(settings, runs), *request.shared(settings).datagen])
+  ).status
 
 
 def _table(settings: config.Settings, runs: list[run_graph.PlannedRun], calls: step_process.Steps) -> bool:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import warnings
+
+from absl import logging
 
 from t2t_lottery.data import manifest, own_text
 from t2t_lottery.reproduce import validation
@@ -60,12 +63,19 @@ def _look_up(problem: str, data_dir: str) -> None:
 
 
 def _registered():
-  """Name -> problem, of t2t's own and this project's; importing them takes seconds."""
-  from t2t_lottery import compat  # pylint: disable=import-outside-toplevel
+  """Name -> problem, of t2t's own and this project's; importing them takes seconds, and their libraries say much."""
+  verbosity = logging.get_verbosity()
+  logging.set_verbosity(logging.ERROR)
+  try:
+    with warnings.catch_warnings():
+      warnings.simplefilter("ignore")
+      from t2t_lottery import compat  # pylint: disable=import-outside-toplevel
 
-  compat.mend()
-  import tensor2tensor.problems  # pylint: disable=import-outside-toplevel,unused-import  # noqa: F401
-  from tensor2tensor.utils import registry  # pylint: disable=import-outside-toplevel
+      compat.mend()
+      import tensor2tensor.problems  # pylint: disable=import-outside-toplevel,unused-import  # noqa: F401
+      from tensor2tensor.utils import registry  # pylint: disable=import-outside-toplevel
 
-  importlib.import_module("problems")
+      importlib.import_module("problems")
+  finally:
+    logging.set_verbosity(verbosity)
   return registry.Registries.problems

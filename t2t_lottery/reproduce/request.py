@@ -7,12 +7,13 @@ from typing import Any
 
 from absl import flags
 
-from t2t_lottery.data import manifest
+from t2t_lottery.data import manifest, own_text
 from t2t_lottery.evaluation import decoding
 from t2t_lottery.reproduce import step_process, validation
 from t2t_lottery.reproduce.planning import cost_model, driver_flags, forecast, run_graph
 from t2t_lottery.runs import config, retention, run_status
 from t2t_lottery.utils import package_versions
+from t2t_lottery.utils.errors import UserError
 
 _METHODS = flags.DEFINE_string(
   "methods", " ".join(run_graph.PAPERS), f"Methods, with blanks between, of {', '.join(run_graph.METHODS)}."
@@ -28,10 +29,33 @@ _GPUS = flags.DEFINE_integer("gpus", None, "Train each run on so many GPUs of it
 _JOBS = flags.DEFINE_integer("jobs", 1, "How many runs to train side by side.", lower_bound=1)
 
 
+for _flag in driver_flags.OF_TEXT:
+  (flags.DEFINE_multi_string if _flag.is_repeatable else flags.DEFINE_string)(
+    _flag.name, None, f"Own text: {_flag.help}."
+  )
+
+
 def check() -> None:
   """Raises UserError if what is asked for makes no sense."""
-  validation.check(flags.FLAGS.problem, _METHODS.value.split())
+  given, problem = flags.FLAGS, flags.FLAGS.problem
+  if _own_text() and given["name"].value is None:
+    raise UserError(f"{_own_text()[0].partition('=')[0]} is for own text: give it a --name")
+  if given["name"].value is None:
+    validation.check_problem(problem, given.data_dir)
+  elif problem != own_text.problem_name(own_text.check_name(given["name"].value)):
+    raise UserError(f"--name={given['name'].value} is the problem translate_{given['name'].value}: leave out --problem")
+  validation.check_methods(_METHODS.value.split())
   _graph()
+
+
+def _own_text() -> tuple[str, ...]:
+  """The flags that say which files own text is, for the step that makes its data."""
+  found: list[str] = []
+  for flag in driver_flags.OF_TEXT:
+    value = flags.FLAGS[flag.name].value
+    if value and flag.name != "name":
+      found += [f"--{flag.name}={one}" for one in (value if flag.is_repeatable else [value])]
+  return tuple(found)
 
 
 def _graph() -> list[run_graph.PlannedRun]:
@@ -55,7 +79,8 @@ def shared(settings: config.Settings) -> step_process.Shared:
   }
   evaluation = (f"--average={_AVERAGE.value}", f"--decoder={_DECODER.value}", f"--keep={_KEEP.value}")
   training = () if _GPUS.value is None else (f"--gpus={_GPUS.value}",)
-  return step_process.Shared(tuple(f"--{name}={value}" for name, value in values.items()), training, evaluation)
+  common = tuple(f"--{name}={value}" for name, value in values.items())
+  return step_process.Shared(common, training, evaluation, _own_text())
 
 
 def _asked(settings: config.Settings, run: run_graph.PlannedRun, translation: str) -> run_status.Requirements:
@@ -101,6 +126,6 @@ def keep() -> str:
 
 def of_outlook(settings: config.Settings) -> forecast.Workload:
   """What all runs share, for a look ahead."""
-  vocabulary = validation.PROBLEMS[settings.runs.problem]
+  vocabulary = validation.vocabulary_size(settings.runs.problem, settings.data_dir, flags.FLAGS["vocab_size"].value)
   checkpoints = flags.FLAGS.checkpoints
   return forecast.Workload(settings.runs, settings.steps.train_steps, settings.hparams, checkpoints, vocabulary, jobs())

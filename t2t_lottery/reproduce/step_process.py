@@ -27,12 +27,13 @@ class Shared(NamedTuple):
 
   Attributes:
     flags: of every step, but the seed.
-    training, evaluation: more flags, of either.
+    training, evaluation, datagen: more flags, of each of these.
   """
 
   flags: tuple[str, ...]
   training: tuple[str, ...]
   evaluation: tuple[str, ...]
+  datagen: tuple[str, ...] = ()
 
 
 class Outcome(NamedTuple):

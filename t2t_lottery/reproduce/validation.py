@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Iterable, Sequence
 
+from t2t_lottery.data import manifest, own_text
 from t2t_lottery.reproduce.planning import run_graph
 from t2t_lottery.utils.errors import UserError
 
@@ -60,8 +62,27 @@ def seeds(text: str) -> tuple[int, ...]:
   return tuple(int(word) for word in once("seeds", [str(int(word)) for word in words]))
 
 
-def check(problem: str, methods: Sequence[str]) -> None:
-  """Raises UserError if there is no such problem or method, or a method is named twice."""
-  known("problem", problem, PROBLEMS)
+def check_problem(problem: str, data_dir: str) -> None:
+  """Raises UserError if a problem is neither one of this project's nor own text whose data, or description, is there."""
+  if not manifest.is_whole(problem, data_dir) and not os.path.exists(own_text.path(problem, data_dir)):
+    known("problem", problem, (*PROBLEMS, *own_text.problems(data_dir)))
+
+
+def check_methods(methods: Sequence[str]) -> None:
+  """Raises UserError if there is no such method, or one is named twice."""
   for method in once("methods", methods):
     known("method", method, run_graph.METHODS)
+
+
+def vocabulary_size(problem: str, data_dir: str, asked: str | None = None) -> int:
+  """About how many subwords a problem has.
+
+  Args:
+    problem: its name.
+    data_dir: where its data, or its description if it is own text, may be.
+    asked: what a flag says of own text that is not there yet.
+  """
+  found = manifest.facts(problem, data_dir).get("vocab_size") or PROBLEMS.get(problem)
+  if not found and os.path.exists(own_text.path(problem, data_dir)):
+    found = own_text.read(problem, data_dir).vocab_size
+  return int(found or asked or own_text.VOCAB_SIZE)

@@ -67,7 +67,9 @@ def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
   rows = [["sparsity", "MB", "BLEU", "TER", *(["averaged"] if averaged else []), "run"]]
   for run in runs:
     if found[run]:
-      rows.append(_row(found[run][0]["sparsity_asked"], found[run], averaged, run))
+      main = found[run][0].get("test_set")
+      rows.append(_row(found[run][0]["sparsity_asked"], found[run], averaged, f"{run}, {main}" if main else run))
+      rows += _other_test_sets(found[run], averaged, run)
     for line in missed[run]:
       name = f"{run}, seed {line['seed']}: {run_spec.missed(line)}"
       rows.append(_row(line["sparsity"], [line], averaged, name))
@@ -92,6 +94,25 @@ def _row(sparsity: float, lines: list[dict[str, Any]], averaged: bool, name: str
     there = [line["average"]["test_bleu"] for line in lines if "average" in line]
     row.append(f"{_mean(there):.1f}" if there else "-")
   return [*row, name]
+
+
+def _other_test_sets(lines: list[dict[str, Any]], averaged: bool, run: str) -> list[list[str]]:
+  """A row for each further test set, of the seeds that have it."""
+  scores: dict[str, list[dict[str, float]]] = defaultdict(list)
+  for line in lines:
+    for name, found in line.get("other_test_sets", {}).items():
+      if found.keys() >= {"bleu", "ter"}:
+        scores[name].append(found)
+  return [
+    [
+      "",
+      "",
+      *(f"{_mean([one[metric] for one in found]):.1f}" for metric in ("bleu", "ter")),
+      *([""] if averaged else []),
+      f"{run}, {name}",
+    ]
+    for name, found in scores.items()
+  ]
 
 
 def _mean(values: list[float]) -> float:

@@ -38,6 +38,8 @@ _RESULT = {
   "dev_bleu_by_step?": _NUMBERS,
   "dev_loss_by_step?": _LAYER,
   "test?": _NUMBERS,
+  "test_set?": str,
+  "other_test_sets?": {"*": _NUMBERS},
   "megabytes?": _NUMBERS,
   "weights?": _LAYER,
   "signatures?": {"*": str},

@@ -39,14 +39,14 @@ class OptionsTest(parameterized.TestCase, tf.test.TestCase):
     (("lt", "lt"), "--methods names lt twice"),
   )
   def test_wrong_methods_are_named(self, methods, message):
-    validation.check("translate_ende_wmt14", run_graph.METHODS)
+    validation.check_methods(run_graph.METHODS)
     with self.assertRaises(errors.UserError) as raised:
-      validation.check("translate_ende_wmt14", methods)
+      validation.check_methods(methods)
     self.assertIn(message, str(raised.exception))
 
   def test_a_mistyped_problem_is_told_the_nearest(self):
     with self.assertRaisesRegex(errors.UserError, "translate_ende_wmt: did you mean translate_ende_wmt14?"):
-      validation.check("translate_ende_wmt", ("slt",))
+      validation.check_problem("translate_ende_wmt", self.create_tempdir().full_path)
 
   def test_seeds_are_numbers_each_once(self):
     self.assertEqual(validation.seeds("1 2"), (1, 2))

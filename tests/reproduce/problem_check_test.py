@@ -35,8 +35,7 @@ class KnownProblemTest(tf.test.TestCase):
     flags = [f"--runs_dir={root}/runs", f"--data_dir={root}/data", f"--tmp_dir={root}/tmp"]
     done = command("datagen", "--problem=translate_ende_wmt8k", *flags)
     self.assertEqual(done.returncode, 1)
-    self.assertRegex(done.stderr.splitlines()[-1], "^t2t-lottery: translate_ende_wmt8k is one of t2t's own problems")
-    self.assertNotIn("Traceback", done.stderr)
+    self.assertRegex(done.stderr, r"^t2t-lottery: translate_ende_wmt8k is one of t2t's own problems.*\n$")
     self.assertEqual(os.listdir(root), [])
     runs = paths.Runs(f"{root}/runs", "translate_ende_wtm14", "tiny", 1)
     config = mock.Mock(runs=runs, data_dir=f"{root}/data")

@@ -38,6 +38,7 @@ class Flag(NamedTuple):
     default: its value, nothing for none.
     default_help: what the help says of that; nothing to show `default`.
     choices: the values that it takes; any if there are none.
+    is_repeatable: whether it may be given several times.
   """
 
   name: str
@@ -46,6 +47,7 @@ class Flag(NamedTuple):
   default: str = ""
   default_help: str = ""
   choices: tuple[str, ...] = ()
+  is_repeatable: bool = False
 
 
 # Defaults are the paper's (section 4); a driver may have others.
@@ -82,13 +84,23 @@ OF_RUNS = (
 # Of own text (`t2t_lottery/data/own_text.py`).
 OF_TEXT = (
   Flag("name", "of the text; its problem is called translate_NAME", "NAME"),
-  Flag("train", "training text: two files, or one tab-separated; plain or gzipped; repeatable", "SOURCE,TARGET"),
+  Flag(
+    "train",
+    "training text: two files, or one tab-separated; plain or gzipped; repeatable",
+    "SOURCE,TARGET",
+    is_repeatable=True,
+  ),
   Flag("dev", "dev set, likewise", "SOURCE,TARGET", default_help="split off the training text"),
-  Flag("test", "test set, likewise; repeatable", "SOURCE,TARGET", default_help="split off the training text"),
+  Flag(
+    "test",
+    "test set, likewise; repeatable",
+    "SOURCE,TARGET",
+    default_help="split off the training text",
+    is_repeatable=True,
+  ),
   Flag("languages", "codes of the two languages, as en,de", "CODES", default_help="the files' endings"),
   Flag("vocab_size", "about how many subwords the vocabulary has", "N", default_help=f"{own_text.VOCAB_SIZE}"),
 )
-_REPEATABLE = ("train", "test")
 _TEXT_OF_DATAGEN = tuple(flag.name for flag in OF_TEXT if flag.name != "name")
 OF_TICKETS = (
   Flag("rewind", "rewind to the last level's run, or the dense run", "WHICH", "last", choices=("last", "dense")),
@@ -186,7 +198,7 @@ def _parse(words: Sequence[str]) -> dict[str, str]:
       raise UserError(
         f"--{name}={value}: " + (f"did you mean {near[0]}?" if near else f"choose {' or '.join(flag.choices)}")
       )
-    found[name] = f"{found[name]}\n{value}" if name in found and name in _REPEATABLE else value
+    found[name] = f"{found[name]}\n{value}" if name in found and flag.is_repeatable else value
   return found
 
 
