@@ -6,6 +6,8 @@ import gzip
 import json
 import os
 import random
+import subprocess
+import sys
 
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
@@ -15,6 +17,7 @@ from problems import own_text as problem
 from t2t_lottery.data import manifest, own_text
 from t2t_lottery.utils import errors
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 WORDS = "ein kleiner Hund läuft über die große Straße und sieht einen roten Ball vor dem alten Haus am Fluss".split()
 
 
@@ -200,6 +203,48 @@ class OwnTextTest(parameterized.TestCase, tf.test.TestCase):
     with self.assertRaisesRegex(errors.UserError, "is damaged"):
       own_text.read("translate_small", self.data_dir)
     problem.register(self.data_dir)
+
+
+class CommandTest(tf.test.TestCase):
+  """The step of a driver that makes the data, before it calls t2t-datagen."""
+
+  def setUp(self):
+    super().setUp()
+    self.folder = self.create_tempdir().full_path
+    self.data_dir = os.path.join(self.folder, "data")
+    for code in ("de", "fr"):
+      with open(os.path.join(self.folder, f"t.{code}"), "w", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in sentences(40, 1, code))
+    self.train = f"--train={self.folder}/t.de,{self.folder}/t.fr"
+
+  def datagen(self, problem_name, *flags):
+    command = [sys.executable, "-m", "t2t_lottery.datagen", f"--problem={problem_name}", f"--data_dir={self.data_dir}"]
+    done = subprocess.run([*command, *flags], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+  def test_makes_the_data_once_and_notices_a_file_that_changed(self):
+    status, said = self.datagen("translate_mine", self.train, "--vocab_size=400")
+    self.assertEqual((status, said), (0, ""))
+    self.assertTrue(manifest.is_whole("translate_mine", self.data_dir))
+    self.assertEqual(self.datagen("translate_mine"), (0, ""))
+    with open(os.path.join(self.folder, "t.de"), "a", encoding="utf-8") as file:
+      file.write("noch ein Satz\n")
+    status, said = self.datagen("translate_mine")
+    self.assertEqual(status, 1)
+    self.assertRegex(
+      said, r"^t2t-lottery: .*/t\.de was changed since the data of translate_mine was made from it: .*\n$"
+    )
+
+  def test_the_name_of_a_problem_that_there_is_is_one_line_and_leaves_nothing(self):
+    for name in ("translate_ende_wmt14", "translate_ende_wmt8k"):
+      status, said = self.datagen(name, self.train)
+      self.assertEqual(
+        (status, said), (2, f"t2t-lottery: there already is a problem {name}: choose another --name for own text\n")
+      )
+      self.assertFalse(os.path.exists(self.data_dir))
+    status, said = self.datagen("ende", self.train)
+    self.assertEqual(status, 2)
+    self.assertIn("--train is for own text: its problem is called translate_NAME, not ende", said)
 
 
 if __name__ == "__main__":

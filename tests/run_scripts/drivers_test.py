@@ -60,7 +60,8 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     done = driver(name, "--help")
     self.assertEqual(done.returncode, 0)
     shown = set(re.findall(r"^  (--[a-z_]+)", done.stdout, re.MULTILINE))
-    known = {f"--{flag.name}" for flag in (*driver_flags.OF_RUNS, *driver_flags.OF_TICKETS)} | {"--plan", "--version"}
+    flags = (*driver_flags.OF_RUNS, *driver_flags.OF_TEXT, *driver_flags.OF_TICKETS)
+    known = {f"--{flag.name}" for flag in flags} | {"--plan", "--version"}
     self.assertContainsSubset(["--problem", "--seed"], shown)
     values = {flag.name: (flag.choices or ("1",))[0] for flag in driver_flags.of_chain() if flag.metavar}
     values.update(levels="50", controls="random_signs", variant="dense_embedding")
@@ -91,6 +92,8 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ("--controls=random_signs magic", "unknown control magic"),
     ("--controls=random_signs random_signs", "--controls names random_signs twice"),
     ("--controls=shuffled_mask", "the control shuffled_mask needs .*: --rewind=dense"),
+    ("--train=a.en,a.de", "--train is for own text: give it a --name"),
+    ("--name=Mine", "--name=Mine: use lower-case letters"),
     ("--variant=magic", "--variant=magic: choose global_magnitude or dense_embedding"),
     ("--size=tinny", "--size=tinny: did you mean tiny\\?"),
   )
@@ -209,6 +212,21 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       self.assertContainsSubset([f"--run={run}", "--keep=essential", "--average=0"], evaluation)
     self.assertIn("--runs=" + ",".join(run for run, *_ in planned), steps["results"][0])
     self.assertEqual("report" in steps, name == "quickstart.sh")
+
+  def test_own_text_goes_to_the_step_that_makes_its_data_and_names_the_problem_of_all(self):
+    text = ["--train=a b.en,a.de", "--train=c.en-de.tsv", "--test=t.en,t.de", "--vocab_size=500"]
+    scripts = self.stand_in("printf '%s\\t' \"$@\"; echo")
+    command = [os.path.join(scripts, "slt.sh"), "--levels=50", "--name=mine", *text]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    datagen, *others = (line.split("\t") for line in lines)
+    self.assertContainsSubset(text, datagen)
+    self.assertLen(others, 5)
+    for step in (datagen, *others):
+      self.assertIn("--problem=translate_mine", step)
+      if step != datagen:
+        self.assertNoCommonElements(text, step)
+    done = driver("slt.sh", "--name=mine", "--problem=translate_ende_wmt14")
+    self.assertEqual(done.stderr, "slt.sh: --name=mine is the problem translate_mine: leave out --problem\n")
 
   def stand_in(self, python):
     """A copy of the drivers, with a script in place of Python for all but their flags, and no set-up; returns their folder."""
