@@ -163,7 +163,7 @@ def _check(header: Any, stored: int) -> None:
   Raises:
     ValueError, TypeError: if it does not.
   """
-  if wrong := atomic_files.misfit(header, _HEADER):
+  if wrong := atomic_files.shape_error(header, _HEADER):
     raise ValueError(wrong)
   variables = header["variables"]
   if len({variable["name"] for variable in variables}) < len(variables):

@@ -63,7 +63,7 @@ def description(folder: str) -> dict[str, Any]:
 
 def require_trained(folder: str, description: dict[str, Any]) -> None:
   """Raises UserError if a description does not say what an evaluation needs of a run."""
-  atomic_files.fitting(paths.description(folder), description, {"run": str, "method": str, "train_steps": int})
+  atomic_files.require_shape(paths.description(folder), description, {"run": str, "method": str, "train_steps": int})
 
 
 def result(folder: str) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def identified(path: str, content: dict[str, Any]) -> dict[str, Any]:
   Raises:
     UserError: if it does not.
   """
-  atomic_files.fitting(path, content, _IDENTITY)
+  atomic_files.require_shape(path, content, _IDENTITY)
   run_spec.check(path, content)
   return content
 
@@ -142,9 +142,9 @@ def loss(path: str) -> tuple[float, str | None]:
   """A loss that lies beside a run, and the signature of what computed it; None where that was not noted."""
   found = atomic_files.read_json(path)
   if isinstance(found, dict):
-    atomic_files.fitting(path, found, {"loss": _NUMBER, "signature": str})
+    atomic_files.require_shape(path, found, {"loss": _NUMBER, "signature": str})
     return found["loss"], found["signature"]
-  return atomic_files.fitting(path, found, _NUMBER), None
+  return atomic_files.require_shape(path, found, _NUMBER), None
 
 
 def failed(folder: str) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def _run_trainer(
     # Should this process be killed, the lock lies with the trainer as long as it goes on.
     status = t2t_process.run(run_spec.command(settings, run, options), log, shown.read, pass_fds=locks)
   except errors.Interrupted as interrupted:
-    told = _interrupted(run, folder, interrupted.signal, interrupted.is_cut_off)
+    told = _interrupted(run, folder, interrupted.signal, interrupted.was_killed)
     raise errors.Interrupted(told, interrupted.signal) from interrupted
   finally:
     shown.close()
@@ -112,9 +112,9 @@ def _refuse_failed(run: dict[str, Any], folder: str) -> None:
     raise UserError(f"{run['run']}: {why}")
 
 
-def _interrupted(run: dict[str, Any], folder: str, number: int, is_cut_off: bool = False) -> str:
+def _interrupted(run: dict[str, Any], folder: str, number: int, was_killed: bool = False) -> str:
   steps = paths.checkpoint_steps(folder)
-  if is_cut_off:
+  if was_killed:
     last = f"its newest checkpoint is of step {steps[-1]}" if steps else "before its first checkpoint"
     return (
       f"{run['run']}: ended by {signal.Signals(number).name}, and cut off, for its step at hand did not end, {last}: the "

@@ -77,8 +77,8 @@ class StopHook(tf.estimator.SessionRunHook):
     read, self._wakeup = os.pipe()
     os.set_blocking(self._wakeup, False)
     self._wakeup_before = signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
-    self._patience = shutdown.Patience(lambda: os.kill(os.getpid(), signal.SIGKILL))
-    shutdown.watch(read, self._patience, self._end_without_a_step)
+    self._grace = shutdown.GracePeriod(lambda: os.kill(os.getpid(), signal.SIGKILL))
+    shutdown.watch(read, self._grace, self._end_without_a_step)
 
   def _end_without_a_step(self, number: int) -> None:
     if not self._has_stepped.wait(_SECONDS_TO_FIRST_STEP):
@@ -106,7 +106,7 @@ class StopHook(tf.estimator.SessionRunHook):
     if self._before:
       signal.set_wakeup_fd(self._wakeup_before)
       os.close(self._wakeup)
-      self._patience.over()
+      self._grace.end()
     self._before = {}
 
   def _note(self, number, frame) -> None:

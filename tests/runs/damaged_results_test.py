@@ -50,7 +50,7 @@ class DamagedResultsTest(parameterized.TestCase, tf.test.TestCase):
     done = command("results", *self.flags)
     self.assertEqual(done.returncode, 0)
     self.assertRegex(
-      done.stderr, rf"^t2t-lottery: left out: {path} is damaged \([^\n]*\): delete it to have it made again\n$"
+      done.stderr, rf"^t2t-lottery: left out: {path} is damaged \([^\n]*\): delete it to regenerate it\n$"
     )
     self.assertRegex(done.stdout, r"30\.0 +50\.0 +dense\n")
     self.assertNotIn("slt-50", done.stdout)
@@ -61,7 +61,7 @@ class DamagedResultsTest(parameterized.TestCase, tf.test.TestCase):
     how(path)
     done = command("train", "--run=dense", *self.flags)
     self.assertEqual(done.returncode, 1)
-    self.assertRegex(done.stderr, rf"^t2t-lottery: {path} is damaged \([^\n]*\): delete it to have it made again\n$")
+    self.assertRegex(done.stderr, rf"^t2t-lottery: {path} is damaged \([^\n]*\): delete it to regenerate it\n$")
 
 
 class FullDiskTest(tf.test.TestCase):

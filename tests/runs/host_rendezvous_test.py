@@ -33,9 +33,9 @@ class PlaceTest(parameterized.TestCase, tf.test.TestCase):
 
   @parameterized.parameters(
     (["node1"], None, "node1 is not host:port"),
-    (["node1:1", "node1:1"], None, "an address comes twice"),
-    (["198.51.100.1:1", "203.0.113.1:1"], None, r"is none of 198.51.100.1:1,203.0.113.1:1: give it --host_index=N"),
-    (HOSTS.split(","), None, r"is more than one of .*: give it --host_index=N"),
+    (["node1:1", "node1:1"], None, "duplicate address in node1:1,node1:1"),
+    (["198.51.100.1:1", "203.0.113.1:1"], None, r"is none of 198.51.100.1:1,203.0.113.1:1: set --host_index=N"),
+    (HOSTS.split(","), None, r"is more than one of .*: set --host_index=N"),
     (HOSTS.split(","), 2, "--host_index=2, but --hosts names 2: the first is 0"),
   )
   def test_what_is_not_clear_is_said(self, addresses, index, message):
@@ -45,10 +45,10 @@ class PlaceTest(parameterized.TestCase, tf.test.TestCase):
   def test_tensorflow_is_told_what_is_read_again(self):
     here = tf_config.parse(HOSTS.split(","), 1)
     with tf.test.mock.patch.dict(os.environ, {tf_config.VARIABLE: here.config()}):
-      self.assertEqual(tf_config.of_environment(), here)
+      self.assertEqual(tf_config.from_environment(), here)
     # With parameter servers it is t2t's business.
     with tf.test.mock.patch.dict(os.environ, {tf_config.VARIABLE: '{"cluster": {"ps": ["a:1"], "worker": ["b:1"]}}'}):
-      self.assertEqual(tf_config.of_environment(), tf_config.Hosts())
+      self.assertEqual(tf_config.from_environment(), tf_config.Hosts())
 
 
 class JoiningTest(tf.test.TestCase):

@@ -47,7 +47,7 @@ class FoldersTest(parameterized.TestCase, tf.test.TestCase):
     for made in (folder, twin):
       os.makedirs(made)
     if wrong := misread(folder, twin):
-      with self.assertRaisesRegex(errors.UsageError, "--runs_dir=.* holds ", msg=wrong):
+      with self.assertRaisesRegex(errors.UsageError, "--runs_dir=.* contains ", msg=wrong):
         file_names.check_folder("runs_dir", folder)
     elif character.isprintable() and not character.isspace():
       self.assertEqual(file_names.check_folder("runs_dir", folder), folder)
@@ -63,7 +63,7 @@ class FoldersTest(parameterized.TestCase, tf.test.TestCase):
     for flag in ("runs_dir", "data_dir", "tmp_dir"):
       done = command("datagen", "--problem=translate_ende_grammar", f"--data_dir={folder}", f"--{flag}={folder} [v1]")
       self.assertEqual(done.returncode, 2)
-      self.assertRegex(done.stderr, rf"^t2t-lottery: --{flag}='.* \[v1\]' holds '\[', [^\n]*\n$")
+      self.assertRegex(done.stderr, rf"^t2t-lottery: --{flag}='.* \[v1\]' contains '\[', [^\n]*\n$")
     self.assertFalse(os.path.exists(folder))
 
 

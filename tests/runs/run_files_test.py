@@ -37,7 +37,7 @@ class RunFilesTest(parameterized.TestCase, tf.test.TestCase):
     said = str(caught.exception)
     self.assertLen(said.splitlines(), 1)
     self.assertStartsWith(said, f"{path} is damaged (")
-    self.assertEndsWith(said, "): delete it to have it made again")
+    self.assertEndsWith(said, "): delete it to regenerate it")
 
   def replace(self, path, **changed):
     """Changes a JSON file; None removes a name."""
@@ -62,15 +62,15 @@ class RunFilesTest(parameterized.TestCase, tf.test.TestCase):
 
   @parameterized.parameters(
     (paths.failed, {}, "lacks step"),
-    (paths.failed, {"step": "1", "reason": "r"}, "step is not a whole number"),
-    (paths.last_error, {"error": 5, "status": 1}, "error is not a text"),
-    (paths.thinned, {"steps": [1, "2"]}, "steps[1] is not a whole number"),
-    (paths.usage, {"peak_memory": True}, "peak_memory is not a whole number"),
-    (paths.result, {"test": {"bleu": "29"}}, "test.bleu is not a whole number or a number"),
-    (paths.result, {"test": [29]}, "test is no object"),
+    (paths.failed, {"step": "1", "reason": "r"}, "step is not an integer"),
+    (paths.last_error, {"error": 5, "status": 1}, "error is not a string"),
+    (paths.thinned, {"steps": [1, "2"]}, "steps[1] is not an integer"),
+    (paths.usage, {"peak_memory": True}, "peak_memory is not an integer"),
+    (paths.result, {"test": {"bleu": "29"}}, "test.bleu is not an integer or a number"),
+    (paths.result, {"test": [29]}, "test is not an object"),
     (paths.result, {"average": {"checkpoints": 5}}, "average lacks test_bleu"),
-    (paths.result, {"signatures": {"bleu": None}}, "signatures.bleu is not a text"),
-    (paths.layers, {"total": {"sparsity": "half"}}, "total.sparsity is not a whole number or a number or null"),
+    (paths.result, {"signatures": {"bleu": None}}, "signatures.bleu is not a string"),
+    (paths.layers, {"total": {"sparsity": "half"}}, "total.sparsity is not an integer or a number or null"),
   )
   def test_what_is_wrong_is_told(self, path, content, told):
     atomic_files.write_json(path(self.folder), content)
@@ -129,7 +129,7 @@ class RunFilesTest(parameterized.TestCase, tf.test.TestCase):
     self.assertLen(lines, 3)
     self.assertIn(f"{paths.layers(self.folder)} is damaged", "".join(lines))
     self.assertIn(f"{paths.segments(self.folder)} is damaged", "".join(lines))
-    self.assertIn(f"{translation} is damaged (line 2 is no UTF-8)", "".join(lines))
+    self.assertIn(f"{translation} is damaged (line 2 is not UTF-8)", "".join(lines))
 
   def test_a_translation_that_was_edited_is_found(self):
     path = os.path.join(self.folder, "translations", "dev.40.txt")
