@@ -301,7 +301,7 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
         {"problem": small_model.PROBLEM, "data": "another"},
         f"data another, but {self.model.data_dir} holds data {ours}",
       ),
-      ({"problem": "../../elsewhere"}, "run.json describes no run"),
+      ({"problem": "../../elsewhere"}, "run.json does not describe a run"),
     ):
       self.assertIn(message, exported(**about).stderr)
 

@@ -118,7 +118,7 @@ class InspectTest(parameterized.TestCase, tf.test.TestCase):
         done.stderr, f"t2t-lottery: {wrong}: weights that its masks prune are not zero: 2 of the 2 in {FFN}\n"
       )
     # So do translation, loss and every export, which read a model so.
-    with self.assertRaisesRegex(UserError, f"^{wrong}: weights .* not zero: 2 of the 2 in {FFN}; something else than"):
+    with self.assertRaisesRegex(UserError, f"^{wrong}: weights .* not zero: 2 of the 2 in {FFN}; it was changed"):
       model_source.read(wrong)
     self.assertIn(FFN, model_source.read(sound))
 

@@ -147,7 +147,7 @@ class SaveHook(tf.train.CheckpointSaverHook):
     saver = self._get_saver()
     # What is not listed neither counts among the checkpoints to keep, nor pushes another out.
     regular = [path for path in saver.last_checkpoints if self._is_regular(int(path.rpartition("-")[2]))]
-    there = [path for path in regular if paths.is_there(path)]
+    there = [path for path in regular if paths.checkpoint_exists(path)]
     saver.set_last_checkpoints_with_time([(path, os.path.getmtime(f"{path}.index")) for path in there])
     should_stop = super()._save(session, step)
     for earlier in paths.checkpoint_steps(self._model_dir):
