@@ -260,7 +260,7 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
       ((self.model.folder, "sparse", self.out), f"{self.out} exists already"),
       ((self.model.folder, "ctranslate2", there), f"{there} exists already"),
       ((there, "sparse", new), "holds no checkpoint"),
-      ((foreign, "sparse", new), "foreign is no sparse file"),
+      ((foreign, "sparse", new), "foreign is not a sparse file"),
       ((self.model.checkpoint + "1", "sparse", new), "no checkpoint .*: cannot read"),
       ((self.out, "sparse", new), "holds no layer of a Transformer"),
       ((alone, "ctranslate2", new), "does not tell its vocabulary: give --problem and --data_dir"),
