@@ -264,7 +264,7 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
       ((self.model.checkpoint + "1", "sparse", new), "no checkpoint .*: cannot read"),
       ((self.out, "sparse", new), "holds no layer of a Transformer"),
       ((alone, "ctranslate2", new), "does not tell its vocabulary: give --problem and --data_dir"),
-      ((self.model.folder, "ctranslate2", new, "--data_dir=/nowhere"), "no whole data of .* in /nowhere"),
+      ((self.model.folder, "ctranslate2", new, "--data_dir=/nowhere"), "no complete data of .* in /nowhere"),
       ((self.model.folder, "sparse", os.path.join(foreign, "file")), "cannot write .*foreign/file: "),
     ):
       flags = [f"--{name}={value}" for name, value in zip(("checkpoint", "to", "out"), arguments)]
@@ -299,7 +299,7 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
     for about, message in (
       (
         {"problem": small_model.PROBLEM, "data": "another"},
-        f"data another, but {self.model.data_dir} holds data {ours}",
+        f"data another, but {self.model.data_dir} contains data {ours}",
       ),
       ({"problem": "../../elsewhere"}, "run.json does not describe a run"),
     ):

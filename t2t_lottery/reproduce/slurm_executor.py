@@ -71,7 +71,7 @@ def submit(
   }
   wanted = queue.wanted(flags_of_all, _GPUS.value, _SBATCH.value, _RESTARTS.value)
   queue.check(wanted)
-  has_data = manifest.is_whole(settings.runs.problem, settings.data_dir)
+  has_data = manifest.is_complete(settings.runs.problem, settings.data_dir)
   jobs = queue.submit(
     runs,
     look,

@@ -110,7 +110,7 @@ class ByHandTest(tf.test.TestCase):
     folder = settings.runs.folder("slt-60")
     about = {"run": "slt-60", "problem": small_model.PROBLEM, "size": "tiny", "seed": 1, "method": "slt"}
     atomic_files.write_json(paths.description(folder), {**about, "sparsity_asked": 0.6, "data": ours})
-    with self.assertRaisesRegex(UserError, f"slt-60 was trained on data {ours}, but {other} holds data {theirs}"):
+    with self.assertRaisesRegex(UserError, f"slt-60 was trained on data {ours}, but {other} contains data {theirs}"):
       evaluator.evaluate(settings, "slt-60")
     self.assertFalse(os.path.exists(paths.result(folder)))
 
