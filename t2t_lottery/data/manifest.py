@@ -109,7 +109,7 @@ def check_complete(problem_name: str, data_dir: str) -> None:
   """Requires complete data of a problem.
 
   Raises:
-    errors.UserError: the data are missing or incomplete; says which command to run.
+    errors.UserError: the data are missing or incomplete; names the command to run.
   """
   if not is_complete(problem_name, data_dir):
     raise errors.UserError(

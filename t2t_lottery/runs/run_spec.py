@@ -165,7 +165,7 @@ def sparsity_miss(result: Mapping[str, Any]) -> str | None:
   reached: float = result.get("sparsity", requested)
   on_target = result.get("on_target")
   if on_target is None:
-    # Older results contain only the total sparsity, which does not tell for a run with a dense embedding.
+    # Older results contain only the total sparsity, which is inconclusive for a run with a dense embedding.
     has_dense_layers = "dense_embedding" in result.get("controls", []) or "prune_embedding" in result.get("hparams", "")
     on_target = has_dense_layers or abs(reached - requested) <= _ROUNDING
   return None if on_target else f"reached {reached * 100:.6g}%, requested {requested * 100:g}%"

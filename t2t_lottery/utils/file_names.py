@@ -38,8 +38,8 @@ def check_folder(what: str, path: str) -> str:
     UsageError: if they would misread it: TensorFlow treats paths of checkpoints and record files as glob patterns, and t2t
       ends an hparam's value at a comma.
   """
-  odd = sorted({character for character in path if character in "[*?\\," or not character.isprintable()})
-  if odd or path != path.strip() or not path:
-    why = f"contains {' '.join(map(repr, odd))}" if odd else "is empty" if not path else "starts or ends with a space"
+  bad = sorted({character for character in path if character in "[*?\\," or not character.isprintable()})
+  if bad or path != path.strip() or not path:
+    why = f"contains {' '.join(map(repr, bad))}" if bad else "is empty" if not path else "starts or ends with a space"
     raise UsageError(f"--{what}={path!r} {why}, which TensorFlow or t2t would misread: choose another folder name")
   return path

@@ -159,8 +159,8 @@ class Wmt14Test(tf.test.TestCase):
 
   def sums(self, folder: str) -> dict[str, str]:
     paths = [path for path in pathlib.Path(folder).iterdir() if path.is_file()]
-    shown = [path for path in paths if path.name[0] != "."]
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in shown}
+    visible = [path for path in paths if path.name[0] != "."]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in visible}
 
   def assert_fails(self, message: str, name: str = ENDE, split: str = "train") -> None:
     """Datagen fails with one matching line, and leaves no data and no compiled split."""
@@ -266,11 +266,11 @@ class WrittenTest(Wmt14Test):
     self.assertLen(self.decoded(ENDE, self.data_dir, "train"), 40)
 
   def test_unpacked_members_alone(self):
-    whole = self.sums(self.generate(data_dir=os.path.join(self.root, "from_archives")))
+    expected = self.sums(self.generate(data_dir=os.path.join(self.root, "from_archives")))
     for path in pathlib.Path(self.tmp_dir).iterdir():
       if path.name.endswith((".tgz", ".tar", ".lang1", ".lang2")):
         path.unlink()
-    self.assertEqual(self.sums(self.generate()), whole)
+    self.assertEqual(self.sums(self.generate()), expected)
 
   def test_relative_tmp_dir(self):
     os.rename(self.tmp_dir, os.path.join(self.root, "gz.tmp"))
@@ -415,7 +415,7 @@ class KilledTest(Wmt14Test):
   """Nothing partial in tmp_dir or data_dir is treated as complete."""
 
   def test_killed_anywhere(self):
-    whole = self.sums(self.generate(ENFR, os.path.join(self.root, "unbroken")))
+    expected = self.sums(self.generate(ENFR, os.path.join(self.root, "unbroken")))
     self.enter_context(mock.patch.dict(os.environ, {workers.PROCESSES_VARIABLE: "1"}))
     for module, function, calls in [
       (shutil, "copyfileobj", 2),
@@ -428,7 +428,7 @@ class KilledTest(Wmt14Test):
         self.clean()
         self.kill(module, function, calls)
         self.assertFalse(manifest.is_complete(ENFR, self.data_dir))
-        self.assertEqual(self.sums(self.generate(ENFR)), whole)
+        self.assertEqual(self.sums(self.generate(ENFR)), expected)
         self.assertEmpty(list(pathlib.Path(self.tmp_dir).rglob("*.incomplete*")))
 
   def clean(self) -> None:
@@ -463,12 +463,12 @@ class _Server(http.server.SimpleHTTPRequestHandler):
   """Serves a folder; breaks the connection within one file; supports ranges."""
 
   broken: list[str] = []
-  asked: list[tuple[str, str | None]] = []
+  requests: list[tuple[str, str | None]] = []
 
   def do_GET(self):
     data = pathlib.Path(self.translate_path(self.path)).read_bytes()
     wanted = self.headers.get("Range")
-    self.asked.append((self.path[1:], wanted))
+    self.requests.append((self.path[1:], wanted))
     start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted else 0
     self.send_response(206 if wanted else 200)
     self.send_header("Content-Length", str(len(data) - start))
@@ -487,7 +487,7 @@ class DownloadTest(Wmt14Test):
     super().setUp()
     served = os.path.join(self.root, "served")
     os.rename(self.tmp_dir, served)
-    self.handler = type("Handler", (_Server,), {"broken": [], "asked": []})
+    self.handler = type("Handler", (_Server,), {"broken": [], "requests": []})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), lambda *args: self.handler(*args, directory=served))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     self.addCleanup(server.server_close)
@@ -505,10 +505,10 @@ class DownloadTest(Wmt14Test):
     self.assert_fails(f"cannot download .*{archive} .the connection broke after 150 of")
     self.assertNotIn(archive, os.listdir(self.tmp_dir))
     self.handler.broken.clear()
-    self.handler.asked.clear()
+    self.handler.requests.clear()
     self.generate()
     self.assertEqual(
-      self.handler.asked,
+      self.handler.requests,
       [
         (archive, "bytes=150-"),
         ("training-parallel-nc-v9.tgz", None),
@@ -530,7 +530,7 @@ class RealTextTest(Wmt14Test):
 
   def test_newstest(self):
     if not REAL_TEXT.is_dir():
-      self.skipTest("newstest's text is not beside the checkout")
+      self.skipTest("newstest's text is not next to the checkout")
     for language in ("en", "de"):
       name = f"newstest2013.{language}"
       self.members["dev.tgz"][f"dev/{name}"] = (REAL_TEXT / name).read_bytes()

@@ -164,13 +164,13 @@ class RunFilesTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(run_files.loss(paths.loss(self.folder, "dev", checkpoint)), (1.5, None))
 
   def test_the_forecast_skips_unreadable_files(self):
-    asked = forecast.Workload(paths.Runs(self.runs.folder, self.runs.problem, "tiny", 1), 2000, "", 20, 3000)
+    workload = forecast.Workload(paths.Runs(self.runs.folder, self.runs.problem, "tiny", 1), 2000, "", 20, 3000)
     atomic_files.write_json(paths.usage(self.runs.path("dense")), {"peak_memory": 12345})
     for content in INVALID:
       atomic_files.write_text(paths.usage(self.folder), content)
-      self.assertEqual(forecast.peak_memory(asked), 12345)
+      self.assertEqual(forecast.peak_memory(workload), 12345)
     self.replace(paths.description(self.folder), method="unheard_of")
-    self.assertEqual(forecast.peak_memory(asked), 12345)
+    self.assertEqual(forecast.peak_memory(workload), 12345)
 
   def test_a_result_without_a_best_step_is_an_error(self):
     self.replace(paths.result(self.folder), best_step=None)
