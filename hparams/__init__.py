@@ -1,7 +1,7 @@
-"""The paper's hparams set and its relatives, derived from `transformer_base_v3`.
+"""The paper's hparams set and its variants, derived from `transformer_base_v3`.
 
-`transformer_dense`, `_mp`, `_lt`, `_slt`, `_clt`, `_slt_mp` and `_mp_slt` are the paper's (section 4); `_small` and
-`_tiny` behind them are for a CPU.
+`transformer_dense`, `_mp`, `_lt`, `_slt`, `_clt`, `_slt_mp` and `_mp_slt` are the paper's (section 4); with the
+suffixes `_small` and `_tiny` they are for a CPU.
 """
 
 import functools
@@ -14,11 +14,11 @@ from t2t_lottery.runs import presets
 
 
 def _add_pruning(hparams, name, method):
-  """The hparams that say which ticket a run starts from, and how it is pruned."""
+  """Adds the hparams that define a run's ticket and pruning."""
   hparams.add_hparam("pruning_method", name)
   hparams.add_hparam("mask_checkpoint", "")
   hparams.add_hparam("rewind_checkpoint", "")
-  # Sparsity at the end of the run; of a gradually pruned one, `initial_sparsity` is that of its ticket.
+  # Sparsity at the end of the run; in gradual pruning, `initial_sparsity` is that of the ticket.
   hparams.add_hparam("sparsity", 0.0)
   hparams.add_hparam("initial_sparsity", 0.0)
   # The choices are listed in `t2t_lottery/pruning/methods.py`.
@@ -26,7 +26,7 @@ def _add_pruning(hparams, name, method):
   hparams.add_hparam("ticket_scope", methods.LAYER)
   hparams.add_hparam("ticket_values", method.values)
   hparams.add_hparam("ticket_signs", methods.KEPT)
-  # Shuffles the mask's places within each layer, which gives pruned weights back.
+  # Shuffles the mask within each layer, which restores pruned weights.
   hparams.add_hparam("shuffle_mask", False)
   hparams.add_hparam("embedding_fan", methods.SHAPE)
   hparams.add_hparam("prune_embedding", True)
@@ -39,7 +39,7 @@ def _base():
   """
   hparams = transformer.transformer_base_v3()
   transformer.update_hparams_for_tpu(hparams)
-  # Reading variables through a chain of devices changes no number and needs more than one device.
+  # Daisy-chained variables change no result and need more than one device.
   hparams.daisy_chain_variables = False
   hparams.add_hparam("rewind_step", presets.PAPER.rewind_step)
   hparams.add_hparam("prune_until", presets.PAPER.prune_until)
@@ -48,7 +48,7 @@ def _base():
 
 
 def _scaled(size):
-  """The paper's set at another size: every step count scales with the run's length."""
+  """The paper's set at another size: all step counts scale with the run's length."""
   hparams = _base()
   for name, value in presets.overrides(size.train_steps, size).items():
     hparams.set_hparam(name, value)
@@ -57,7 +57,7 @@ def _scaled(size):
   hparams.filter_size = size.filter_size
   hparams.num_heads = size.num_heads
   hparams.batch_size = size.batch_size
-  # t2t fills 512 batches before the first step; small data is shuffled as well with fewer.
+  # t2t buffers 512 batches before the first step; fewer shuffle small data equally well.
   hparams.batch_shuffle_size = 8
   return hparams
 

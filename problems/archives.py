@@ -1,7 +1,6 @@
-"""Members of WMT's tar archives, unpacked whole or not at all.
+"""Unpacks members of WMT's tar archives atomically.
 
-t2t's compile_data unpacks in place: killed in the middle, it leaves half a corpus that its next run
-takes for whole.
+t2t's compile_data unpacks in place: if it is killed, its next run mistakes the partial corpus for a complete one.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from t2t_lottery.utils import errors
 
 
 def plain_name(member: str) -> str:
-  """Name of a member once unpacked: 10^9 holds .gz files inside its tar."""
+  """Name of a member after unpacking: the 10^9 corpus has .gz files in its tar."""
   return member[:-3] if member.endswith(".gz") else member
 
 
@@ -25,7 +24,7 @@ def _write(archive: tarfile.TarFile, info: tarfile.TarInfo, path: str) -> None:
   """Unpacks a member to `path.incomplete`."""
   stream = archive.extractfile(info)
   if stream is None:
-    raise tarfile.ReadError(f"{info.name} is no file")
+    raise tarfile.ReadError(f"{info.name} is not a file")
   os.makedirs(os.path.dirname(path), exist_ok=True)
   with stream, open(path + ".incomplete", "wb") as out:
     if info.name.endswith(".gz"):
@@ -36,41 +35,43 @@ def _write(archive: tarfile.TarFile, info: tarfile.TarInfo, path: str) -> None:
 
 
 def _read_to_the_end(archive: tarfile.TarFile) -> None:
-  """Reads what is left of an archive: the checksum of what is compressed comes behind it."""
+  """Reads the rest of an archive, because the checksum of the compressed data is at its end."""
   while archive.fileobj and archive.fileobj.read(1 << 20):
     pass
 
 
 def unpack(archive_path: str, members: tuple[str, ...], folder: str) -> None:
-  """Unpacks those members that the folder lacks, without .gz, under their names in the archive.
+  """Unpacks the members that are missing in the folder, without .gz, under their names in the archive.
 
   Args:
     archive_path: a tar file, compressed or not.
     members: names inside it.
-    folder: where they go.
+    folder: the target.
 
   Raises:
-    errors.UserError: the archive is truncated, damaged, or lacks a member.
+    errors.UserError: the archive is truncated, damaged, or has no such member.
   """
-  lacking = {m for m in members if not os.path.exists(os.path.join(folder, plain_name(m)))}
+  missing = {m for m in members if not os.path.exists(os.path.join(folder, plain_name(m)))}
   unpacked: list[str] = []
-  if not lacking:
+  if not missing:
     return
   try:
     with tarfile.open(archive_path) as archive:
       for info in archive:
         name = os.path.normpath(info.name)
-        if name in lacking:
+        if name in missing:
           unpacked.append(os.path.join(folder, plain_name(name)))
           _write(archive, info, unpacked[-1])
-          lacking.remove(name)
-        if not lacking:
+          missing.remove(name)
+        if not missing:
           break
       _read_to_the_end(archive)
   except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError) as error:
     reason = str(error).partition("\n")[0].rstrip(":")
     raise errors.UserError(f"{archive_path} is truncated or damaged ({reason}): delete it and fetch it again") from None
-  if lacking:
-    raise errors.UserError(f"{archive_path} holds no {', '.join(sorted(lacking))}: truncated, or another archive?")
+  if missing:
+    raise errors.UserError(
+      f"{archive_path} does not contain {', '.join(sorted(missing))}: truncated, or another archive?"
+    )
   for path in unpacked:
     os.replace(path + ".incomplete", path)

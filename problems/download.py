@@ -1,6 +1,6 @@
-"""Downloads that are whole or absent: resumed after a break, checked, and only then named.
+"""Atomic downloads: resumed after a broken connection, verified, and only then renamed.
 
-t2t's maybe_download starts a broken download of gigabytes anew and checks nothing.
+t2t's maybe_download restarts a broken download of gigabytes and verifies nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TIMEOUT_SECONDS = 60
 
 
 class Checksum(NamedTuple):
-  """What a published file must be: its size in bytes, if known, and its digest by hashlib."""
+  """Checksum of a published file: its size in bytes, if known, and its digest by a hashlib algorithm."""
 
   size: int | None
   algorithm: str
@@ -33,8 +33,8 @@ def check_file(path: str, checksum: Checksum, origin: str) -> None:
 
   Args:
     path: the file.
-    checksum: what it must be.
-    origin: what to call the file in the error.
+    checksum: the expected one.
+    origin: the file's name in errors.
 
   Raises:
     errors.UserError: another size (truncated) or another digest.
@@ -54,7 +54,7 @@ def check_file(path: str, checksum: Checksum, origin: str) -> None:
 
 
 def _receive(url: str, path: str) -> None:
-  """Appends to path what it still lacks of url, if the server can start in the middle."""
+  """Downloads url to path; appends the missing part if the server supports ranges, else starts over."""
   have = os.path.getsize(path) if os.path.exists(path) else 0
   request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
   try:
@@ -62,42 +62,42 @@ def _receive(url: str, path: str) -> None:
   except urllib.error.HTTPError as error:
     if error.code != 416:
       raise
-    return  # Nothing is lacking: the break came between the last byte and the check.
+    return  # Nothing is missing: the break came between the last byte and the check.
   with response:
     resumed = have and getattr(response, "status", None) == 206
-    lacking = response.headers.get("Content-Length")
+    remaining = response.headers.get("Content-Length")
     with open(path, "ab" if resumed else "wb") as stream:
       start = stream.tell()
-      _copy(response, stream, url, start + int(lacking) if lacking is not None else None)
+      _copy(response, stream, url, start + int(remaining) if remaining is not None else None)
       got = stream.tell() - start
-  if lacking is not None and got != int(lacking):
-    raise urllib.error.URLError(f"the connection broke after {got} of {lacking} bytes")
+  if remaining is not None and got != int(remaining):
+    raise urllib.error.URLError(f"the connection broke after {got} of {remaining} bytes")
 
 
 def _copy(response: IO[bytes], stream: IO[bytes], url: str, size: int | None) -> None:
-  """Appends what comes; tells how far it is with each twentieth of the size, or each 100 MB where that is not known."""
-  told = stream.tell()
+  """Copies the response; logs progress at each 5% of the size, or each 100 MB if it is unknown."""
+  reported = stream.tell()
   while block := response.read(1 << 20):
     stream.write(block)
-    if stream.tell() - told >= (size / 20 if size else 1e8):
-      told = stream.tell()
+    if stream.tell() - reported >= (size / 20 if size else 1e8):
+      reported = stream.tell()
       of = f" of {size / 1e6:,.1f}" if size else ""
-      tf.logging.info("Downloaded %s MB of %s", f"{told / 1e6:,.1f}{of}", url)
+      tf.logging.info("Downloaded %s MB of %s", f"{reported / 1e6:,.1f}{of}", url)
 
 
 def fetch(url: str, path: str, check: Callable[[str], None]) -> None:
   """Downloads url to path.
 
-  A broken download stays beside as `path.incomplete` and the next call goes on with it; one that
-  arrived but does not pass the check is deleted.
+  A broken download stays as `path.incomplete`, and the next call resumes it; a finished one that fails the check is
+  deleted.
 
   Args:
     url: an http(s), ftp or file URL.
-    path: where the file goes.
-    check: raises errors.UserError when the file at a path is not the one wanted.
+    path: the target file.
+    check: raises errors.UserError if the file at a path is not the expected one.
 
   Raises:
-    errors.UserError: the download fails, or the check does.
+    errors.UserError: the download or the check fails.
   """
   partial = path + ".incomplete"
   os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -107,7 +107,7 @@ def fetch(url: str, path: str, check: Callable[[str], None]) -> None:
   except (OSError, EOFError, http.client.HTTPException) as error:
     reason = getattr(error, "reason", None) or error
     raise errors.UserError(
-      f"cannot download {url} ({reason}): run again to go on, or put the file at {path}"
+      f"cannot download {url} ({reason}): run again to resume, or put the file at {path}"
     ) from error
   try:
     check(partial)

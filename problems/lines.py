@@ -1,7 +1,7 @@
-"""Text files as lines: UTF-8, split on "\\n" alone, without a byte order mark, both sides of a parallel text of one length.
+"""Text files as lines: UTF-8, split on "\\n" only, without a byte order mark; both sides of parallel text have equal length.
 
 Python's own line reading also splits on "\\r", and str.splitlines on a dozen more characters that
-real corpora hold inside a sentence; one such split shifts every later pair.
+occur inside sentences of real corpora; one such split shifts all later pairs.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from t2t_lottery.utils import errors
 
 
 def decode(line: bytes, path: str, number: int) -> str:
-  """Decodes one line; a byte order mark (U+FEFF) at the start of the file is no text.
+  """Decodes one line; a byte order mark (U+FEFF) at the start of the file is dropped.
 
   Args:
     line: bytes, with or without the final newline.
     path: the file, for the error.
-    number: its line number counted from 1, for the error.
+    number: its 1-based line number, for the error.
 
   Raises:
     errors.UserError: the bytes are not UTF-8.
@@ -36,7 +36,7 @@ def decode(line: bytes, path: str, number: int) -> str:
 
 
 def read_lines(path: str) -> Iterator[str]:
-  """Yields the sentences of a text file, gzipped if its name ends in .gz, as they are.
+  """Yields the sentences of a text file, gzipped if its name ends in .gz, unchanged.
 
   Raises:
     errors.UserError: missing, truncated or empty file, or bytes that are not UTF-8.
@@ -56,13 +56,13 @@ def read_lines(path: str) -> Iterator[str]:
 
 
 def check_not_empty(path: str, line_count: int) -> None:
-  """Raises errors.UserError when a file has no line."""
+  """Raises errors.UserError if a file has no line."""
   if not line_count:
     raise errors.UserError(f"{path} is empty")
 
 
 def check_lengths(source: str, target: str, source_lines: int, target_lines: int) -> None:
-  """Raises errors.UserError, with both counts, when two sides differ in length."""
+  """Raises errors.UserError, with both counts, if two sides differ in length."""
   if source_lines != target_lines:
     raise errors.UserError(f"sides of different length: {source} has {source_lines} lines, {target} has {target_lines}")
 
@@ -83,23 +83,23 @@ def read_pairs(source: str, target: str) -> Iterator[tuple[str, str]]:
 
 
 def write_pairs(pairs: Iterator[tuple[str, str]], source: str, target: str) -> int:
-  """Writes the two sides of a parallel text, a sentence a line, and returns their number.
+  """Writes the two sides of a parallel text, one sentence per line; returns the number of pairs.
 
   Raises:
-    ValueError: a sentence holds a newline.
+    ValueError: a sentence contains a newline.
   """
   count = 0
   with open(source, "wb") as source_stream, open(target, "wb") as target_stream:
     for count, pair in enumerate(pairs, 1):
       if "\n" in pair[0] or "\n" in pair[1]:
-        raise ValueError(f"pair {count} holds a newline: {pair!r}")
+        raise ValueError(f"pair {count} contains a newline: {pair!r}")
       source_stream.write(pair[0].encode("utf-8") + b"\n")
       target_stream.write(pair[1].encode("utf-8") + b"\n")
   return count
 
 
 def find(folders: list[str], name: str) -> str | None:
-  """First of the folders' files of that name, plain before gzipped, or None."""
+  """The first file of that name in the folders, plain before gzipped; None if there is none."""
   for folder in folders:
     for path in (os.path.join(folder, name), os.path.join(folder, name + ".gz")):
       if os.path.isfile(path):

@@ -17,7 +17,7 @@ URL = "https://github.com/multi30k/dataset/raw/master/data/task1/raw/"
 
 _STEMS = {"train": "train", "dev": "val", "test": "test_2016_flickr"}
 
-# Of the text, not of the .gz files: gzip writes one text as different bytes.
+# Of the text, not of the .gz files: gzip output for the same text may differ.
 SHA256 = {
   "test_2016_flickr.de": "4be6b5b3236b79c25475c6bb829800a7ce559e9ba7a1f6c2394fe4d40be46d16",
   "test_2016_flickr.en": "399a4382932c1aadd3ceb9bef1008d388a64c76d4ae4e9d4728c6f4301cac182",
@@ -32,22 +32,22 @@ SHA256 = {
 
 
 def _check_text(path: str, name: str) -> None:
-  """Compares the checksum of a gzipped text just downloaded."""
+  """Verifies the checksum of a downloaded gzipped text."""
   try:
     with gzip.open(path, "rb") as stream:
       found = hashlib.sha256(stream.read()).hexdigest()
   except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-    raise errors.UserError(f"{URL}{name}.gz came truncated ({error}): run again") from None
+    raise errors.UserError(f"{URL}{name}.gz is truncated ({error}): run again") from None
   if found != SHA256[name]:
     raise errors.UserError(f"wrong checksum: the text in {URL}{name}.gz has SHA-256 {found}, not {SHA256[name]}")
 
 
 def text_path(name: str, tmp_dir: str) -> str:
-  """Path of one of Multi30k's text files, plain or gzipped, in tmp_dir or downloaded there.
+  """Path of a text file of Multi30k, plain or gzipped, in tmp_dir or downloaded to it.
 
   Args:
     name: such as "val.en".
-    tmp_dir: looked into first its folder multi30k, then itself; downloads go to the former.
+    tmp_dir: searched after its subfolder multi30k, the target of downloads.
 
   Raises:
     errors.UserError: the download fails or its text has another checksum.

@@ -1,9 +1,9 @@
-"""A user's own parallel text as problems of t2t: one for each `translate_NAME.text.json` in data_dir.
+"""A user's own parallel text as t2t problems: one for each `translate_NAME.text.json` in data_dir.
 
-Where no dev or test set is given, sentences are held out of the training text by a hash of the source sentence: dev takes
-those from the lower end of the hash's range, test those from the upper end, each the same share, the largest of 1/16, 1/32,
-1/64, ... that gives no more than 2,000. A sentence never changes from one to the other, however the text grows, and no
-training pair has a source or a target in common with a pair that is held out.
+Without a dev or test set, sentences are held out of the training text by a hash of the source sentence: dev takes the lower
+end of the hash range, test the upper end, each the same fraction: the largest of 1/16, 1/32, 1/64, ... that gives at most
+2,000 sentences. A sentence never moves from one to the other as the text grows, and no training pair shares a source or
+target with a held-out pair.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from problems import lines, text
 from t2t_lottery.data import own_text
 from t2t_lottery.utils import errors
 
-# Of dev and of test, where they are split off the training text.
+# Maximum size of dev and of test if they are split off the training text.
 MOST_HELD_OUT = 2000
 _SMALLEST_DIVISOR = 16
 _BYTE_ORDER_MARK = "\ufeff"
-# Tabs are blanks; the rest of Unicode's category Cc is no text.
+# Unicode's category Cc except tabs.
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 
 Pair = tuple[str, str]
 
 
 def place(sentence: str) -> float:
-  """Where the hash of a sentence lies, in [0, 1): SHA-256 of its UTF-8 bytes without blanks around it."""
+  """The hash of a sentence as a number in [0, 1): SHA-256 of its UTF-8 bytes without surrounding whitespace."""
   return int.from_bytes(hashlib.sha256(sentence.strip().encode("utf-8")).digest()[:6], "big") / 2**48
 
 
 def held_out_share(sentences: int) -> float:
-  """Which share of so many different sentences becomes dev, and which test."""
+  """The fraction of a number of distinct sentences that becomes dev, and that becomes test."""
   divisor = _SMALLEST_DIVISOR
   while sentences / divisor > MOST_HELD_OUT:
     divisor *= 2
@@ -47,18 +47,18 @@ def held_out_share(sentences: int) -> float:
 
 
 class _Sides:
-  """Sentences of either side of some pairs."""
+  """The sentences of both sides of some pairs."""
 
   def __init__(self, pairs: list[Pair]):
     self._sides = [{pair[side].strip() for pair in pairs} - {""} for side in (0, 1)]
 
   def share(self, pair: Pair) -> bool:
-    """Whether a pair has a source or a target of theirs."""
+    """Whether a pair shares its source or target."""
     return any(sentence.strip() in side for sentence, side in zip(pair, self._sides))
 
 
 def read_part(part: own_text.Part) -> Iterator[Pair]:
-  """The pairs of a part, as they are but for "\\r" at a line's end.
+  """The pairs of a part, unchanged except for a trailing "\\r".
 
   Raises:
     errors.UserError: naming file and line.
@@ -83,7 +83,7 @@ class OwnTextProblem(text.ParallelTextProblem):
   """A user's own text.
 
   Attributes:
-    own: which it is.
+    own: its description.
   """
 
   own: own_text.OwnText
@@ -115,7 +115,7 @@ class OwnTextProblem(text.ParallelTextProblem):
     return {"text": dataclasses.asdict(self.counts), "text_checksums": own_text.checksums(self.own)}
 
   def _given(self, split: str) -> own_text.Part | None:
-    """The part that is a split, if the user gave one."""
+    """The user's part for a split; None if there is none."""
     of_split = {"dev": self.own.dev[:1], **{name: (part,) for name, part in zip(self.test_sets, self.own.test)}}
     return next(iter(of_split.get(split, ())), None)
 
@@ -125,7 +125,7 @@ class OwnTextProblem(text.ParallelTextProblem):
 
   @functools.cached_property
   def _held_out(self) -> dict[str, list[Pair]]:
-    """Pairs of the training text that become dev and test; the first of those that share a source."""
+    """Pairs of the training text that become dev and test; of pairs with the same source, the first."""
     missing = [split for split in ("dev", "test") if not self._given(split)]
     if not missing:
       return {}
@@ -143,12 +143,12 @@ class OwnTextProblem(text.ParallelTextProblem):
     for split, pairs in found.items():
       if not pairs:
         raise errors.UserError(
-          f"{self.own.train[0].files[0]}: {count} different sentences are too few to split off {split}: give --{split}"
+          f"{self.own.train[0].files[0]}: {count} distinct sentences are too few to split off {split}: give --{split}"
         )
     return {split: list(pairs.values()) for split, pairs in found.items()}
 
   def _training_pairs(self) -> Iterator[Pair]:
-    """The pairs to train on; counts what it sees."""
+    """The pairs to train on; updates the counts."""
     held_out = _Sides([pair for pairs in self._held_out.values() for pair in pairs])
     given = [part for part in (self._given(split) for split in ("dev", *self.test_sets)) if part]
     compared = _Sides([_clean(pair) for part in given for pair in read_part(part)])
@@ -169,16 +169,16 @@ class OwnTextProblem(text.ParallelTextProblem):
       yield pair
     counts.duplicates = len(hashes) - len(np.unique(np.frombuffer(hashes, np.int64))) if hashes else 0
     if not hashes:
-      raise errors.UserError(f"{self.own.train[0].files[0]}: no pair is left to train on")
+      raise errors.UserError(f"{self.own.train[0].files[0]}: no training pairs are left")
 
 
 def register(data_dir: str) -> None:
-  """Registers the problems of own text that data_dir describes.
+  """Registers the problems of own text in data_dir.
 
-  One whose description is damaged is left out with a warning: another problem may be asked for.
+  A damaged description is skipped with a warning, because another problem may be requested.
 
   Raises:
-    errors.UserError: one has the name of a problem that t2t or this project has.
+    errors.UserError: one has the name of a problem of t2t or of this project.
   """
   for name in own_text.problems(data_dir):
     try:
@@ -192,5 +192,5 @@ def register(data_dir: str) -> None:
       registry.register_problem(name)(type(name, (OwnTextProblem,), attributes))
     elif getattr(known[name], "own", None) != own:
       raise errors.UserError(
-        f"{own_text.path(name, data_dir)}: there already is a problem {name}: choose another --name for own text"
+        f"{own_text.path(name, data_dir)}: a problem {name} already exists: choose another --name for own text"
       )

@@ -1,8 +1,8 @@
-"""Line-aligned text to t2t's TFRecords in parallel processes.
+"""Converts line-aligned text to t2t's TFRecords in parallel processes.
 
-t2t encodes in one process, which for WMT14 English-French (36M pairs) takes hours. Here processes
+t2t encodes in one process, which takes hours for WMT14 English-French (36M pairs). Here, processes
 encode chunks of lines, each chunk into one part file with its records grouped by shard; then
-processes gather, shuffle, pack and write the shards. What a shard holds does not depend on the
+processes collect, shuffle, pack and write the shards. The content of a shard does not depend on the
 number of processes: line i goes to shard i mod n, as in t2t's `generate_files`.
 """
 
@@ -28,7 +28,7 @@ _LENGTH = struct.Struct("<I")
 
 
 class Chunk(NamedTuple):
-  """A run of lines: their place in both files (byte offsets) and their numbers counted from 0."""
+  """A range of lines: byte offsets in both files, and 0-based line numbers."""
 
   number: int
   first_line: int
@@ -39,15 +39,15 @@ class Chunk(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-  """One split on its way to records.
+  """The conversion of one split to records.
 
   Attributes:
     problem: packs the examples (its packed_length).
     encoder: the shared vocabulary.
     source: path of the source sentences.
     target: path of the target sentences.
-    origins: what to call the two files in an error.
-    parts_dir: folder for the part files.
+    origins: names of the two files in errors.
+    parts_dir: folder of the part files.
     shard_paths: the record files to write.
     is_train: shuffle, and drop pairs with an empty side as t2t's compile_data does; dev and test
       stay aligned with their text.
@@ -67,7 +67,7 @@ class Job:
 
 
 def chunks(source: str, target: str) -> list[Chunk]:
-  """Cuts two line-aligned files into chunks of whole lines.
+  """Splits two line-aligned files into chunks of lines.
 
   Raises:
     errors.UserError: a file is empty or the two differ in length.
@@ -98,7 +98,7 @@ def _encoded(source: str, target: str, encoder: text_encoder.SubwordTextEncoder)
 
 
 def _check_lengths(job: Job, pair: dict[str, list[int]], line: int) -> None:
-  """Refuses what no trained model could translate or score: of training pairs, t2t drops those that are too long."""
+  """Rejects sentences too long to be translated or scored; t2t itself drops training pairs that are too long."""
   longest = (subword_vocabulary.MAX_LENGTH - subword_vocabulary.EXTRA_LENGTH, subword_vocabulary.MAX_LENGTH)
   for origin, ids, most in zip(job.origins, pair.values(), longest):
     if len(ids) > most:
@@ -112,8 +112,8 @@ def encode_chunk(job: Job, chunk: Chunk) -> tuple[list[int], dict[int, int]]:
   """Encodes a chunk's pairs into its part file.
 
   Returns:
-    Byte offsets in the part file: shard s lies in [offsets[s], offsets[s + 1]). How many pairs have each length: the
-    longer side's number of subwords, its end included.
+    Byte offsets in the part file: shard s is in [offsets[s], offsets[s + 1]); and the number of pairs by length: the longer
+    side's number of subwords, including its end.
 
   Raises:
     errors.UserError: bytes that are not UTF-8, or a sentence of dev or test that is too long to be evaluated.
@@ -156,7 +156,7 @@ def _unpacked(job: Job, pieces: list[tuple[int, int, int]]) -> list[bytes]:
 
 
 def _packed(problem: text_problems.Text2TextProblem, records: list[bytes]) -> Iterator[bytes]:
-  """Packs one example after the other: t2t's own `_pack_fn` holds a shard's ids as Python lists."""
+  """Packs examples one by one: t2t's own `_pack_fn` keeps all ids of a shard as Python lists."""
 
   def examples() -> Iterator[dict[str, list[int]]]:
     for record in records:
@@ -168,11 +168,11 @@ def _packed(problem: text_problems.Text2TextProblem, records: list[bytes]) -> It
 
 
 def write_shard(job: Job, task: tuple[int, list[tuple[int, int, int]]]) -> tuple[str, manifest.FileInfo]:
-  """Gathers one shard from the part files.
+  """Collects one shard from the part files.
 
   Args:
     job: the split.
-    task: the shard's number, and its pieces: (part, start, end).
+    task: the shard's index, and its pieces: (part, start, end).
 
   Returns:
     Name of the record file, its size and checksum.
@@ -192,7 +192,7 @@ def write(job: Job, processes: int) -> tuple[dict[int, int], dict[str, manifest.
   """Encodes a split and writes its record files.
 
   Returns:
-    How many of the pairs written have each length (`encode_chunk`), lengths rising; and the record files.
+    The number of written pairs by length (`encode_chunk`), ascending; and the record files.
 
   Raises:
     errors.UserError: empty files, sides of different length, and as `encode_chunk`.

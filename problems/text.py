@@ -1,4 +1,4 @@
-"""Base of every problem: parallel text in; records, vocabulary and raw text out, all or nothing."""
+"""Base class of all problems: turns parallel text into records, vocabulary and raw text, atomically."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _DATASET_SPLIT = {
 class ParallelTextProblem(translate.TranslateProblem):
   """A translation problem that also yields dev and test as raw text.
 
-  A subclass overrides `parallel_text`. Into data_dir go, for a problem called P:
+  A subclass overrides `parallel_text`. Files in data_dir of a problem P:
     vocab.P.N.subwords                 t2t's shared subword vocabulary
     P-{train,dev,test}-?????-of-?????  t2t's records
     P.{dev,test}.{source,reference}    raw text, see `t2t_lottery.data.manifest`
-    P.manifest.json                    names all of these; written last
+    P.manifest.json                    lists all of these; written last
 
   Attributes:
-    approx_vocab_size: what the vocabulary's size should come near to.
+    approx_vocab_size: approximate vocabulary size.
     train_shards: record files of the training set (dev and test have one each).
   """
 
@@ -50,10 +50,10 @@ class ParallelTextProblem(translate.TranslateProblem):
 
     Args:
       split: "train", "dev" or "test".
-      tmp_dir: where downloads and unpacked files lie.
+      tmp_dir: folder of downloads and unpacked files.
 
     Raises:
-      errors.UserError: bad data.
+      errors.UserError: invalid data.
     """
     raise NotImplementedError
 
@@ -64,7 +64,7 @@ class ParallelTextProblem(translate.TranslateProblem):
     return source, target
 
   def origins(self, split: str, tmp_dir: str) -> tuple[str, str]:
-    """What to call the two files of a split in an error: those whose lines are the split's pairs, in their order."""
+    """Names of the two files of a split in errors: those with the split's pairs as lines, in order."""
     del tmp_dir
     return manifest.raw_name(self.name, split, "source"), manifest.raw_name(self.name, split, "reference")
 
@@ -74,7 +74,7 @@ class ParallelTextProblem(translate.TranslateProblem):
     return {"test": "test"}
 
   def facts(self) -> dict[str, object]:
-    """What the manifest is to say beyond what it says of every problem; asked for when all text has been read."""
+    """Additional fields of the manifest; called after all text has been read."""
     return {}
 
   def vocab_text(self, source: str, target: str) -> Iterator[str]:
@@ -89,7 +89,7 @@ class ParallelTextProblem(translate.TranslateProblem):
     return [{"split": _DATASET_SPLIT[split], "shards": shards[split]} for split in manifest.SPLITS]
 
   def generate_samples(self, data_dir, tmp_dir, dataset_split):
-    """t2t's own door to the text: yields {"inputs": source, "targets": target}."""
+    """t2t's interface to the text: yields {"inputs": source, "targets": target}."""
     split = next(name for name, value in _DATASET_SPLIT.items() if value == dataset_split)
     for source, target in self.parallel_text(split, tmp_dir):
       yield {"inputs": source.strip(), "targets": target.strip()}
@@ -100,29 +100,29 @@ class ParallelTextProblem(translate.TranslateProblem):
   def feature_encoders(self, data_dir):
     with errors.one_line():
       if not tf.gfile.Exists(os.path.join(data_dir, self.vocab_filename)):
-        manifest.check_whole(self.name, data_dir)
+        manifest.check_complete(self.name, data_dir)
       return super().feature_encoders(data_dir)
 
   def filepattern(self, data_dir, mode, shard=None):
-    """t2t's pattern of record files, if the data is whole: a killed datagen may leave some of them.
+    """t2t's pattern of record files; requires complete data, since a killed datagen may leave only some files.
 
-    A remote data_dir (gs://...) is t2t's to read and is not checked.
+    A remote data_dir (gs://...) is read by t2t and not checked.
     """
     if "://" not in data_dir:
       with errors.one_line():
-        manifest.check_whole(self.name, data_dir)
+        manifest.check_complete(self.name, data_dir)
     return super().filepattern(data_dir, mode, shard)
 
   def generate_data(self, data_dir, tmp_dir, task_id=-1):
-    """Generates what is missing; done at once when the data is whole.
+    """Generates the data; skipped if they are complete.
 
-    All is written into a folder beside the final place and moved there at the end, manifest last.
-    Datagen of one problem into one data_dir runs once at a time.
+    All files are written to a temporary folder in data_dir and moved at the end, the manifest last.
+    One process at a time generates a problem in a data_dir.
 
     Args:
-      data_dir: where the data goes; a local folder.
-      tmp_dir: where downloads and unpacked files lie.
-      task_id: unused; the work is spread over processes here.
+      data_dir: the target; a local folder.
+      tmp_dir: folder of downloads and unpacked files.
+      task_id: unused; this method runs its own processes.
 
     Raises:
       SystemExit: with one line for the user, in place of an errors.UserError.
@@ -133,8 +133,8 @@ class ParallelTextProblem(translate.TranslateProblem):
         raise errors.UserError(f"--data_dir={data_dir}: datagen needs a local folder; copy the data afterwards")
       file_names.check_folder("data_dir", data_dir)
       with file_lock.exclusive(data_dir, self.name):
-        if manifest.is_whole(self.name, data_dir):
-          tf.logging.info("Data of %s in %s is whole", self.name, data_dir)
+        if manifest.is_complete(self.name, data_dir):
+          tf.logging.info("Data of %s in %s are complete", self.name, data_dir)
         else:
           self._regenerate(data_dir, os.path.abspath(os.path.expanduser(tmp_dir)))
 
@@ -196,17 +196,17 @@ class ParallelTextProblem(translate.TranslateProblem):
     manifest.write_manifest(self.name, data_dir, files, facts)
 
   def _encoder(self, data_dir: str, work_dir: str, source: str, target: str) -> text_encoder.SubwordTextEncoder:
-    """The vocabulary found in data_dir, as t2t takes it, else one built by t2t into work_dir.
+    """The vocabulary in data_dir, if it exists, as in t2t; else one built by t2t in work_dir.
 
-    Read from its file in both cases, as training and decoding do. t2t's reading drops "\\r", so
-    a subword that holds one would come back as another; kept out, it is escaped and survives.
+    Read from its file in both cases, as in training and decoding. t2t's reader drops "\\r", which
+    would change a subword that contains one; kept out of the vocabulary, "\\r" is escaped and preserved.
     """
     vocab = os.path.join(data_dir, self.vocab_filename)
     if os.path.exists(vocab):
       with open(vocab, encoding="utf-8", newline="\n") as stream:
         head = [stream.readline().strip("'\"\n") for _ in text_encoder.RESERVED_TOKENS]
       if head != [token + "_" for token in text_encoder.RESERVED_TOKENS]:
-        raise errors.UserError(f"{vocab} is no t2t subword vocabulary: delete it")
+        raise errors.UserError(f"{vocab} is not a t2t subword vocabulary: delete it")
       return text_encoder.SubwordTextEncoder(vocab)
     generator_utils.get_or_generate_vocab_inner(
       work_dir,

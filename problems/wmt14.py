@@ -15,7 +15,7 @@ from t2t_lottery.utils import errors, file_lock
 
 
 def _archive(corpus: Corpus, tmp_dir: str) -> str:
-  """Path of a corpus's checked archive in tmp_dir, downloaded if it is not there."""
+  """Path of a corpus's verified archive in tmp_dir, downloaded if it is missing."""
   path = os.path.join(tmp_dir, corpus.archive)
   checksum = CHECKSUMS.get(corpus.url)
 
@@ -36,14 +36,14 @@ def _unpack(tmp_dir: str, task: tuple[Corpus, str]) -> None:
 
 
 def _count(_: None, path: str) -> int:
-  """Sentences in a text file: lines, or an sgm file's segments; every line is checked."""
+  """Number of sentences in a text file: its lines, or an sgm file's segments; checks every line."""
   if path.endswith(".sgm"):
     return sum(line.lstrip().startswith("<seg") for line in lines.read_lines(path))
   return sum(1 for _ in lines.read_lines(path))
 
 
 def _checked(pairs: list[tuple[str, str]]) -> list[int]:
-  """Reads parallel texts whole, in parallel processes.
+  """Reads and checks complete parallel texts, in parallel processes.
 
   Returns:
     The number of sentence pairs in each.
@@ -59,7 +59,7 @@ def _checked(pairs: list[tuple[str, str]]) -> list[int]:
 
 
 def _compile(corpora: list[Corpus], prefix: str, tmp_dir: str) -> None:
-  """Makes prefix.lang1 and prefix.lang2 of the corpora with t2t's compile_data, both or none."""
+  """Writes prefix.lang1 and prefix.lang2 of the corpora with t2t's compile_data, atomically."""
   texts = [corpus.paths(tmp_dir) for corpus in corpora]
   packed = [
     (corpus, _archive(corpus, tmp_dir))
@@ -74,7 +74,7 @@ def _compile(corpora: list[Corpus], prefix: str, tmp_dir: str) -> None:
     for path in (prefix + side, partial + side):
       if os.path.exists(path):
         os.remove(path)
-  # Not a URL: compile_data would download the archive of a corpus that lies there unpacked.
+  # Not a URL: compile_data would download the archive of a corpus that is already unpacked.
   datasets = [[os.path.join(tmp_dir, corpus.archive), corpus.texts] for corpus in corpora]
   translate.compile_data(tmp_dir, datasets, partial)
   for (source, target), count in zip(texts, counts):
@@ -87,9 +87,9 @@ def _compile(corpora: list[Corpus], prefix: str, tmp_dir: str) -> None:
 class _Wmt14(text.ParallelTextProblem):
   """English to `language`.
 
-  Looks into tmp_dir, in this order, for the compiled text that t2t too looks for
-  (P-compiled-{train,dev,test}.{lang1,lang2}), the unpacked members, the archives; downloads what is
-  missing.
+  Searches tmp_dir, in this order, for the compiled text that t2t also uses
+  (P-compiled-{train,dev,test}.{lang1,lang2}), the unpacked members, and the archives; downloads
+  missing archives.
   """
 
   approx_vocab_size = 2**15
@@ -97,13 +97,13 @@ class _Wmt14(text.ParallelTextProblem):
   language: str
 
   def _compiled_paths(self, split: str, tmp_dir: str) -> tuple[str, str]:
-    """Paths of a split's compiled text, which the packed form shares."""
+    """Paths of a split's compiled text, shared with the packed problem."""
     owner = self.use_vocab_from_other_problem or self
     prefix = os.path.join(tmp_dir, f"{owner.name}-compiled-{split}")
     return prefix + ".lang1", prefix + ".lang2"
 
   def _compiled(self, split: str, tmp_dir: str) -> tuple[str, str]:
-    """The same, once the text is there."""
+    """The same paths, after compiling the text if needed."""
     paths = self._compiled_paths(split, tmp_dir)
     with file_lock.exclusive(tmp_dir, "t2t_lottery"):
       if all(os.path.exists(path) for path in paths):
@@ -124,9 +124,9 @@ class _Wmt14(text.ParallelTextProblem):
     return super().text_files(split, tmp_dir, work_dir)
 
   def vocab_text(self, source: str, target: str) -> Iterator[str]:
-    """t2t's sample of every training file; of the compiled text where that is all there is.
+    """t2t's sample of every training file, or of the compiled text if only that exists.
 
-    The sample takes as many bytes of each corpus, however large it is.
+    The sample takes the same number of bytes from each corpus.
     """
     tmp_dir = os.path.dirname(source)
     corpora = CORPORA[self.language]["train"]
@@ -156,7 +156,7 @@ class TranslateEnfrWmt14(_Wmt14):
 
 @registry.register_problem
 class TranslateEndeWmt14Packed(TranslateEndeWmt14):
-  """Several sentences an example, as for TPUs."""
+  """Several sentences per example, as for TPUs."""
 
   packed_length = 256
 
@@ -167,7 +167,7 @@ class TranslateEndeWmt14Packed(TranslateEndeWmt14):
 
 @registry.register_problem
 class TranslateEnfrWmt14Packed(TranslateEnfrWmt14):
-  """Several sentences an example, as for TPUs."""
+  """Several sentences per example, as for TPUs."""
 
   packed_length = 256
 

@@ -1,4 +1,4 @@
-"""Which archives WMT14's English-German and English-French data come from, and what they must be.
+"""The archives of WMT14's English-German and English-French data, and their checksums.
 
 t2t's `translate_ende_wmt32k` trains on News Commentary v13 (2018); t2t's problems have no test set.
 """
@@ -57,7 +57,7 @@ CHECKSUMS = {
 
 
 def _corpora(pair: str, language: str) -> list[Corpus]:
-  """Training sets that both languages have, in t2t's order."""
+  """Training sets available in both languages, in t2t's order."""
   stems = [
     (_COMMON_CRAWL, f"commoncrawl.{pair}"),
     (_EUROPARL, f"training/europarl-v7.{pair}"),

@@ -1,6 +1,6 @@
 """Datagen's worker processes.
 
-Forked, so that they inherit problem and vocabulary and need not import TensorFlow again. They die
+Forked, so that they inherit problem and vocabulary and need not import TensorFlow again. They exit
 with their parent.
 """
 
@@ -24,26 +24,26 @@ _Result = TypeVar("_Result")
 
 
 def count() -> int:
-  """How many processes work: $T2T_LOTTERY_PROCESSES, else every core this process may use.
+  """The number of processes: $T2T_LOTTERY_PROCESSES, else the number of cores available to this process.
 
   Raises:
-    errors.UserError: the variable is no positive integer.
+    errors.UserError: the variable is not a positive integer.
   """
-  asked = os.environ.get(PROCESSES_VARIABLE)
-  if asked is None:
+  value = os.environ.get(PROCESSES_VARIABLE)
+  if value is None:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-  if not asked.isdecimal() or int(asked) < 1:
-    raise errors.UserError(f"{PROCESSES_VARIABLE}={asked}: must be a number, 1 or more")
-  return int(asked)
+  if not value.isdecimal() or int(value) < 1:
+    raise errors.UserError(f"{PROCESSES_VARIABLE}={value}: must be a number, 1 or more")
+  return int(value)
 
 
 _shared: Any = None
 
 
 def _start(shared: Any, parent: int) -> None:
-  """Makes the job known to a worker, and ends the worker when the parent is killed.
+  """Passes the job to a worker, and exits the worker when its parent is killed.
 
-  An orphan would go on writing, and hold the lock on the data it inherited.
+  An orphan would continue to write, and hold the inherited lock on the data.
   """
   global _shared
   _shared = shared
@@ -66,13 +66,13 @@ def each(
   """Yields function(shared, task) for every task, in the order of the tasks.
 
   Args:
-    function: a module's function; its task and its result must pickle.
-    shared: what every call needs; inherited by the processes, never pickled.
+    function: a module-level function; task and result must be picklable.
+    shared: argument of every call; inherited by the processes, never pickled.
     tasks: the tasks.
-    processes: how many processes; with 1 all is done in this one.
+    processes: number of processes; 1 means this one.
 
   Raises:
-    errors.UserError: a process was killed, most often for want of memory.
+    errors.UserError: a process was killed, usually because of lack of memory.
   """
   if processes == 1:
     for task in tasks:

@@ -46,7 +46,7 @@ def describe_own_text(problem: str, data_dir: str) -> None:
   elif not os.path.exists(own_text.path(problem, data_dir)):
     return
   known = manifest.facts(problem, data_dir).get("text_checksums", {})
-  if known and manifest.is_whole(problem, data_dir):
+  if known and manifest.is_complete(problem, data_dir):
     for file, found in own_text.checksums(own_text.read(problem, data_dir)).items():
       if known.get(file) != found:
         raise errors.UserError(
@@ -61,7 +61,7 @@ def datagen(settings: config.Settings) -> None:
     UserError: if there is no such problem, or its translations could not be scored; if t2t-datagen fails.
   """
   problem = settings.runs.problem
-  if manifest.is_whole(problem, settings.data_dir):
+  if manifest.is_complete(problem, settings.data_dir):
     return
   problem_check.check(problem, settings.data_dir)
   print(f"{problem}: generating data", flush=True)

@@ -117,7 +117,7 @@ def to_t2t(model: Model, out: str) -> None:
 def to_sparse(model: Model, out: str) -> None:
   """Writes a sparse file, with what is known of the model."""
   if os.path.lexists(out):
-    raise UserError(f"{out} exists already: choose another place, or delete it")
+    raise UserError(f"{out} already exists: choose another path, or delete it")
   sparse_file.write(out, model_source.read(model.path), model.about)
 
 

@@ -96,4 +96,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-  command_line.run(main, words=range(1, 3))
+  command_line.run(main, arguments=range(1, 3))

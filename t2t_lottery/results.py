@@ -25,7 +25,7 @@ def main(argv: list[str]) -> None:
       for line in results_file.collect(runs.runs_dir)
       if (line["problem"], line["size"]) == (runs.problem, runs.size)
     ]
-    lines, others = results_file.of_one_text(lines)
+    lines, others = results_file.split_by_data(lines)
     for line in others:
       print(f"{line['run']}, seed {line['seed']}: left out: trained on other data ({line['data']})")
     shown = _RUNS.value or list(dict.fromkeys(line["run"] for line in lines))

@@ -1,4 +1,4 @@
-"""Packages import only what is below them, and what needs no TensorFlow imports none."""
+"""Packages import only lower packages, and commands without TensorFlow do not import it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# Lowest first: a package imports itself and those before it. What is at the top of t2t_lottery/ is above all of them.
+# Lowest first: a package imports itself and those before it. Top-level modules of t2t_lottery/ are above all of them.
 ORDER = (
   "t2t_lottery/utils",
   "t2t_lottery/pruning",
@@ -34,26 +34,26 @@ ORDER = (
   "t2t_lottery/reproduce",
   "t2t_lottery",
 )
-HOUSE = frozenset(
+PROJECT_FILES = frozenset(
   path for top in ("hparams", "problems", "t2t_lottery", "usr_dir") for path in (ROOT / top).rglob("*.py")
 )
 
 
 def package_of(path: pathlib.Path) -> str:
-  """The innermost package of the order that a file is in."""
+  """The innermost package in `ORDER` that contains a file."""
   folder = path.relative_to(ROOT).parent.as_posix() + "/"
   return max((name for name in ORDER if folder.startswith(name + "/")), key=len)
 
 
 @functools.cache
 def is_docstring(path: pathlib.Path) -> bool:
-  """Whether a file does nothing."""
+  """Whether a file is an `__init__.py` that contains only a docstring."""
   return len(ast.parse(path.read_text(encoding="utf-8")).body) == 1 and path.name == "__init__.py"
 
 
 @functools.cache
 def imported(path: pathlib.Path) -> frozenset[pathlib.Path]:
-  """The project's files that a file imports, wherever in it."""
+  """The project's files that a file imports, anywhere in it."""
   names = set()
   for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
     if isinstance(node, ast.Import):
@@ -62,29 +62,29 @@ def imported(path: pathlib.Path) -> frozenset[pathlib.Path]:
       names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
   paths = [ROOT / name.replace(".", "/") for name in names if name is not None]
   found = {path.with_suffix(".py") for path in paths} | {path / "__init__.py" for path in paths}
-  # That importing a module runs the __init__ of the packages around it is no arrow back.
+  # Importing a module runs the __init__ of its parent packages, which does not count as a dependency.
   around = {folder / "__init__.py" for folder in path.parents}
-  return frozenset(other for other in found & HOUSE - around if not is_docstring(other))
+  return frozenset(other for other in found & PROJECT_FILES - around if not is_docstring(other))
 
 
 class ArchitectureTest(parameterized.TestCase, tf.test.TestCase):
-  def test_packages_import_only_what_is_below_them(self):
+  def test_packages_import_only_lower_packages(self):
     wrong = [
       f"{path.relative_to(ROOT)} imports {other.relative_to(ROOT)}"
-      for path in sorted(HOUSE)
+      for path in sorted(PROJECT_FILES)
       for other in sorted(imported(path))
       if ORDER.index(package_of(other)) > ORDER.index(package_of(path))
     ]
     self.assertEqual(wrong, [])
 
-  def test_no_modules_import_one_another_in_a_circle(self):
-    left = {path: imported(path) - {path} for path in HOUSE}
-    while free := {path for path, needs in left.items() if not needs & set(left)}:
-      left = {path: needs for path, needs in left.items() if path not in free}
-    self.assertEqual(sorted(str(path.relative_to(ROOT)) for path in left), [])
+  def test_no_import_cycles(self):
+    remaining = {path: imported(path) - {path} for path in PROJECT_FILES}
+    while free := {path for path, needs in remaining.items() if not needs & set(remaining)}:
+      remaining = {path: needs for path, needs in remaining.items() if path not in free}
+    self.assertEqual(sorted(str(path.relative_to(ROOT)) for path in remaining), [])
 
-  def test_an_init_of_a_package_is_a_docstring(self):
-    # `compat` is what `usr_dir` calls before it imports anything else.
+  def test_init_files_contain_only_a_docstring(self):
+    # `usr_dir` calls `compat` before it imports anything else.
     packages = (ROOT / "t2t_lottery").rglob("__init__.py")
     self.assertEqual([path.parent.name for path in packages if not is_docstring(path)], ["compat"])
 
@@ -93,7 +93,7 @@ class ArchitectureTest(parameterized.TestCase, tf.test.TestCase):
     "report.__main__",
     "reproduce.__main__",
   )
-  def test_a_command_imports_no_tensorflow(self, name):
+  def test_a_command_does_not_import_tensorflow(self, name):
     code = f"import sys, t2t_lottery.{name}; sys.exit('tensorflow' in sys.modules)"
     self.assertEqual(subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode, 0)
 

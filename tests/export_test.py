@@ -1,4 +1,4 @@
-"""Each export of a model, and its way back: same bits, same translations."""
+"""Each export format and its import: same bits, same translations."""
 
 import contextlib
 import io
@@ -25,8 +25,8 @@ from tests.inference.translator_test import t2t_translations
 from tests.support import small_model
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-# Calls a SavedModel as a user does: TensorFlow 2, nothing of t2t. Reads lines of ids; prints what comes out for each alone by
-# either signature, then for all as one batch.
+# Calls a SavedModel like a user: with TensorFlow 2, without t2t. Reads lines of ids; prints the output for each line by either
+# signature, then for all lines as one batch.
 CALL_SAVED_MODEL = """
 import sys
 import tensorflow as tf
@@ -45,7 +45,7 @@ assert not [name for name in sys.modules if name.startswith(("t2t", "tensor2tens
 """
 
 
-# Nothing of this environment can be imported but what `pip install ctranslate2 numpy` brings, its own needs included.
+# Allows only imports of packages that `pip install ctranslate2 numpy` installs, including dependencies.
 BARE = """
 import importlib.machinery, sys
 class Bare:
@@ -60,7 +60,7 @@ sys.meta_path.insert(0, Bare())
 
 
 def run(*command, text=None):
-  """A process that must succeed; what it printed."""
+  """Runs a process that must succeed; returns its output."""
   done = subprocess.run(
     [sys.executable, *command], cwd=ROOT, input=text, capture_output=True, text=True, check=False, encoding="utf-8"
   )
@@ -103,7 +103,7 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
     loaded = translator.Translator.load(self.out)
     greedy = loaded.search(self.model.sentences, beam_size=1)
     self.assertEqual(greedy, self.t2t_ids(self.model.sentences, beam_size=1))
-    # A model that says something else each time, and comes to an end now and then.
+    # Translations are distinct, and only some of them end.
     self.assertLen({tuple(ids) for ids in greedy}, len(greedy))
     self.assertBetween(sum(ids[-1] == subword_vocabulary.EOS for ids in greedy), 3, len(greedy) - 1)
     self.assertEqual(loaded.translate(self.model.sentences), self.translator.translate(self.model.sentences))
@@ -123,7 +123,7 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
     text = "\n".join(self.model.sentences).encode()
 
     def translated(text, *flags):
-      """What the command prints, its exit status, and what it says on stderr."""
+      """The command's stdout, exit status and stderr."""
       streams = [io.TextIOWrapper(io.BytesIO(given), "ascii") for given in (text, b"", b"")]
       with contextlib.ExitStack() as stack:
         for name, stream in zip(("stdin", "stdout", "stderr"), streams):
@@ -132,14 +132,14 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
         try:
           translate.main(flags)
         except SystemExit as end:
-          # A text is what Python prints as it ends with status 1.
+          # For a string, Python prints it and exits with status 1.
           status = end.code if isinstance(end.code, int) else 1
           print(end.code if status == 1 else "", file=streams[2], end="")
         for stream in streams[1:]:
           stream.flush()
       return streams[1].buffer.getvalue().decode(), status, streams[2].buffer.getvalue().decode()
 
-    # In no locale are input and output anything but UTF-8.
+    # Input and output are UTF-8 in any locale.
     done = subprocess.run(
       [sys.executable, "-m", "t2t_lottery.translate", self.out],
       cwd=ROOT,
@@ -162,11 +162,11 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
       (b"a\n", [self.out, "--beam_size=0"], 2, "--beam_size"),
     ):
       with mock.patch.object(translate, "_LINES_AT_A_TIME", 2):
-        _, ended, said = translated(given, *flags)
-      self.assertEqual(ended, status, said)
-      self.assertRegex(said, rf"^t2t-lottery: .*{message}.*$")
+        _, returned, stderr = translated(given, *flags)
+      self.assertEqual(returned, status, stderr)
+      self.assertRegex(stderr, rf"^t2t-lottery: .*{message}.*$")
 
-  def test_loss_does_not_depend_on_what_records_strip(self):
+  def test_loss_ignores_whitespace_that_records_strip(self):
     sources, references = self.model.sentences[:8], self.model.sentences[8:]
     expected = self.translator.loss(sources, references)
     for before, after in (("", "\r"), ("  ", " \t"), ("\u3000", "\x0b")):
@@ -176,7 +176,7 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(self.translator.loss(*marked), expected)
     self.assertEqual(self.translator.search(marked[0]), self.translator.search(sources))
 
-  def test_references_as_long_as_the_position_table_are_scored_and_longer_ones_refused(self):
+  def test_references_longer_than_the_position_table_are_an_error(self):
     word = next(word for word in ("ist", "in", "a", "b") if len(self.translator._subwords.encode(word)) == 1)
     longest = " ".join([word] * (subword_vocabulary.MAX_LENGTH - 1))
     self.assertTrue(np.isfinite(self.translator.loss(["a"], [longest])))
@@ -205,7 +205,7 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
     )
     self.assertEqual(atomic_files.read_lines(target), self.translator.translate(sentences, beam_size=1))
 
-  def test_saved_model_is_t2ts_own_search(self):
+  def test_saved_model_equals_t2ts_search(self):
     export(self.model.folder, "saved_model", self.out)
     (vocabulary,) = os.listdir(os.path.join(self.out, "assets"))
     encoder = subword_vocabulary.Subwords(os.path.join(self.out, "assets", vocabulary))
@@ -213,12 +213,12 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
     sources = [[*encoder.encode(sentence), subword_vocabulary.EOS] for sentence in sentences]
     lines = run("-c", CALL_SAVED_MODEL, self.out, text="".join(" ".join(map(str, ids)) + "\n" for ids in sources))
     found = [[int(text) for text in line.split()] for line in lines.splitlines()]
-    # Behind the end is padding.
+    # The end is followed by padding.
     found = [ids[: ids.index(subword_vocabulary.EOS) + 1] if subword_vocabulary.EOS in ids else ids for ids in found]
     expected = self.t2t_ids(sentences, beam_size=4)
     self.assertEqual((found[:8:2], found[1:8:2], found[8:]), (expected, expected, expected))
 
-  def test_sparse_and_back_is_the_same_to_the_bit(self):
+  def test_sparse_round_trip_is_bit_exact(self):
     back, direct, through = (os.path.join(os.path.dirname(self.out), name) for name in ("back", "direct", "through"))
     printed = export(self.model.folder, "sparse", self.out)
     self.assertEqual(printed, f"{self.model.checkpoint} -> {self.out}\n")
@@ -227,14 +227,14 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
     export(self.out, "t2t", back)
     self.assert_model(tensor_bundle.read(paths.checkpoint(back, small_model.STEP)))
     self.assertEqual(atomic_files.read_json(paths.hparams(back)), atomic_files.read_json(self.hparams))
-    # The file knows its hparams and problem.
+    # The file contains its hparams and problem.
     export(self.model.folder, "ctranslate2", direct)
     export(self.out, "ctranslate2", through)
     for name in os.listdir(direct):
       with open(os.path.join(direct, name), "rb") as one, open(os.path.join(through, name), "rb") as other:
         self.assertEqual(one.read(), other.read(), name)
 
-  def test_a_folder_stands_for_its_best_checkpoint_or_else_its_newest(self):
+  def test_a_folder_means_its_best_checkpoint_or_else_its_newest(self):
     folder = self.create_tempdir().full_path
     for step in (10, 20, 100):
       atomic_files.write_text(f"{paths.checkpoint(folder, step)}.index", "")
@@ -244,12 +244,12 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
     atomic_files.write_text(f"{paths.kept(folder, 20)}.index", "")
     self.assertEqual(model_source.find(folder), paths.kept(folder, 20))
 
-  def test_hparams_and_problem_of_a_kept_checkpoint_are_its_runs(self):
+  def test_hparams_and_problem_of_a_kept_checkpoint(self):
     found = model_source.about(paths.kept(self.model.folder, 0))
     self.assertEqual(found, {"hparams": atomic_files.read_json(self.hparams), "problem": small_model.PROBLEM})
     self.assertEqual(model_source.about("/no/such/checkpoint"), {})
 
-  def test_refuses(self):
+  def test_errors(self):
     there, foreign = self.create_tempdir().full_path, os.path.join(self.create_tempdir().full_path, "foreign")
     atomic_files.write_text(foreign, "no model")
     sparse_file.write(self.out, {"a": np.float32([1])})
@@ -257,14 +257,14 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
     sparse_file.write(alone, self.model.variables)
     new = self.out + ".new"
     for arguments, message in (
-      ((self.model.folder, "sparse", self.out), f"{self.out} exists already"),
-      ((self.model.folder, "ctranslate2", there), f"{there} exists already"),
+      ((self.model.folder, "sparse", self.out), f"{self.out} already exists"),
+      ((self.model.folder, "ctranslate2", there), f"{there} already exists"),
       ((there, "sparse", new), "holds no checkpoint"),
-      ((foreign, "sparse", new), "foreign is no sparse file"),
+      ((foreign, "sparse", new), "foreign is not a sparse file"),
       ((self.model.checkpoint + "1", "sparse", new), "no checkpoint .*: cannot read"),
       ((self.out, "sparse", new), "holds no layer of a Transformer"),
       ((alone, "ctranslate2", new), "does not tell its vocabulary: give --problem and --data_dir"),
-      ((self.model.folder, "ctranslate2", new, "--data_dir=/nowhere"), "no whole data of .* in /nowhere"),
+      ((self.model.folder, "ctranslate2", new, "--data_dir=/nowhere"), "no complete data of .* in /nowhere"),
       ((self.model.folder, "sparse", os.path.join(foreign, "file")), "cannot write .*foreign/file: "),
     ):
       flags = [f"--{name}={value}" for name, value in zip(("checkpoint", "to", "out"), arguments)]
@@ -275,7 +275,7 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
       self.assertFalse(os.path.exists(new))
     self.assertEqual(os.listdir(there), [])
 
-  def test_refuses_a_folder_that_is_no_ctranslate2_model(self):
+  def test_a_folder_without_a_ctranslate2_model_is_an_error(self):
     with self.assertRaisesRegex(UserError, "cannot read the vocabulary .*vocabulary.subwords"):
       translator.Translator.load(self.model.folder)
     export(self.model.folder, "ctranslate2", self.out)
@@ -283,7 +283,7 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
     with self.assertRaisesRegex(UserError, f"cannot translate with {self.out}: "):
       translator.Translator.load(self.out)
 
-  def test_the_vocabulary_is_that_of_the_runs_own_data(self):
+  def test_the_vocabulary_is_from_the_runs_data(self):
     ours = manifest.fingerprint(small_model.PROBLEM, self.model.data_dir)
     path = paths.description(self.model.folder)
     self.addCleanup(atomic_files.write_json, path, atomic_files.read_json(path))
@@ -299,13 +299,13 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
     for about, message in (
       (
         {"problem": small_model.PROBLEM, "data": "another"},
-        f"data another, but {self.model.data_dir} holds data {ours}",
+        f"data another, but {self.model.data_dir} contains data {ours}",
       ),
-      ({"problem": "../../elsewhere"}, "run.json describes no run"),
+      ({"problem": "../../elsewhere"}, "run.json does not describe a run"),
     ):
       self.assertIn(message, exported(**about).stderr)
 
-  def test_command_without_tensorflow_imports_none(self):
+  def test_command_does_not_import_tensorflow(self):
     code = "import sys, t2t_lottery.export; sys.exit('tensorflow' in sys.modules)"
     run("-c", code)
 

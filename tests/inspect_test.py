@@ -1,4 +1,4 @@
-"""What `python -m t2t_lottery.inspect` says about checkpoints."""
+"""Output of `python -m t2t_lottery.inspect`."""
 
 import json
 import os
@@ -34,10 +34,10 @@ class InspectTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(found["total"]["sparsity"], 1 / 40)
     self.assertEqual(found["total"]["mean"], (4 + 72) / 39)
 
-  def test_without_a_mask_what_is_not_zero_is_kept(self):
+  def test_without_a_mask_nonzero_weights_are_kept(self):
     self.assertEqual(inspect.figures(self.checkpoint("one", [[3, -1, 0, 0]]))[FFN]["sparsity"], 0.5)
 
-  def test_figures_beside_another_checkpoint(self):
+  def test_figures_compared_with_another_checkpoint(self):
     one = self.checkpoint("one", [[3, -1, 5, 0]], mask=[[1, 1, 1, 0]])
     other = self.checkpoint("other", [[-3, -2, 0, 4]], mask=[[1, 1, 0, 1]])
     found = inspect.figures(one, other)
@@ -48,10 +48,10 @@ class InspectTest(parameterized.TestCase, tf.test.TestCase):
     rng = np.random.RandomState(0)
     values = [rng.randn(60) * (rng.rand(60) < 0.5) for _ in range(2)]
     parts = [weight_statistics.of_layer(a, None, b) for a, b in zip(*(np.split(v, [10, 35]) for v in values))]
-    whole = weight_statistics.of_layer(values[0], None, values[1])
-    self.assertAllClose(weight_statistics.together(parts), whole)
+    expected = weight_statistics.of_layer(values[0], None, values[1])
+    self.assertAllClose(weight_statistics.together(parts), expected)
 
-  def test_what_is_pruned_as_a_whole(self):
+  def test_completely_pruned_structures(self):
     hidden, heads = 4, 2
     kernel = np.ones((hidden, hidden), np.float32)
     no_second_head, no_first_input, no_last_output = kernel.copy(), kernel.copy(), kernel.copy()
@@ -82,7 +82,7 @@ class InspectTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(found.to_json(), {"embedding_rows": 2, "layers": 1, "heads": 5, "units": 2})
     self.assertIn("2 of 5 subwords have no embedding left", found.in_words()[0])
 
-  def test_command_warns_of_what_is_pruned_as_a_whole(self):
+  def test_command_warns_of_completely_pruned_structures(self):
     pruned = self.checkpoint("pruned", [[3, 0], [-1, 0]])
     self.assertRegex(self.run_command(pruned).stdout, r"\n1 feed-forward units pruned as a whole: 1 in .*layer_0/ffn\n")
     self.assertEqual(json.loads(self.run_command(pruned, "--json").stdout)["emptied"]["units"], 1)
@@ -97,32 +97,32 @@ class InspectTest(parameterized.TestCase, tf.test.TestCase):
     lines = self.run_command(one).stdout.splitlines()
     self.assertEqual(lines[0].split(), ["sparsity", "largest", "mean", "layer"])
     self.assertEqual(lines[1].split(), ["25.00%", "5", "3", FFN])
-    # A folder stands for its newest checkpoint.
+    # A folder means its newest checkpoint.
     printed = json.loads(self.run_command(os.path.dirname(one), other, "--json").stdout)
     self.assertEqual(printed.pop("emptied"), inspect.emptied(one).to_json())
     self.assertEqual(printed, inspect.figures(one, other))
 
-  def test_weights_that_should_be_zero_and_are_not(self):
+  def test_nonzero_pruned_weights_are_an_error(self):
     wrong = self.checkpoint("wrong", [[3, -1, 5, np.nan]], mask=[[1, 0, 1, 0]])
     found = inspect.figures(wrong)
     # 36 of the embedding's, and all four here.
     self.assertEqual((found[FFN]["sparsity"], found["total"]["sparsity"]), (0, 0))
-    sound = self.checkpoint("sound", [[3, -0.0, 0, 0]], mask=[[1, 0, 1, 0]])
-    self.assertEqual(inspect.figures(sound)[FFN]["sparsity"], 0.5)
-    self.assertIsNone(weight_statistics.astray(inspect.read_layers(sound)))
-    for arguments in ([wrong], [sound, wrong]):
+    intact = self.checkpoint("intact", [[3, -0.0, 0, 0]], mask=[[1, 0, 1, 0]])
+    self.assertEqual(inspect.figures(intact)[FFN]["sparsity"], 0.5)
+    self.assertIsNone(weight_statistics.astray(inspect.read_layers(intact)))
+    for arguments in ([wrong], [intact, wrong]):
       done = self.run_command(*arguments)
       self.assertEqual(done.returncode, 1)
       self.assertIn(FFN, done.stdout)
       self.assertEqual(
         done.stderr, f"t2t-lottery: {wrong}: weights that its masks prune are not zero: 2 of the 2 in {FFN}\n"
       )
-    # So do translation, loss and every export, which read a model so.
-    with self.assertRaisesRegex(UserError, f"^{wrong}: weights .* not zero: 2 of the 2 in {FFN}; something else than"):
+    # Translation, loss and every export read models in the same way.
+    with self.assertRaisesRegex(UserError, f"^{wrong}: weights .* not zero: 2 of the 2 in {FFN}; it was changed"):
       model_source.read(wrong)
-    self.assertIn(FFN, model_source.read(sound))
+    self.assertIn(FFN, model_source.read(intact))
 
-  def test_command_refuses(self):
+  def test_command_errors(self):
     one = self.checkpoint("one", [[3, -1, 5, 0]])
     empty = self.create_tempdir().full_path
     for arguments, message in (

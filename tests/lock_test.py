@@ -1,4 +1,4 @@
-"""What is in the locks, and that it is what is installed."""
+"""Format of the lock files, and consistency with installed packages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HASH = r" --hash=sha256:[0-9a-f]{64}"
 
 
 def lock_lines(name: str) -> list[str]:
-  """The requirements of a lock, each on one line with its hashes."""
+  """The requirements of a lock file, each on one line with its hashes."""
   with open(os.path.join(FOLDER, f"{name}.txt"), encoding="utf-8") as file:
     text = re.sub(r"\\\n\s*", "", file.read())
   return [line for line in text.splitlines() if not line.startswith("#")]
@@ -33,28 +33,28 @@ def for_this_python(lines: list[str]) -> list[requirements.Requirement]:
 
 
 def lock_versions(name: str) -> dict[str, str]:
-  """The version of each package of a lock, for this interpreter."""
+  """The version of each package of a lock file, for this interpreter."""
   lines = [line.split(" --hash")[0] for line in lock_lines(name)]
   return {utils.canonicalize_name(each.name): str(each.specifier).removeprefix("==") for each in for_this_python(lines)}
 
 
 class LockTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(*LOCKS)
-  def test_holds_names_versions_markers_and_hashes_only(self, name):
+  def test_contains_only_names_versions_markers_and_hashes(self, name):
     for line in lock_lines(name):
       self.assertRegex(line, f"^{NAME_AND_VERSION}({MARKER})?({HASH})+$")
 
   @parameterized.parameters(*LOCKS)
-  def test_is_made_from_its_list(self, name):
+  def test_matches_its_requirements(self, name):
     with open(os.path.join(FOLDER, f"{name}.in"), encoding="utf-8") as file:
       lines = [line for line in file.read().splitlines() if line and not line.startswith("#")]
-    asked = {utils.canonicalize_name(each.name): each.specifier for each in for_this_python(lines)}
+    required = {utils.canonicalize_name(each.name): each.specifier for each in for_this_python(lines)}
     locked = lock_versions(name)
-    self.assertSameElements(asked, locked)
-    for package, specifier in asked.items():
+    self.assertSameElements(required, locked)
+    for package, specifier in required.items():
       self.assertTrue(specifier.contains(locked[package]), package)
 
-  def test_is_what_is_installed(self):
+  def test_matches_the_installed_packages(self):
     made_from = os.path.join(sys.prefix, "made-from")
     if not os.path.exists(os.path.join(made_from, "root")):
       self.skipTest("this environment was not made by run_scripts/setup.sh")
@@ -62,7 +62,7 @@ class LockTest(tf.test.TestCase, parameterized.TestCase):
     for name in LOCKS:
       if os.path.exists(os.path.join(made_from, f"{name}.txt")):
         locked.update(lock_versions(name))
-    # Not sys.path, to which setuptools adds what it carries for itself.
+    # Not sys.path, to which setuptools adds its vendored packages.
     found = importlib.metadata.distributions(path=[sysconfig.get_path("purelib")])
     installed = {utils.canonicalize_name(each.metadata["Name"]): each.version for each in found}
     del installed["t2t-lottery"]

@@ -24,9 +24,9 @@ class MainTest(tf.test.TestCase):
     self.assertEqual((script.name, script.load()), ("t2t-lottery", main.main))
 
   def test_every_verb_is_a_command_that_the_help_lists(self):
-    shown = run("t2t_lottery", "--help").stdout.splitlines()
+    listed = run("t2t_lottery", "--help").stdout.splitlines()
     for verb in main.VERBS:
-      (line,) = [line for line in shown if line.split()[:1] == [verb]]
+      (line,) = [line for line in listed if line.split()[:1] == [verb]]
       self.assertGreater(len(line.split()), 3)
     commands = {
       name.removesuffix(".py")
@@ -37,12 +37,10 @@ class MainTest(tf.test.TestCase):
     # `compat` starts t2t's own commands.
     self.assertEqual(commands - {"compat"}, {*main.VERBS})
 
-  def test_a_verb_gets_its_flags_and_says_what_it_says_alone(self):
+  def test_a_verb_gets_its_flags_and_has_the_same_output(self):
     for flags in (["--help"], ["--no_such_flag"], ["--problem=p", "--size=huge"]):
-      alone, behind = run("t2t_lottery.results", *flags), run("t2t_lottery", "results", *flags)
-      self.assertEqual(
-        (behind.returncode, behind.stdout, behind.stderr), (alone.returncode, alone.stdout, alone.stderr)
-      )
+      module, verb = run("t2t_lottery.results", *flags), run("t2t_lottery", "results", *flags)
+      self.assertEqual((verb.returncode, verb.stdout, verb.stderr), (module.returncode, module.stdout, module.stderr))
 
   def test_an_unknown_verb_is_one_line(self):
     for verb, hint in (("exprot", "did you mean export?"), ("magic", "known are datagen, train,")):

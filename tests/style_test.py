@@ -1,4 +1,4 @@
-"""ruff and shellcheck pass on the whole project, mypy on the library."""
+"""ruff and shellcheck pass on the entire project, mypy on the library."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SCRIPTS = glob.glob(os.path.join(ROOT, "*", "*.sh")) + [os.path.join(ROOT, ".ci"
 
 
 def is_run(script: str) -> bool:
-  """Whether a script is run, not sourced by others."""
+  """Whether a script is executed, not sourced."""
   with open(script, encoding="utf-8") as file:
     return file.read(2) == "#!"
 
 
 class StyleTest(tf.test.TestCase):
-  def passes(self, tool, *arguments):
+  def assert_passes(self, tool, *arguments):
     path = shutil.which(tool, path=os.path.dirname(sys.executable))
     if path is None:
       self.skipTest(f"{tool} is not installed (run_scripts/setup.sh --dev)")
@@ -29,19 +29,19 @@ class StyleTest(tf.test.TestCase):
     self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
   def test_ruff(self):
-    self.passes("ruff", "check", "--output-format=concise", "--no-cache")
-    self.passes("ruff", "format", "--check", "--no-cache")
+    self.assert_passes("ruff", "check", "--output-format=concise", "--no-cache")
+    self.assert_passes("ruff", "format", "--check", "--no-cache")
 
   def test_mypy(self):
-    self.passes("mypy", "--no-error-summary")
+    self.assert_passes("mypy", "--no-error-summary")
 
-  def test_bash_reads_every_script(self):
+  def test_bash_parses_every_script(self):
     for script in SCRIPTS:
       subprocess.run(["bash", "-n", script], check=True)
 
   def test_shellcheck(self):
     scripts = filter(is_run, SCRIPTS)
-    self.passes("shellcheck", "--external-sources", "--source-path=SCRIPTDIR", *scripts)
+    self.assert_passes("shellcheck", "--external-sources", "--source-path=SCRIPTDIR", *scripts)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""English to German and to French by a synchronous grammar: the text that needs no download.
+"""English to German and French by a synchronous grammar: text that needs no download.
 
-A sentence's meaning is drawn from a seed (`sentences`, `clauses`, `draw`) and said in each language
-(`english`, `german`, `french`) with the words of the lexicon (`tables`). The translation follows
-from the English source, so a model can come near to 100 BLEU; agreement, case, word order and the
-size of the lexicon make it need its weights.
+A sentence's meaning is drawn from a seed (`sentences`, `clauses`, `draw`) and realized in each language
+(`english`, `german`, `french`) with the words of the lexicon (`tables`). The translation is a function
+of the English source, so a model can approach 100 BLEU; agreement, case, word order and the size of the
+lexicon make it need its weights.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Draws where and when something happens."""
+"""Draws places and times."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GOALS = tuple(
 
 
 def clock(hour: int, half: bool) -> entries.Phrase:
-  """A time of day; German counts the half towards the next hour."""
+  """A time of day; in German, half hours refer to the next hour."""
   next_hour = hour % 12 + 1
   german = f"halb {numerals.german(next_hour)}" if half else "ein Uhr" if hour == 1 else f"{numerals.german(hour)} Uhr"
   if hour == 12:
@@ -43,7 +43,7 @@ def span(number: int, unit: entries.Phrase, ago: bool) -> entries.Phrase:
 
 
 class Circumstances(draw.Draw):
-  """Draws places and times from a source of chance."""
+  """Draws places and times at random."""
 
   def place_phrase(self, noun: entries.Noun) -> m.NounPhrase:
     """A place as a noun phrase."""
@@ -61,14 +61,14 @@ class Circumstances(draw.Draw):
     return m.Location(self.place_phrase(noun), relation=relation)
 
   def going(self) -> m.Location | entries.Phrase:
-    """Where one goes."""
+    """A destination."""
     chance = self.chance
     if chance.happens(0.25):
       return chance.frequent(lexicon.TOWNS).to
     return m.Location(self.place_phrase(chance.frequent(GOALS)), goal=True)
 
   def time(self, tense: str) -> entries.Phrase:
-    """A time that suits a tense."""
+    """A time that fits a tense."""
     chance = self.chance
     if tense in ("past", "future") and chance.happens(0.4):
       kind = chance.of({"weekday": 4, "clock": 3, "span": 3})

@@ -45,7 +45,7 @@ PROFESSIONS = tuple(lexicon.NOUNS[name] for name in _PROFESSION_NAMES)
 
 
 class Clauses(circumstances.Circumstances):
-  """Draws clauses from a source of chance."""
+  """Draws clauses at random."""
 
   def tense(self, verb: entries.Verb, allowed: Mapping[str, float] | None = None) -> dict[str, Any]:
     """Tense and modal for a verb, as arguments of a clause."""
@@ -65,7 +65,7 @@ class Clauses(circumstances.Circumstances):
     return {"tense": "past" if past else "present", "modal": modal}
 
   def polarity(self, subject: m.Nominal, timing: dict[str, Any]) -> str:
-    """Now and then negated; not where "every" or "not have to" would leave open what is negated."""
+    """Draws a negation sometimes; never where "every" or "not have to" would make its scope ambiguous."""
     if draw.quantified(subject):
       return ""
     if timing == {"tense": "past", "modal": "must"} or not self.chance.happens(0.17):
@@ -74,7 +74,7 @@ class Clauses(circumstances.Circumstances):
     return "never" if never and self.chance.happens(0.2) else "not"
 
   def adverbs(self, c: m.Clause, time: float = 0.35) -> m.Clause:
-    """Adds how often or when."""
+    """Adds a frequency or a time."""
     chance = self.chance
     lasting = "state" in c.verb.marks and "event" not in c.verb.marks
     if lasting or c.place in ORIGINS:
@@ -92,7 +92,7 @@ class Clauses(circumstances.Circumstances):
     return dataclasses.replace(c, time=self.time(tense))
 
   def manner(self, c: m.Clause) -> m.Clause:
-    """Adds how, or with whom or for whom."""
+    """Adds a manner or a companion."""
     chance, name = self.chance, c.verb.name
     if isinstance(c.object, m.Pronoun) or c.polarity:
       return c
@@ -108,7 +108,7 @@ class Clauses(circumstances.Circumstances):
     return c
 
   def transitive(self, verb: entries.Verb | None = None, subject: m.Nominal | None = None) -> m.Clause:
-    """One does something to another."""
+    """A clause with a transitive verb."""
     verb = verb or self.chance.frequent(lexicon.TRANSITIVE)
     subject = subject or self.subject(verb.subjects)
     timing = self.tense(verb)
@@ -117,7 +117,7 @@ class Clauses(circumstances.Circumstances):
     return self._somewhere(self.manner(c))
 
   def intransitive(self, verb: entries.Verb | None = None, subject: m.Nominal | None = None) -> m.Clause:
-    """One does something."""
+    """A clause with an intransitive verb."""
     verb = verb or self.chance.frequent(lexicon.INTRANSITIVE)
     subject = subject or self.subject(verb.subjects)
     timing = self.tense(verb)
@@ -125,13 +125,13 @@ class Clauses(circumstances.Circumstances):
     return self._somewhere(self.manner(c))
 
   def _somewhere(self, c: m.Clause) -> m.Clause:
-    """Adds where, to a clause that has no other adverb."""
+    """Adds a place to a clause without another adverb."""
     if "place" not in c.verb.marks or c.manner or c.companion or not self.chance.happens(0.35):
       return c
     return dataclasses.replace(c, place=self.staying())
 
   def be(self, subject: m.Nominal | None = None) -> m.Clause:
-    """One is such, or more so than another."""
+    """A clause with an adjective, possibly in a comparison."""
     chance = self.chance
     if subject is None:
       group = chance.of(_QUALIFIED)
@@ -158,7 +158,7 @@ class Clauses(circumstances.Circumstances):
     )
 
   def _standard(self, subject: m.Nominal) -> m.Nominal:
-    """What a subject is compared to."""
+    """The standard of a comparison."""
     if isinstance(subject, m.NounPhrase) and not draw.human(subject.noun):
       group = lexicon.NOUNS_BY_GROUP[subject.noun.group]
       others = [noun for noun in group if noun is not subject.noun and noun.plural]
@@ -170,7 +170,7 @@ class Clauses(circumstances.Circumstances):
     return second if subject == first else first
 
   def ditransitive(self, verb: entries.Verb | None = None, subject: m.Nominal | None = None) -> m.Clause:
-    """One gives another something."""
+    """A clause with a ditransitive verb."""
     verb = verb or self.chance.frequent(lexicon.DITRANSITIVE)
     subject = subject or self.subject(verb.subjects)
     timing = self.tense(verb)
@@ -186,7 +186,7 @@ class Clauses(circumstances.Circumstances):
     )
 
   def go(self, subject: m.Nominal | None = None) -> m.Clause:
-    """One goes somewhere."""
+    """A clause with a verb of motion."""
     chance = self.chance
     verb = chance.frequent(lexicon.GO)
     subject = subject or self.subject(verb.subjects)
@@ -196,7 +196,7 @@ class Clauses(circumstances.Circumstances):
     return m.Clause(subject, verb, polarity=self.polarity(subject, timing), place=self.going(), **timing)
 
   def stay(self, subject: m.Nominal | None = None) -> m.Clause:
-    """One lives or stays somewhere."""
+    """A clause with a verb of location."""
     verb = self.chance.frequent(lexicon.STAY)
     subject = subject or self.subject(verb.subjects)
     timing = self.tense(verb)
@@ -207,7 +207,7 @@ class Clauses(circumstances.Circumstances):
     return m.Clause(subject, verb, polarity=self.polarity(subject, timing), place=place, **timing)
 
   def control(self, subject: m.Nominal | None = None) -> m.Clause:
-    """One tries, forgets, begins ... to do something."""
+    """A clause with a control verb: try, forget, begin ... to do something."""
     chance = self.chance
     verb = chance.frequent(lexicon.CONTROL)
     subject = subject or self.subject(verb.subjects)
@@ -220,14 +220,14 @@ class Clauses(circumstances.Circumstances):
     return m.Clause(subject, verb, polarity=self.polarity(subject, timing), infinitive=inner, **timing)
 
   def age(self, subject: m.Nominal | None = None) -> m.Clause:
-    """One is so many years old."""
+    """A clause with an age."""
     subject = subject or self.subject((draw.PERSONS,))
     if m.is_plural(subject):
       subject = m.Named(self.chance.frequent(lexicon.NAMES))
     return m.Clause(subject, lexicon.BE, predicate=m.Age(self.chance.number(2, 99)))
 
   def profession(self, subject: m.Nominal | None = None) -> m.Clause:
-    """One is a doctor, ..."""
+    """A clause with a profession."""
     chance = self.chance
     if subject is None:
       named = m.Named(chance.frequent(lexicon.NAMES))
@@ -247,7 +247,7 @@ class Clauses(circumstances.Circumstances):
     )
 
   def exists(self) -> m.Clause:
-    """There is something somewhere."""
+    """A "there is" clause."""
     chance = self.chance
     noun = chance.frequent(lexicon.NOUNS_BY_GROUP["building"])
     what = self.noun_phrase(noun, {"a": 60, "number": 20, "many": 20})
@@ -259,7 +259,7 @@ class Clauses(circumstances.Circumstances):
     return m.Clause(draw.IT, lexicon.EXIST, tense, polarity="not" if negated else "", object=what, place=place)
 
   def weather(self, tense: str) -> m.Clause:
-    """It rains or snows."""
+    """A clause about the weather."""
     return m.Clause(draw.IT, self.chance.frequent(lexicon.WEATHER), tense)
 
   def any(self, subject: m.Nominal | None = None) -> m.Clause:

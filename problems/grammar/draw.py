@@ -95,27 +95,27 @@ _BUILDINGS = tuple(noun for group in ("home", "building") for noun in lexicon.NO
 
 
 def human(noun: entries.Noun) -> bool:
-  """Whether it is a person."""
+  """Whether a noun is a person."""
   return noun.group in ("person", "kin")
 
 
 def plain(what: m.Nominal) -> m.Nominal:
-  """The same without adjectives."""
+  """The same noun phrase without adjectives."""
   return dataclasses.replace(what, adjectives=()) if isinstance(what, m.NounPhrase) else what
 
 
 def quantified(what: m.Nominal) -> bool:
-  """Whether it is every, all, many, some, a number of, or a kind as a whole."""
+  """Whether it is quantified or generic: every, all, many, some, a number, or a bare noun."""
   return isinstance(what, m.NounPhrase) and what.determiner in _QUANTIFIERS
 
 
 def without(weights: Mapping[str, float], *keys: str) -> dict[str, float]:
-  """Weights with some keys left out."""
+  """Weights without the given keys."""
   return {key: weight for key, weight in weights.items() if key not in keys}
 
 
 def own(subject: m.Nominal) -> str:
-  """The possessive that points back to a subject; "" where none is sure to."""
+  """The possessive that refers to a subject; "" if none does so unambiguously."""
   if isinstance(subject, m.Pronoun) and (subject.person, subject.plural) in _OWN:
     return _OWN[subject.person, subject.plural]
   if m.is_plural(subject):
@@ -124,13 +124,13 @@ def own(subject: m.Nominal) -> str:
 
 
 class Draw:
-  """Draws parts of sentences from a source of chance."""
+  """Draws parts of sentences at random."""
 
   def __init__(self, chance: Chance):
     self.chance = chance
 
   def adjectives(self, noun: entries.Noun) -> tuple[entries.Adjective, ...]:
-    """One adjective, or two, that suit a noun."""
+    """One or two adjectives that fit a noun."""
     chance = self.chance
     groups = _ADJECTIVE_GROUPS.get(noun.group, ())
     sized = noun.group in _SIZED and (not groups or chance.happens(0.4))
@@ -143,7 +143,7 @@ class Draw:
     return tuple(chosen)
 
   def quality(self, subject: m.Nominal, compared: bool) -> entries.Adjective | None:
-    """An adjective to say of a subject, comparable if asked; None where none is at hand."""
+    """A predicative adjective for a subject, comparable if requested; None if there is none."""
     noun = subject.noun if isinstance(subject, m.NounPhrase) else None
     group = "person" if noun is None or human(noun) else noun.group
     groups = [name for name in _ADJECTIVE_GROUPS.get(group, ()) if not (compared and name == "color")]
@@ -160,13 +160,13 @@ class Draw:
     possessor: m.Nominal | None = None,
     adjectives: float = 0.36,
   ) -> m.NounPhrase:
-    """A noun phrase around a noun.
+    """A noun phrase with a given noun.
 
     Args:
       noun: the noun.
-      weights: of the determiners; "my" stands for every possessive.
-      possessor: whom a possessive points back to, most of the time.
-      adjectives: how often there are any.
+      weights: of the determiners; "my" represents all possessives.
+      possessor: the usual referent of a possessive.
+      adjectives: probability of adjectives.
     """
     chance = self.chance
     if not noun.plural:
@@ -201,7 +201,7 @@ class Draw:
     return m.NounPhrase(chance.frequent(PERSONS), plural=chance.happens(0.15))
 
   def subject(self, groups: tuple[tuple[entries.Noun, ...], ...]) -> m.Nominal:
-    """A subject among classes of nouns, mostly of the first; also a pronoun or name if persons."""
+    """A subject from classes of nouns, mostly the first; for persons, also a pronoun or name."""
     chance = self.chance
     nouns = groups[0] if len(groups) == 1 or chance.happens(0.82) else chance.frequent(groups[1:])
     if nouns is PERSONS:
@@ -230,7 +230,7 @@ class Draw:
     kind = chance.of({"noun": 52, "pronoun": 26, "name": 15, "kin": 7})
     if kind == "pronoun":
       other = chance.of(SUBJECT_PRONOUNS)
-      # "We see me" is out; "he sees him" is not.
+      # "We see me" is excluded; "he sees him" is not.
       if other.person == 3 or other.person != m.person(subject):
         return other
     if kind == "name":

@@ -1,4 +1,4 @@
-"""Says a meaning in English."""
+"""Realizes a meaning in English."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _finite(verb: tuple[str, str, str], subject: m.Nominal, past: bool) -> str:
 
 
 def _verb_group(c: m.Clause) -> tuple[str, list[str], tuple[str, str, str] | None]:
-  """Auxiliary ("" if none), the words after it, and the full verb where that is finite."""
+  """Auxiliary ("" if none), the words after it, and the full verb if it is finite."""
   base, _, participle = c.verb.english
   has = "have" if m.is_plural(c.subject) or m.person(c.subject) < 3 else "has"
   if c.modal in ("want", "like"):
@@ -129,16 +129,16 @@ def _verb_group(c: m.Clause) -> tuple[str, list[str], tuple[str, str, str] | Non
 
 
 def _predicate(c: m.Clause) -> list[str]:
-  said = c.predicate
-  if isinstance(said, m.Age):
-    return [numerals.english(said.years), "years", "old"]
-  if isinstance(said, m.Profession):
-    return [_article(said.noun.singular), said.noun.singular]
-  adjective = said.adjective
-  if not said.degree:
+  predicate = c.predicate
+  if isinstance(predicate, m.Age):
+    return [numerals.english(predicate.years), "years", "old"]
+  if isinstance(predicate, m.Profession):
+    return [_article(predicate.noun.singular), predicate.noun.singular]
+  adjective = predicate.adjective
+  if not predicate.degree:
     return [adjective.english]
-  standard = nominal(said.standard)
-  if said.degree == "as":
+  standard = nominal(predicate.standard)
+  if predicate.degree == "as":
     return ["as", adjective.english, "as", *standard]
   return [adjective.english_comparative, "than", *standard]
 
@@ -182,9 +182,9 @@ def clause(c: m.Clause, opening: str = "", inverted: bool = False, time_first: b
 
   Args:
     c: its meaning.
-    opening: the part that is not said here.
+    opening: the part that is omitted here.
     inverted: whether the auxiliary comes before the subject.
-    time_first: whether the time is said elsewhere.
+    time_first: whether the time is expressed elsewhere.
   """
   subject = ["there"] if c.exists else [] if opening == "subject" else nominal(c.subject, subject=True)
   auxiliary, rest, full = _verb_group(c)
@@ -220,8 +220,8 @@ def clause(c: m.Clause, opening: str = "", inverted: bool = False, time_first: b
   return words
 
 
-def say(sentence: m.Sentence) -> str:
-  """A sentence."""
+def realize(sentence: m.Sentence) -> str:
+  """The text of a sentence."""
   c, kind = sentence.clause, sentence.kind
   if kind in _QUESTION_WORDS:
     words = [kind, *clause(c, opening=m.opening(kind), inverted=kind != "who")]

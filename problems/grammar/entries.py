@@ -1,4 +1,4 @@
-"""What the lexicon holds of a word."""
+"""Entries of the lexicon."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Place(NamedTuple):
-  """Prepositions of a place: being there, then (None: nobody goes there) going there."""
+  """Prepositions of a place: of location, then of direction (None: not a destination)."""
 
   english: str
   german: str
@@ -23,9 +23,9 @@ class Noun:
   Attributes:
     plural: "" for a mass noun.
     german_weak: whether every form but the nominative singular equals the plural.
-    aspirated: whether its French h keeps the article whole.
-    owned: whether one can have it.
-    natural: the pronoun that stands for it: m, f, n (a thing or an animal), or "" if left open.
+    aspirated: whether its French h prevents elision of the article.
+    owned: whether it can have an owner.
+    natural: its pronoun: m, f, n (a thing or an animal), or "" if undetermined.
   """
 
   group: str
@@ -47,7 +47,7 @@ class Noun:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Adjective:
-  """An adjective; `german_comparative` is "" where the word is not compared."""
+  """An adjective; `german_comparative` is "" if the word has none."""
 
   english: str
   english_comparative: str
@@ -62,7 +62,7 @@ class Adjective:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class German:
-  """A German verb as its table line has it; "-" in `forms`: by rule."""
+  """A German verb as in its table line; "-" in `forms`: regular."""
 
   infinitive: str
   prefix: str
@@ -90,8 +90,8 @@ class Verb:
 
   Attributes:
     english: infinitive, past, participle of the first word.
-    particle: the words after it; `movable`: an object pronoun stands before them.
-    subjects, objects: classes of nouns that may do it, and that it may be done to.
+    particle: the words after it; `movable`: an object pronoun precedes them.
+    subjects, objects: noun classes of its subjects and objects.
     marks: see `tables.verbs`.
   """
 
@@ -111,7 +111,7 @@ class Verb:
 
 
 class Phrase(NamedTuple):
-  """Words that do not change."""
+  """Uninflected words."""
 
   english: str
   german: str
@@ -134,7 +134,7 @@ class Town(NamedTuple):
 
 
 class Relation(NamedTuple):
-  """A preposition before a noun, and the verbs it goes with (none: with any)."""
+  """A preposition, and the verbs that it combines with (none: all)."""
 
   english: str
   german: str

@@ -1,4 +1,4 @@
-"""Says a meaning in French: agreement, clitics, negation around the verb, contraction."""
+"""Realizes a meaning in French: agreement, clitics, negation around the verb, contraction."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def nominal(what: m.Nominal, general: bool = False, bare: str = "des") -> list[s
   Args:
     what: its meaning.
     general: whether a noun without determiner means all of its kind (les chiens dorment).
-    bare: what becomes of a noun without determiner: "des" (du, de la, des), "de" (nothing: the
+    bare: article of a noun without determiner: "des" (du, de la, des), "de" (nothing: the
       preposition de comes before), or "pas" (de, as after pas; so also for "a").
   """
   if isinstance(what, m.Pronoun):
@@ -130,7 +130,7 @@ def _with_etre(verb: entries.French) -> bool:
 
 
 def _tense(c: m.Clause) -> str:
-  """present, imperfect, compound or future."""
+  """The French tense: present, imperfect, compound or future."""
   if c.tense in ("present", "progressive"):
     return "present"
   state = "state" in c.verb.marks and "event" not in c.verb.marks
@@ -161,20 +161,20 @@ def _verb_group(c: m.Clause, opening: str) -> list[str]:
 
 
 def _predicate(c: m.Clause) -> list[str]:
-  said = c.predicate
-  if isinstance(said, m.Profession):
-    return [said.noun.french]
-  adjective = said.adjective
+  predicate = c.predicate
+  if isinstance(predicate, m.Profession):
+    return [predicate.noun.french]
+  adjective = predicate.adjective
   form = phrases.adjective_form(adjective, phrases.feminine(c.subject), m.is_plural(c.subject))
-  if not said.degree:
+  if not predicate.degree:
     return [form]
-  if adjective.english == "good" and said.degree == "more":
+  if adjective.english == "good" and predicate.degree == "more":
     comparative = [forms.agreed("meilleur", phrases.feminine(c.subject), m.is_plural(c.subject))]
-  elif adjective.english == "bad" and said.degree == "more":
+  elif adjective.english == "bad" and predicate.degree == "more":
     comparative = [forms.agreed("pire", False, m.is_plural(c.subject))]
   else:
-    comparative = ["plus" if said.degree == "more" else "aussi", form]
-  return [*comparative, "que", *nominal(said.standard)]
+    comparative = ["plus" if predicate.degree == "more" else "aussi", form]
+  return [*comparative, "que", *nominal(predicate.standard)]
 
 
 def _objects(c: m.Clause, opening: str) -> list[str]:
@@ -224,8 +224,8 @@ def clause(c: m.Clause, opening: str = "", time_first: bool = False) -> list[str
 
   Args:
     c: its meaning.
-    opening: the part that is not said here.
-    time_first: whether the time is said elsewhere.
+    opening: the part that is omitted here.
+    time_first: whether the time is expressed elsewhere.
   """
   if c.exists:
     subject = ["il"]
@@ -261,8 +261,8 @@ def _main(sentence: m.Sentence) -> list[str]:
   return clause(c)
 
 
-def say(sentence: m.Sentence) -> str:
-  """A sentence."""
+def realize(sentence: m.Sentence) -> str:
+  """The text of a sentence."""
   words = _main(sentence)
   if sentence.second:
     second = [*_CONJUNCTIONS[sentence.conjunction], *clause(sentence.second)]

@@ -83,7 +83,7 @@ def imperfect(infinitive: str) -> tuple[str, ...]:
   if infinitive == "être":
     return tuple("ét" + ending for ending in _IMPERFECT)
   stem = present(infinitive)[3][:-3]
-  # Before -ions and -iez the letter that kept the sound of g or c is not needed.
+  # Before -ions and -iez the letter that preserves the sound of g or c is not needed.
   plain = infinitive[:-2] if infinitive.endswith("er") else stem
   return tuple((plain if ending[0] == "i" else stem) + ending for ending in _IMPERFECT)
 

@@ -35,7 +35,7 @@ def pronoun(what: m.Pronoun, use: int) -> str:
 
 
 def feminine(what: m.Nominal) -> bool:
-  """Whether adjectives and participles that go with it are feminine."""
+  """Whether its adjectives and participles are feminine."""
   return m.gender(what, "french") == "f"
 
 

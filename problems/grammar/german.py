@@ -1,4 +1,4 @@
-"""Says a meaning in German: verb second or last, and the middle field between its two parts."""
+"""Realizes a meaning in German: verb second or last, and the middle field between its two parts."""
 
 from __future__ import annotations
 
@@ -64,19 +64,19 @@ def _verb_group(c: m.Clause) -> tuple[str, list[str]]:
 
 
 def _predicate(c: m.Clause) -> tuple[list[str], list[str]]:
-  """What is said of the subject, and what it is compared to."""
-  said = c.predicate
-  if isinstance(said, m.Age):
-    return [numerals.german(said.years), "Jahre", "alt"], []
-  if isinstance(said, m.Profession):
+  """The predicate, and the standard of a comparison."""
+  predicate = c.predicate
+  if isinstance(predicate, m.Age):
+    return [numerals.german(predicate.years), "Jahre", "alt"], []
+  if isinstance(predicate, m.Profession):
     stem, endings, _ = forms.DETERMINERS["no"]
-    kein = [stem + endings["nom", said.noun.german_gender]] if c.polarity == "not" else []
-    return [*kein, said.noun.german], []
-  adjective = said.adjective
-  if not said.degree:
+    kein = [stem + endings["nom", predicate.noun.german_gender]] if c.polarity == "not" else []
+    return [*kein, predicate.noun.german], []
+  adjective = predicate.adjective
+  if not predicate.degree:
     return [adjective.german], []
-  standard = phrases.nominal(said.standard, "nom")
-  if said.degree == "as":
+  standard = phrases.nominal(predicate.standard, "nom")
+  if predicate.degree == "as":
     return ["so", adjective.german], ["wie", *standard]
   return [adjective.german_comparative], ["als", *standard]
 
@@ -141,7 +141,7 @@ def _middle(c: m.Clause, opening: str, time_first: bool) -> tuple[list[str], lis
   place = phrases.place(c.place) if c.place and opening != "place" else []
   manner = [c.manner.german] if c.manner else []
   tail = [c.verb.german.tail] if c.verb.german.tail else []
-  # An indefinite object is news and comes late: liest im Garten ein Buch.
+  # An indefinite object is new information and comes late: liest im Garten ein Buch.
   vague_last = bool(indefinite)
   first = definite + time if c.polarity else time + definite
   middle = list(
@@ -190,11 +190,10 @@ def clause(
 
   Args:
     c: its meaning.
-    order: second (the subject, or front, comes before the verb), first or last, as the finite verb
-      stands.
-    front: what stands before the verb in the subject's place.
-    opening: the part that is not said here.
-    time_first: whether the time is said elsewhere.
+    order: position of the finite verb: second (after the subject, or front), first or last.
+    front: the words before the verb in place of the subject.
+    opening: the part that is omitted here.
+    time_first: whether the time is expressed elsewhere.
   """
   finite, end = _verb_group(c)
   middle, after = _middle(c, opening, time_first)
@@ -233,14 +232,14 @@ def _main(sentence: m.Sentence) -> list[str]:
 
 
 def _conjunction(sentence: m.Sentence) -> str:
-  """ "when" is als for what happened once."""
+  """ "when" is "als" for a single event in the past."""
   if sentence.conjunction == "when":
     return "als" if sentence.second.tense in ("past", "was doing") else "wenn"
   return _CONJUNCTIONS[sentence.conjunction]
 
 
-def say(sentence: m.Sentence) -> str:
-  """A sentence."""
+def realize(sentence: m.Sentence) -> str:
+  """The text of a sentence."""
   if not sentence.second:
     words = _main(sentence)
   elif sentence.conjunction in ("and", "but"):

@@ -1,4 +1,4 @@
-"""Says noun phrases and places in German."""
+"""Realizes noun phrases and places in German."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def nominal(what: m.Nominal, case: str, negated: bool = False) -> list[str]:
 
 
 def prepositional(preposition: str, case: str, what: m.Nominal) -> list[str]:
-  """A preposition with what follows it: im Haus."""
+  """A preposition with its noun phrase: im Haus."""
   words = nominal(what, case)
-  # An article that a relative clause points to keeps its own form: in dem Haus, in dem ...
+  # An article before a noun with a relative clause is not contracted: in dem Haus, in dem ...
   if isinstance(what, m.NounPhrase) and what.determiner in ("the", "owner") and not what.relative:
     contraction = forms.CONTRACTIONS.get((preposition, words[0]))
     if contraction:
@@ -65,7 +65,7 @@ def prepositional(preposition: str, case: str, what: m.Nominal) -> list[str]:
 
 
 def place(where: m.Location | entries.Phrase) -> list[str]:
-  """Where one is or goes."""
+  """A location or destination."""
   if isinstance(where, entries.Phrase):
     return [where.german]
   if where.relation:

@@ -1,9 +1,9 @@
-"""What a sentence means, before it is said in a language.
+"""The meaning of a sentence, independent of language.
 
-A sentence is drawn once (`draw`, `sentences`) and then said in English, German or French by the
-module of that name. Whatever English leaves open is fixed for all sentences alike, so that the
-translation follows from the English: "you" is du and tu, a speaker's own gender is masculine, "it"
-and "they" agree with the noun that they stand for.
+A sentence is drawn once (`draw`, `sentences`) and then realized in English, German or French by the
+module of that name. Ambiguities of English are resolved in the same way in all sentences, so that the
+translation is a function of the English: "you" is du and tu, speakers are masculine, "it" and "they"
+agree with the noun that they refer to.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from problems.grammar import entries, lexicon
 
 @dataclasses.dataclass(frozen=True)
 class NounPhrase:
-  """A noun with what belongs to it.
+  """A noun with its determiner and modifiers.
 
   Attributes:
     determiner: the, a, bare (none), this, every, all, many, some, number, which, how many, whose,
@@ -49,7 +49,7 @@ class Named:
 
 @dataclasses.dataclass(frozen=True)
 class Pronoun:
-  """A personal pronoun: `gender` as English has it (n: it), and those of what it stands for."""
+  """A personal pronoun: `gender` in English (n: it), and the genders of its referent."""
 
   person: int
   plural: bool = False
@@ -78,7 +78,7 @@ class Relative:
 
 
 class Quality(NamedTuple):
-  """An adjective said of the subject; `degree`: "", "more" or "as" with what it is compared to."""
+  """A predicative adjective; `degree`: "", "more" or "as" with the standard of comparison."""
 
   adjective: entries.Adjective
   degree: str = ""
@@ -92,7 +92,7 @@ class Age(NamedTuple):
 
 
 class Profession(NamedTuple):
-  """What one is by profession."""
+  """A profession as predicate."""
 
   noun: entries.Noun
 
@@ -110,7 +110,7 @@ class Location(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Clause:
-  """One verb and what goes with it.
+  """A verb with its arguments and adverbs.
 
   Attributes:
     tense: present, progressive, past, was doing, perfect or future.
@@ -152,8 +152,8 @@ class Sentence:
   Attributes:
     kind: statement, question, or a question word: who, whom, what, where, why, when, which, how
       many.
-    clause: the main clause. In a question with a question word that stands for a part of it, that
-      part is there, and is not said.
+    clause: the main clause. In a question with a question word for one of its parts, that
+      part is present, but not realized.
     conjunction: of the second clause: and, but, because, when, if.
     second: the second clause.
     second_first: whether the sentence begins with the second clause.
@@ -196,7 +196,7 @@ def person(nominal: Nominal) -> int:
 
 
 def opening(kind: str) -> str:
-  """The part that a question word stands for ("": none, as for why)."""
+  """The part that a question word replaces ("": none, as for why)."""
   return {
     "who": "subject",
     "whom": "object",

@@ -1,4 +1,4 @@
-"""Reads the lexicon's tables."""
+"""Parses the lexicon's tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _parts(cell: str) -> list[str]:
 
 
 def english_plural(word: str) -> str:
-  """The plural by rule."""
+  """The regular plural."""
   if word.endswith(("s", "x", "z", "ch", "sh")):
     return word + "es"
   if word.endswith("y") and word[-2] not in "aeiou":
@@ -28,7 +28,7 @@ def english_plural(word: str) -> str:
 
 
 def french_plural(word: str) -> str:
-  """The plural by rule."""
+  """The regular plural."""
   if word.endswith(("s", "x", "z")):
     return word
   if word.endswith(("eau", "eu")):
@@ -135,7 +135,7 @@ def _german_verb(cell: str) -> entries.German:
   prefix, _, infinitive = tokens[0].rpartition("-")
   preposition, _, case = slot.strip().rpartition(" ")
   if len(forms) not in (0, 4):
-    raise ValueError(f"{cell}: four forms or none")
+    raise ValueError(f"{cell}: must have four forms or none")
   padded = (*forms, "-", "-", "-", "-")
   return entries.German(
     infinitive,
@@ -173,7 +173,7 @@ def noun_groups() -> dict[str, tuple[entries.Noun, ...]]:
 
 
 def adjective_groups() -> dict[str, tuple[entries.Adjective, ...]]:
-  """All adjectives by what they are said of."""
+  """All adjectives by the class of nouns that they describe."""
   return {
     group: tuple(_adjective(row, group) for row in _rows(table)) for group, table in adjectives.ADJECTIVES.items()
   }
@@ -213,7 +213,7 @@ def verbs(table: str, groups: dict[str, tuple[entries.Noun, ...]]) -> tuple[entr
 
 
 def phrases(table: str) -> tuple[entries.Phrase, ...]:
-  """A table of words that do not change."""
+  """A table of uninflected words."""
   return tuple(entries.Phrase(*row) for row in _rows(table))
 
 
@@ -229,7 +229,7 @@ def towns() -> tuple[entries.Town, ...]:
 
 
 def manners() -> tuple[tuple[entries.Phrase, tuple[str, ...]], ...]:
-  """Adverbs of manner, each with the verbs that it goes with."""
+  """Adverbs of manner, each with the verbs that it combines with."""
   return tuple((entries.Phrase(*row[:3]), tuple(_parts(row[3]))) for row in _rows(words.MANNERS))
 
 

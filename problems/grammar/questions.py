@@ -29,10 +29,10 @@ _DOES_TO_THINGS = tuple(
 
 
 class Questions(relatives.Relatives):
-  """Draws questions from a source of chance."""
+  """Draws questions at random."""
 
   def question(self) -> m.Sentence:
-    """A question whether."""
+    """A yes-no question."""
     c = self.any()
     while draw.quantified(c.subject):
       c = self.any()

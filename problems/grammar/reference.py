@@ -1,4 +1,4 @@
-"""Pronouns that stand for something said before."""
+"""Pronouns that refer to earlier noun phrases."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from problems.grammar import meaning as m
 
 
 def pronoun_for(what: m.Nominal) -> m.Pronoun | None:
-  """The pronoun that stands for it afterwards; None where English leaves open which."""
+  """The pronoun for later references; None if it is ambiguous in English."""
   if isinstance(what, m.Pronoun):
     return what
   gender = "n" if m.is_plural(what) else m.gender(what, "english")
@@ -28,7 +28,7 @@ def _resolved(what: m.Nominal | None, antecedent: m.Nominal) -> m.Nominal | None
 
 
 def with_they(first: m.Clause, second: m.Clause) -> m.Clause:
-  """Lets "they" in a second clause stand for what is plural in the first, and take its gender."""
+  """Makes "they" in a second clause refer to the plural noun phrase of the first, with its gender."""
   candidates = (first.subject, first.object)
   they = next((what for what in candidates if what is not None and m.is_plural(what)), None)
   if they is None:

@@ -37,10 +37,10 @@ AT_PLACES = (*lexicon.STAY, *(verb for verb in lexicon.INTRANSITIVE if "place" i
 
 
 class Relatives(clauses.Clauses):
-  """Draws relative clauses from a source of chance."""
+  """Draws relative clauses at random."""
 
   def relative(self, antecedent: m.NounPhrase) -> m.NounPhrase:
-    """Gives a noun phrase a relative clause, if one suits it."""
+    """Adds a relative clause to a noun phrase, if one fits."""
     noun, chance = antecedent.noun, self.chance
     bare = dataclasses.replace(antecedent, adjectives=(), owner=None)
     roles = {"subject": 45.0 if noun in DOERS else 0, "object": 45.0 if noun in DONE_TO else 0}
@@ -77,7 +77,7 @@ class Relatives(clauses.Clauses):
     return dataclasses.replace(antecedent, relative=m.Relative(role, c))
 
   def _other(self) -> m.Nominal:
-    """Somebody, in few words."""
+    """A short noun phrase for a person."""
     return draw.plain(self.subject((draw.PERSONS,)))
 
   def _simple(self, verb: entries.Verb, subject: m.Nominal) -> m.Clause:

@@ -24,7 +24,7 @@ _THAT = tuple(verb for verb in lexicon.CLAUSAL if "that" in verb.marks)
 
 
 class Sentences(questions.Questions):
-  """Draws sentences from a source of chance."""
+  """Draws sentences at random."""
 
   def sentence(self) -> m.Sentence:
     """A sentence of any kind."""
@@ -47,7 +47,7 @@ class Sentences(questions.Questions):
       c = self._with_relative(c)
     if not c.infinitive:
       c = self.adverbs(c)
-    # After a relative clause a time would seem to belong there.
+    # After a relative clause, a time would seem to modify it.
     first = c.time is not None and (self._ends_in_clause(c) or chance.happens(0.4))
     return m.Sentence("statement", c, time_first=first)
 
@@ -56,7 +56,7 @@ class Sentences(questions.Questions):
     return any(isinstance(what, m.NounPhrase) and what.relative for what in (c.object, where))
 
   def _with_relative(self, c: m.Clause) -> m.Clause:
-    """Gives the object, or else the subject or the place, a relative clause."""
+    """Adds a relative clause to the object, or else to the subject or the place."""
     determined = ("the", "a", "this")
     if (
       isinstance(c.object, m.NounPhrase)
@@ -75,7 +75,7 @@ class Sentences(questions.Questions):
     return c
 
   def because(self) -> m.Sentence:
-    """Something, and why."""
+    """A clause and its reason."""
     chance = self.chance
     c = self.any()
     while c.infinitive or isinstance(c.predicate, m.Age):
@@ -86,7 +86,7 @@ class Sentences(questions.Questions):
     return m.Sentence("statement", c, "because", self.any(), second_first=chance.happens(0.3))
 
   def _about_first(self, c: m.Clause) -> m.Clause | None:
-    """A clause on what the first was about, said with pronouns; None to speak of something else."""
+    """A clause about the referents of the first, with pronouns; None for an unrelated topic."""
     chance = self.chance
     pronoun = reference.pronoun_for(c.subject)
     by_person = isinstance(c.subject, (m.Named, m.Pronoun, m.Pair)) or draw.human(c.subject.noun)
@@ -109,7 +109,7 @@ class Sentences(questions.Questions):
     return m.Clause(it, lexicon.BE, tense, predicate=m.Quality(adjective))
 
   def that(self) -> m.Sentence:
-    """What one thinks, knows, says ..."""
+    """A clause with "think", "know", "say" ... and a complement."""
     chance = self.chance
     verb = chance.frequent(_THAT)
     subject = draw.plain(self.subject(verb.subjects))
@@ -120,7 +120,7 @@ class Sentences(questions.Questions):
     return m.Sentence("statement", m.Clause(subject, verb, complement=("that", inner)))
 
   def whether(self) -> m.Sentence:
-    """What one asks or does not know."""
+    """A clause with an indirect question."""
     chance = self.chance
     inner = self.any()
     while inner.infinitive or inner.polarity:
@@ -150,7 +150,7 @@ class Sentences(questions.Questions):
     return m.Clause(subject, verb, tense, object=what)
 
   def when(self) -> m.Sentence:
-    """What happens, or happened, and when."""
+    """A clause and a "when" clause."""
     chance = self.chance
     first = chance.happens(0.5)
     if chance.happens(0.5):
@@ -164,7 +164,7 @@ class Sentences(questions.Questions):
     return m.Sentence("statement", c, "when", second, second_first=first)
 
   def on_condition(self) -> m.Sentence:
-    """What will be, and on what condition."""
+    """A clause in the future and its condition."""
     chance = self.chance
     condition = self.weather("present") if chance.happens(0.4) else self._in_tense("present")
     if chance.happens(0.4):
@@ -174,7 +174,7 @@ class Sentences(questions.Questions):
     return m.Sentence("statement", c, "if", condition, second_first=chance.happens(0.6))
 
   def join(self) -> m.Sentence:
-    """Two clauses side by side."""
+    """Two coordinated clauses."""
     chance = self.chance
     c, second = self.any(), self.any()
     while c.infinitive or second.infinitive:
@@ -182,7 +182,7 @@ class Sentences(questions.Questions):
     return m.Sentence("statement", c, chance.of({"and": 5, "but": 4}), second)
 
   def there_is(self) -> m.Sentence:
-    """There is something, or: is there?"""
+    """A "there is" statement or question."""
     c = self.exists()
     question = not c.polarity and self.chance.happens(0.2)
     return m.Sentence("question" if question else "statement", c)

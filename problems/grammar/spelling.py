@@ -1,4 +1,4 @@
-"""Words to a sentence as it is printed."""
+"""Joins words into a printed sentence."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ _COMMAS = re.compile(r",(?:,)+")
 
 
 def sentence(words: list[str], mark: str) -> str:
-  """Joins words and commas, begins with a capital and ends with the mark.
+  """Joins words and commas; capitalizes the first word and appends the mark.
 
-  A clause between commas brings both with it; where two meet one stays, and the end of the sentence
-  takes the last one away.
+  A clause between commas includes both. Adjacent commas are merged, and a comma at the end of the sentence is
+  removed.
 
   Args:
-    words: words (some with spaces in them) and ",".
+    words: words (some contain spaces) and ",".
     mark: "." or "?" (French: " ?").
   """
   text = _COMMAS.sub(",", _SPACE_BEFORE.sub(",", " ".join(words)))

@@ -1,7 +1,7 @@
-"""Cuts float32 values and the places of kept weights into byte streams that an entropy coder packs well. Arrays in, arrays out.
+"""Splits float32 values and the positions of kept weights into byte streams that compress well. Arrays in, arrays out.
 
-What is regular in a trained weight is its magnitude to within an eighth of an octave: exponent and highest bits of the
-mantissa. The sign and the rest of the mantissa are as good as random.
+The compressible part of a trained weight is its magnitude to within an eighth of an octave: exponent and highest bits of
+the mantissa. The sign and the rest of the mantissa are practically random.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-# The exponents of nearly all weights of a layer lie so near below the highest.
+# The exponents of nearly all weights of a layer are at most this far below the highest.
 _OCTAVES = 16
-# The byte of a gap that says: so many pruned weights, and the gap goes on.
+# Byte for a gap of 255 pruned weights that continues in the next byte.
 _LONG = 255
 
 
@@ -26,11 +26,11 @@ def highest_exponent(bits: np.ndarray) -> int:
 
 
 def split(bits: np.ndarray, highest: int) -> list[np.ndarray]:
-  """Cuts float32 values into planes of bits.
+  """Splits float32 values into bit planes.
 
   Args:
     bits: uint32 [n], the values' bits.
-    highest: the exponent that becomes 15 (modulo 256) before the cut, so that the first plane is nearly always 0.
+    highest: the exponent that is shifted to 15 (modulo 256) first, so that the first plane is nearly always 0.
 
   Returns:
     uint8 [n] but for the last: the exponent's 4 high bits; its 4 low ones, the sign, the mantissa's bits 22 to 20; its bits
@@ -57,7 +57,7 @@ def join(planes: list[np.ndarray], count: int, highest: int) -> np.ndarray:
 
 
 def bitmap(kept: np.ndarray) -> np.ndarray:
-  """Places as a bit each, uint8 [ceil(n / 8)].
+  """Positions as one bit each, uint8 [ceil(n / 8)].
 
   Args:
     kept: bool [n].
@@ -71,7 +71,7 @@ def from_bitmap(stream: np.ndarray, size: int) -> np.ndarray:
 
 
 def gaps(kept: np.ndarray) -> np.ndarray:
-  """Places as the number of pruned weights before each kept one, uint8; 255 stands for 255 of them and more to come.
+  """Positions as the number of pruned weights before each kept one, uint8; 255 means 255, continued in the next byte.
 
   Args:
     kept: bool [n].

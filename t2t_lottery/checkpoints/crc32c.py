@@ -1,10 +1,10 @@
-"""CRC-32C, the checksum that TensorFlow writes beside each tensor, in numpy alone.
+"""CRC-32C, the checksum that TensorFlow stores for each tensor, in pure numpy.
 
 A checksum is the remainder of the data, as a polynomial over GF(2), by the generator (RFC 3720, section 12.1, and
 "iSCSI CRC" there). x^5685 + x^1362 + x^426 + 1 is a multiple of it (found by search over powers of x modulo the
 generator; the test divides). So is its 2^k-th power, which over GF(2) has the same four terms with 2^k times the
-exponents. Hence a piece of data may be added, by exclusive or, to the data 4323, 5259 and 5685 times 2^k bits further on, and
-then be left out: three passes of numpy's exclusive or instead of a table look-up for each byte.
+exponents. Hence a block of data can be XORed into the data 4323, 5259 and 5685 times 2^k bits further on, and then be dropped:
+three vectorized XORs in numpy instead of a table lookup for each byte.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 # 5685 minus the exponents of the multiple; with k >= 3 these count bytes.
 _SHIFTS = (5685 - 1362, 5685 - 426, 5685)
-# Pieces of about 270 kB, which stay in the processor's cache.
+# Blocks of about 270 kB, which fit in the CPU cache.
 _LARGEST = 6
 
 
@@ -37,7 +37,7 @@ def masked(data: bytes | np.ndarray) -> int:
 
 
 def _folded(data: np.ndarray) -> np.ndarray:
-  """A few kilobytes with the remainder of the data, the initial value of the checksum included."""
+  """Reduces data to a few kilobytes with the same remainder, including the checksum's initial value."""
   data = data.copy()
   data[:4] ^= 0xFF
   start = 0

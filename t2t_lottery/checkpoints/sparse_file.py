@@ -1,18 +1,19 @@
-"""The project's own lossless file of a model: pruned weights cost their place, kept ones little more than their entropy.
+"""The project's lossless file format for models: stores the positions of kept weights, and their values near entropy.
 
-A file is
+Layout:
 
     magic (8 bytes) | version (uint16) | header's length (uint32) | header | streams | SHA-256 of all before
 
-with little-endian numbers. The header is JSON, compressed by Zstandard: `about`, and for each variable in turn name, type,
-shape, and of each of its streams [bytes in the file, bytes unpacked]. A stream is compressed by Zstandard, or stored as it is
-where that is no longer, so where both numbers are equal.
+Numbers are little-endian. The header is JSON, compressed with Zstandard: `about`, and for each variable in order its name,
+type, shape, and for each of its streams [bytes in the file, bytes unpacked]. A stream is compressed with Zstandard, or stored
+uncompressed if that is not longer, in which case both numbers are equal.
 
 Streams of a float32 variable:
-- Where it holds +0.0 (all bits zero: pruned), the places of the other values come first: `places` says whether as a bitmap or
-  as gaps (`bit_planes.PLACES`), whichever is smaller. Pruned values are not stored; a ticket's mask is known from its zeros.
-- The values that are kept (all, where there are no places), cut into planes (`bit_planes.split`, whose `highest` is there too).
-Any other variable: a stream for each byte of its type. Every bit comes back: -0.0, denormals and the payloads of NaNs as well.
+- If it contains +0.0 (all bits zero: pruned), first the positions of the other values, as a bitmap or as gaps
+  (`bit_planes.PLACES`), whichever is smaller; `places` names the encoding. Pruned values are not stored: the zeros of a
+  ticket define its mask.
+- The kept values (all, if there are no positions) as bit planes (`bit_planes.split`; `highest` is its argument).
+Any other variable: one stream per byte of its type. The format is bit-exact, including -0.0, denormals and NaN payloads.
 """
 
 from __future__ import annotations
@@ -36,13 +37,13 @@ _MAGIC = b"\x89T2TSPR\n"
 _VERSION = 1
 _START = struct.Struct("<8sHI")
 _CHECKSUM_BYTES = hashlib.sha256().digest_size
-# Already at its lowest level Zstandard codes a plane near its entropy. At higher ones it searches for repetition, which is
-# not there: much slower, not smaller.
+# At its lowest level, Zstandard already codes a plane near its entropy. Higher levels search for repetitions, which do not
+# exist here: much slower, not smaller.
 _LEVEL = 1
-# What a file may unpack to, as a multiple of its bytes, and at least: far above any model's, so that a crafted file cannot
-# take the machine's memory.
-_HEADER_RATIO, _HEADER_LEAST = 200, 1 << 20
-_RATIO, _LEAST = 10_000, 64 << 20
+# Limits on the unpacked size, as a multiple of the file's bytes, and a minimum: far above any model's, so that a crafted
+# file cannot exhaust the memory.
+_HEADER_RATIO, _HEADER_MINIMUM = 200, 1 << 20
+_RATIO, _MINIMUM = 10_000, 64 << 20
 _HEADER = {
   "about": {},
   "variables": [
@@ -52,12 +53,12 @@ _HEADER = {
 
 
 def write(path: str, variables: Mapping[str, np.ndarray], about: Mapping[str, Any] | None = None) -> None:
-  """Writes a model whole or not at all.
+  """Writes a model atomically.
 
   Args:
     path: the file.
     variables: name -> array of floats, integers or bools, of any shape.
-    about: what else should travel with the model, such as its hparams; JSON.
+    about: metadata of the model, such as its hparams; JSON.
 
   Raises:
     UserError: if it cannot be written.
@@ -67,7 +68,7 @@ def write(path: str, variables: Mapping[str, np.ndarray], about: Mapping[str, An
 
 
 def size(variables: Mapping[str, np.ndarray]) -> int:
-  """Bytes of the file that `write` makes of the variables."""
+  """Size in bytes of the file that `write` creates for the variables."""
   return sum(map(len, _encode(variables, {})))
 
 
@@ -78,7 +79,7 @@ def read(path: str) -> dict[str, np.ndarray]:
     name -> array, in the order and with the bits that were written.
 
   Raises:
-    UserError: if the file is missing, cut off, changed in any bit, or none of `write`.
+    UserError: if the file is missing, truncated, changed in any bit, or not a sparse file.
   """
   data, position, header = _open(path)
   starts = []
@@ -102,7 +103,7 @@ def read(path: str) -> dict[str, np.ndarray]:
 
 
 def about(path: str) -> dict[str, Any]:
-  """What was written of a model beside its variables.
+  """The metadata stored with a model.
 
   Raises:
     UserError: as `read`.
@@ -125,27 +126,29 @@ def _encode(variables: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> li
 
 
 def _open(path: str) -> tuple[memoryview, int, dict[str, Any]]:
-  """All bytes of a sound file, where its streams start, and its header."""
+  """All bytes of an intact file, the offset of its streams, and its header."""
   try:
     with open(path, "rb") as file:
       data = file.read()
   except OSError as error:
     raise UserError(f"cannot read {path}: {error.strerror}") from error
   if data[: len(_MAGIC)] != _MAGIC:
-    raise UserError(f"{path} is no sparse file of t2t-lottery (python -m t2t_lottery.export --to=sparse writes one)")
+    raise UserError(f"{path} is not a sparse file of t2t-lottery (python -m t2t_lottery.export --to=sparse writes one)")
   content, checksum = memoryview(data)[:-_CHECKSUM_BYTES], data[-_CHECKSUM_BYTES:]
   if len(content) < _START.size or hashlib.sha256(content).digest() != checksum:
     raise UserError(f"{path} is damaged: its checksum is wrong; copy it again, or export the model again")
   _, version, length = _START.unpack_from(content)
   if version != _VERSION:
-    raise UserError(f"{path} is a sparse file of version {version}, this t2t-lottery reads {_VERSION}: use a newer one")
+    raise UserError(
+      f"{path} is a sparse file of version {version}, but this t2t-lottery reads {_VERSION}: use a newer one"
+    )
   start = _START.size + length
   zstandard = _zstandard()
   try:
     if start > len(content):
-      raise ValueError("its header is cut off")
+      raise ValueError("its header is truncated")
     header = content[_START.size : start]
-    _unpacked_size(header, max(_HEADER_LEAST, _HEADER_RATIO * length))
+    _unpacked_size(header, max(_HEADER_MINIMUM, _HEADER_RATIO * length))
     found = json.loads(zstandard.ZstdDecompressor().decompress(header).decode("utf-8"))
     _check(found, len(content) - start)
   except (ValueError, TypeError, RecursionError, zstandard.ZstdError) as error:
@@ -158,36 +161,36 @@ def _damaged(path: str, why: str) -> UserError:
 
 
 def _check(header: Any, stored: int) -> None:
-  """Checks that a header describes so many bytes of streams, and arrays that these can be.
+  """Checks that a header is consistent with a number of bytes of streams.
 
   Raises:
     ValueError, TypeError: if it does not.
   """
-  if wrong := atomic_files.misfit(header, _HEADER):
+  if wrong := atomic_files.shape_error(header, _HEADER):
     raise ValueError(wrong)
   variables = header["variables"]
   if len({variable["name"] for variable in variables}) < len(variables):
-    raise ValueError("a name comes twice")
+    raise ValueError("a name is repeated")
   total = 0
   for variable in variables:
     name, streams = variable["name"], variable["streams"]
     dtype = np.dtype(variable["dtype"])
     if dtype.kind not in "fiub" or any(length < 0 for length in variable["shape"]):
-      raise ValueError(f"{name} is no array of numbers")
+      raise ValueError(f"{name} is not an array of numbers")
     if any(len(stream) != 2 or min(stream) < 0 for stream in streams):
       raise ValueError(f"a stream of {name} has no size")
     size = math.prod(variable["shape"])
     total += size * dtype.itemsize
     if [unpacked for _, unpacked in streams] not in _stream_sizes(variable, dtype, size):
-      raise ValueError(f"the streams of {name} are not of its shape")
+      raise ValueError(f"the streams of {name} do not match its shape")
   if sum(length for variable in variables for length, _ in variable["streams"]) != stored:
     raise ValueError("its streams are not as long as the file")
-  if total > max(_LEAST, _RATIO * stored):
+  if total > max(_MINIMUM, _RATIO * stored):
     raise ValueError(f"{stored:,} bytes would become {total:,}")
 
 
 def _stream_sizes(variable: dict[str, Any], dtype: np.dtype, size: int) -> list[list[int]]:
-  """The sizes that a variable's unpacked streams can have; none if its description makes no sense."""
+  """The possible sizes of a variable's unpacked streams; none if its description is invalid."""
   if dtype != np.float32:
     return [[size] * dtype.itemsize]
   if not 0 <= variable.get("highest", -1) < 256:
@@ -203,7 +206,7 @@ def _stream_sizes(variable: dict[str, Any], dtype: np.dtype, size: int) -> list[
 
 
 def _zstandard() -> Any:
-  """The module, which only this format needs.
+  """Imports the module, which only this format needs.
 
   Raises:
     UserError: if it is not installed.
@@ -220,7 +223,7 @@ def _encode_variable(name: str, value: np.ndarray) -> tuple[dict[str, Any], list
   value = np.asarray(value)
   dtype = value.dtype.newbyteorder("<")
   if dtype.kind not in "fiub":
-    raise ValueError(f"{name} holds {value.dtype}, not numbers")
+    raise ValueError(f"{name} contains {value.dtype}, not numbers")
   values = value.astype(dtype).ravel()
   description: dict[str, Any] = {"name": name, "dtype": dtype.str, "shape": value.shape}
   streams: list[tuple[bytes, int]] = []
@@ -229,9 +232,9 @@ def _encode_variable(name: str, value: np.ndarray) -> tuple[dict[str, Any], list
     kept = bits != 0
     if not kept.all():
       bits = bits[kept]
-      ways = {way: _packed(encode(kept)) for way, (encode, _) in bit_planes.PLACES.items()}
-      description["places"] = min(ways, key=lambda way: len(ways[way][0]))
-      streams.append(ways[description["places"]])
+      encoded = {name: _packed(encode(kept)) for name, (encode, _) in bit_planes.PLACES.items()}
+      description["places"] = min(encoded, key=lambda name: len(encoded[name][0]))
+      streams.append(encoded[description["places"]])
     description["highest"] = bit_planes.highest_exponent(bits)
     streams += map(_packed, bit_planes.split(bits, description["highest"]))
   else:
@@ -241,7 +244,7 @@ def _encode_variable(name: str, value: np.ndarray) -> tuple[dict[str, Any], list
 
 
 def _decode_variable(description: dict[str, Any], streams: list[np.ndarray]) -> np.ndarray:
-  """The variable of a description and unpacked streams, uint8 each."""
+  """Decodes a variable from its description and unpacked streams, uint8 each."""
   dtype = np.dtype(description["dtype"])
   shape = description["shape"]
   size = math.prod(shape)
@@ -253,7 +256,7 @@ def _decode_variable(description: dict[str, Any], streams: list[np.ndarray]) -> 
     kept = decode(streams.pop(0), size)
     count = np.count_nonzero(kept)
     if count != streams[0].size:
-      raise ValueError(f"{description['name']} has {streams[0].size} values in {count} places")
+      raise ValueError(f"{description['name']} has {streams[0].size} values in {count} positions")
     bits[kept] = bit_planes.join(streams, count, description["highest"])
   else:
     bits[:] = bit_planes.join(streams, size, description["highest"])
@@ -261,13 +264,13 @@ def _decode_variable(description: dict[str, Any], streams: list[np.ndarray]) -> 
 
 
 def _packed(stream: np.ndarray) -> tuple[bytes, int]:
-  """A stream as it is stored, and its length before."""
+  """A stream as stored, and its unpacked length."""
   raw = stream.tobytes()
   return min(raw, _compress(raw), key=len), len(raw)
 
 
 def _unpacked(stored: memoryview, unpacked: int) -> np.ndarray:
-  """Inverse of `_packed`; a ValueError or ZstdError if it is none of its results."""
+  """Inverse of `_packed`; raises ValueError or ZstdError if the stream is invalid."""
   if len(stored) == unpacked:
     return np.frombuffer(stored, np.uint8)
   _unpacked_size(stored, unpacked)
@@ -278,14 +281,16 @@ def _unpacked(stored: memoryview, unpacked: int) -> np.ndarray:
 
 
 def _unpacked_size(stored: memoryview, most: int) -> int:
-  """What Zstandard would unpack a stream to, before it takes the memory.
+  """Checks the size to which Zstandard would unpack a stream, before it allocates memory.
 
   Raises:
-    ValueError: if that is not told, or too much.
+    ValueError: if the size is unknown or too large.
   """
   size = _zstandard().frame_content_size(stored)
   if not 0 <= size <= most:
-    raise ValueError(f"{len(stored):,} bytes would become {size:,}" if size >= 0 else "a stream does not tell its size")
+    raise ValueError(
+      f"{len(stored):,} bytes would become {size:,}" if size >= 0 else "a stream does not state its size"
+    )
   return size
 
 

@@ -1,6 +1,6 @@
-"""Reads TensorFlow checkpoints ("tensor bundles") with numpy alone.
+"""Reads TensorFlow checkpoints ("tensor bundles") with numpy only.
 
-It takes milliseconds, where importing TensorFlow takes seconds. A checkpoint is an index
+It takes milliseconds, while importing TensorFlow takes seconds. A checkpoint is an index
 `PREFIX.index`, a table in LevelDB's format from names to `BundleEntryProto`, and shards
 `PREFIX.data-?????-of-?????` that hold the bytes of the tensors.
 Sources: tensorflow/core/util/tensor_bundle/tensor_bundle.h,
@@ -22,7 +22,7 @@ from t2t_lottery.utils.errors import UserError
 MODEL_SCOPE = "transformer/"
 _MAGIC = 0xDB4775248B80FB57
 _FOOTER_BYTES = 48
-_ADVICE = ": delete this checkpoint, and start again what needs it"
+_ADVICE = ": delete this checkpoint, then repeat the command that needs it"
 _TRAILER_BYTES = 5  # Compression type and checksum after each block.
 # DataType of tensorflow/core/framework/types.proto; others do not occur in a model.
 _DTYPES = dict(
@@ -39,12 +39,12 @@ def is_model_variable(name: str) -> bool:
 
 
 class Entry(NamedTuple):
-  """Where a tensor lies.
+  """Location of a tensor.
 
   Attributes:
     dtype: TensorFlow's number of its type.
     shape: its shape.
-    shard: number of the data file.
+    shard: index of the data file.
     offset, size: in bytes.
     crc32c: masked checksum of its bytes.
     sliced: whether the tensor was saved in parts, under other names.
@@ -66,7 +66,7 @@ def entries(prefix: str) -> dict[str, Entry]:
     prefix: `.../model.ckpt-3000`.
 
   Returns:
-    name -> where the tensor lies, sorted by name.
+    name -> location of the tensor, sorted by name.
 
   Raises:
     UserError: if there is no such checkpoint or its index is damaged.
@@ -79,7 +79,7 @@ def read(prefix: str, wanted: Callable[[str], bool] = lambda name: True) -> dict
 
   Args:
     prefix: `.../model.ckpt-3000`.
-    wanted: which names to read. Default: all that are numbers or bools.
+    wanted: selects the names to read. Default: all numeric and bool tensors.
 
   Returns:
     name -> value, sorted by name.
@@ -92,10 +92,10 @@ def read(prefix: str, wanted: Callable[[str], bool] = lambda name: True) -> dict
 
 
 def check(prefix: str) -> str | None:
-  """Reads all of a checkpoint, only to see that it is whole.
+  """Reads a complete checkpoint to verify that it is intact.
 
   Returns:
-    The name of a variable that holds NaN or infinity, if there is one.
+    The name of the first variable that contains NaN or infinity; None if there is none.
 
   Raises:
     UserError: as `read`.
@@ -114,7 +114,7 @@ def _tensors(prefix: str, wanted: Callable[[str], bool]) -> Iterator[tuple[str, 
     if not wanted(name) or entry.dtype not in _DTYPES:
       continue
     if entry.sliced:
-      raise UserError(f"{prefix}: {name} was saved in slices by a partitioned variable: save it whole")
+      raise UserError(f"{prefix}: {name} was saved in slices by a partitioned variable: save it without a partitioner")
     path = f"{prefix}.data-{entry.shard:05d}-of-{shards:05d}"
     dtype = np.dtype(_DTYPES[entry.dtype])
     count = int(np.prod(entry.shape, dtype=np.int64))
@@ -123,7 +123,7 @@ def _tensors(prefix: str, wanted: Callable[[str], bool]) -> Iterator[tuple[str, 
     except OSError as error:
       raise UserError(f"cannot read {path}: {error.strerror}{_ADVICE}") from error
     if values.size != count or entry.size != count * dtype.itemsize:
-      raise UserError(f"{path} is damaged: {name} is not whole in it{_ADVICE}")
+      raise UserError(f"{path} is damaged: {name} is truncated{_ADVICE}")
     if crc32c.masked(values) != entry.crc32c:
       raise UserError(f"{path} is damaged: {name} does not match its checksum{_ADVICE}")
     yield name, values.reshape(entry.shape)
@@ -136,12 +136,12 @@ def _index(prefix: str) -> tuple[int, dict[str, Entry]]:
     with open(path, "rb") as file:
       table = dict(_table(file.read()))
     header = {number: value for number, value in _fields(table.pop(b""))}
-    # A key that starts with a zero byte is of a slice; the variable it belongs to has its own.
+    # A key that starts with a zero byte is of a slice; its variable has another key.
     found = {k.decode("utf-8"): _entry(v) for k, v in table.items() if k[:1] != b"\0"}
   except OSError as error:
     raise UserError(f"no checkpoint {prefix}: cannot read {path}: {error.strerror}") from error
   except (ValueError, IndexError, KeyError, struct.error) as error:
-    raise UserError(f"{path} is damaged or no TensorFlow checkpoint: {error}{_ADVICE}") from error
+    raise UserError(f"{path} is damaged or not a TensorFlow checkpoint: {error}{_ADVICE}") from error
   if header.get(2, 0):
     raise UserError(f"{path} was written on a big-endian machine")
   return int(header.get(1, 0)), found
@@ -156,20 +156,20 @@ def _table(data: bytes) -> Iterator[tuple[bytes, bytes]]:
   if len(data) < _FOOTER_BYTES or struct.unpack("<Q", data[-8:])[0] != _MAGIC:
     raise ValueError("no table footer")
   position = len(data) - _FOOTER_BYTES
-  for _ in range(2):  # The place of the metaindex, which is not needed, comes first.
+  for _ in range(2):  # The handle of the metaindex, which is not needed, comes first.
     _, position = _varint(data, position)
   for _, handle in _block(data, position):
     yield from _block(data, 0, handle)
 
 
 def _block(data: bytes, position: int, handle: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
-  """Keys and values of the block whose handle lies at a position of data, or in `handle`."""
+  """Keys and values of the block whose handle is at a position of data, or in `handle`."""
   source = data if handle is None else handle
   offset, position = _varint(source, position)
   size, _ = _varint(source, position)
   block = data[offset : offset + size + _TRAILER_BYTES]
   if len(block) != size + _TRAILER_BYTES:
-    raise ValueError("a block is cut off")
+    raise ValueError("a block is truncated")
   if block[size] != 0:
     raise ValueError("a block is compressed, which TensorFlow does not do")
   if struct.unpack("<I", block[size + 1 :])[0] != crc32c.masked(block[: size + 1]):
@@ -208,7 +208,7 @@ def _entry(message: bytes) -> Entry:
 def _fields(message: bytes | int) -> Iterator[tuple[int, bytes | int]]:
   """Numbers and raw values of the fields of a protocol buffer."""
   if isinstance(message, int):
-    raise ValueError("a number stands where a message should")
+    raise ValueError("a number in place of a message")
   position = 0
   while position < len(message):
     tag, position = _varint(message, position)
@@ -222,15 +222,15 @@ def _fields(message: bytes | int) -> Iterator[tuple[int, bytes | int]]:
     elif wire in (1, 5):
       length = 8 if wire == 1 else 4
     else:
-      raise ValueError(f"wire type {wire} of a field is not known")
+      raise ValueError(f"wire type {wire} of a field is unknown")
     if position + length > len(message):
-      raise ValueError("a field is cut off")
+      raise ValueError("a field is truncated")
     yield tag >> 3, message[position : position + length]
     position += length
 
 
 def _varint(data: bytes, position: int) -> tuple[int, int]:
-  """The number at a position, and the position behind it."""
+  """The number at a position, and the position after it."""
   value = shift = 0
   while True:
     byte = data[position]

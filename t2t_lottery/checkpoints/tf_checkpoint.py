@@ -14,11 +14,11 @@ from t2t_lottery.utils.errors import UserError
 
 
 class Checkpoint:
-  """One checkpoint, read variable by variable.
+  """A checkpoint, read one variable at a time.
 
   Args:
-    path: the prefix (`.../model.ckpt-25000`), or a run's folder, which stands for its newest checkpoint.
-    role: what the checkpoint is for, named in errors (`mask_checkpoint`).
+    path: the prefix (`.../model.ckpt-25000`), or a run's folder, for its newest checkpoint.
+    role: purpose of the checkpoint, for errors (`mask_checkpoint`).
 
   Raises:
     UserError: if there is no checkpoint, or it cannot be read.
@@ -52,21 +52,21 @@ class Checkpoint:
     if name not in self.shapes:
       raise UserError(f"{self.role}: {self.prefix} has no variable {name}")
     try:
-      return self._reader.get_tensor(name)  # Which compares the checksum of its bytes.
+      return self._reader.get_tensor(name)  # This verifies the checksum of its bytes.
     except (tf.errors.OpError, ValueError, IndexError) as error:
       raise UserError(
-        f"{self.role}: cannot read {name} of {self.prefix}: {_first_line(error)}: delete this checkpoint, and start "
-        "again what needs it"
+        f"{self.role}: cannot read {name} of {self.prefix}: {_first_line(error)}: delete this checkpoint, then "
+        "repeat the command that needs it"
       ) from error
 
   @property
   def layers(self) -> list[str]:
-    """Names of its layers."""
+    """Names of its prunable layers."""
     return layers.prunable(self.shapes)
 
   @property
   def is_pruned(self) -> bool:
-    """Whether it carries masks."""
+    """Whether it contains masks."""
     return any(layers.is_mask(name) for name in self.shapes)
 
   def mask(self, layer: str) -> np.ndarray | None:
@@ -75,29 +75,31 @@ class Checkpoint:
     return self.read(name) if name in self.shapes else None
 
   def require(self, shapes: Mapping[str, Sequence[int]], whose: str) -> None:
-    """Refuses a checkpoint of another model or vocabulary.
+    """Rejects a checkpoint of another model or vocabulary.
 
     Args:
-      shapes: name -> shape of variables that it must hold.
-      whose: whose variables these are, for the error.
+      shapes: name -> shape of the required variables.
+      whose: owner of these variables, for the error.
 
     Raises:
-      UserError: naming the first variable that is missing or of another shape.
+      UserError: naming the first variable that is missing or has another shape.
     """
     for name, shape in shapes.items():
       if name not in self.shapes:
         other = [mine for mine in sorted(self.shapes) if _same_place(mine, name)]
-        instead = f"it has {other[0]}" if other else "it has none such"
-        raise UserError(f"{self.role}: {self.prefix} is of another model or vocabulary: {whose} has {name}, {instead}")
+        instead = f"it has {other[0]}" if other else "it has none like it"
+        raise UserError(
+          f"{self.role}: {self.prefix} is from another model or vocabulary: {whose} has {name}, {instead}"
+        )
       if self.shapes[name] != tuple(shape):
         raise UserError(
-          f"{self.role}: {self.prefix} is of another model or vocabulary: {name} has shape "
+          f"{self.role}: {self.prefix} is from another model or vocabulary: {name} has shape "
           f"{list(self.shapes[name])}, in {whose} {list(shape)}"
         )
 
 
 def write(prefix: str, variables: Mapping[str, np.ndarray]) -> None:
-  """Writes variables as a checkpoint into a new folder, whole or not at all.
+  """Writes variables as a checkpoint into a new folder, atomically.
 
   Args:
     prefix: `FOLDER/NAME`; FOLDER must not exist.
@@ -129,7 +131,7 @@ def write(prefix: str, variables: Mapping[str, np.ndarray]) -> None:
 
 
 def _same_place(name: str, other: str) -> bool:
-  """Whether two names differ only in the sizes that t2t writes into a modality's name."""
+  """Whether two names are equal up to the sizes that t2t includes in a modality's name."""
 
   def strip(text: str) -> list[str]:
     return ["symbol_modality" if part.startswith("symbol_modality_") else part for part in text.split("/")]
@@ -138,11 +140,11 @@ def _same_place(name: str, other: str) -> bool:
 
 
 def _cause(error: OSError | tf.errors.OpError) -> str:
-  """What the operating system says, which TensorFlow writes behind a path: `/a/path; No space left on device`."""
+  """The operating system's message, which TensorFlow appends to a path: `/a/path; No space left on device`."""
   if isinstance(error, OSError):
     return error.strerror or str(error)
-  told = [line for line in str(error).splitlines() if "; " in line]
-  return told[0].rpartition("; ")[2] if told else _first_line(error)
+  causes = [line for line in str(error).splitlines() if "; " in line]
+  return causes[0].rpartition("; ")[2] if causes else _first_line(error)
 
 
 def _first_line(error: Exception) -> str:

@@ -40,9 +40,9 @@ def _load(argv: list[str]):
 
 def main() -> None:
   """Runs the command named by the first argument with the rest of the arguments."""
-  command_line.keep_streams()
+  command_line.protect_streams()
   file_lock.hold_environment()
-  command_line.tell(sys.argv)
+  command_line.exit_on_help(sys.argv)
   with errors.one_line():
     loaded = _load(sys.argv[1:])
   del sys.argv[0]

@@ -1,1 +1,1 @@
-"""Raw text and subwords as a problem leaves them."""
+"""Raw text and subwords in the format that a problem writes."""

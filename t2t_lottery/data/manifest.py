@@ -1,8 +1,8 @@
-"""A problem's dev and test set as raw text, and whether its data is whole. Standard library only.
+"""A problem's dev and test set as raw text, and the manifest of its data. Standard library only.
 
-BLEU is computed on raw text, so datagen writes dev and test, as they came, beside the records: one
-sentence a line, split on "\\n" alone; only a byte order mark at the start of a file is dropped. A manifest written last names every file of the problem with
-its size and checksum; data without it is not whole.
+BLEU is computed on raw text, so datagen writes dev and test unchanged next to the records: one sentence per line, split on
+"\\n" only; only a byte order mark at the start of a file is dropped. The manifest, written last, lists every file of the
+problem with its size and checksum; data without it are incomplete.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ def raw_name(problem_name: str, split: str, side: str) -> str:
 
 
 def manifest_path(problem_name: str, data_dir: str) -> str:
-  """The file whose presence says that the problem's data is whole."""
+  """The manifest, whose existence means that the problem's data are complete."""
   return os.path.join(data_dir, f"{problem_name}.manifest.json")
 
 
 def file_info(path: str) -> FileInfo:
-  """Reads a file once for its size and checksum."""
+  """Computes size and checksum of a file in one pass."""
   digest, size = hashlib.sha256(), 0
   with open(path, "rb") as stream:
     while block := stream.read(1 << 20):
@@ -51,13 +51,13 @@ def file_info(path: str) -> FileInfo:
 
 
 def write_manifest(problem_name: str, data_dir: str, written: dict[str, FileInfo], facts: dict[str, Any]) -> None:
-  """Declares the problem's data whole.
+  """Writes the manifest, which marks the problem's data as complete.
 
   Args:
     problem_name: registered name.
-    data_dir: folder that holds the files.
+    data_dir: folder of the files.
     written: every file of the problem by its name inside data_dir.
-    facts: what else is worth knowing: "vocabulary", the file's name, and counts.
+    facts: further fields: "vocabulary", the file's name, and counts.
   """
   content = {
     "problem": problem_name,
@@ -68,7 +68,7 @@ def write_manifest(problem_name: str, data_dir: str, written: dict[str, FileInfo
 
 
 def manifest_files(problem_name: str, data_dir: str) -> dict[str, FileInfo]:
-  """Files named in the problem's manifest; empty when there is no readable manifest."""
+  """Files in the problem's manifest; empty if there is no readable manifest."""
   try:
     named = _manifest(problem_name, data_dir)["files"]
   except errors.UserError:
@@ -80,7 +80,7 @@ def _manifest(problem_name: str, data_dir: str) -> dict[str, Any]:
   """The problem's manifest.
 
   Raises:
-    errors.UserError: there is none that can be read, or it names a file outside data_dir.
+    errors.UserError: it is missing or damaged, or names a file outside data_dir.
   """
   path = manifest_path(problem_name, data_dir)
   shape = {"files": {"*": {"size": int, "sha256": str}}, "vocabulary?": str, "train_lengths?": {"*": int}}
@@ -99,30 +99,30 @@ def _have_their_sizes(named: Iterable[tuple[str, FileInfo]], data_dir: str) -> b
     return False
 
 
-def is_whole(problem_name: str, data_dir: str) -> bool:
-  """Whether datagen of the problem has ended and every file it wrote still has its size."""
+def is_complete(problem_name: str, data_dir: str) -> bool:
+  """Whether datagen of the problem has finished and every file still has its size."""
   named = manifest_files(problem_name, data_dir)
   return bool(named) and _have_their_sizes(named.items(), data_dir)
 
 
-def check_whole(problem_name: str, data_dir: str) -> None:
-  """Says what to run when the problem's data is not whole.
+def check_complete(problem_name: str, data_dir: str) -> None:
+  """Requires complete data of a problem.
 
   Raises:
-    errors.UserError: the data is missing or not whole.
+    errors.UserError: the data are missing or incomplete; names the command to run.
   """
-  if not is_whole(problem_name, data_dir):
+  if not is_complete(problem_name, data_dir):
     raise errors.UserError(
-      f"no whole data of {problem_name} in {data_dir}: run t2t-datagen --t2t_usr_dir=usr_dir"
+      f"no complete data of {problem_name} in {data_dir}: run t2t-datagen --t2t_usr_dir=usr_dir"
       f" --problem={problem_name} --data_dir={data_dir} --tmp_dir=..."
     )
 
 
 def check_unchanged(problem_name: str, data_dir: str) -> None:
-  """Compares every file named in the problem's manifest, if there is one, with its checksum there.
+  """Verifies the checksum of every file in the problem's manifest, if there is one.
 
   Raises:
-    errors.UserError: a file is missing, or its bytes are not those that datagen wrote.
+    errors.UserError: a file is missing, or was changed since datagen wrote it.
   """
   named = manifest_files(problem_name, data_dir)
   paths = [os.path.join(data_dir, name) for name in named]
@@ -136,7 +136,7 @@ def check_unchanged(problem_name: str, data_dir: str) -> None:
 
 
 def fingerprint(problem_name: str, data_dir: str) -> str | None:
-  """What tells the problem's data from other data, as its manifest says; None without one, as for t2t's own problems."""
+  """A hash that identifies the problem's data, from its manifest; None without one, as for t2t's own problems."""
   named = manifest_files(problem_name, data_dir)
   if not named:
     return None
@@ -145,12 +145,12 @@ def fingerprint(problem_name: str, data_dir: str) -> str | None:
 
 
 def check_same(what: str, trained_on: str | None, problem_name: str, data_dir: str) -> None:
-  """Refuses data that are not those that a run was trained on: their vocabulary may be of the same size, and mean others.
+  """Rejects data other than a run's training data: a vocabulary of the same size may have other subwords.
 
   Args:
     what: the run, for the error.
-    trained_on: fingerprint of its data; None if that is not known.
-    problem_name, data_dir: what it is to be used with.
+    trained_on: fingerprint of its training data; None if unknown.
+    problem_name, data_dir: the data to use.
 
   Raises:
     errors.UserError: if both fingerprints are known and differ.
@@ -158,7 +158,7 @@ def check_same(what: str, trained_on: str | None, problem_name: str, data_dir: s
   found = fingerprint(problem_name, data_dir)
   if trained_on and found and trained_on != found:
     raise errors.UserError(
-      f"{what} was trained on data {trained_on}, but {data_dir} holds data {found}: give the --data_dir of its training"
+      f"{what} was trained on data {trained_on}, but {data_dir} contains data {found}: use the --data_dir of its training"
     )
 
 
@@ -170,9 +170,9 @@ def vocabulary(problem_name: str, data_dir: str) -> str:
   """Path of the problem's t2t subword vocabulary file.
 
   Raises:
-    errors.UserError: the data is not whole.
+    errors.UserError: the data are incomplete.
   """
-  check_whole(problem_name, data_dir)
+  check_complete(problem_name, data_dir)
   named = _manifest(problem_name, data_dir)
   if "vocabulary" not in named:
     raise errors.UserError(
@@ -182,17 +182,17 @@ def vocabulary(problem_name: str, data_dir: str) -> str:
 
 
 def train_lengths(problem_name: str, data_dir: str) -> dict[int, int]:
-  """How many training pairs have each length: the longer side's number of subwords, its end included.
+  """The number of training pairs by length: the longer side's number of subwords, including its end.
 
   Returns:
-    Length -> pairs; empty where that was not counted: without a manifest, or one of before.
+    Length -> pairs; empty if unknown: without a manifest, or with an older one.
   """
   found = facts(problem_name, data_dir).get("train_lengths", {})
   return {int(length): count for length, count in found.items() if length.isdecimal()}
 
 
 def facts(problem_name: str, data_dir: str) -> dict[str, Any]:
-  """All that the problem's manifest says; nothing where there is none that can be read."""
+  """The content of the problem's manifest; empty if there is no readable one."""
   try:
     return _manifest(problem_name, data_dir)
   except errors.UserError:
@@ -200,12 +200,12 @@ def facts(problem_name: str, data_dir: str) -> dict[str, Any]:
 
 
 def test_sets(problem_name: str, data_dir: str) -> dict[str, str]:
-  """Split -> name of each of the problem's test sets, the main one, "test", first."""
+  """Split -> name of each of the problem's test sets; the main one, "test", comes first."""
   return facts(problem_name, data_dir).get("test_sets") or {"test": "test"}
 
 
 def target_language(problem_name: str, data_dir: str) -> str:
-  """Code of the language translated to: of own text as it says; else from a name in t2t's manner, "de" of
+  """Code of the target language: as specified for own text; else from a name in t2t's style, such as "de" of
   translate_ende_wmt14; else "en".
   """
   if os.path.exists(own_text.path(problem_name, data_dir)):
@@ -224,7 +224,7 @@ def _read_side(problem_name: str, data_dir: str, split: str, side: str) -> list[
 
 
 def raw_text(problem_name: str, data_dir: str, split: str) -> tuple[list[str], list[str]]:
-  """Raw sentences of a split, as BLEU wants them.
+  """Raw sentences of a split, as needed for BLEU.
 
   Args:
     problem_name: registered name.
@@ -232,15 +232,15 @@ def raw_text(problem_name: str, data_dir: str, split: str) -> tuple[list[str], l
     split: "dev" or "test".
 
   Returns:
-    Sources and references, a sentence each, of equal length.
+    Sources and references, lists of sentences of equal length.
 
   Raises:
-    errors.UserError: the data is not whole, or the text was changed after datagen.
-    ValueError: another split than dev and test.
+    errors.UserError: the data are incomplete, or the text was changed after datagen.
+    ValueError: a split other than dev and the test sets.
   """
   known = ("dev", *test_sets(problem_name, data_dir))
   if split not in known:
     raise ValueError(f"split must be one of {known}, not {split!r}")
-  check_whole(problem_name, data_dir)
+  check_complete(problem_name, data_dir)
   source, reference = (_read_side(problem_name, data_dir, split, side) for side in SIDES)
   return source, reference

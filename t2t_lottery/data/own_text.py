@@ -1,6 +1,6 @@
-"""A user's own parallel text: which files it is, as `DATA_DIR/translate_NAME.text.json` says. Standard library only.
+"""A user's own parallel text, described in `DATA_DIR/translate_NAME.text.json`. Standard library only.
 
-The file makes a problem of the text: `problems/own_text.py` registers one for each that it finds in t2t's data_dir.
+`problems/own_text.py` registers a problem for each such file in t2t's data_dir.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from t2t_lottery.utils import atomic_files, file_names
 from t2t_lottery.utils.errors import UsageError, UserError
 
 VOCAB_SIZE = 2**13
-# Of transformer_base_v3 (hparam `max_length`).
+# The hparam `max_length` of transformer_base_v3.
 _MAX_LENGTH = 256
 _SUFFIX = ".text.json"
-# t2t takes these endings of a name for a problem turned around, or copied.
+# t2t interprets these name endings as a reversed or copied problem.
 _T2T_ENDINGS = ("_rev", "_copy")
 _SPLITS = ("train", "dev", "test")
 
 
 class Part(NamedTuple):
-  """Sentence pairs of one file or two.
+  """Sentence pairs of one or two files.
 
   Attributes:
-    files: absolute paths of source and target, a sentence a line, or of one file with source, tab, target in each line;
+    files: absolute paths of source and target, one sentence per line, or of one file with source, tab, target on each line;
       gzipped if they end in .gz.
-    name: of a test set; otherwise what its files are called.
+    name: of a test set; otherwise derived from its file names.
   """
 
   files: tuple[str, ...]
@@ -45,9 +45,9 @@ class OwnText(NamedTuple):
     name: of the text; its problem is called `translate_NAME`.
     languages: codes of source and target.
     train: at least one part.
-    dev: one part, or nothing if dev is split off the training text.
-    test: test sets, or nothing if one is split off the training text.
-    vocab_size: what the vocabulary's size should come near to.
+    dev: one part; empty if dev is split off the training text.
+    test: test sets; empty if one is split off the training text.
+    vocab_size: approximate vocabulary size.
   """
 
   name: str
@@ -69,12 +69,12 @@ class OwnText(NamedTuple):
 
 
 def problem_name(name: str) -> str:
-  """The problem of a text of that name."""
+  """The problem's name for a text of the given name."""
   return f"translate_{name}"
 
 
 def path(problem: str, data_dir: str) -> str:
-  """The file that says which text a problem is."""
+  """The file that describes a problem's text."""
   return os.path.join(data_dir, problem + _SUFFIX)
 
 
@@ -88,15 +88,15 @@ def problems(data_dir: str) -> list[str]:
 
 
 def check_name(name: str) -> str:
-  """The name of a text.
+  """Returns the name of a text if it is valid.
 
   Raises:
-    UsageError: t2t could not take it as part of a problem's name.
+    UsageError: it is invalid as part of a t2t problem's name.
   """
   if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or name.endswith(_T2T_ENDINGS):
     raise UsageError(
       f"--name={name}: use lower-case letters, digits and single underscores, a letter first, and neither "
-      f"{' nor '.join(_T2T_ENDINGS)} at the end, so that t2t can call the problem translate_{name}"
+      f"{' nor '.join(_T2T_ENDINGS)} at the end, so that translate_{name} is a valid t2t problem name"
     )
   return name
 
@@ -109,16 +109,16 @@ def parse(
   languages: str = "",
   vocab_size: int = VOCAB_SIZE,
 ) -> OwnText:
-  """Own text as flags describe it.
+  """Own text from flags.
 
   Args:
     name: as `OwnText.name`.
-    train, dev, test: of each part "SOURCE,TARGET" or one tab-separated file.
-    languages: "en,de"; nothing to take them from the files' endings (a.en,a.de; a.en-de.tsv).
+    train, dev, test: "SOURCE,TARGET" or one tab-separated file for each part.
+    languages: "en,de"; empty to take them from the file endings (a.en,a.de; a.en-de.tsv).
     vocab_size: as `OwnText.vocab_size`.
 
   Raises:
-    UsageError: naming the flag that is wrong.
+    UsageError: naming the invalid flag.
     UserError: a file cannot be read.
   """
   check_name(name)
@@ -137,7 +137,7 @@ def parse(
   names = [part.name for part in parts["test"]]
   for i, one in enumerate(names):
     if one in names[:i]:
-      raise UsageError(f"--test: two test sets are called {one}: rename the files of one")
+      raise UsageError(f"--test: two test sets are named {one}: rename the files of one")
   return OwnText(name, _languages(languages, parts), parts["train"], parts["dev"], parts["test"], vocab_size)
 
 
@@ -147,13 +147,13 @@ def _part(flag: str, value: str) -> Part:
     raise UsageError(f"--{flag}={value}: give SOURCE,TARGET, or one tab-separated file")
   for file in files:
     if not os.path.exists(file):
-      raise UserError(f"--{flag}: {file} does not exist{_near(file)}")
+      raise UserError(f"--{flag}: {file} does not exist{_suggestion(file)}")
     if not os.path.isfile(file) or not os.access(file, os.R_OK):
       raise UserError(f"--{flag}: {file} is not a file that can be read")
   return Part(tuple(files), re.sub(r"\.[a-z]{2,3}(-[a-z]{2,3})?$|\.tsv$", "", _stem(files[0])) or _stem(files[0]))
 
 
-def _near(file: str) -> str:
+def _suggestion(file: str) -> str:
   folder = os.path.dirname(file)
   names = os.listdir(folder) if os.path.isdir(folder) else []
   near = difflib.get_close_matches(os.path.basename(file), names, n=1)
@@ -161,7 +161,7 @@ def _near(file: str) -> str:
 
 
 def _stem(file: str) -> str:
-  """A file's name without what says how it is packed."""
+  """A file's name without the endings of its format."""
   return os.path.basename(file).removesuffix(".gz").removesuffix(".tsv").removesuffix(".txt")
 
 
@@ -177,7 +177,7 @@ def _languages(given: str, parts: Mapping[str, Iterable[Part]]) -> tuple[str, st
     codes = tuple(endings if len(endings) == 2 else endings[0].split("-"))
     if len(codes) != 2 or not all(re.fullmatch("[a-z]{2,3}", code) for code in codes):
       raise UsageError(
-        f"{', '.join(part.files)}: the languages cannot be read off the end of the name (a.en,a.de or a.en-de.tsv): "
+        f"{', '.join(part.files)}: the file names do not end in the languages (a.en,a.de or a.en-de.tsv): "
         "give --languages=SOURCE,TARGET"
       )
     found[(codes[0], codes[1])] = part.files[0]
@@ -190,7 +190,7 @@ def _languages(given: str, parts: Mapping[str, Iterable[Part]]) -> tuple[str, st
 
 
 def read(problem: str, data_dir: str) -> OwnText:
-  """The text of a problem.
+  """Reads the description of a problem's text.
 
   Raises:
     UserError: the file is missing or damaged.
@@ -213,18 +213,18 @@ def read(problem: str, data_dir: str) -> OwnText:
 
 
 def write(text: OwnText, data_dir: str) -> None:
-  """Makes the text a problem of a folder.
+  """Writes the description of a text to a folder, which makes it a problem there.
 
   Raises:
-    UserError: the folder's problem of that name is other text.
+    UserError: the folder has a problem of that name with other text.
   """
   target = path(text.problem, data_dir)
   if os.path.exists(target):
-    there = read(text.problem, data_dir)
-    if there != text:
-      what = next(field for field in OwnText._fields if getattr(there, field) != getattr(text, field))
+    found = read(text.problem, data_dir)
+    if found != text:
+      what = next(field for field in OwnText._fields if getattr(found, field) != getattr(text, field))
       raise UserError(
-        f"{target} says that {text.problem} has other {what} ({_words(getattr(there, what))}): choose another --name, or "
+        f"{target} already describes {text.problem} with another {what} ({_format(getattr(found, what))}): choose another --name, or "
         "another --data_dir"
       )
     return
@@ -234,7 +234,7 @@ def write(text: OwnText, data_dir: str) -> None:
   atomic_files.write_json(target, content)
 
 
-def _words(value: Any) -> str:
+def _format(value: Any) -> str:
   if isinstance(value, tuple):
     return " ".join(",".join(part.files) if isinstance(part, Part) else str(part) for part in value) or "none"
   return str(value)
@@ -262,16 +262,16 @@ def checksums(text: OwnText) -> dict[str, str]:
 
 @dataclasses.dataclass
 class Counts:
-  """What the training text holds, in pairs.
+  """Counts of training pairs.
 
   Attributes:
-    pairs: all.
-    held_out: left out of training, since they share a side with a pair that became dev or test.
-    empty: with an empty side; not trained on.
-    duplicates: the same as an earlier one.
-    overlap: share a side with dev or test, of sets that the user gave; trained on all the same.
+    pairs: total.
+    held_out: excluded from training, since they share a side with a pair that became dev or test.
+    empty: with an empty side; excluded from training.
+    duplicates: equal to an earlier one.
+    overlap: sharing a side with the user's own dev or test set; still trained on.
     byte_order_marks: with U+FEFF, which is removed.
-    control_characters: with characters that are no text.
+    control_characters: with control characters.
   """
 
   pairs: int = 0
@@ -284,7 +284,7 @@ class Counts:
 
 
 def summary(facts: Mapping[str, Any]) -> list[str]:
-  """What datagen took of own text, a line each; nothing of other problems.
+  """A summary of own text by datagen, as lines; empty for other problems.
 
   Args:
     facts: the problem's manifest.
@@ -294,13 +294,13 @@ def summary(facts: Mapping[str, Any]) -> list[str]:
   counts, examples = Counts(**facts["text"]), facts["examples"]
   lengths = {int(length): count for length, count in facts["train_lengths"].items()}
   long = sum(count for length, count in lengths.items() if length > _MAX_LENGTH)
-  said = [
+  lines = [
     f"{counts.pairs:,} pairs of training text; {examples['train']:,} to train on, {examples['dev']:,} of dev, "
     f"{examples['test']:,} of test"
   ]
   of_pairs = (
-    (counts.held_out, "share a side with dev or test, which are split off: left out of training"),
-    (counts.empty, "have an empty side: left out of training"),
+    (counts.held_out, "share a side with dev or test, which are split off: excluded from training"),
+    (counts.empty, "have an empty side: excluded from training"),
     (
       long,
       f"are longer than {_MAX_LENGTH} subwords ({long / max(1, examples['train']):.1%}): not trained on by default",
@@ -309,7 +309,7 @@ def summary(facts: Mapping[str, Any]) -> list[str]:
     (counts.byte_order_marks, "have byte order marks (U+FEFF), which are removed"),
     (counts.control_characters, "have control characters"),
   )
-  said += [f"{count:,} pairs {what}" for count, what in of_pairs if count]
+  lines += [f"{count:,} pairs {what}" for count, what in of_pairs if count]
   if counts.overlap:
-    said.append(f"warning: {counts.overlap:,} training pairs share a side with dev or test: scores may be too high")
-  return said
+    lines.append(f"warning: {counts.overlap:,} training pairs share a side with dev or test: scores may be too high")
+  return lines

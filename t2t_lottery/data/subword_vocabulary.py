@@ -1,9 +1,9 @@
-r"""t2t's subword vocabulary without TensorFlow, whose import alone costs more than a translation.
+r"""t2t's subword vocabulary without TensorFlow, whose import alone takes longer than a translation.
 
 Gives the same ids and texts as `tensor2tensor.data_generators.text_encoder.SubwordTextEncoder` and
-`tokenizer`: text is split where letters and digits meet other characters; a token is escaped ("_"
-becomes "\u", "\" becomes "\\", a character that the vocabulary lacks becomes "\233;"), closed by
-"_", and cut greedily into the longest subwords.
+`tokenizer`: text is split between letters or digits and other characters; a token is escaped ("_"
+becomes "\u", "\" becomes "\\", a character that is not in the vocabulary becomes "\233;"), ended by
+"_", and split greedily into the longest subwords.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from collections.abc import Iterable, Sequence
 from t2t_lottery.utils.errors import UserError
 
 EOS = 1
-# Longest source or translation, its end included: the size of the translator's position tables.
+# Maximum length of a source or translation, including its end: the size of the translator's position tables.
 MAX_LENGTH = 4096
-# A translation has at most so many subwords more than its source (Vaswani et al. 2017, 6.1).
+# Maximum number of subwords of a translation beyond the length of its source (Vaswani et al. 2017, 6.1).
 EXTRA_LENGTH = 50
 _ESCAPE_CHARACTERS = "\\_u;0123456789"
 _ESCAPED = re.compile(r"\\u|\\\\|\\([0-9]+);")
@@ -29,7 +29,7 @@ class Subwords:
   """A subword vocabulary.
 
   Args:
-    path: t2t's vocabulary file, a subword in quotes on each line.
+    path: t2t's vocabulary file, one quoted subword per line.
 
   Raises:
     UserError: if it cannot be read.
@@ -37,7 +37,7 @@ class Subwords:
 
   def __init__(self, path: str):
     try:
-      # t2t reads lines through TensorFlow, which drops carriage returns and breaks at "\n" alone.
+      # t2t reads lines through TensorFlow, which drops carriage returns and splits at "\n" only.
       with open(path, encoding="utf-8", newline="\n") as file:
         lines = file.read().replace("\r", "").split("\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -47,13 +47,13 @@ class Subwords:
     self._subwords = [_unquoted(line.rstrip()) for line in lines]
     self._ids = {subword: i for i, subword in enumerate(self._subwords) if subword}
     if len(self._ids) <= EOS:
-      raise UserError(f"{path} is no subword vocabulary")
+      raise UserError(f"{path} is not a subword vocabulary")
     self._longest = max(map(len, self._subwords))
     self._alphabet = set(itertools.chain(_ESCAPE_CHARACTERS, *self._subwords)) - {"\n"}
     self._encoded: dict[str, list[int]] = {}
 
   def __len__(self) -> int:
-    """Number of subwords, reserved ones included."""
+    """Number of subwords, including reserved ones."""
     return len(self._subwords)
 
   def encode(self, text: str) -> list[int]:
@@ -88,17 +88,17 @@ class Subwords:
 
 
 def _unquoted(line: str) -> str:
-  """A subword without the quotes around it, which some files do not have."""
+  """A subword without its quotes, which some files do not have."""
   return line[1:-1] if line[:1] in ("'", '"') and line.endswith(line[:1]) else line
 
 
 def _is_alphanumeric(character: str) -> bool:
-  """Whether a character is a letter or a number to Unicode, of any script."""
+  """Whether a character is a letter or number according to Unicode, in any script."""
   return unicodedata.category(character)[0] in "LN"
 
 
 def _tokens(text: str) -> list[str]:
-  """Runs of letters and digits, and the runs between them but for a single space."""
+  """Runs of letters and digits, and the runs between them except single spaces."""
   runs = ["".join(run) for _, run in itertools.groupby(text, _is_alphanumeric)]
   last = len(runs) - 1
   return [run for i, run in enumerate(runs) if run != " " or i in (0, last)]

@@ -28,7 +28,7 @@ def average(model_dir: str, steps: Sequence[int]) -> str:
     UserError: if their masks differ: the mean of a weight that only some of them prune is not zero.
   """
   prefix = paths.average(model_dir, steps)
-  if not paths.is_there(prefix):
+  if not paths.checkpoint_exists(prefix):
     from t2t_lottery.checkpoints import tf_checkpoint  # Imports TensorFlow, which evaluation does without.
 
     found = tensor_bundle.read(

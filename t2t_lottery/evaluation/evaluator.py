@@ -64,7 +64,7 @@ def evaluate_folder(
   with run_lock.held(folder):
     line = _evaluate_once(settings, folder, description, average, decoder)
     if keep == retention.ESSENTIAL:
-      retention.thin(folder, line["best_step"])
+      retention.delete_intermediate(folder, line["best_step"])
     return line
 
 
@@ -140,7 +140,7 @@ def _dev_scores(
 ) -> tuple[dict[int, float], dict[int, float | None]]:
   """BLEU and loss on dev of each checkpoint that competes, by its step."""
   bleu, loss = {}, {}
-  shown = training_log.NowAndThen()
+  shown = training_log.Throttled()
   for step in checkpoint_selection.steps(folder, description):
     checkpoint = paths.checkpoint(folder, step)
     if not decoded.is_there("dev", checkpoint):
@@ -173,7 +173,7 @@ def _print(
 ) -> None:
   """Prints what the line of results says, and what in it needs attention."""
   run, best, test = line["run"], line["best_step"], line["test"]
-  training_log.end(
+  training_log.finish(
     f"{run}: test BLEU {test['bleu']:.2f}, TER {test['ter']:.2f} with the checkpoint of step {best} "
     f"(dev BLEU {line['dev_bleu']:.2f}), {line['megabytes']['paper']:.2f} MB"
   )

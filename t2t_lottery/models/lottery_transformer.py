@@ -40,13 +40,13 @@ class LotteryTransformer(transformer.Transformer):
       hparams_check.check(hparams)
       hparams_check.check_devices(hparams, config)
       hparams_check.check_lengths(hparams)
-    host = tf_config.of_environment()
+    host = tf_config.from_environment()
     is_chief = config.is_chief and host.is_chief
     # In this order: nothing more is saved of a run that fails, and a checkpoint is saved before the pruning after its step.
     train_hooks = [] if config.use_tpu else [safety_hooks.FiniteHook(hparams.model_dir, is_chief)]
     if is_chief and config.save_checkpoints_steps and not config.use_tpu:
       train_hooks.append(
-        safety_hooks.SaveHook(hparams.model_dir, config.save_checkpoints_steps, not tf_config.masters_apart())
+        safety_hooks.SaveHook(hparams.model_dir, config.save_checkpoints_steps, not tf_config.has_async_masters())
       )
     if is_chief:
       train_hooks.append(rewind_hook.KeepHook(hparams.model_dir, {0, hparams.rewind_step}))

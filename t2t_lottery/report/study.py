@@ -186,7 +186,8 @@ def _read_run(folder: str) -> Run:
 def on_target(study: Study) -> Study:
   """The study without the results that have not reached the sparsity of their run: no table or plot has a place for them."""
   kept = {
-    name: [r for r in ones if r.result is None or not run_spec.missed(r.result)] for name, ones in study.runs.items()
+    name: [r for r in ones if r.result is None or not run_spec.sparsity_miss(r.result)]
+    for name, ones in study.runs.items()
   }
   return study._replace(runs={name: ones for name, ones in kept.items() if ones})
 
@@ -223,7 +224,7 @@ def _states(run: Run | None) -> list[str]:
       return ["its result is of an older version: delete result.json and evaluate again"]
     return ["in progress" if run_lock.is_held(run.folder) else "not finished"]
   lacks = []
-  if missed := run_spec.missed(run.result):
+  if missed := run_spec.sparsity_miss(run.result):
     lacks.append(f"{missed}, so in no table or plot")
   if lack := run.segments_lack():
     lacks.append(f"{lack}, so no intervals and no significance")

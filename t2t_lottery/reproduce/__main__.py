@@ -65,7 +65,7 @@ def _print_ahead(settings: config.Settings, runs: list[run_graph.PlannedRun]) ->
 
 
 def _on_slurm(settings: config.Settings, runs: list[run_graph.PlannedRun]) -> str:
-  def look() -> list[run_status.Standing]:
+  def look() -> list[run_status.Status]:
     return request.stands(settings, runs)
 
   if _CANCEL.value:

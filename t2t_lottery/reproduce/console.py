@@ -9,10 +9,10 @@ from t2t_lottery.reproduce.planning.forecast import Outlook, steps_to_come
 from t2t_lottery.reproduce.planning.run_graph import PlannedRun
 from t2t_lottery.reproduce.scheduler import End, Key
 from t2t_lottery.runs import retention, training_log
-from t2t_lottery.runs.run_status import Standing, State
+from t2t_lottery.runs.run_status import State, Status
 
 
-def in_words(stands: Standing, train_steps: int) -> str:
+def in_words(stands: Status, train_steps: int) -> str:
   """How a run stands."""
   state = stands.state
   if state == State.DONE:
@@ -25,7 +25,7 @@ def in_words(stands: Standing, train_steps: int) -> str:
   return f"{state.value}: {stands.error}" if stands.error else state.value
 
 
-def status(runs: Sequence[PlannedRun], stands: Sequence[Standing], train_steps: int) -> str:
+def status(runs: Sequence[PlannedRun], stands: Sequence[Status], train_steps: int) -> str:
   """How many runs stand how, and a line for each: those at work first, then those that failed."""
   order = list(State)
   both = sorted(zip(runs, stands), key=lambda pair: order.index(pair[1].state))
@@ -33,13 +33,13 @@ def status(runs: Sequence[PlannedRun], stands: Sequence[Standing], train_steps: 
   return "\n".join([counts(stands), "", *_aligned([("seed", "run", ""), *rows])])
 
 
-def counts(stands: Sequence[Standing]) -> str:
+def counts(stands: Sequence[Status]) -> str:
   """How many runs stand how."""
   by_state = Counter(stand.state for stand in stands)
   return f"{len(stands)} runs: " + ", ".join(f"{by_state[state]} {state.value}" for state in State if by_state[state])
 
 
-def dry_run(runs: Sequence[PlannedRun], stands: Sequence[Standing], train_steps: int, outlook: Outlook) -> str:
+def dry_run(runs: Sequence[PlannedRun], stands: Sequence[Status], train_steps: int, outlook: Outlook) -> str:
   """The runs in their order, with the steps that each still takes, and what all of them take."""
   rows = [
     (str(run.seed), run.name, f"{steps_to_come(stand, train_steps):,}", in_words(stand, train_steps))

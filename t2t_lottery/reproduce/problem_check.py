@@ -27,7 +27,7 @@ def check(problem: str, data_dir: str) -> None:
   """
   # Of these, much is known without importing t2t, which takes seconds.
   is_known = problem in validation.PROBLEMS or os.path.exists(own_text.path(problem, data_dir))
-  if not is_known and not manifest.is_whole(problem, data_dir):
+  if not is_known and not manifest.is_complete(problem, data_dir):
     _look_up(problem, data_dir)
   from t2t_lottery.evaluation import metrics  # pylint: disable=import-outside-toplevel
 

@@ -102,10 +102,10 @@ def folder(settings: config.Settings, run: run_graph.PlannedRun) -> str:
   return settings.runs._replace(seed=run.seed).folder(run.name)
 
 
-def stands(settings: config.Settings, runs: list[run_graph.PlannedRun]) -> list[run_status.Standing]:
+def stands(settings: config.Settings, runs: list[run_graph.PlannedRun]) -> list[run_status.Status]:
   """How each run stands."""
   translation = decoding.signature(_DECODER.value)
-  return [run_status.look(folder(settings, run), _asked(settings, run, translation)) for run in runs]
+  return [run_status.read(folder(settings, run), _asked(settings, run, translation)) for run in runs]
 
 
 def graph() -> list[run_graph.PlannedRun]:

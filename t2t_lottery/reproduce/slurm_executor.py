@@ -13,7 +13,7 @@ from t2t_lottery.reproduce import console
 from t2t_lottery.reproduce.planning.run_graph import PlannedRun
 from t2t_lottery.reproduce.slurm import queue
 from t2t_lottery.runs import config
-from t2t_lottery.runs.run_status import Standing
+from t2t_lottery.runs.run_status import Status
 from t2t_lottery.utils import t2t_process
 
 _PARTITION = flags.DEFINE_string("slurm_partition", None, "sbatch's --partition.")
@@ -43,7 +43,7 @@ def _command(settings: config.Settings, argv: Sequence[str], name: str) -> list[
 def submit(
   settings: config.Settings,
   runs: Sequence[PlannedRun],
-  look: Callable[[], Sequence[Standing]],
+  look: Callable[[], Sequence[Status]],
   where: Callable[[PlannedRun], str],
   argv: Sequence[str],
 ) -> str:
@@ -71,7 +71,7 @@ def submit(
   }
   wanted = queue.wanted(flags_of_all, _GPUS.value, _SBATCH.value, _RESTARTS.value)
   queue.check(wanted)
-  has_data = manifest.is_whole(settings.runs.problem, settings.data_dir)
+  has_data = manifest.is_complete(settings.runs.problem, settings.data_dir)
   jobs = queue.submit(
     runs,
     look,
@@ -99,7 +99,7 @@ def cancel(settings: config.Settings, runs: Sequence[PlannedRun]) -> str:
 
 
 def status(
-  settings: config.Settings, runs: Sequence[PlannedRun], look: Callable[[], Sequence[Standing]], train_steps: int
+  settings: config.Settings, runs: Sequence[PlannedRun], look: Callable[[], Sequence[Status]], train_steps: int
 ) -> str:
   """How each run stands, by its files and by the queue; by its files alone where there is no squeue.
 

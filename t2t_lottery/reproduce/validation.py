@@ -64,7 +64,7 @@ def seeds(text: str) -> tuple[int, ...]:
 
 def check_problem(problem: str, data_dir: str) -> None:
   """Raises UserError if a problem is neither one of this project's nor own text whose data, or description, is there."""
-  if not manifest.is_whole(problem, data_dir) and not os.path.exists(own_text.path(problem, data_dir)):
+  if not manifest.is_complete(problem, data_dir) and not os.path.exists(own_text.path(problem, data_dir)):
     known("problem", problem, (*PROBLEMS, *own_text.problems(data_dir)))
 
 

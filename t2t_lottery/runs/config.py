@@ -1,4 +1,4 @@
-"""What every step of a driver needs to know."""
+"""Settings shared by all steps of a driver."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from t2t_lottery.utils.errors import UserError
 
 
 class Settings(NamedTuple):
-  """What every step of a driver needs to know.
+  """Settings shared by all steps of a driver.
 
   Attributes:
-    runs: where the runs of this problem, size and seed lie.
+    runs: folders of the runs of this problem, size and seed.
     size: the model's size.
     steps: step counts of each run.
-    overrides: t2t hparams that differ from the size's hparams set because the length does.
-    hparams: more of them, as the user gave them.
+    overrides: t2t hparams that differ from the size's hparams set because of the run length.
+    hparams: additional ones, as the user specified them.
     data_dir, tmp_dir: t2t's.
-    hosts: the machines that train each run together, none if it is this one alone.
+    hosts: the hosts of a distributed training; none if only this machine trains.
   """
 
   runs: paths.Runs
@@ -39,8 +39,7 @@ class Settings(NamedTuple):
     return f"transformer_{method}" + ("" if self.runs.size == "base" else f"_{self.runs.size}")
 
 
-# t2t's hparams that have a flag of their own, or a driver: by --hparams a run would be another one than its name and its line
-# of results say.
+# t2t hparams that have their own flag or driver: set by --hparams, a run would contradict its name and its line of results.
 _HAVE_FLAGS = {
   "pruning_method": "the driver of the method, such as slt.sh",
   "mask_checkpoint": "the driver of a method",
@@ -60,13 +59,13 @@ _HPARAM = re.compile(r"([A-Za-z][\w.]*(?:\[\s*\d+\s*\])?)\s*=\s*([^,\[]*|\[[^\]]
 
 
 def given_hparams(text: str) -> dict[str, str]:
-  """Name -> value, as text, of a list of hparams.
+  """Parses a list of hparams: name -> value, as text.
 
   Args:
-    text: as of t2t's `--hparams`, such as "batch_size=1024,dropout=0.1".
+    text: in the format of t2t's `--hparams`, such as "batch_size=1024,dropout=0.1".
 
   Raises:
-    UserError: if it is none, names one twice, or one that has a flag.
+    UserError: if it is malformed, repeats an hparam, or sets one that has a flag.
   """
   found: dict[str, str] = {}
   end = 0
@@ -86,10 +85,10 @@ def given_hparams(text: str) -> dict[str, str]:
 
 
 def check_levels(config: Settings, levels: Iterable[str]) -> None:
-  """Refuses levels at which the smallest matrices of the model would keep no weight.
+  """Rejects levels at which the smallest matrices of the model would keep no weight.
 
   Args:
-    config: of the runs.
+    config: the runs' settings.
     levels: in percent.
 
   Raises:
@@ -98,7 +97,7 @@ def check_levels(config: Settings, levels: Iterable[str]) -> None:
   given = given_hparams(config.hparams)
   widths = {name: given.get(name, str(getattr(config.size, name))) for name in ("hidden_size", "filter_size")}
   if not all(re.fullmatch("[1-9][0-9]*", width) for width in widths.values()):
-    return  # t2t-trainer refuses it.
+    return  # t2t-trainer reports the error.
   hidden, ffn = map(int, widths.values())
   for level in levels:
     try:
@@ -108,7 +107,7 @@ def check_levels(config: Settings, levels: Iterable[str]) -> None:
 
 
 def parse_level(text: str) -> float:
-  """Sparsity of a level, which is given in percent.
+  """Converts a level in percent to a sparsity.
 
   Raises:
     UserError: if it is not a number in [0, 100).

@@ -1,7 +1,7 @@
-"""How the hosts of one training find together: the runs' folder, which all of them see, is the only channel.
+"""Coordinates the hosts of one training through the shared runs folder, their only channel.
 
-The chief takes the run's lock, prepares the run, says in a file that it trains, and trains. Another host waits for that
-file, trains along, and waits until the chief has saved the last checkpoint; then, until it has evaluated the run.
+The chief locks the run, prepares it, announces in a file that it trains, and trains. Every worker waits for that file,
+trains, and waits until the chief has saved the last checkpoint; then, until the chief has evaluated the run.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from t2t_lottery.utils import atomic_files
 from t2t_lottery.utils.errors import UserError
 from t2t_lottery.utils.tf_config import Hosts
 
-_SECONDS_BETWEEN_LOOKS = 0.5
-# So long a chief may take from one step of a driver to the next.
+_POLL_SECONDS = 0.5
+# Longest pause of a chief between two steps of a driver.
 _SECONDS_BETWEEN_STEPS = 60
 
 
 @contextlib.contextmanager
-def inviting(folder: str, here: Hosts) -> Iterator[None]:
-  """Lets the other hosts start as long as the chief trains a run; it must hold the run's lock.
+def announcing(folder: str, here: Hosts) -> Iterator[None]:
+  """Lets the workers start while the chief trains a run; the chief must hold the run's lock.
 
   Raises:
     UserError: if the folder cannot be written.
@@ -37,11 +37,11 @@ def inviting(folder: str, here: Hosts) -> Iterator[None]:
   try:
     yield
   finally:
-    withdraw(folder)
+    retract(folder)
 
 
-def withdraw(folder: str) -> None:
-  """Takes back what a chief has left that was killed."""
+def retract(folder: str) -> None:
+  """Removes the announcement, also that of a killed chief."""
   with contextlib.suppress(FileNotFoundError):
     os.remove(paths.joined(folder))
 
@@ -50,14 +50,14 @@ def wait_for_chief(folder: str, run: dict[str, Any], here: Hosts) -> bool:
   """Waits until the chief trains a run, or has trained it.
 
   Returns:
-    Whether there is something to train.
+    Whether there is anything left to train.
 
   Raises:
-    UserError: if the chief trains another run there, or with other hosts.
+    UserError: if the chief trains another run in that folder, or with other hosts.
   """
   if not _is_trained(folder, run["train_steps"]):
     print(f"{run['run']}: waiting for {here.addresses[0]}", flush=True)
-  _wait(lambda: _is_trained(folder, run["train_steps"]) or _is_invited(folder))
+  _wait(lambda: _is_trained(folder, run["train_steps"]) or _is_announced(folder))
   if _is_trained(folder, run["train_steps"]):
     return False
   there = {**run_files.description(folder), **run_files.hosts(folder)}
@@ -65,28 +65,28 @@ def wait_for_chief(folder: str, run: dict[str, Any], here: Hosts) -> bool:
   for name in sorted({*there, *mine}):
     if there.get(name) != mine.get(name):
       raise UserError(
-        f"{here.addresses[0]} trains {folder} with {name}={there.get(name)}, asked for here is {mine.get(name)}: give "
-        "all hosts the same command"
+        f"{here.addresses[0]} trains {folder} with {name}={there.get(name)}; this host requested {mine.get(name)}: "
+        "give all hosts the same command"
       )
   return True
 
 
 def wait_for_last_checkpoint(folder: str, last: int) -> None:
-  """Waits, once a host's own training has ended, until the chief's has.
+  """Waits, after a worker's own training, until the chief's has ended.
 
   Raises:
-    UserError: if the chief leaves no last checkpoint.
+    UserError: if the chief saved no last checkpoint.
   """
-  _wait(lambda: paths.is_there(paths.checkpoint(folder, last)) or not run_lock.is_held(folder))
-  if not paths.is_there(paths.checkpoint(folder, last)):
-    raise UserError(f"the chief left no checkpoint of step {last} in {folder}: its log is {paths.train_log(folder)}")
+  _wait(lambda: paths.checkpoint_exists(paths.checkpoint(folder, last)) or not run_lock.is_held(folder))
+  if not paths.checkpoint_exists(paths.checkpoint(folder, last)):
+    raise UserError(f"the chief saved no checkpoint of step {last} in {folder}: its log is {paths.train_log(folder)}")
 
 
 def wait_for_result(folder: str, here: Hosts) -> None:
   """Waits until the chief has evaluated a run.
 
   Raises:
-    UserError: if it does not, for it has gone.
+    UserError: if the chief has exited without doing so.
   """
   seen = time.monotonic()
 
@@ -97,8 +97,8 @@ def wait_for_result(folder: str, here: Hosts) -> None:
       seen = now
     elif now - seen > _SECONDS_BETWEEN_STEPS and not os.path.exists(paths.result(folder)):
       raise UserError(
-        f"{here.addresses[0]} has left {folder} without a result: start all of {','.join(here.addresses)} again, to go on "
-        "from there"
+        f"{here.addresses[0]} exited without a result in {folder}: start all of {','.join(here.addresses)} again to "
+        "resume"
       )
     return os.path.exists(paths.result(folder))
 
@@ -107,16 +107,16 @@ def wait_for_result(folder: str, here: Hosts) -> None:
 
 def _wait(condition: Callable[[], bool]) -> None:
   while not condition():
-    time.sleep(_SECONDS_BETWEEN_LOOKS)
+    time.sleep(_POLL_SECONDS)
 
 
-def _is_invited(folder: str) -> bool:
+def _is_announced(folder: str) -> bool:
   return os.path.exists(paths.joined(folder)) and run_lock.is_held(folder)
 
 
 def _is_trained(folder: str, last: int) -> bool:
-  """Whether the chief will take the last checkpoint for what it should be."""
-  if not paths.is_there(paths.checkpoint(folder, last)):
+  """Whether the chief will accept the last checkpoint."""
+  if not paths.checkpoint_exists(paths.checkpoint(folder, last)):
     return False
   if os.path.exists(paths.result(folder)):
     return True

@@ -1,4 +1,4 @@
-"""What a run is that t2t-trainer was called for by hand: by the files that it leaves in its folder. Standard library only."""
+"""Describes a run of a manually called t2t-trainer, from the files in its folder. Standard library only."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from t2t_lottery.pruning import methods
 from t2t_lottery.runs import paths, presets, run_files
 from t2t_lottery.utils.errors import UserError
 
-# Where t2t-trainer saves its flags, a line each: its own, and all.
+# Files in which t2t-trainer saves its flags, one per line: its own, and all.
 _FLAGS = ("flags_t2t.txt", "flags.txt")
 
 
 def describe(folder: str, problem: str) -> tuple[dict[str, Any], str | None]:
-  """What `train` writes into `run.json`, as far as it can be known.
+  """The content that `train` would write to `run.json`, as far as it is known.
 
   Args:
     folder: t2t-trainer's --output_dir.
     problem: the problem that it was trained on.
 
   Returns:
-    The description, with the path of the mask's checkpoint as `mask_checkpoint`; and where the data lay,
-    which are compared with those of the evaluation as long as they still do.
+    The description, with the path of the mask's checkpoint as `mask_checkpoint`; and the data folder of the training, for
+    comparison with the data of the evaluation.
 
   Raises:
-    UserError: if t2t-trainer has not been there, or trained no model of this project.
+    UserError: if the folder is not one of t2t-trainer, or not of a model of this project.
   """
   if not os.path.isdir(folder):
-    raise UserError(f"{folder} is no folder: give --model_dir the --output_dir of a training")
+    raise UserError(f"{folder} is not a folder: set --model_dir to the --output_dir of a training")
   flags = _flags(folder)
   hparams = run_files.hparams(folder)
   method = hparams.get("pruning_method")
@@ -40,7 +40,7 @@ def describe(folder: str, problem: str) -> tuple[dict[str, Any], str | None]:
     )
   trained_on = flags.get("problem", problem)
   if trained_on != problem:
-    raise UserError(f"{folder} was trained on {trained_on}, asked for is --problem={problem}")
+    raise UserError(f"{folder} was trained on {trained_on}, not on the requested --problem={problem}")
   steps = paths.checkpoint_steps(folder)
   hparams_set = flags.get("hparams_set", f"transformer_{method}")
   about: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""A model as it is stored: a run's folder, a checkpoint or a sparse file. No TensorFlow."""
+"""Reads a model from a run's folder, a checkpoint or a sparse file. No TensorFlow."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ GLOBAL_STEP = "global_step"
 
 
 def find(path: str) -> str:
-  """What a path stands for: a checkpoint's prefix, or a sparse file.
+  """Resolves a path to a checkpoint's prefix or a sparse file.
 
   Args:
-    path: one of these, which it stays; or a folder of checkpoints: of an evaluated run the best, else the newest.
+    path: one of these, returned as is; or a folder, for the best checkpoint of an evaluated run, else the newest.
 
   Raises:
     UserError: if a folder holds no checkpoint.
@@ -30,7 +30,7 @@ def find(path: str) -> str:
   if os.path.exists(paths.result(path)):
     result = run_files.result(path)
     if "best_step" not in result:
-      raise UserError(f"{paths.result(path)} does not tell the best step: delete it, and evaluate the run again")
+      raise UserError(f"{paths.result(path)} does not contain the best step: delete it and evaluate the run again")
     return paths.stored(path, result["best_step"])
   return newest(path)
 
@@ -48,13 +48,13 @@ def newest(folder: str) -> str:
 
 
 def read(path: str) -> dict[str, np.ndarray]:
-  """The model's variables, and `global_step` where it is known; without masks and optimizer slots.
+  """The model's variables, and `global_step` if known; without masks and optimizer slots.
 
   Args:
     path: a checkpoint's prefix, or a sparse file.
 
   Raises:
-    UserError: if it cannot be read, is of something else than a Transformer, or is not pruned as its masks say.
+    UserError: if it cannot be read, is not of a Transformer, or is not pruned according to its masks.
   """
 
   def wanted(name: str) -> bool:
@@ -72,34 +72,34 @@ def read(path: str) -> dict[str, np.ndarray]:
 
 
 def require_zeros(path: str, variables: dict[str, np.ndarray]) -> None:
-  """Refuses a checkpoint in which weights that its masks prune are not zero.
+  """Rejects a checkpoint in which pruned weights are not zero.
 
   Raises:
-    UserError: names the first layer, and how many.
+    UserError: naming the first layer and the number of weights.
   """
   if wrong := weight_statistics.astray(variables):
     raise UserError(
-      f"{path}: {wrong}; something else than training has changed it: delete it and train from the one before"
+      f"{path}: {wrong}; it was changed outside of training: delete it and train from the previous checkpoint"
     )
 
 
 def about(path: str) -> dict[str, Any]:
-  """What is known of a model beside its variables, as far as it is.
+  """Known metadata of a model.
 
   Args:
     path: a checkpoint's prefix, or a sparse file.
 
   Returns:
-    "hparams": of the run, as t2t-trainer saves them; "problem": t2t's name of it; "data": what its data are known by
-    (`manifest.fingerprint`).
+    "hparams": of the run, as saved by t2t-trainer; "problem": t2t's name; "data": fingerprint of the data
+    (`manifest.fingerprint`). Unknown ones are absent.
 
   Raises:
-    UserError: if a file of these is damaged.
+    UserError: if one of the files is damaged.
   """
   if os.path.isfile(path):
     return sparse_file.about(path)
   known: dict[str, Any] = {}
-  # A checkpoint that is kept or averaged lies in a folder inside its run's.
+  # A kept or averaged checkpoint is in a subfolder of its run.
   for folder in (os.path.dirname(path), os.path.dirname(os.path.dirname(path))):
     if "hparams" not in known and os.path.exists(paths.hparams(folder)):
       known["hparams"] = run_files.hparams(folder)

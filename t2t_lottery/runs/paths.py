@@ -1,4 +1,4 @@
-"""Every file and folder name that a run writes, in one place. Standard library only."""
+"""All file and folder names of a run. Standard library only."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 
 class Runs(NamedTuple):
-  """The runs that belong to one table: same problem, model size and seed.
+  """The runs of one table: same problem, model size and seed.
 
   Attributes:
-    runs_dir: where all runs lie.
+    runs_dir: folder of all runs.
     problem: t2t's problem name.
     size: `base`, `small` or `tiny`.
     seed: `--random_seed` of each run.
@@ -36,12 +36,12 @@ def run_folders(runs_dir: str) -> list[str]:
 
 
 def kept(model_dir: str, step: int) -> str:
-  """The checkpoint of a step that later levels rewind to, out of reach of t2t's rotation."""
+  """The checkpoint of a step that later levels rewind to; t2t does not rotate it out."""
   return os.path.join(model_dir, "rewind", f"model.ckpt-{step}")
 
 
 def ticket(model_dir: str, host: int = 0) -> str:
-  """The checkpoint from which a new run starts on a host; gone once it has started."""
+  """The checkpoint from which a new run starts on a host; removed once it has started."""
   return os.path.join(model_dir, f"ticket.host{host}" if host else "ticket", "ticket.ckpt")
 
 
@@ -56,85 +56,85 @@ def average(model_dir: str, steps: Sequence[int]) -> str:
 
 
 def stored(model_dir: str, step: int) -> str:
-  """The checkpoint of a step: the kept one, which no rotation takes, or else t2t's own."""
+  """The checkpoint of a step: the kept one if it exists, else t2t's own."""
   path = kept(model_dir, step)
-  return path if is_there(path) else checkpoint(model_dir, step)
+  return path if checkpoint_exists(path) else checkpoint(model_dir, step)
 
 
-def is_there(prefix: str) -> bool:
-  """Whether there is a checkpoint; of its files the index is written last, and removed first."""
+def checkpoint_exists(prefix: str) -> bool:
+  """Whether a checkpoint exists: its index is written last and removed first."""
   return os.path.exists(f"{prefix}.index")
 
 
 def checkpoint_steps(model_dir: str) -> list[int]:
-  """Steps of t2t's own checkpoints in a run's folder, rising."""
+  """Steps of t2t's own checkpoints in a run's folder, ascending."""
   found = (re.fullmatch(r"model\.ckpt-(\d+)\.index", name) for name in os.listdir(model_dir))
   return sorted(int(match[1]) for match in found if match)
 
 
-def holds_training(model_dir: str) -> bool:
-  """Whether something came of a run: a checkpoint, wherever in its folder it lies, or a result."""
+def has_output(model_dir: str) -> bool:
+  """Whether a run has produced a checkpoint, anywhere in its folder, or a result."""
   found = glob.iglob(os.path.join(glob.escape(model_dir), "**", "model.ckpt-*.index"), recursive=True)
   return any(found) or os.path.exists(result(model_dir))
 
 
 def description(model_dir: str) -> str:
-  """What a run is: written before it starts, compared when it is asked for again."""
+  """The description of a run: written before it starts, compared when it is requested again."""
   return os.path.join(model_dir, "run.json")
 
 
 def state(model_dir: str) -> str:
-  """TensorFlow's list of the checkpoints in a run's folder, which names the one that a run goes on from."""
+  """TensorFlow's list of the checkpoints in a run's folder, which names the one that a run resumes from."""
   return os.path.join(model_dir, "checkpoint")
 
 
-def set_aside(model_dir: str, number: int) -> str:
-  """A folder for what an interrupted run does not go on from."""
+def quarantine(model_dir: str, number: int) -> str:
+  """A folder for files that an interrupted run does not resume from."""
   return os.path.join(model_dir, "set_aside", str(number))
 
 
 def usage(model_dir: str) -> str:
-  """What training a run took of the machine."""
+  """Resources that the training of a run used."""
   return os.path.join(model_dir, "usage.json")
 
 
 def thinned(model_dir: str) -> str:
-  """Steps of the checkpoints that a finished run had before most were removed (`--keep=essential`)."""
+  """Steps of all checkpoints of a finished run before intermediate ones were deleted (`--keep=essential`)."""
   return os.path.join(model_dir, "thinned.json")
 
 
 def failed(model_dir: str) -> str:
-  """The mark of a run that failed for good: step, loss and reason."""
+  """The marker of a permanently failed run: step, loss and reason."""
   return os.path.join(model_dir, "failed.json")
 
 
 def train_log(model_dir: str, host: int = 0) -> str:
-  """All that t2t-trainer prints on a host."""
+  """The output of t2t-trainer on a host."""
   return os.path.join(model_dir, f"train.host{host}.log" if host else "train.log")
 
 
 def joined(model_dir: str) -> str:
-  """There while the chief of several hosts trains a run: the others may start."""
+  """Exists while the chief of several hosts trains a run: the workers may start."""
   return os.path.join(model_dir, "joined.json")
 
 
 def decode_log(model_dir: str) -> str:
-  """All that t2t_decoder prints."""
+  """The output of t2t_decoder."""
   return os.path.join(model_dir, "decode.log")
 
 
 def datagen_log(data_dir: str, problem: str) -> str:
-  """All that t2t-datagen prints."""
+  """The output of t2t-datagen."""
   return os.path.join(data_dir, f"{problem}.datagen.log")
 
 
 def last_error(model_dir: str) -> str:
-  """What the last step of a run ended with that failed; gone when the run is taken up again."""
+  """The error of a run's last failed step; removed when the run is resumed."""
   return os.path.join(model_dir, "last_error.json")
 
 
 def steps_log(model_dir: str) -> str:
-  """What the steps of a run said when one of them failed."""
+  """The output of a run's steps, written when one of them fails."""
   return os.path.join(model_dir, "steps.log")
 
 
@@ -161,20 +161,20 @@ def loss(model_dir: str, split: str, checkpoint: str) -> str:
 
 
 def segments(model_dir: str) -> str:
-  """Sufficient statistics of each sentence of the test translation, an array per metric."""
+  """Sufficient statistics of each sentence of the test translation, one array per metric."""
   return os.path.join(model_dir, "segments.npz")
 
 
 def layers(model_dir: str) -> str:
-  """What each layer of the best checkpoint looks like."""
+  """Statistics of each layer of the best checkpoint."""
   return os.path.join(model_dir, "layers.json")
 
 
 def result(model_dir: str) -> str:
-  """A run's line of results; there when the run is evaluated."""
+  """A run's line of results; exists once the run is evaluated."""
   return os.path.join(model_dir, "result.json")
 
 
 def results(runs_dir: str) -> str:
-  """The results of all runs, a line each."""
+  """The results of all runs, one line per run."""
   return os.path.join(runs_dir, "results.jsonl")

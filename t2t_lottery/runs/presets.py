@@ -1,4 +1,4 @@
-"""Step counts of a run: the paper's (section 4), and their scaling to runs of other lengths. Standard library only."""
+"""Step counts of a run: the paper's (section 4), scaled to other run lengths. Standard library only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Steps(NamedTuple):
   Attributes:
     train_steps: T, the run's length.
     warmup_steps: of the learning rate.
-    rewind_step: t, the early checkpoint that SLT rewinds to.
+    rewind_step: t, step of the early checkpoint that SLT rewinds to.
     checkpoint_steps: steps between two checkpoints.
     prune_until: the last step after which a gradually pruned run is pruned.
     prune_every: steps between two prunings.
@@ -25,7 +25,7 @@ class Steps(NamedTuple):
   prune_every: int
 
 
-# t2t's default: no checkpoint is rotated out before there are more.
+# t2t's default number of checkpoints before the oldest is rotated out.
 CHECKPOINTS_KEPT = 20
 
 PAPER = Steps(
@@ -39,7 +39,7 @@ PAPER = Steps(
 
 
 def for_length(train_steps: int) -> Steps:
-  """The paper's step counts as the same shares of another run's length, each at least 1."""
+  """The paper's step counts scaled to another run length, each at least 1."""
   return Steps(*(max(1, round(count * train_steps / PAPER.train_steps)) for count in PAPER))
 
 
@@ -69,10 +69,10 @@ SIZES = {
 
 
 def overrides(train_steps: int, size: Size) -> dict[str, float | str]:
-  """t2t's hparams that follow from a run's length.
+  """t2t's hparams that depend on a run's length.
 
   rsqrt_decay depends on the step alone, so its factor grows with the run's length: the learning rate is then the same
-  at the same share of any run.
+  at the same fraction of any run.
   """
   steps = for_length(train_steps)
   return {

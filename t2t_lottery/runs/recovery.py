@@ -1,4 +1,4 @@
-"""Makes an interrupted run go on from its newest whole checkpoint. No TensorFlow."""
+"""Resumes an interrupted run from its newest intact checkpoint. No TensorFlow."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from t2t_lottery.runs import paths
 from t2t_lottery.utils import atomic_files
 from t2t_lottery.utils.errors import UserError
 
-_OF_A_STEP = re.compile(r"(?:model\.ckpt-|(?:dev|test)\.(?:average-\d+\.)?)(\d+)\.")
+_STEP_IN_NAME = re.compile(r"(?:model\.ckpt-|(?:dev|test)\.(?:average-\d+\.)?)(\d+)\.")
 
 
 def prepare(folder: str) -> str | None:
-  """Prepares a run's folder for t2t-trainer, which restores whatever checkpoint the file `checkpoint` names.
+  """Prepares a run's folder for t2t-trainer, which restores the checkpoint named in the file `checkpoint`.
 
-  Damaged checkpoints are set aside, and with them all that was made of steps after the newest whole one, for the run
-  takes these steps again, not in the same way. No checkpoint is deleted.
+  Damaged checkpoints are quarantined, with all files made from steps after the newest intact one, because the run repeats
+  these steps, and not in the same way. No checkpoint is deleted.
 
   Args:
     folder: the run's.
@@ -45,64 +45,66 @@ def prepare(folder: str) -> str | None:
     if not unfit:
       newest = step
       break
-    damage = damage or f"{prefix} is of no use: {unfit} holds NaN or infinity"
+    damage = damage or f"{prefix} is unusable: {unfit} contains NaN or infinity"
   for unfinished in glob.glob(os.path.join(glob.escape(folder), "model.ckpt-*_temp*")):
-    shutil.rmtree(unfinished, ignore_errors=True)  # TensorFlow's, when it was killed or the disk was full.
+    shutil.rmtree(unfinished, ignore_errors=True)  # Left by TensorFlow when it was killed or the disk was full.
   try:
-    aside = _set_aside(folder, newest)
-    _mend_state(folder, newest)
+    target = _quarantine(folder, newest)
+    _repair_state(folder, newest)
   except OSError as error:
-    raise UserError(f"cannot set damaged checkpoints of {folder} aside: {error}") from error
+    raise UserError(f"cannot quarantine damaged checkpoints of {folder}: {error}") from error
   if not damage:
     return None
-  told = re.sub(": delete this checkpoint.*", "", damage)
-  return f"{told}: set aside in {aside}; goes on from " + (f"step {newest}" if newest >= 0 else "its start, step 0")
+  reason = re.sub(": delete this checkpoint.*", "", damage)
+  return f"{reason}: quarantined in {target}; " + (
+    f"resumes from step {newest}" if newest >= 0 else "restarts from step 0"
+  )
 
 
-def begin_anew(folder: str) -> None:
-  """Sets aside what a run has left of which nothing came, so that another can begin in its folder: marks of its failure, and
-  above all its hparams.json, which t2t-trainer would take for the other's. Logs stay.
+def start_over(folder: str) -> None:
+  """Quarantines the files of a run without output, so that another run can start in its folder: markers of its failure, and
+  above all its hparams.json, which t2t-trainer would reuse. Logs stay.
 
   Raises:
     UserError: if a file cannot be moved.
   """
-  aside = _new_aside(folder)
-  asides = os.path.basename(os.path.dirname(aside))
+  target = _new_quarantine(folder)
+  parent = os.path.basename(os.path.dirname(target))
   try:
     for name in sorted(os.listdir(folder)):
-      if not name.startswith(".") and not name.endswith(".log") and name != asides:
-        os.makedirs(aside, exist_ok=True)
-        os.replace(os.path.join(folder, name), os.path.join(aside, name))
+      if not name.startswith(".") and not name.endswith(".log") and name != parent:
+        os.makedirs(target, exist_ok=True)
+        os.replace(os.path.join(folder, name), os.path.join(target, name))
   except OSError as error:
-    raise UserError(f"cannot set aside what {folder} holds: {error}") from error
+    raise UserError(f"cannot quarantine the files of {folder}: {error}") from error
 
 
-def _new_aside(folder: str) -> str:
-  asides = (paths.set_aside(folder, number) for number in itertools.count(1))
-  return next(path for path in asides if not os.path.exists(path))
+def _new_quarantine(folder: str) -> str:
+  candidates = (paths.quarantine(folder, number) for number in itertools.count(1))
+  return next(path for path in candidates if not os.path.exists(path))
 
 
-def _set_aside(folder: str, newest: int) -> str | None:
-  """Moves what is of steps after the newest whole checkpoint into a folder of its own, and returns that."""
+def _quarantine(folder: str, newest: int) -> str | None:
+  """Moves files of steps after the newest intact checkpoint into a new folder; returns that, or None if there are none."""
   found = glob.glob(os.path.join(glob.escape(folder), "model.ckpt-*"))
   for inner in ("rewind", "translations", "average-*"):
     found += glob.glob(os.path.join(glob.escape(folder), inner, "*"))
-  matches = ((path, _OF_A_STEP.match(os.path.basename(path))) for path in found)
+  matches = ((path, _STEP_IN_NAME.match(os.path.basename(path))) for path in found)
   later = [path for path, match in matches if match and int(match[1]) > newest]
   if not later:
     return None
   later += filter(os.path.exists, [paths.result(folder), paths.segments(folder), paths.layers(folder)])
-  aside = _new_aside(folder)
-  # An index comes first: without it, an interruption here leaves no checkpoint that seems to be one.
+  target = _new_quarantine(folder)
+  # Move an index first: without it, an interruption here leaves no seemingly valid checkpoint.
   for path in sorted(later, key=lambda path: not path.endswith(".index")):
-    there = os.path.join(aside, os.path.relpath(path, folder))
-    os.makedirs(os.path.dirname(there), exist_ok=True)
-    os.replace(path, there)
-  return aside
+    moved = os.path.join(target, os.path.relpath(path, folder))
+    os.makedirs(os.path.dirname(moved), exist_ok=True)
+    os.replace(path, moved)
+  return target
 
 
-def _mend_state(folder: str, newest: int) -> None:
-  """Writes the file `checkpoint` anew if it does not name the newest whole checkpoint, as after a crash."""
+def _repair_state(folder: str, newest: int) -> None:
+  """Rewrites the file `checkpoint` if it does not name the newest intact checkpoint, as after a crash."""
   path = paths.state(folder)
   named = None
   if os.path.exists(path):
@@ -121,7 +123,7 @@ def write_state(folder: str, steps: list[int]) -> None:
 
   Args:
     folder: the run's.
-    steps: of its checkpoints; the run goes on from the last.
+    steps: of its checkpoints; the run resumes from the last.
 
   Raises:
     UserError: if it cannot be written.

@@ -1,4 +1,4 @@
-"""The results of all runs in one file, and the table of them."""
+"""Collects the results of all runs in one file, and prints them as a table."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from t2t_lottery.utils.errors import UserError
 
 
 def collect(runs_dir: str) -> list[dict[str, Any]]:
-  """Gathers each run's line of results into one file, and returns the lines.
+  """Collects each run's line of results in one file, and returns the lines.
 
-  The file is made anew from the runs' own results, so it is whole however often a run was interrupted. A result that is
-  damaged is named and left out.
+  The file is always rebuilt from the runs' own results, so interrupted runs cannot leave it incomplete. Damaged results are
+  reported and left out.
   """
-  # Of two at a time, the later one must not have read before the other wrote.
+  # Of two concurrent processes, the second must read after the first has written.
   with file_lock.exclusive(runs_dir, "results"):
     atomic_files.remove_unfinished(paths.results(runs_dir))
     lines = _collected(runs_dir)
@@ -48,21 +48,21 @@ def _collected(runs_dir: str) -> list[dict[str, Any]]:
 
 
 def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
-  """A table with a row a run: sparsity, size, test BLEU and TER, name.
+  """A table with one row per run: sparsity, size, test BLEU and TER, name.
 
   Args:
-    lines: results of one problem and size; runs that differ in the seed alone are averaged.
+    lines: results of one problem and size; runs that differ only in the seed are averaged.
     runs: names of the runs.
 
-  Where the mean of checkpoints was evaluated, its BLEU stands in a column of its own. A result that has not reached the
-  sparsity of its run has a row for itself, at the sparsity that it has.
+  If an average of checkpoints was evaluated, its BLEU has a separate column. A result that missed the sparsity of its run
+  has a separate row, at the sparsity that it reached.
   """
   found: dict[str, list[dict[str, Any]]] = defaultdict(list)
   missed: dict[str, list[dict[str, Any]]] = defaultdict(list)
   for line in lines:
-    # Versions before there were several metrics left no such scores.
+    # Early versions wrote no such scores.
     if line.get("test", {}).keys() >= {"bleu", "ter"} and "paper" in line.get("megabytes", {}):
-      (missed if run_spec.missed(line) else found)[line["run"]].append(line)
+      (missed if run_spec.sparsity_miss(line) else found)[line["run"]].append(line)
   averaged = any("average" in line for run in runs for line in (*found[run], *missed[run]))
   rows = [["sparsity", "MB", "BLEU", "TER", *(["averaged"] if averaged else []), "run"]]
   for run in runs:
@@ -71,13 +71,13 @@ def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
       rows.append(_row(found[run][0]["sparsity_asked"], found[run], averaged, f"{run}, {main}" if main else run))
       rows += _other_test_sets(found[run], averaged, run)
     for line in missed[run]:
-      name = f"{run}, seed {line['seed']}: {run_spec.missed(line)}"
+      name = f"{run}, seed {line['seed']}: {run_spec.sparsity_miss(line)}"
       rows.append(_row(line["sparsity"], [line], averaged, name))
   return text_table.aligned(rows)
 
 
-def of_one_text(lines: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-  """The lines of runs on the data that most were trained on, or of which that is not known; and the others."""
+def split_by_data(lines: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+  """Lines of runs trained on the most common data, or on unknown data; and all other lines."""
   known = Counter(line["data"] for line in lines if line.get("data"))
   usual = {None, *(data for data, _ in known.most_common(1))}
   return [line for line in lines if line.get("data") in usual], [
@@ -86,13 +86,13 @@ def of_one_text(lines: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list
 
 
 def _row(sparsity: float, lines: list[dict[str, Any]], averaged: bool, name: str) -> list[str]:
-  """A row: the means of results."""
+  """A row with the means of the results."""
   megabytes = _mean([line["megabytes"]["paper"] for line in lines])
   bleu, ter = (_mean([line["test"][metric] for line in lines]) for metric in ("bleu", "ter"))
   row = [f"{sparsity * 100:.6g}%", f"{megabytes:.2f}", f"{bleu:.1f}", f"{ter:.1f}"]
   if averaged:
-    there = [line["average"]["test_bleu"] for line in lines if "average" in line]
-    row.append(f"{_mean(there):.1f}" if there else "-")
+    averages = [line["average"]["test_bleu"] for line in lines if "average" in line]
+    row.append(f"{_mean(averages):.1f}" if averages else "-")
   return [*row, name]
 
 

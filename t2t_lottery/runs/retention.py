@@ -1,4 +1,4 @@
-"""Removes from a finished run's folder the checkpoints that nothing reads again. No TensorFlow."""
+"""Deletes the intermediate checkpoints of a finished run. No TensorFlow."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ ALL, ESSENTIAL = "all", "essential"
 CHOICES = (ALL, ESSENTIAL)
 
 
-def thin(folder: str, best: int) -> None:
-  """Keeps a run's best and last checkpoint, those of step 0 and t in `rewind/` and the translations; called again, it
-  goes on where it was interrupted.
+def delete_intermediate(folder: str, best: int) -> None:
+  """Deletes all checkpoints but a run's best and last, and those of step 0 and t in `rewind/`; translations stay. Resumes
+  if it was interrupted.
 
   Args:
-    folder: of a run that is trained and evaluated.
+    folder: of a trained and evaluated run.
     best: step of its best checkpoint.
 
   Raises:
     UserError: if a file cannot be written or removed.
   """
-  there = paths.checkpoint_steps(folder)
-  removed = [step for step in there if step not in (best, there[-1])]
+  saved = paths.checkpoint_steps(folder)
+  removed = [step for step in saved if step not in (best, saved[-1])]
   averages = glob.glob(os.path.join(glob.escape(folder), "average-*"))
   if not removed and not averages:
     return
-  # First, so that what is gone is never taken for what was never there.
+  # First, so that a deleted checkpoint is never mistaken for one that was never saved.
   atomic_files.write_json(paths.thinned(folder), {"steps": steps(folder)})
   try:
-    recovery.write_state(folder, sorted({best, there[-1]}))
+    recovery.write_state(folder, sorted({best, saved[-1]}))
     for step in removed:
-      # An index comes first: what lacks it is no checkpoint.
+      # Remove the index first: without it there is no checkpoint.
       prefix = glob.escape(paths.checkpoint(folder, step))
       for path in sorted(glob.glob(f"{prefix}.*"), key=lambda path: not path.endswith(".index")):
         os.remove(path)
@@ -47,16 +47,16 @@ def thin(folder: str, best: int) -> None:
 
 
 def steps(folder: str) -> list[int]:
-  """Steps of the checkpoints that a run has, and of those that it had before it was thinned, rising."""
-  before = run_files.steps_before_thinning(folder) if os.path.exists(paths.thinned(folder)) else []
+  """Steps of all checkpoints of a run, including those deleted since, ascending."""
+  before = run_files.steps_before_deletion(folder) if os.path.exists(paths.thinned(folder)) else []
   return sorted({*before, *paths.checkpoint_steps(folder)})
 
 
 def require(folder: str, wanted: Iterable[int]) -> None:
-  """Raises UserError if a checkpoint of one of these steps was removed."""
+  """Raises UserError if the checkpoint of one of these steps was removed."""
   for step in wanted:
-    if not paths.is_there(paths.checkpoint(folder, step)):
+    if not paths.checkpoint_exists(paths.checkpoint(folder, step)):
       raise UserError(
-        f"{folder}: the checkpoint of step {step} was removed (--keep={ESSENTIAL}): ask for what was evaluated before, or "
-        "train the run again in another --runs_dir"
+        f"{folder}: the checkpoint of step {step} was removed (--keep={ESSENTIAL}): request what was evaluated before, "
+        "or train the run again in another --runs_dir"
       )

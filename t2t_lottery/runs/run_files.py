@@ -1,4 +1,4 @@
-"""Reads the JSON files of a run's folder, each of the shape that its writer gives it. Standard library only."""
+"""Reads the JSON files of a run's folder and checks their schemas. Standard library only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NUMBER = (int, float)
 _NUMBERS = {"*": _NUMBER}
 _MAYBE = (int, float, type(None))
 _LAYER = {"*": _MAYBE}
-# What runs of all versions say, as far as they say it.
+# Fields of runs of all versions; older ones lack some.
 _ABOUT = {
   "run?": str,
   "problem?": str,
@@ -46,24 +46,24 @@ _RESULT = {
   "versions?": {"*": str},
   "average?": {"checkpoints": int, "test_bleu": _NUMBER, "dev_bleu?": _NUMBER, "largest?": _MAYBE},
 }
-# `sha256sum --check` passes over such a line.
+# `sha256sum --check` skips such a line.
 _COMMENT = "# "
-# What a line of a table cannot do without.
+# Fields that a line of a table requires.
 _IDENTITY = {"run": str, "problem": str, "size": str, "seed": int, "method": str, "sparsity_asked": _NUMBER}
 
 
 def description(folder: str) -> dict[str, Any]:
-  """What a run is (`run.json`).
+  """The description of a run (`run.json`).
 
   Raises:
-    UserError: as for all functions here, if the file is missing, damaged, or of another shape.
+    UserError: as in all functions here, if the file is missing, damaged, or has another shape.
   """
   return atomic_files.read_json(paths.description(folder), _ABOUT)
 
 
 def require_trained(folder: str, description: dict[str, Any]) -> None:
-  """Raises UserError if a description does not say what an evaluation needs of a run."""
-  atomic_files.fitting(paths.description(folder), description, {"run": str, "method": str, "train_steps": int})
+  """Raises UserError if a description lacks a field that an evaluation needs."""
+  atomic_files.require_shape(paths.description(folder), description, {"run": str, "method": str, "train_steps": int})
 
 
 def result(folder: str) -> dict[str, Any]:
@@ -72,18 +72,18 @@ def result(folder: str) -> dict[str, Any]:
 
 
 def identified(path: str, content: dict[str, Any]) -> dict[str, Any]:
-  """A description or a line of results that says which run it is of, in names that may become folders.
+  """Returns a description or a line of results if it identifies its run, by names that are valid folder names.
 
   Raises:
     UserError: if it does not.
   """
-  atomic_files.fitting(path, content, _IDENTITY)
+  atomic_files.require_shape(path, content, _IDENTITY)
   run_spec.check(path, content)
   return content
 
 
 def hparams(folder: str) -> dict[str, Any]:
-  """The hparams that t2t-trainer saved; where checkpoints are and these are not, the error says what may have happened."""
+  """The hparams that t2t-trainer saved; if they are missing, the error suggests a cause."""
   try:
     return atomic_files.read_json(paths.hparams(folder), {})
   except atomic_files.Missing:
@@ -91,40 +91,40 @@ def hparams(folder: str) -> dict[str, Any]:
 
 
 def without_hparams(folder: str) -> str:
-  """What to do about a run's folder that lacks what a trainer writes first."""
+  """The error message for a run's folder without the file that a trainer writes first."""
   return (
-    f"{folder} holds no hparams.json, with which its trainer began: if the folder was moved or emptied while it trained, "
-    "move what was there back into it, or delete it to train the run anew"
+    f"{folder} holds no hparams.json, which the trainer writes first: if the folder was moved or emptied during training, "
+    "move its content back, or delete it to train the run again"
   )
 
 
 def translation(path: str) -> list[str]:
-  """A translation that lies beside a run, a sentence a line; one without a checksum is of an older version, and believed.
+  """A stored translation, one sentence per line. One without a checksum is from an older version and is not checked.
 
   Raises:
-    UserError: as the others, and if it was changed since it was made.
+    UserError: as above, and if it was changed since it was made.
   """
   lines = atomic_files.read_lines(path)
-  noted = _note(path)
-  if noted and noted[0] != _checksum(path, lines):
-    raise UserError(f"{path} was changed since it was made: delete it to have it made again")
+  note = _note(path)
+  if note and note[0] != _checksum(path, lines):
+    raise UserError(f"{path} was changed since it was made: delete it to regenerate it")
   return lines
 
 
 def made_by(path: str) -> str | None:
-  """The signature of what made a translation; None where it was not noted, as by older versions."""
-  noted = _note(path)
-  return noted[1].removeprefix(_COMMENT) if noted and len(noted) > 1 else None
+  """The signature of a translation's decoder; None if it was not recorded, as by older versions."""
+  note = _note(path)
+  return note[1].removeprefix(_COMMENT) if len(note) > 1 else None
 
 
 def write_translation(path: str, lines: list[str], signature: str) -> None:
-  """Writes what `translation` and `made_by` read; the note first, so that none is without."""
+  """Writes what `translation` and `made_by` read; the checksum first, so that no translation lacks one."""
   atomic_files.write_lines(paths.checksum(path), [_checksum(path, lines), _COMMENT + signature])
   atomic_files.write_lines(path, lines)
 
 
 def _note(path: str) -> list[str]:
-  """What is noted beside a translation: a line with its checksum, one with its signature; empty without a note."""
+  """The lines stored with a translation: its checksum and its signature; empty if there are none."""
   try:
     return atomic_files.read_lines(paths.checksum(path)) or [""]
   except atomic_files.Missing:
@@ -139,39 +139,39 @@ def _checksum(path: str, lines: list[str]) -> str:
 
 
 def loss(path: str) -> tuple[float, str | None]:
-  """A loss that lies beside a run, and the signature of what computed it; None where that was not noted."""
+  """A stored loss, and the signature of what computed it; None if that was not recorded."""
   found = atomic_files.read_json(path)
   if isinstance(found, dict):
-    atomic_files.fitting(path, found, {"loss": _NUMBER, "signature": str})
+    atomic_files.require_shape(path, found, {"loss": _NUMBER, "signature": str})
     return found["loss"], found["signature"]
-  return atomic_files.fitting(path, found, _NUMBER), None
+  return atomic_files.require_shape(path, found, _NUMBER), None
 
 
 def failed(folder: str) -> dict[str, Any]:
-  """The mark of a run that failed for good."""
+  """The marker of a permanently failed run."""
   return atomic_files.read_json(paths.failed(folder), {"step": int, "reason": str, "loss?": str})
 
 
 def last_error(folder: str) -> dict[str, Any]:
-  """What a step ended with that failed."""
+  """The error of a run's last failed step."""
   return atomic_files.read_json(paths.last_error(folder), {"error": str, "status": int})
 
 
-def steps_before_thinning(folder: str) -> list[int]:
-  """Steps of the checkpoints that a run had before most were removed."""
+def steps_before_deletion(folder: str) -> list[int]:
+  """Steps of all checkpoints of a run before intermediate ones were deleted."""
   return atomic_files.read_json(paths.thinned(folder), {"steps": [int]})["steps"]
 
 
 def peak_memory(folder: str) -> int:
-  """Bytes that a run's trainer took at most."""
+  """Peak memory of a run's trainer, in bytes."""
   return atomic_files.read_json(paths.usage(folder), {"peak_memory": int})["peak_memory"]
 
 
 def layers(folder: str) -> dict[str, dict[str, float | None]]:
-  """What each layer of the best checkpoint looks like."""
+  """Statistics of each layer of the best checkpoint."""
   return atomic_files.read_json(paths.layers(folder), {"total": _LAYER, "*": _LAYER})
 
 
 def hosts(folder: str) -> dict[str, Any]:
-  """The hosts that train a run together."""
+  """The hosts of a run in distributed training."""
   return atomic_files.read_json(paths.joined(folder), {"hosts": [str]})

@@ -1,4 +1,4 @@
-"""One process at a time trains or evaluates a run. Standard library only."""
+"""The lock of a run: one process at a time trains or evaluates it. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ _NAME = "run"
 
 @contextlib.contextmanager
 def held(folder: str) -> Iterator[int]:
-  """Waits until no other process is at work on a run, saying so, and then keeps others out; removes what a killed one
-  left half written.
+  """Locks a run; if another process holds the lock, prints that and waits. Removes partial files of a killed process.
 
   Args:
     folder: the run's.
@@ -27,14 +26,14 @@ def held(folder: str) -> Iterator[int]:
   """
   run = os.path.basename(folder)
 
-  def say(holder: str) -> None:
-    print(f"{run}: {holder or 'another process'} is at work on it, waiting for its end", flush=True)
+  def report_wait(holder: str) -> None:
+    print(f"{run}: locked by {holder or 'another process'}; waiting for it to finish", flush=True)
 
-  with file_lock.exclusive(folder, _NAME, say) as lock:
+  with file_lock.exclusive(folder, _NAME, report_wait) as lock:
     atomic_files.remove_unfinished(folder)
     yield lock
 
 
 def is_held(folder: str) -> bool:
-  """Whether a process is at work on a run."""
+  """Whether a process holds the lock of a run."""
   return file_lock.is_held(folder, _NAME)

@@ -1,4 +1,4 @@
-"""What a run is (its `run.json`), the command that trains it, and whether a folder contains that run."""
+"""The description of a run (`run.json`), the command that trains it, and comparison with the run in a folder."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from t2t_lottery.runs import config, paths, presets
 from t2t_lottery.utils import file_names, package_versions, t2t_process, tf_config
 from t2t_lottery.utils.errors import UserError
 
-# Runs of before tell neither.
+# Missing in older runs.
 _MAY_LACK = ("code", "data")
-# Of a result that does not say whether it is on target: more than rounding each layer to whole weights makes of it.
+# Tolerance for results without `on_target`: above the effect of rounding each layer to a number of weights.
 _ROUNDING = 1e-4
 
 
 class Options(NamedTuple):
-  """What a run is asked to be, as the flags of `t2t_lottery/train.py` of the same names say."""
+  """A requested run; the fields are the flags of the same names of `t2t_lottery/train.py`."""
 
   run: str
   method: str = "dense"
@@ -33,10 +33,10 @@ class Options(NamedTuple):
 
 
 def describe(settings: config.Settings, options: Options) -> dict[str, Any]:
-  """What the run is: the same description is the same run.
+  """The description of the run: equal descriptions mean the same run.
 
   Raises:
-    UserError: if flags contradict one another, or a run's name is none.
+    UserError: if flags contradict each other, or a run's name is invalid.
   """
   for flag, name in (("run", options.run), ("mask_from", options.mask_from), ("rewind_from", options.rewind_from)):
     if name is not None:
@@ -62,7 +62,7 @@ def describe(settings: config.Settings, options: Options) -> dict[str, Any]:
     run["controls"] = options.controls
   if settings.hparams:
     run["hparams"] = settings.hparams
-  # Each has a batch of its own.
+  # Each has its own batch.
   if settings.hosts.several:
     run["hosts"] = len(settings.hosts.addresses)
   if (options.gpus or 0) > 1:
@@ -76,7 +76,7 @@ def describe(settings: config.Settings, options: Options) -> dict[str, Any]:
 
 
 def _check_flags(method: methods.Method, options: Options) -> None:
-  """Refuses flags that would be without effect, and the lack of those that a method needs."""
+  """Rejects flags without effect, and missing flags that a method needs."""
   name = options.method
   if method.from_ticket and not options.mask_from:
     raise UserError(f"--method={name} needs --mask_from, the run that its mask is drawn from")
@@ -94,7 +94,7 @@ def _check_flags(method: methods.Method, options: Options) -> None:
 
 def command(settings: config.Settings, run: dict[str, Any], options: Options) -> list[str]:
   """The t2t-trainer command that trains the run."""
-  # t2t refuses a name given twice; the user's value counts.
+  # t2t rejects repeated names; the user's value wins.
   given = config.given_hparams(settings.hparams)
   hparams = {name: value for name, value in settings.overrides.items() if name not in given}
   if "mask_from" in run:
@@ -108,7 +108,7 @@ def command(settings: config.Settings, run: dict[str, Any], options: Options) ->
   for control in run.get("controls", []):
     hparams.update(methods.CONTROLS[control])
   hparams.update(given)
-  # What says nothing of this run's method is for other runs.
+  # Hparams without effect on this run's method are for other runs.
   method = methods.METHODS[run["method"]]
   values = {"ticket_values": method.values, **hparams}["ticket_values"]
   unused = [] if method.gradual else ["prune_until", "prune_every"]
@@ -117,11 +117,11 @@ def command(settings: config.Settings, run: dict[str, Any], options: Options) ->
     hparams.pop(name, None)
   gpus = t2t_process.default_gpus() if options.gpus is None else options.gpus
   every = settings.steps.checkpoint_steps
-  together = []
+  distributed = []
   if settings.hosts.several:
-    together = ["env", f"{tf_config.VARIABLE}={settings.hosts.config()}"]
+    distributed = ["env", f"{tf_config.VARIABLE}={settings.hosts.config()}"]
   return [
-    *together,
+    *distributed,
     *t2t_process.t2t("t2t_trainer"),
     f"--t2t_usr_dir={t2t_process.usr_dir()}",
     f"--problem={run['problem']}",
@@ -134,78 +134,78 @@ def command(settings: config.Settings, run: dict[str, Any], options: Options) ->
     f"--random_seed={run['seed']}",
     f"--worker_gpu={gpus}",
     *(["--optionally_use_dist_strat"] if gpus > 1 else []),
-    # t2t's first worker alone writes what the run was asked for.
+    # Only t2t's first worker writes the run's flags.
     *([f"--worker_id={settings.hosts.number}"] if settings.hosts.number else []),
     "--schedule=train",
     # t2t saves a checkpoint every max(iterations_per_loop, local_eval_frequency) steps; the former counts for TPUs.
     f"--local_eval_frequency={every}",
     f"--iterations_per_loop={min(every, 100)}",
-    # All compete, so none may be rotated out but that of step 0, which `rewind/` holds as well.
+    # All are candidates for the best, so only that of step 0 may be rotated out, which is also in `rewind/`.
     f"--keep_checkpoint_max={max(presets.CHECKPOINTS_KEPT, -(-run['train_steps'] // every))}",
     *options.trainer_flags,
   ]
 
 
-def difference(folder: str, there: Mapping[str, Any], asked: Mapping[str, Any], names: Iterable[str]) -> str | None:
-  """In what the run of a folder is another one: the first of the names whose values differ, with both; None if in nothing."""
+def difference(folder: str, found: Mapping[str, Any], requested: Mapping[str, Any], names: Iterable[str]) -> str | None:
+  """How the run in a folder differs from the requested one: the first differing name, with both values; None if equal."""
   for name in names:
-    if there.get(name, asked.get(name) if name in _MAY_LACK else None) != asked.get(name):
-      return f"{folder} holds a run with {name}={there.get(name)}, asked for is {asked.get(name)}"
+    if found.get(name, requested.get(name) if name in _MAY_LACK else None) != requested.get(name):
+      return f"{folder} contains a run with {name}={found.get(name)}; requested {requested.get(name)}"
   return None
 
 
-def missed(result: Mapping[str, Any]) -> str | None:
-  """What a result says of a sparsity that is not the one asked for, as "reached 78.76%, asked for was 80%"; None if its
-  layers have as many weights as they should, to within one each.
+def sparsity_miss(result: Mapping[str, Any]) -> str | None:
+  """How a result missed the requested sparsity, such as "reached 78.76%, requested 80%"; None if each layer has the right
+  number of weights, to within one.
 
   Args:
     result: a line of results.
   """
-  asked: float = result["sparsity_asked"]
-  reached: float = result.get("sparsity", asked)
+  requested: float = result["sparsity_asked"]
+  reached: float = result.get("sparsity", requested)
   on_target = result.get("on_target")
   if on_target is None:
-    # Older ones say only how many of all weights are pruned, of which a dense embedding is not to be.
+    # Older results contain only the total sparsity, which is inconclusive for a run with a dense embedding.
     has_dense_layers = "dense_embedding" in result.get("controls", []) or "prune_embedding" in result.get("hparams", "")
-    on_target = has_dense_layers or abs(reached - asked) <= _ROUNDING
-  return None if on_target else f"reached {reached * 100:.6g}%, asked for was {asked * 100:g}%"
+    on_target = has_dense_layers or abs(reached - requested) <= _ROUNDING
+  return None if on_target else f"reached {reached * 100:.6g}%, requested {requested * 100:g}%"
 
 
 def check(path: str, about: Any, complete: bool = True) -> None:
-  """Checks what a file says of a run: names in it become folders, here and wherever runs are copied to.
+  """Checks the description of a run in a file: names in it become folders, here and wherever runs are copied to.
 
   Args:
     path: the file.
     about: its content.
-    complete: whether it must say all that tells a run from others; otherwise what it says must be well formed.
+    complete: whether all fields that identify a run are required; otherwise, only that existing ones are well formed.
 
   Raises:
-    UserError: if it describes no run.
+    UserError: if it does not describe a run.
   """
   if why := _wrong(about, complete):
-    raise UserError(f"{path} describes no run ({why}): delete it to have it made again")
+    raise UserError(f"{path} does not describe a run ({why}): delete it to regenerate it")
 
 
 def _wrong(about: Any, complete: bool) -> str | None:
   if not isinstance(about, dict):
-    return "it is no JSON object"
+    return "it is not a JSON object"
   for name in ("run", "problem", "size", "method"):
     if (complete or name in about) and not file_names.is_name(about.get(name)):
-      return f"{name} is no name"
+      return f"{name} is not a name"
   absent = -1 if complete else 0
   seed: Any = about.get("seed", absent)
-  asked: Any = about.get("sparsity_asked", absent)
+  sparsity: Any = about.get("sparsity_asked", absent)
   if type(seed) is not int or seed < 0:
-    return "seed is no number from 0 on"
-  if type(asked) not in (int, float) or not 0 <= asked < 1:
-    return "sparsity_asked is no share in [0, 1)"
+    return "seed is not an integer of at least 0"
+  if type(sparsity) not in (int, float) or not 0 <= sparsity < 1:
+    return "sparsity_asked is not in [0, 1)"
   for name in ("mask_from", "rewind_to"):
     parent, _, step = about[name].partition("@") if isinstance(about.get(name), str) else (None, None, "")
     if name in about and not (file_names.is_name(parent) and step.isdecimal()):
       return f"{name} is not NAME@STEP"
   for name in ("best_step", "train_steps", "rewind_step"):
     if name in about and (type(about[name]) is not int or about[name] < 0):
-      return f"{name} is no step"
+      return f"{name} is not a step"
   if "decoder" in about and not file_names.is_name(about["decoder"]):
-    return "decoder is no name"
+    return "decoder is not a name"
   return None

@@ -1,4 +1,4 @@
-"""How a run stands, by what lies in its folder. Standard library only."""
+"""The status of a run, from the files in its folder. Standard library only."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 from t2t_lottery.runs import paths, run_files, run_lock, run_spec, training_log
 from t2t_lottery.utils.errors import UserError
 
-# Of a log, so much from its end tells how a run is doing.
+# Bytes at the end of a log that are read.
 _TAIL_BYTES = 1 << 17
 
 
 class State(enum.Enum):
-  """What can be said of a run in a word; what one wants to see of many comes first."""
+  """The state of a run; in the order in which runs are listed."""
 
   RUNNING = "running"
   EVALUATING = "being evaluated"
@@ -28,15 +28,15 @@ class State(enum.Enum):
   WAITING = "waiting"
 
 
-class Standing(NamedTuple):
-  """How a run stands.
+class Status(NamedTuple):
+  """The status of a run.
 
   Attributes:
-    state: in a word.
-    step: how far it is trained.
-    speed: steps a second, of late; None if that is not told.
+    state: its state.
+    step: the last step.
+    speed: current steps per second; None if unknown.
     bleu: on test, if it is done.
-    error: what is wrong, if something is.
+    error: what is wrong, if anything.
   """
 
   state: State
@@ -47,12 +47,12 @@ class Standing(NamedTuple):
 
 
 class Requirements(NamedTuple):
-  """What a finished run must be.
+  """Requirements for a finished run.
 
   Attributes:
-    about: of its description (`run.json`), what it must say.
+    about: required fields of its description (`run.json`).
     translation: signature of the decoder.
-    average: how many last checkpoints' mean is evaluated as well, or 0.
+    average: number of last checkpoints whose average is evaluated too, or 0.
   """
 
   about: Mapping[str, Any]
@@ -61,57 +61,57 @@ class Requirements(NamedTuple):
 
   @property
   def train_steps(self) -> int:
-    """Its length."""
+    """Its length in steps."""
     return self.about["train_steps"]
 
 
-def look(folder: str, asked: Requirements) -> Standing:
-  """How a run stands.
+def read(folder: str, required: Requirements) -> Status:
+  """Reads the status of a run.
 
   Args:
-    folder: where it lies, or would lie.
-    asked: what it must be.
+    folder: the run's, which need not exist.
+    required: what the run must be.
   """
   try:
-    return _look(folder, asked)
+    return _read(folder, required)
   except UserError as error:
-    return Standing(State.FAILED, error=str(error))
+    return Status(State.FAILED, error=str(error))
 
 
-def _look(folder: str, asked: Requirements) -> Standing:
+def _read(folder: str, required: Requirements) -> Status:
   is_busy = run_lock.is_held(folder)
   failure = run_files.last_error(folder) if os.path.exists(paths.last_error(folder)) else None
-  failed = Standing(State.FAILED, error=failure["error"]) if failure else None
+  failed = Status(State.FAILED, error=failure["error"]) if failure else None
   if not os.path.exists(paths.description(folder)):
-    return Standing(State.RUNNING) if is_busy else failed or Standing(State.WAITING)
+    return Status(State.RUNNING) if is_busy else failed or Status(State.WAITING)
   about = run_files.description(folder)
-  if other := run_spec.difference(folder, about, asked.about, asked.about):
-    # Where nothing came of the other one, this one can begin.
-    is_open = not is_busy and not paths.holds_training(folder)
-    return failed or Standing(State.WAITING) if is_open else Standing(State.OTHER, error=other)
+  if other := run_spec.difference(folder, about, required.about, required.about):
+    # If the other run has no output, this one can start.
+    is_open = not is_busy and not paths.has_output(folder)
+    return failed or Status(State.WAITING) if is_open else Status(State.OTHER, error=other)
   step = max(paths.checkpoint_steps(folder), default=0)
-  bleu = _bleu(folder, asked)
+  bleu = _bleu(folder, required)
   if bleu is not None:
-    return Standing(State.DONE, step, bleu=bleu)
-  if step >= asked.train_steps:
-    return Standing(State.EVALUATING, step) if is_busy else (failed or Standing(State.TRAINED))._replace(step=step)
+    return Status(State.DONE, step, bleu=bleu)
+  if step >= required.train_steps:
+    return Status(State.EVALUATING, step) if is_busy else (failed or Status(State.TRAINED))._replace(step=step)
   if is_busy:
-    told, speed = told_by(paths.train_log(folder))
-    return Standing(State.RUNNING, max(step, told), speed)
-  return (failed or Standing(State.STOPPED))._replace(step=step)
+    logged, speed = last_progress(paths.train_log(folder))
+    return Status(State.RUNNING, max(step, logged), speed)
+  return (failed or Status(State.STOPPED))._replace(step=step)
 
 
-def _bleu(folder: str, asked: Requirements) -> float | None:
+def _bleu(folder: str, required: Requirements) -> float | None:
   if not os.path.exists(paths.result(folder)):
     return None
   result = run_files.result(folder)
-  same = result.get("signatures", {}).get("translation") == asked.translation
-  averaged = not asked.average or result.get("average", {}).get("checkpoints") == asked.average
+  same = result.get("signatures", {}).get("translation") == required.translation
+  averaged = not required.average or result.get("average", {}).get("checkpoints") == required.average
   return result.get("test", {}).get("bleu") if same and averaged else None
 
 
-def told_by(log: str) -> tuple[int, float | None]:
-  """The last step and the last speed that t2t-trainer told since it was last started."""
+def last_progress(log: str) -> tuple[int, float | None]:
+  """The last step and speed that t2t-trainer logged since it was last started."""
   step, speed = 0, None
   for line in _tail(log):
     if line.startswith("$ "):
@@ -123,20 +123,20 @@ def told_by(log: str) -> tuple[int, float | None]:
   return step, speed
 
 
-def speed_of(folder: str) -> float | None:
-  """A run's usual speed in steps a second: by what t2t-trainer told, else by the times of its checkpoints; None if neither
-  says anything.
+def median_speed(folder: str) -> float | None:
+  """A run's median speed in steps per second, from t2t-trainer's log, else from the times of its checkpoints; None if
+  unknown.
   """
-  told = [float(match[1]) for line in _tail(paths.train_log(folder)) if (match := training_log.SPEED.match(line))]
-  if not told:
-    # Of times between checkpoints the one in the middle is of a run that went on, whatever interrupted it.
+  speeds = [float(match[1]) for line in _tail(paths.train_log(folder)) if (match := training_log.SPEED.match(line))]
+  if not speeds:
+    # The median over intervals between checkpoints is robust to interruptions.
     saved = _saved(folder)
-    told = [(to - step) / (end - start) for (step, start), (to, end) in zip(saved, saved[1:]) if end > start]
-  return statistics.median(told) if told else None
+    speeds = [(to - step) / (end - start) for (step, start), (to, end) in zip(saved, saved[1:]) if end > start]
+  return statistics.median(speeds) if speeds else None
 
 
 def _saved(folder: str) -> list[tuple[int, float]]:
-  """Steps and times of a run's checkpoints; none if t2t rotates one away meanwhile."""
+  """Steps and times of a run's checkpoints; none if t2t rotates one out meanwhile."""
   try:
     steps = paths.checkpoint_steps(folder)
     return [(step, os.path.getmtime(paths.checkpoint(folder, step) + ".index")) for step in steps]

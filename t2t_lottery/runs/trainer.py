@@ -1,4 +1,4 @@
-"""Trains one run by t2t-trainer, or resumes it; skipped if its last checkpoint is there."""
+"""Trains or resumes one run with t2t-trainer; skipped if its last checkpoint exists."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ from t2t_lottery.runs import (
 from t2t_lottery.utils import atomic_files, errors, t2t_process
 from t2t_lottery.utils.errors import UserError
 
-# Exit statuses of t2t-trainer when it was told to end: by `safety_hooks.StopHook`, or before that was in place.
-_TOLD_TO_END = {
+# Exit statuses of t2t-trainer after a signal: set by `safety_hooks.StopHook`, or from before the hook was installed.
+_STOPPED_BY = {
   status: number for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP) for status in (128 + number, -number)
 }
 
 
 def train(settings: config.Settings, check_problem: Callable[[str, str], None], options: run_spec.Options) -> None:
-  """Trains the run that the flags describe; waits while another process is at work on it. Of several hosts all but the
-  first train along.
+  """Trains the run that the flags describe; waits while another process holds its lock. On several hosts, all but the
+  first are workers.
 
   Args:
-    settings: what all steps share.
-    check_problem: (problem, data_dir) -> None; raises UserError if translations could not be scored. Called of a run
-      that is not trained yet.
-    options: what the run is asked to be.
+    settings: shared by all steps.
+    check_problem: (problem, data_dir) -> None; raises UserError if translations could not be scored. Called for runs that
+      are not trained yet.
+    options: the requested run.
 
   Raises:
-    UserError: if its translations could not be scored, the run's folder holds another run, its data are damaged, t2t-trainer fails, or the run has failed for
-      good (`failure_marker`).
-    Interrupted: if it is told to end.
+    UserError: if its translations could not be scored, the run's folder contains another run, its data are damaged,
+      t2t-trainer fails, or the run has failed permanently (`failure_marker`).
+    Interrupted: if this process receives a signal to stop.
   """
   run = run_spec.describe(settings, options)
   folder = settings.runs.folder(run["run"])
-  if not paths.is_there(paths.checkpoint(folder, run["train_steps"])):
+  if not paths.checkpoint_exists(paths.checkpoint(folder, run["train_steps"])):
     check_problem(run["problem"], settings.data_dir)
   if not settings.hosts.is_chief:
     if host_rendezvous.wait_for_chief(folder, run, settings.hosts):
@@ -56,7 +56,7 @@ def train(settings: config.Settings, check_problem: Callable[[str, str], None], 
     print(f"{run['run']}: trained ({run['train_steps']} steps)", flush=True)
     return
   with run_lock.held(folder) as lock:
-    host_rendezvous.withdraw(folder)
+    host_rendezvous.retract(folder)
     _claim(folder, run)
     _train(settings, run, folder, lock, options)
 
@@ -66,78 +66,78 @@ def _train(settings: config.Settings, run: dict[str, Any], folder: str, lock: in
   _refuse_failed(run, folder)
   if paths.checkpoint_steps(folder) and not os.path.exists(paths.hparams(folder)):
     raise UserError(run_files.without_hparams(folder))
-  # What an evaluated run is still read for is checked when it is read.
-  if not paths.is_there(paths.checkpoint(folder, last)) or not os.path.exists(paths.result(folder)):
-    _say(run, recovery.prepare(folder))
-  if paths.is_there(paths.checkpoint(folder, last)):
+  # Checkpoints of an evaluated run are checked when they are read.
+  if not paths.checkpoint_exists(paths.checkpoint(folder, last)) or not os.path.exists(paths.result(folder)):
+    _report(run, recovery.prepare(folder))
+  if paths.checkpoint_exists(paths.checkpoint(folder, last)):
     print(f"{run['run']}: trained ({last} steps)", flush=True)
     return
   manifest.check_unchanged(run["problem"], settings.data_dir)
-  with host_rendezvous.inviting(folder, settings.hosts):
+  with host_rendezvous.announcing(folder, settings.hosts):
     _run_trainer(settings, run, folder, options, [lock])
-  if not paths.is_there(paths.checkpoint(folder, last)):
+  if not paths.checkpoint_exists(paths.checkpoint(folder, last)):
     log = paths.train_log(folder)
     raise UserError(f"{run['run']}: t2t-trainer left no checkpoint of step {last} in {folder} (full log: {log})")
   # In kB, of the largest of this process's children.
   peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
   atomic_files.write_json(paths.usage(folder), {"peak_memory": peak})
   if unfit := tensor_bundle.check(paths.checkpoint(folder, last)):
-    failure_marker.mark(folder, last, f"{unfit} holds NaN or infinity")
+    failure_marker.mark(folder, last, f"{unfit} contains NaN or infinity")
     _refuse_failed(run, folder)
 
 
 def _run_trainer(
   settings: config.Settings, run: dict[str, Any], folder: str, options: run_spec.Options, locks: Sequence[int] = ()
 ) -> None:
-  """Runs t2t-trainer to its end; raises as `train`."""
+  """Runs t2t-trainer until it exits; raises as `train`."""
   log = paths.train_log(folder, settings.hosts.number)
-  shown = training_log.Progress(run["run"], run["train_steps"])
+  progress = training_log.Progress(run["run"], run["train_steps"])
   try:
-    # Should this process be killed, the lock lies with the trainer as long as it goes on.
-    status = t2t_process.run(run_spec.command(settings, run, options), log, shown.read, pass_fds=locks)
+    # If this process is killed, the trainer still holds the lock while it runs.
+    status = t2t_process.run(run_spec.command(settings, run, options), log, progress.read, pass_fds=locks)
   except errors.Interrupted as interrupted:
-    told = _interrupted(run, folder, interrupted.signal, interrupted.is_cut_off)
-    raise errors.Interrupted(told, interrupted.signal) from interrupted
+    message = _interrupted(run, folder, interrupted.signal, interrupted.was_killed)
+    raise errors.Interrupted(message, interrupted.signal) from interrupted
   finally:
-    shown.close()
+    progress.close()
   _refuse_failed(run, folder)
-  if status in _TOLD_TO_END:
-    raise errors.Interrupted(_interrupted(run, folder, _TOLD_TO_END[status]), _TOLD_TO_END[status])
+  if status in _STOPPED_BY:
+    raise errors.Interrupted(_interrupted(run, folder, _STOPPED_BY[status]), _STOPPED_BY[status])
   if status:
     raise t2t_process.failed(f"{run['run']}: t2t-trainer", status, log)
 
 
 def _refuse_failed(run: dict[str, Any], folder: str) -> None:
-  if why := failure_marker.told(folder):
+  if why := failure_marker.describe(folder):
     raise UserError(f"{run['run']}: {why}")
 
 
-def _interrupted(run: dict[str, Any], folder: str, number: int, is_cut_off: bool = False) -> str:
+def _interrupted(run: dict[str, Any], folder: str, number: int, was_killed: bool = False) -> str:
   steps = paths.checkpoint_steps(folder)
-  if is_cut_off:
-    last = f"its newest checkpoint is of step {steps[-1]}" if steps else "before its first checkpoint"
+  if was_killed:
+    last = f"its newest checkpoint is of step {steps[-1]}" if steps else "it has no checkpoint"
     return (
-      f"{run['run']}: ended by {signal.Signals(number).name}, and cut off, for its step at hand did not end, {last}: the "
-      f"same command goes on from there (full log: {paths.train_log(folder)})"
+      f"{run['run']}: ended by {signal.Signals(number).name} and killed, because its current step did not end; {last}: run "
+      f"the same command to resume (full log: {paths.train_log(folder)})"
     )
   saved = f"saved at step {steps[-1]}" if steps else "before its first checkpoint"
-  return f"{run['run']}: ended by {signal.Signals(number).name}, {saved}: the same command goes on from there"
+  return f"{run['run']}: ended by {signal.Signals(number).name}, {saved}: run the same command to resume"
 
 
-def _say(run: dict[str, Any], what: str | None) -> None:
-  if what:
-    print(f"{run['run']}: {what}", flush=True)
+def _report(run: dict[str, Any], message: str | None) -> None:
+  if message:
+    print(f"{run['run']}: {message}", flush=True)
 
 
 def _claim(folder: str, run: dict[str, Any]) -> None:
-  """Writes what the run is into its folder; refuses a folder that holds another one, of which something came."""
+  """Writes the run's description to its folder; rejects a folder with output of another run."""
   path = paths.description(folder)
   if not os.path.exists(path):
     atomic_files.write_json(path, run)
     return
-  there = run_files.description(folder)
-  if difference := run_spec.difference(folder, there, run, sorted({*run, *there})):
-    if paths.holds_training(folder):
+  found = run_files.description(folder)
+  if difference := run_spec.difference(folder, found, run, sorted({*run, *found})):
+    if paths.has_output(folder):
       raise UserError(f"{difference}: give another --runs_dir, or delete the folder")
-    recovery.begin_anew(folder)
+    recovery.start_over(folder)
     atomic_files.write_json(path, run)

@@ -119,7 +119,7 @@ def check_devices(hparams, config) -> None:
       "ticket_score=snip takes gradients on one device: train this run without --optionally_use_dist_strat, several "
       "--gpus, --hosts, parameter servers or --xla_compile"
     )
-  if method.gradual and tf_config.masters_apart():
+  if method.gradual and tf_config.has_async_masters():
     raise UserError(
       f"pruning_method={hparams.pruning_method} prunes while it trains, and masters that do not wait for one another "
       "would move the pruned weights by gradients of before: use one master with --sync, or --hosts"

@@ -31,7 +31,7 @@ def assignment(variable: tf.Variable) -> tuple[tf.Tensor, tf.Operation]:
   """
   fed = tf.placeholder(variable.dtype.base_dtype, variable.shape)
   value = fed
-  if tf_config.of_environment().several:
+  if tf_config.from_environment().several:
     # There is no sum of truth values.
     number = tf.cast(fed, tf.int32) if fed.dtype == tf.bool else fed
     value = tf.cast(_of_the_chief(number), fed.dtype)

@@ -77,8 +77,8 @@ class StopHook(tf.estimator.SessionRunHook):
     read, self._wakeup = os.pipe()
     os.set_blocking(self._wakeup, False)
     self._wakeup_before = signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
-    self._patience = shutdown.Patience(lambda: os.kill(os.getpid(), signal.SIGKILL))
-    shutdown.watch(read, self._patience, self._end_without_a_step)
+    self._grace = shutdown.GracePeriod(lambda: os.kill(os.getpid(), signal.SIGKILL))
+    shutdown.watch(read, self._grace, self._end_without_a_step)
 
   def _end_without_a_step(self, number: int) -> None:
     if not self._has_stepped.wait(_SECONDS_TO_FIRST_STEP):
@@ -106,7 +106,7 @@ class StopHook(tf.estimator.SessionRunHook):
     if self._before:
       signal.set_wakeup_fd(self._wakeup_before)
       os.close(self._wakeup)
-      self._patience.over()
+      self._grace.end()
     self._before = {}
 
   def _note(self, number, frame) -> None:
@@ -147,7 +147,7 @@ class SaveHook(tf.train.CheckpointSaverHook):
     saver = self._get_saver()
     # What is not listed neither counts among the checkpoints to keep, nor pushes another out.
     regular = [path for path in saver.last_checkpoints if self._is_regular(int(path.rpartition("-")[2]))]
-    there = [path for path in regular if paths.is_there(path)]
+    there = [path for path in regular if paths.checkpoint_exists(path)]
     saver.set_last_checkpoints_with_time([(path, os.path.getmtime(f"{path}.index")) for path in there])
     should_stop = super()._save(session, step)
     for earlier in paths.checkpoint_steps(self._model_dir):

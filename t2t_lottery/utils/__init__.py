@@ -1,1 +1,1 @@
-"""Small tools that know nothing of pruning: files, locks, processes, errors."""
+"""Utilities independent of pruning: files, locks, processes, errors."""

@@ -1,4 +1,4 @@
-"""Files that are whole or absent. Standard library only."""
+"""Files that are either complete or absent. Standard library only."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from t2t_lottery.utils.errors import UserError
 
 
 class Missing(UserError):
-  """A file is not there."""
+  """A file does not exist."""
 
 
 _UNFINISHED = ".unfinished"
 
 
 def write_bytes(path: str, parts: Iterable[bytes]) -> None:
-  """Writes a file whole or not at all, with the folders it needs.
+  """Writes a file atomically; creates missing folders.
 
   Args:
-    path: where to.
-    parts: its content, one after the other.
+    path: the file.
+    parts: its content, in order.
 
   Raises:
     UserError: if it cannot be written.
@@ -45,7 +45,7 @@ def write_bytes(path: str, parts: Iterable[bytes]) -> None:
 
 
 def write_text(path: str, text: str) -> None:
-  """Writes a UTF-8 file whole or not at all, with the folders it needs.
+  """Writes a UTF-8 file atomically; creates missing folders.
 
   Raises:
     UserError: if it cannot be written.
@@ -54,7 +54,7 @@ def write_text(path: str, text: str) -> None:
 
 
 def write_lines(path: str, lines: Iterable[str]) -> None:
-  """Writes a text file whole or not at all, a line each, as `read_lines` reads it.
+  """Writes a text file atomically, one item per line; inverse of `read_lines`.
 
   Raises:
     UserError: if it cannot be written.
@@ -64,20 +64,20 @@ def write_lines(path: str, lines: Iterable[str]) -> None:
 
 @contextlib.contextmanager
 def new_folder(path: str) -> Iterator[str]:
-  """A folder that is whole or absent.
+  """Creates a folder atomically.
 
   Args:
-    path: where it is to lie; must not exist.
+    path: the folder; must not exist.
 
   Yields:
-    An empty folder to fill, which takes its place at the end, if no exception comes before.
+    An empty folder to fill. It is moved to `path` on exit, unless an exception was raised.
 
   Raises:
-    UserError: if it exists already or cannot be written.
+    UserError: if it already exists or cannot be written.
   """
   path = os.path.normpath(path)
   if os.path.lexists(path):
-    raise UserError(f"{path} exists already: choose another place, or delete it")
+    raise UserError(f"{path} already exists: choose another path, or delete it")
   unfinished = f"{path}.{os.getpid()}{_UNFINISHED}"
   try:
     os.makedirs(unfinished)
@@ -90,10 +90,10 @@ def new_folder(path: str) -> Iterator[str]:
 
 
 def remove_unfinished(where: str) -> None:
-  """Removes what a killed process was writing; for a process that keeps others from writing there.
+  """Removes partial files of a killed process. The caller must keep others from writing there.
 
   Args:
-    where: a file, or a folder with all that is below it.
+    where: a file, or a folder and everything below it.
   """
   inside = os.path.join(glob.escape(where), "**", f"*{_UNFINISHED}")
   for path in (*glob.glob(f"{glob.escape(where)}.*{_UNFINISHED}"), *glob.glob(inside, recursive=True)):
@@ -110,7 +110,7 @@ def to_json(value: Any) -> str:
 
 
 def write_json(path: str, value: Any) -> None:
-  """Writes JSON whole or not at all, one line."""
+  """Writes JSON atomically, on one line."""
   write_text(path, to_json(value) + "\n")
 
 
@@ -118,12 +118,12 @@ def read_json(path: str, shape: Any = object) -> Any:
   """Reads a JSON file.
 
   Args:
-    path: where it lies.
-    shape: what it must hold: a type or several; `[shape]`, a list of such; or a mapping of names to shapes, an object that
-      has each of them. A name that ends with "?" may be missing, the name "*" stands for all others. Default: anything.
+    path: the file.
+    shape: the required schema: a type or a tuple of types; `[shape]`, a list of that shape; or a mapping of names to
+      shapes, an object with these names. A name that ends with "?" is optional; "*" matches all others. Default: anything.
 
   Raises:
-    UserError: if it is missing (`Missing`), damaged, or of another shape.
+    UserError: if it is missing (`Missing`), damaged, or has another shape.
   """
   try:
     with open(path, encoding="utf-8") as file:
@@ -133,47 +133,47 @@ def read_json(path: str, shape: Any = object) -> Any:
   except OSError as error:
     raise UserError(f"cannot read {path}: {error.strerror}") from error
   except RecursionError as error:
-    raise _damaged(path, "nested too deep") from error
+    raise _damaged(path, "nested too deeply") from error
   except ValueError as error:
     raise _damaged(path, str(error)) from error
-  return fitting(path, content, shape)
+  return require_shape(path, content, shape)
 
 
-def fitting(path: str, content: Any, shape: Any) -> Any:
-  """The content of a JSON file, if it has a shape (`read_json`).
+def require_shape(path: str, content: Any, shape: Any) -> Any:
+  """Returns the content of a JSON file if it has the given shape (`read_json`).
 
   Raises:
-    UserError: if it has not; names the file and what is wrong in it.
+    UserError: if it does not; names the file and what is wrong in it.
   """
-  if wrong := misfit(content, shape):
+  if wrong := shape_error(content, shape):
     raise _damaged(path, wrong)
   return content
 
 
 def _damaged(path: str, why: str) -> UserError:
-  return UserError(f"{path} is damaged ({why}): delete it to have it made again")
+  return UserError(f"{path} is damaged ({why}): delete it to regenerate it")
 
 
-_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", type(None): "null"}
+_NAMES = {bool: "true or false", int: "an integer", float: "a number", str: "a string", type(None): "null"}
 
 
-def misfit(content: Any, shape: Any, where: str = "") -> str | None:
-  """In what a content of JSON has not a shape (`read_json`), on one line; None if it has."""
+def shape_error(content: Any, shape: Any, where: str = "") -> str | None:
+  """Why JSON content does not have the given shape (`read_json`), on one line; None if it does."""
   if isinstance(shape, list):
     if not isinstance(content, list):
-      return f"{where or 'it'} is no list"
-    return next(filter(None, (misfit(one, shape[0], f"{where}[{i}]") for i, one in enumerate(content))), None)
+      return f"{where or 'it'} is not a list"
+    return next(filter(None, (shape_error(one, shape[0], f"{where}[{i}]") for i, one in enumerate(content))), None)
   if isinstance(shape, dict):
     if not isinstance(content, dict):
-      return f"{where or 'it'} is no object"
+      return f"{where or 'it'} is not an object"
     missing = [name for name in shape if name != "*" and not name.endswith("?") and name not in content]
     if missing:
       return f"{where + ' ' if where else ''}lacks {missing[0]}"
     known = {name.rstrip("?"): one for name, one in shape.items()}
     inner = ((name, one, known.get(name, known.get("*", object))) for name, one in content.items())
-    return next(filter(None, (misfit(one, of, f"{where}.{name}".lstrip(".")) for name, one, of in inner)), None)
+    return next(filter(None, (shape_error(one, of, f"{where}.{name}".lstrip(".")) for name, one, of in inner)), None)
   kinds = shape if isinstance(shape, tuple) else (shape,)
-  # To Python, a bool is a number.
+  # In Python, bool is a subclass of int.
   if not isinstance(content, kinds) or (isinstance(content, bool) and not {bool, object} & {*kinds}):
     return f"{where or 'it'} is not {' or '.join(_NAMES[kind] for kind in kinds)}"
   return None
@@ -183,7 +183,7 @@ def read_lines(path: str) -> list[str]:
   r"""The lines of a text file, split at "\n" only.
 
   Raises:
-    UserError: if it is missing (`Missing`), cannot be read, or is no UTF-8.
+    UserError: if it is missing (`Missing`), cannot be read, or is not UTF-8.
   """
   try:
     with open(path, "rb") as file:
@@ -195,4 +195,4 @@ def read_lines(path: str) -> list[str]:
     raise UserError(f"cannot read {path}: {error.strerror}") from error
   except UnicodeDecodeError as error:
     line = content.count(b"\n", 0, error.start) + 1
-    raise UserError(f"{path} is damaged (line {line} is no UTF-8): delete it to have it made again") from error
+    raise UserError(f"{path} is damaged (line {line} is not UTF-8): delete it to regenerate it") from error

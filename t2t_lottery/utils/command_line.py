@@ -1,4 +1,4 @@
-"""The edge of every command: help, version and flags, each told and checked in the same way, and streams that may close."""
+"""Common entry point of all commands: help, version, flag errors, and output streams that may be closed."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ from t2t_lottery.utils.errors import UserError
 
 _HELP = ("--help", "-help", "-h", "--helpfull", "--helpshort")
 _VERSION = ("--version", "-version")
-# Of libraries; what a user of a command wants to know is its own.
-_OTHERS = ("absl.", "tensorflow", "tensor2tensor")
-# Nobody reads any more: the pipe's other end is closed, or the terminal is.
-_GONE = (errno.EPIPE, errno.EIO)
+# Modules whose flags --help omits.
+_LIBRARIES = ("absl.", "tensorflow", "tensor2tensor")
+# The reader is gone: the other end of the pipe is closed, or the terminal is.
+_READER_GONE = (errno.EPIPE, errno.EIO)
 
 
 def run(
   main: Callable[[list[str]], None],
-  words: range = range(1),
+  arguments: range = range(1),
   check: Callable[[], None] = lambda: None,
 ) -> None:
   """Runs a command: `run(main)` in place of absl's `app.run(main)`.
 
-  Wrong flags end it with one line and status 2, `--help` and `--version` with status 0. What it prints when nobody reads
-  any more is lost, and ends nothing. As long as it runs, `setup.sh` does not replace the environment.
+  Invalid flags print one line and exit with status 2; `--help` and `--version` exit with status 0. Output after the
+  reader is gone is discarded without an error. While the command runs, `setup.sh` does not replace the environment.
 
   Args:
-    main: the command, called with all words that are no flags, its own name first.
-    words: how many of them there may be, its name not counted.
-    check: called when the flags are parsed; what it raises as UserError is a fault of the flags.
+    main: the command, called with its own name and all positional arguments.
+    arguments: the allowed number of positional arguments.
+    check: called after flag parsing; a UserError that it raises is reported as a flag error.
   """
-  keep_streams()
+  protect_streams()
   file_lock.hold_environment()
 
   def parse(argv: list[str]) -> list[str]:
-    _tell(argv)
+    _exit_on_help(argv)
     try:
       rest = flags.FLAGS(argv)
-      if len(rest) - 1 not in words:
-        surplus = rest[words.stop :]
-        raise UserError(f"{surplus[0]} is not a flag" if surplus else f"something is missing: {_usage()}")
+      if len(rest) - 1 not in arguments:
+        surplus = rest[arguments.stop :]
+        raise UserError(f"{surplus[0]} is not a flag" if surplus else f"an argument is missing: {_usage()}")
       check()
     except (flags.Error, UserError) as error:
       print("t2t-lottery:", " ".join(str(error).split()), file=sys.stderr)
@@ -57,17 +57,17 @@ def run(
   app.run(main, flags_parser=parse)
 
 
-def tell(argv: list[str]) -> None:
-  """For a command without flags of its own: ends the process if its first word asks for help or version."""
-  _tell(argv[:2])
+def exit_on_help(argv: list[str]) -> None:
+  """For a command without flags of its own: exits if its first argument requests help or version."""
+  _exit_on_help(argv[:2])
 
 
-def _tell(argv: list[str]) -> None:
-  asked = argv[1 : argv.index("--") if "--" in argv else None]
-  if any(word in _HELP for word in asked):
+def _exit_on_help(argv: list[str]) -> None:
+  given = argv[1 : argv.index("--") if "--" in argv else None]
+  if any(word in _HELP for word in given):
     print(_help())
     sys.exit(0)
-  if any(word in _VERSION for word in asked):
+  if any(word in _VERSION for word in given):
     print("t2t-lottery", package_versions.installed(["t2t-lottery"]).get("t2t-lottery", "(not installed)"))
     sys.exit(0)
 
@@ -75,60 +75,60 @@ def _tell(argv: list[str]) -> None:
 def _usage() -> str:
   spec = getattr(sys.modules["__main__"], "__spec__", None)
   name = spec.name.replace(".__main__", "") if spec else os.path.basename(sys.argv[0])
-  return f"python -m {name} --help says how it is called"
+  return f"see python -m {name} --help"
 
 
 def _help() -> str:
-  told = (sys.modules["__main__"].__doc__ or "").strip()
-  found = [
+  description = (sys.modules["__main__"].__doc__ or "").strip()
+  own = [
     flag
     for module, defined in flags.FLAGS.flags_by_module_dict().items()
-    if not module.startswith(_OTHERS)
+    if not module.startswith(_LIBRARIES)
     for flag in defined
   ]
-  lines = [line for flag in sorted(found, key=lambda flag: flag.name) for line in _of_flag(flag)]
-  return "\n".join([told, "", "flags:", *lines, "  --help, --version"])
+  lines = [line for flag in sorted(own, key=lambda flag: flag.name) for line in _flag_lines(flag)]
+  return "\n".join([description, "", "flags:", *lines, "  --help, --version"])
 
 
-def _of_flag(flag: flags.Flag) -> list[str]:
+def _flag_lines(flag: flags.Flag) -> list[str]:
   name = f"--[no]{flag.name}" if flag.boolean else f"--{flag.name}=..."
   required = any("must have a value" in str(validator.message) for validator in flag.validators)
   default = "required" if required else (flag.default_as_str or "none").strip("'")
   return [f"  {name}", f"      {' '.join((flag.help or '').split())} [{default}]"]
 
 
-class _Forgiving(io.FileIO):
-  """A stream whose reader may go."""
+class _ClosableStream(io.FileIO):
+  """A stream that discards output once its reader is gone."""
 
   def write(self, data) -> int:
     """See `io.FileIO`."""
     try:
       return super().write(data)
     except OSError as error:
-      if error.errno not in _GONE:
+      if error.errno not in _READER_GONE:
         raise
       return len(data)
 
 
-def keep_streams() -> None:
-  """Makes printing safe where stdout or stderr is closed from the start, or its reader goes meanwhile."""
+def protect_streams() -> None:
+  """Makes printing safe if stdout or stderr is closed from the start or while the process runs."""
   for number in range(3):
     try:
       os.fstat(number)
     except OSError:
-      os.open(os.devnull, os.O_RDWR)  # Gets the lowest number that is free; else the next file that is opened would.
-  sys.stdout = _forgiving(sys.stdout, 1)
-  sys.stderr = _forgiving(sys.stderr, 2)
+      os.open(os.devnull, os.O_RDWR)  # Takes the lowest free number, which the next opened file would get.
+  sys.stdout = _closable(sys.stdout, 1)
+  sys.stderr = _closable(sys.stderr, 2)
 
 
-def _forgiving(stream: IO[str] | None, number: int) -> IO[str]:
+def _closable(stream: IO[str] | None, number: int) -> IO[str]:
   if stream is not None:
     with contextlib.suppress(OSError):
       stream.flush()
   return io.TextIOWrapper(
-    io.BufferedWriter(_Forgiving(number, "w", closefd=False)),
+    io.BufferedWriter(_ClosableStream(number, "w", closefd=False)),
     encoding=getattr(stream, "encoding", None) or "utf-8",
-    # As Python's own.
+    # As in Python itself.
     errors="backslashreplace" if number == 2 else getattr(stream, "errors", None) or "replace",
     line_buffering=number == 2 or os.isatty(number),
   )

@@ -1,4 +1,4 @@
-"""One clear line for the user, at the edge; a plain exception inside the library."""
+"""Errors for users: plain exceptions inside the library, one line on stderr at the entry points."""
 
 import contextlib
 import signal
@@ -7,36 +7,36 @@ from collections.abc import Iterator
 
 
 class UserError(Exception):
-  """Input that the user can mend. Its message is one line: what is wrong, where, what to do."""
+  """An error that the user can fix. Its message is one line: what is wrong, where, what to do."""
 
 
 class UsageError(UserError):
-  """A command that cannot be meant so, whatever lies where it points to; ends a process with status 2, as a bad flag does."""
+  """An invalid command line, whatever the files are; exits with status 2, like a bad flag."""
 
 
 class Interrupted(UserError):
-  """The user, or the machine, wants the process to end.
+  """The process received a signal to stop.
 
   Attributes:
     signal: the signal's number.
-    is_cut_off: whether something was killed that did not end by itself, so that it saved nothing.
+    was_killed: whether a child process did not exit in time and was killed without saving.
   """
 
-  def __init__(self, message: str, number: int, is_cut_off: bool = False):
+  def __init__(self, message: str, number: int, was_killed: bool = False):
     super().__init__(message)
     self.signal = number
-    self.is_cut_off = is_cut_off
+    self.was_killed = was_killed
 
 
 @contextlib.contextmanager
 def one_line() -> Iterator[None]:
-  """Ends the process with the one line of a `UserError` and exit status 1, without a traceback; a `UsageError` with 2;
-  interrupted, with 128 + the signal, as shells do.
+  """Turns a `UserError` into one line on stderr, without a traceback, and exit status 1; `UsageError` exits with 2,
+  `Interrupted` with 128 + the signal, as shells do.
 
-  For the edges only: the `main` of a command, and the places where t2t calls into this library.
+  For entry points only: the `main` of a command, and the places where t2t calls this library.
 
   Raises:
-    SystemExit: with the message, in place of a `UserError`.
+    SystemExit: in place of a `UserError`.
   """
   try:
     yield

@@ -15,15 +15,15 @@ from t2t_lottery.utils.errors import UserError
 
 @contextlib.contextmanager
 def exclusive(folder: str, name: str, on_wait: Callable[[str], None] = lambda holder: None) -> Iterator[int]:
-  """Waits for, then holds, a lock; it goes with the process, so a killed one leaves none.
+  """Waits for a lock, then holds it; the lock ends with the process, even if that is killed.
 
   Args:
-    folder: made if missing; holds the hidden lock file.
+    folder: created if missing; contains the hidden lock file.
     name: what is locked.
-    on_wait: called before waiting, with who holds the lock, if that is known.
+    on_wait: called before waiting, with the holder of the lock, or "" if unknown.
 
   Yields:
-    The lock's file descriptor. A child process that inherits it holds the lock as well, until both have ended.
+    The lock's file descriptor. A child process that inherits it also holds the lock, until both have exited.
 
   Raises:
     UserError: the folder cannot be written.
@@ -31,10 +31,10 @@ def exclusive(folder: str, name: str, on_wait: Callable[[str], None] = lambda ho
   with contextlib.ExitStack() as stack:
     try:
       os.makedirs(folder, exist_ok=True)
-      lock = stack.enter_context(_taken(_path(folder, name), on_wait))
+      lock = stack.enter_context(_acquire(_path(folder, name), on_wait))
     except OSError as error:
       raise UserError(f"{folder} cannot be written: {error.strerror}") from error
-    # For people; a full disk is no reason to stop here.
+    # Informational only, so a full disk is no reason to fail.
     with contextlib.suppress(OSError):
       lock.truncate(0)
       lock.write(f"process {os.getpid()} on {socket.gethostname()}")
@@ -46,9 +46,9 @@ _environment: list[IO[str]] = []
 
 
 def hold_environment() -> None:
-  """Keeps `run_scripts/setup.sh` from changing the environment of this process as long as that lives.
+  """Keeps `run_scripts/setup.sh` from changing the virtual environment while this process lives.
 
-  Waits while it does. An environment that is no virtual one is left alone.
+  Waits while setup.sh is changing it. Does nothing outside a virtual environment.
   """
   if _environment:
     return
@@ -59,7 +59,7 @@ def hold_environment() -> None:
 
 
 def is_held(folder: str, name: str) -> bool:
-  """Whether a process, this one or another, holds the lock; does not wait, and leaves nothing behind."""
+  """Whether a process, this one or another, holds the lock; neither waits nor creates files."""
   try:
     with open(_path(folder, name), encoding="utf-8") as lock:
       fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -74,8 +74,8 @@ def _path(folder: str, name: str) -> str:
   return os.path.join(folder, f".{name}.lock")
 
 
-def _taken(path: str, on_wait: Callable[[str], None]) -> IO[str]:
-  """The lock file, open and locked."""
+def _acquire(path: str, on_wait: Callable[[str], None]) -> IO[str]:
+  """Opens and locks the lock file."""
   while True:
     lock = open(path, "a+", encoding="utf-8")
     try:
@@ -84,7 +84,7 @@ def _taken(path: str, on_wait: Callable[[str], None]) -> IO[str]:
       lock.seek(0)
       on_wait(lock.read())
       fcntl.flock(lock, fcntl.LOCK_EX)
-    # While this process waited, the folder may have been deleted and made again, with another lock file in it.
+    # While this process waited, the folder may have been deleted and recreated with another lock file.
     with contextlib.suppress(FileNotFoundError):
       if os.path.samestat(os.fstat(lock.fileno()), os.stat(path)):
         return lock

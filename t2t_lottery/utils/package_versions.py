@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Iterable
 
-# TensorFlow without GPUs comes in a package of another name.
+# TensorFlow without GPU support has another package name.
 _ALSO = {"tensorflow": ("tensorflow", "tensorflow-cpu")}
 _TRAINING = ("t2t-lottery", "tensorflow", "tensor2tensor")
 
 
 def installed(packages: Iterable[str]) -> dict[str, str]:
-  """Versions of those packages that are installed."""
+  """Versions of the given packages, as far as they are installed."""
   found = {}
   for package in packages:
     for name in _ALSO.get(package, (package,)):
@@ -24,5 +24,5 @@ def installed(packages: Iterable[str]) -> dict[str, str]:
 
 
 def training_versions() -> str:
-  """Names and versions of what decides how a run is trained."""
+  """Names and versions of the packages that determine how a run trains."""
   return " ".join(f"{name}-{version}" for name, version in installed(_TRAINING).items())

@@ -1,4 +1,4 @@
-"""Runs t2t's scripts, each with a log of its own."""
+"""Runs t2t's scripts, each with its own log."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from collections.abc import Callable, Sequence
 from t2t_lottery.utils import shutdown
 from t2t_lottery.utils.errors import Interrupted, UserError
 
-# What the operating system says when no more can be written; the last is of a limit on a file's size.
+# Messages of the operating system for a full disk, a quota and a limit on file size.
 _FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
 def module(name: str) -> list[str]:
-  """Starts a module as a command. Where this process imports nothing from the working folder, as one that a driver has
-  started (`python -I`), the new one does not either: whatever lies there, such as a `tokenize.py`, is none of its own.
+  """The command line that runs a module. If this process ignores the working folder on import (`python -I`, as in the
+  drivers), so does the new one: a `tokenize.py` there must not shadow Python's.
   """
   return [sys.executable, "-Im" if sys.flags.isolated else "-m", name]
 
 
 def t2t(command: str) -> list[str]:
-  """Starts one of t2t's commands, such as t2t_trainer: as its script does, but sooner (`t2t_lottery/compat`)."""
+  """The command line of one of t2t's commands, such as t2t_trainer; starts faster than its script (`t2t_lottery/compat`)."""
   return [*module("t2t_lottery.compat"), command]
 
 
@@ -40,7 +40,7 @@ def default_gpus() -> int:
 
 
 def count_gpus() -> int:
-  """How many NVIDIA GPUs this machine has."""
+  """The number of NVIDIA GPUs of this machine."""
   try:
     found = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False).stdout
   except OSError:
@@ -54,18 +54,18 @@ def run(
   on_line: Callable[[str], None] = lambda line: None,
   pass_fds: Sequence[int] = (),
 ) -> int:
-  """Runs a command, appends it and all it prints to a log, and returns its exit status.
+  """Runs a command, appends its command line and output to a log, and returns its exit status.
 
   Args:
     arguments: the command.
     log: path of the log.
     on_line: called with each line of output.
-    pass_fds: file descriptors that it inherits, such as a lock that it must hold as long as it lives.
+    pass_fds: file descriptors that it inherits, such as a lock to hold while it runs.
 
   Raises:
-    UserError: if the log cannot be written; the command then has been ended.
-    Interrupted: if this process is told to end by SIGTERM, SIGINT or SIGHUP; the command then has been told as well, and
-      ended: by itself, or where it did not, by SIGKILL (`ending`).
+    UserError: if the log cannot be written; the command has then been stopped.
+    Interrupted: if this process receives SIGTERM, SIGINT or SIGHUP; the command has then received SIGTERM and exited, or
+      was killed (`shutdown`).
   """
   try:
     os.makedirs(os.path.dirname(log), exist_ok=True)
@@ -89,23 +89,23 @@ def _run(arguments: list[str], log: str, on_line: Callable[[str], None], pass_fd
       env=environment,
       pass_fds=pass_fds,
     ) as process:
-      # Told to end, this process must not leave the other behind, and waits for what it saves.
+      # On a signal, this process must not leave the child behind, and waits for it to save.
       received: list[int] = []
 
-      def say() -> None:
+      def report_wait() -> None:
         print(
-          f"told to end by {signal.Signals(received[0]).name}: waiting for what saves; told again, or after "
-          f"{shutdown.GRACE_SECONDS:.0f} seconds, it is cut off",
+          f"received {signal.Signals(received[0]).name}, stopping: waiting for the process to save; a second signal, or "
+          f"{shutdown.GRACE_SECONDS:.0f} seconds, will kill it",
           file=sys.stderr,
           flush=True,
         )
 
-      patience = shutdown.Patience(process.kill, say)
+      grace = shutdown.GracePeriod(process.kill, report_wait)
 
       def forward(number, frame) -> None:
         del frame
         received.append(number)
-        if patience.told():
+        if grace.on_signal():
           process.terminate()
 
       before = {number: signal.signal(number, forward) for number in shutdown.signals()}
@@ -121,19 +121,18 @@ def _run(arguments: list[str], log: str, on_line: Callable[[str], None], pass_fd
         process.wait()
         raise
       finally:
-        patience.over()
+        grace.end()
         for number, handler in before.items():
           signal.signal(number, handler)
   if received:
-    how = ", and cut off, for it did not end by itself" if patience.is_lost else ""
-    raise Interrupted(f"ended by {signal.Signals(received[0]).name}{how} (log: {log})", received[0], patience.is_lost)
+    how = " and killed, because it did not exit in time" if grace.has_killed else ""
+    raise Interrupted(f"ended by {signal.Signals(received[0]).name}{how} (log: {log})", received[0], grace.has_killed)
   return status
 
 
 def failed(command: str, status: int, log: str) -> UserError:
-  """The error of a command that ended with another status than 0.
-
-  A caller can tell one that was killed, as for want of memory, from one that failed.
+  """The error of a command that exited with a nonzero status: `Interrupted` if a signal killed it, such as for lack of
+  memory.
   """
   if status >= 0:
     return UserError(f"{command} ended with status {status}: {last_line(log)} (full log: {log})")
@@ -141,14 +140,14 @@ def failed(command: str, status: int, log: str) -> UserError:
 
 
 def killed(number: int) -> str:
-  """What to say of a process that a signal ended."""
+  """Describes a process that a signal ended."""
   name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
-  return f"killed by {name}" + (", perhaps for want of memory" if number == signal.SIGKILL else "")
+  return f"killed by {name}" + (", possibly out of memory" if number == signal.SIGKILL else "")
 
 
 def last_line(log: str) -> str:
-  """The line of a log that tells why its last command failed: this library's own message, else that a disk is full, else
-  the last that says something.
+  """The log line that explains why the last command failed: this library's own message, else one about a full disk, else
+  the last nonempty line.
   """
   try:
     with open(log, encoding="utf-8", errors="replace") as file:
@@ -156,6 +155,6 @@ def last_line(log: str) -> str:
   except OSError as error:
     return f"its log cannot be read: {error.strerror}"
   start = max((i + 1 for i, line in enumerate(lines) if line.startswith("$ ")), default=0)
-  told = [line for line in lines[start:] if line.startswith("t2t-lottery: ")]
+  own = [line for line in lines[start:] if line.startswith("t2t-lottery: ")]
   full = [line for line in lines[start:] if line.endswith(_FULL)]
-  return (told or full or lines[start:] or ["it said nothing"])[-1]
+  return (own or full or lines[start:] or ["no output"])[-1]

@@ -1,4 +1,4 @@
-"""Tables as plain text."""
+"""Plain-text tables."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ def widths(rows: Sequence[Sequence[str]]) -> list[int]:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
-  """Rows of as many cells each, one a line: columns to the right, the last one, a name, to the left."""
+  """Rows of equal length, one per line: columns right-aligned, except the last, a name."""
   wide = widths(rows)
   return "\n".join("  ".join([*(cell.rjust(w) for cell, w in zip(row[:-1], wide)), row[-1]]) for row in rows)

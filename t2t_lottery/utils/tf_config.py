@@ -1,7 +1,7 @@
-"""The machines of one training: who takes part, and which of them this process is. Standard library only.
+"""The hosts of a distributed training, and which of them this process is. Standard library only.
 
-Each starts the same command; TensorFlow is told by the environment variable TF_CONFIG. The first host is the chief: it
-alone writes into the run's folder.
+Each host starts the same command; the environment variable TF_CONFIG informs TensorFlow. The first host is the chief, the
+only one that writes to the run's folder.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ VARIABLE = "TF_CONFIG"
 
 
 class Hosts(NamedTuple):
-  """The hosts of a training and the place of this process among them.
+  """The hosts of a training and the index of this process.
 
   Attributes:
     addresses: host:port of each; none for a training by one process.
-    number: which of them this is, 0 for the first.
+    number: index of this process, 0 for the first.
   """
 
   addresses: tuple[str, ...] = ()
@@ -37,7 +37,7 @@ class Hosts(NamedTuple):
 
   @property
   def several(self) -> bool:
-    """Whether there are others."""
+    """Whether there is more than one host."""
     return len(self.addresses) > 1
 
   def config(self) -> str:
@@ -45,8 +45,8 @@ class Hosts(NamedTuple):
     return json.dumps({"cluster": {"worker": list(self.addresses)}, "task": {"type": "worker", "index": self.number}})
 
 
-def of_environment() -> Hosts:
-  """The hosts that TF_CONFIG names; none if it names no workers, or others as well (`servers`)."""
+def from_environment() -> Hosts:
+  """The hosts in TF_CONFIG; none unless it names workers only (see `servers`)."""
   config = _config()
   cluster = config.get("cluster", {})
   if set(cluster) != {"worker"}:
@@ -55,12 +55,12 @@ def of_environment() -> Hosts:
 
 
 def servers() -> tuple[str, ...]:
-  """host:port of each parameter server that TF_CONFIG names, as `t2t-make-tf-configs` writes it; mostly none."""
+  """host:port of each parameter server in TF_CONFIG, as `t2t-make-tf-configs` writes it; usually none."""
   return tuple(_config().get("cluster", {}).get("ps", ()))
 
 
 def reader() -> tuple[int, int]:
-  """Which of how many processes, that each read training text for one run, TF_CONFIG says that this is: (0, 1) alone."""
+  """(index, count) of this process among those that read training text for one run, from TF_CONFIG; (0, 1) if alone."""
   config = _config()
   readers = [(kind, i) for kind in ("chief", "worker") for i in range(len(config.get("cluster", {}).get(kind, ())))]
   task = config.get("task", {})
@@ -68,9 +68,9 @@ def reader() -> tuple[int, int]:
   return (readers.index(this), len(readers)) if this in readers else (0, 1)
 
 
-def masters_apart() -> bool:
-  """Whether several masters of parameter servers train without waiting for one another: each counts the steps of all."""
-  return reader()[1] > 1 and not of_environment().several
+def has_async_masters() -> bool:
+  """Whether several masters of parameter servers train asynchronously: each then counts the steps of all."""
+  return reader()[1] > 1 and not from_environment().several
 
 
 def _config() -> dict[str, Any]:
@@ -78,26 +78,26 @@ def _config() -> dict[str, Any]:
 
 
 def parse(addresses: Sequence[str], index: int | None = None) -> Hosts:
-  """The hosts that the user names.
+  """The hosts that the flags name.
 
   Args:
     addresses: host:port of each.
-    index: which of them this is; None: the one whose name or address is this machine's.
+    index: this process's; None: that of the host with this machine's name or address.
 
   Raises:
-    UserError: if an address is none, or comes twice, or this machine's place is not clear.
+    UserError: if an address is malformed or duplicate, or this machine's index is ambiguous.
   """
   for address in addresses:
     if not re.fullmatch(r"[^:\s]+:\d{1,5}", address):
       raise UserError(f"--hosts: {address} is not host:port, such as node1:2222")
   if len(set(addresses)) < len(addresses):
-    raise UserError(f"--hosts: an address comes twice in {','.join(addresses)}")
+    raise UserError(f"--hosts: duplicate address in {','.join(addresses)}")
   if index is None:
     mine = [i for i, address in enumerate(addresses) if _is_here(address.rpartition(":")[0])] if addresses else [0]
     if len(mine) != 1:
       what = "is none" if not mine else "is more than one"
       raise UserError(
-        f"--hosts: this machine ({socket.gethostname()}) {what} of {','.join(addresses)}: give it --host_index=N, "
+        f"--hosts: this machine ({socket.gethostname()}) {what} of {','.join(addresses)}: set --host_index=N, "
         "0 for the first"
       )
     (index,) = mine
@@ -107,7 +107,7 @@ def parse(addresses: Sequence[str], index: int | None = None) -> Hosts:
 
 
 def _is_here(host: str) -> bool:
-  """Whether a name or address is this machine's: its name, or an address that a socket can be bound to here."""
+  """Whether a host is this machine: its name, or an address that a socket here can bind to."""
   if host in (socket.gethostname(), socket.gethostname().partition(".")[0]):
     return True
   with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:

@@ -1,4 +1,4 @@
-"""The checksum of tensors, beside its definition."""
+"""The checksum of tensors, compared with its definition."""
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -9,8 +9,8 @@ from t2t_lottery.checkpoints import crc32c
 GENERATOR = 0x11EDC6F41
 
 
-def by_the_byte(data):
-  """As RFC 3720 defines it, a byte at a time."""
+def reference(data):
+  """The definition in RFC 3720, one byte at a time."""
   crc = 0xFFFFFFFF
   for byte in data:
     crc ^= byte
@@ -34,12 +34,12 @@ class Crc32cTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters(1, 3, 5684, 5685, 5686, 11371, 40000, 363841, 700001)
   def test_any_length(self, size):
     data = np.random.RandomState(size).bytes(size)
-    self.assertEqual(crc32c.crc32c(data), by_the_byte(data))
+    self.assertEqual(crc32c.crc32c(data), reference(data))
 
-  def test_an_array_is_its_bytes_and_stays_as_it_is(self):
+  def test_an_array_equals_its_bytes_and_is_unchanged(self):
     values = np.random.RandomState(1).randn(70, 50).astype(np.float32)
     before = values.copy()
-    self.assertEqual(crc32c.crc32c(values), by_the_byte(values.tobytes()))
+    self.assertEqual(crc32c.crc32c(values), reference(values.tobytes()))
     self.assertAllEqual(values, before)
 
   def test_the_polynomial_is_a_multiple_of_the_generator(self):

@@ -1,4 +1,4 @@
-"""The sparse file: every bit comes back, damage is found, and it is as small as it claims."""
+"""The sparse file is bit-exact, detects damage, and is as small as claimed."""
 
 import collections
 import hashlib
@@ -24,7 +24,7 @@ DTYPES = ("float16", "float64", "bool", "int8", "int16", "int32", "int64", "uint
 
 
 def floats(*bits):
-  """float32 values with given bits."""
+  """float32 values with the given bits."""
   return np.array(bits, np.uint32).view(np.float32)
 
 
@@ -34,13 +34,13 @@ def pruned(random, shape, sparsity):
 
 
 def many():
-  """Variables of every type, shape and density, and every odd float."""
+  """Variables of every type, shape and density, and all special floats."""
   random = np.random.default_rng(1)
   variables = {f"pruned/{s}": pruned(random, (70, 90), s) for s in (0.0, 0.1, 0.5, 0.9, 0.98, 0.999)}
-  # +-0, the smallest and largest denormals, +-infinity, quiet and signalling NaNs with payloads.
-  odd = (0, 1 << 31, 1, 0x807FFFFF, 0x7F800000, 0xFF800000, 0x7FC00000, 0x7F800001, 0xFFC12345, 0x3F800000)
-  variables["odd"] = floats(*odd)
-  variables["odd among many"] = np.concatenate([floats(*odd), pruned(random, 5000, 0.9)])
+  # +-0, the smallest and largest denormals, +-infinity, quiet and signaling NaNs with payloads.
+  special = (0, 1 << 31, 1, 0x807FFFFF, 0x7F800000, 0xFF800000, 0x7FC00000, 0x7F800001, 0xFFC12345, 0x3F800000)
+  variables["special"] = floats(*special)
+  variables["special among many"] = np.concatenate([floats(*special), pruned(random, 5000, 0.9)])
   variables["any bits"] = random.integers(0, 1 << 32, 4001, np.uint32).view(np.float32)
   variables["constant"] = np.where(random.random((64, 64)) < 0.3, np.float32(0.125), np.float32(-0.125))
   variables["zeros"] = np.zeros((33, 17), np.float32)
@@ -60,7 +60,7 @@ def many():
 
 
 def variables_of_the_paper():
-  """(shape, whether it is a layer) -> how many variables of the paper's model are such."""
+  """(shape, whether it is prunable) -> number of such variables in the paper's model."""
   with open(VARIABLES, encoding="utf-8") as file:
     lines = [line.split("\t") for line in file if not line.startswith("#")]
   return collections.Counter((tuple(json.loads(shape)), layers.is_prunable(name)) for name, shape, *_ in lines)
@@ -77,17 +77,17 @@ class SparseFileTest(parameterized.TestCase, tf.test.TestCase):
       self.assertEqual((found[name].dtype, found[name].shape), (value.dtype, value.shape), name)
       self.assertEqual(found[name].tobytes(), value.tobytes(), name)
 
-  def test_every_bit_comes_back(self):
+  def test_round_trip_is_bit_exact(self):
     with warnings.catch_warnings():
       warnings.simplefilter("error")
       sparse_file.write(self.path, many())
       self.assert_same(sparse_file.read(self.path), many())
 
-  def test_minus_zero_is_kept(self):
+  def test_minus_zero_is_preserved(self):
     sparse_file.write(self.path, {"a": np.float32([0.0, -0.0, 1])})
     self.assertAllEqual(np.signbit(sparse_file.read(self.path)["a"]), [False, True, False])
 
-  def test_big_endian_values_come_back_in_the_machines_order(self):
+  def test_big_endian_values_are_read_in_native_order(self):
     sparse_file.write(self.path, {"a": np.array([1, 2, 0], ">f4"), "b": np.array([258], ">i8")})
     self.assert_same(sparse_file.read(self.path), {"a": np.float32([1, 2, 0]), "b": np.int64([258])})
 
@@ -95,7 +95,7 @@ class SparseFileTest(parameterized.TestCase, tf.test.TestCase):
     sparse_file.write(self.path, {})
     self.assertEqual(sparse_file.read(self.path), {})
 
-  def test_size_is_that_of_the_file(self):
+  def test_size_equals_the_file_size(self):
     sparse_file.write(self.path, many())
     self.assertEqual(sparse_file.size(many()), os.path.getsize(self.path))
 
@@ -107,13 +107,13 @@ class SparseFileTest(parameterized.TestCase, tf.test.TestCase):
         content.append(file.read())
     self.assertEqual(content[0], content[1])
 
-  def test_tells_what_was_written_beside_the_variables(self):
+  def test_metadata_round_trip(self):
     about = {"hparams": {"hidden_size": 128, "norm_epsilon": 1e-6}, "name": "größe"}
     sparse_file.write(self.path, {"a": np.float32([1])}, about)
     self.assertEqual(sparse_file.about(self.path), about)
 
-  def test_what_is_no_number_is_refused_and_nothing_written(self):
-    with self.assertRaisesRegex(ValueError, "text holds .*, not numbers"):
+  def test_values_that_are_not_numbers_are_rejected_and_nothing_is_written(self):
+    with self.assertRaisesRegex(ValueError, "text contains .*, not numbers"):
       sparse_file.write(self.path, {"a": np.float32([1]), "text": np.array(["x"])})
     self.assertEqual(os.listdir(os.path.dirname(self.path)), [])
 
@@ -122,33 +122,33 @@ class SparseFileTest(parameterized.TestCase, tf.test.TestCase):
       sparse_file.write(self.path, {})
       sparse_file.write(os.path.join(self.path, "deeper", "file"), {})
 
-  def test_any_flipped_bit_is_found(self):
+  def test_any_flipped_bit_is_detected(self):
     sparse_file.write(self.path, {"a": np.float32([1, 0, 2]), "b": np.int64(5)})
     with open(self.path, "rb") as file:
-      whole = file.read()
-    for bit in range(8 * len(whole)):
-      damaged = bytearray(whole)
+      intact = file.read()
+    for bit in range(8 * len(intact)):
+      damaged = bytearray(intact)
       damaged[bit // 8] ^= 1 << bit % 8
       with open(self.path, "wb") as file:
         file.write(damaged)
-      with self.assertRaisesRegex(UserError, r"^[^\n]*model.sparse is (damaged|no sparse file)[^\n]*$"):
+      with self.assertRaisesRegex(UserError, r"^[^\n]*model.sparse is (damaged|not a sparse file)[^\n]*$"):
         sparse_file.read(self.path)
 
-  def test_any_cut_is_found(self):
+  def test_any_truncation_is_detected(self):
     sparse_file.write(self.path, {"a": np.float32([1, 0, 2]), "b": np.int64(5)})
     for size in reversed(range(os.path.getsize(self.path))):
       os.truncate(self.path, size)
-      with self.assertRaisesRegex(UserError, r"^[^\n]*model.sparse is (damaged|no sparse file)[^\n]*$"):
+      with self.assertRaisesRegex(UserError, r"^[^\n]*model.sparse is (damaged|not a sparse file)[^\n]*$"):
         sparse_file.about(self.path)
 
-  def test_more_behind_the_end_is_found(self):
+  def test_trailing_bytes_are_detected(self):
     sparse_file.write(self.path, {"a": np.float32([1])})
     with open(self.path, "ab") as file:
       file.write(b"\0")
     with self.assertRaisesRegex(UserError, "model.sparse is damaged"):
       sparse_file.read(self.path)
 
-  def test_another_version_is_named(self):
+  def test_another_version_is_reported(self):
     with open(self.path, "wb") as file:
       content = b"\x89T2TSPR\n" + (7).to_bytes(2, "little") + bytes(9)
       file.write(content + hashlib.sha256(content).digest())
@@ -160,7 +160,7 @@ class SparseFileTest(parameterized.TestCase, tf.test.TestCase):
       sparse_file.read(self.path)
 
   def read_by_hand(self):
-    """Header, and the streams of each variable, as the format's description says; no code shared."""
+    """Header, and the streams of each variable, read according to the format's description without shared code."""
     with open(self.path, "rb") as file:
       data = file.read()
     self.assertEqual(hashlib.sha256(data[:-32]).digest(), data[-32:])
@@ -176,7 +176,7 @@ class SparseFileTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(position, len(data) - 32)
     return header["variables"], streams
 
-  def test_values_as_the_format_describes_them(self):
+  def test_values_follow_the_format(self):
     values = np.float32([0, 1.5, -0.375, 0, 0, 3e-9, -1e20])
     sparse_file.write(self.path, {"a": values})
     (described,), (streams,) = self.read_by_hand()
@@ -191,7 +191,7 @@ class SparseFileTest(parameterized.TestCase, tf.test.TestCase):
       found[place] = (-1) ** (head // 8 % 2) * (1 + mantissa / 2**23) * 2.0 ** (exponent - 127)
     self.assertEqual(np.float32(found).tolist(), values.tolist())
 
-  def test_gaps_as_the_format_describes_them(self):
+  def test_gaps_follow_the_format(self):
     values = pruned(np.random.default_rng(1), 100_000, 0.99)
     sparse_file.write(self.path, {"a": values})
     (described,), (streams,) = self.read_by_hand()
@@ -205,18 +205,18 @@ class SparseFileTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(places, np.flatnonzero(values).tolist())
 
   @parameterized.parameters((0.3, "bitmap"), (0.5, "bitmap"), (0.9, "gaps"), (0.98, "gaps"))
-  def test_places_are_stored_the_smaller_way(self, sparsity, smaller):
+  def test_positions_use_the_smaller_encoding(self, sparsity, smaller):
     values = pruned(np.random.default_rng(1), 100_000, sparsity)
     sparse_file.write(self.path, {"a": values})
     (described,), _ = self.read_by_hand()
     self.assertEqual(described["places"], smaller)
-    packed = {way: len(zstandard.compress(encode(values != 0), 1)) for way, (encode, _) in bit_planes.PLACES.items()}
+    packed = {name: len(zstandard.compress(encode(values != 0), 1)) for name, (encode, _) in bit_planes.PLACES.items()}
     self.assertEqual(min(packed, key=packed.get), smaller)
 
-  # Megabytes of Table 1 of the paper, column Memory. Just pruned, weights lie above a threshold; trained again they spread,
-  # at most as if drawn anew.
-  @parameterized.product(level=((0.5, 137), (0.9, 31), (0.98, 7)), trained_again=(False, True))
-  def test_at_most_four_fifths_of_the_papers_column(self, level, trained_again):
+  # Megabytes of Table 1 of the paper, column Memory. Just after pruning, weights are above a threshold; retraining spreads
+  # them, at most as if they were resampled.
+  @parameterized.product(level=((0.5, 137), (0.9, 31), (0.98, 7)), retrained=(False, True))
+  def test_at_most_four_fifths_of_the_papers_column(self, level, retrained):
     sparsity, paper = level
     random = np.random.default_rng(1)
     weights = size = 0
@@ -224,7 +224,7 @@ class SparseFileTest(parameterized.TestCase, tf.test.TestCase):
       value = (0.04 * random.standard_normal(shape)).astype(np.float32)
       if is_layer:
         mask = masks.magnitude_mask(value, sparsity)
-        value = np.where(mask, np.roll(value, 1) if trained_again else value, np.float32(0))
+        value = np.where(mask, np.roll(value, 1) if retrained else value, np.float32(0))
       weights += count * value.size
       size += count * sparse_file.size({"name": value})
     self.assertEqual(weights, 61_163_520)
@@ -236,7 +236,7 @@ class SparseFileTest(parameterized.TestCase, tf.test.TestCase):
 
 
 def crafted(path, header, streams=b""):
-  """A file whose checksum is right."""
+  """Writes a file with a valid checksum."""
   packed = header if isinstance(header, bytes) else zstandard.compress(json.dumps(header).encode("utf-8"))
   content = struct.pack("<8sHI", b"\x89T2TSPR\n", 1, len(packed)) + packed + streams
   with open(path, "wb") as file:
@@ -244,48 +244,48 @@ def crafted(path, header, streams=b""):
 
 
 def variable(**changed):
-  """Of a header: two float32 in a bitmap of four places."""
+  """A header: two float32 values in a bitmap of four positions."""
   streams = [[1, 1], *([[2, 2]] * 4), [1, 1]]
-  there = {"name": "a", "dtype": "<f4", "shape": [4], "places": "bitmap", "highest": 127, "streams": streams}
-  return {"about": {}, "variables": [{**there, **changed}]}
+  default = {"name": "a", "dtype": "<f4", "shape": [4], "places": "bitmap", "highest": 127, "streams": streams}
+  return {"about": {}, "variables": [{**default, **changed}]}
 
 
 class CraftedFileTest(parameterized.TestCase, tf.test.TestCase):
-  """A checksum that is right says nothing of who made it."""
+  """A valid checksum does not make a file trustworthy."""
 
   def setUp(self):
     super().setUp()
     self.path = os.path.join(self.create_tempdir().full_path, "file")
 
-  def refused(self):
+  def read_error(self):
     with self.assertRaises(UserError) as caught:
       sparse_file.read(self.path)
-    said = str(caught.exception)
-    self.assertLen(said.splitlines(), 1)
-    self.assertStartsWith(said, f"{self.path} is damaged: ")
-    self.assertEndsWith(said, "; copy it again, or export the model again")
-    return said
+    message = str(caught.exception)
+    self.assertLen(message.splitlines(), 1)
+    self.assertStartsWith(message, f"{self.path} is damaged: ")
+    self.assertEndsWith(message, "; copy it again, or export the model again")
+    return message
 
-  def test_what_a_header_would_unpack_to_is_bounded(self):
-    # Zstandard's frame of 13 bytes that claims 4 GiB, and 1 GiB of zeros in 33 kB.
+  def test_unpacked_header_size_is_bounded(self):
+    # A Zstandard frame of 13 bytes that claims 4 GiB, and 1 GiB of zeros in 33 kB.
     claim = b"\x28\xb5\x2f\xfd\xa0" + struct.pack("<I", 2**32 - 1) + b"\x01\x00\x00"
     compressor = zstandard.ZstdCompressor().compressobj(size=1 << 30)
     zeros = b"".join(compressor.compress(bytes(1 << 24)) for _ in range(64)) + compressor.flush()
     for header in (claim, zeros):
       crafted(self.path, header)
-      self.assertIn("would become", self.refused())
+      self.assertIn("would become", self.read_error())
 
-  def test_what_streams_would_unpack_to_is_bounded(self):
+  def test_unpacked_stream_size_is_bounded(self):
     empty = zstandard.compress(b"")
     for header, streams in (
       (variable(shape=[1 << 30], places="gaps", streams=[[0, 0]] * 6), b""),
       (variable(dtype="<f8", shape=[1 << 30], streams=[[len(empty), 1 << 30]] * 8), empty * 8),
     ):
       crafted(self.path, header, streams)
-      self.assertIn("would become", self.refused())
-    # As many as the shape says, but none of them there.
+      self.assertIn("would become", self.read_error())
+    # A size that matches the shape, but an empty stream.
     crafted(self.path, variable(dtype="|u1", shape=[1 << 20], streams=[[len(empty), 1 << 20]]), empty)
-    self.refused()
+    self.read_error()
 
   @parameterized.parameters(
     (header,)
@@ -304,13 +304,13 @@ class CraftedFileTest(parameterized.TestCase, tf.test.TestCase):
   )
   def test_a_malformed_header_is_one_line(self, header):
     crafted(self.path, header, bytes(10))
-    self.refused()
+    self.read_error()
 
-  def test_places_that_do_not_hold_the_values_are_one_line(self):
+  def test_positions_that_do_not_match_the_values_are_one_line(self):
     crafted(self.path, variable(), b"\xc0" + bytes(9))
     self.assertEqual(sparse_file.read(self.path)["a"].shape, (4,))
     crafted(self.path, variable(), b"\xe0" + bytes(9))
-    self.refused()
+    self.read_error()
 
   def test_any_changed_byte_is_a_model_or_one_line(self):
     random = np.random.default_rng(2)

@@ -1,4 +1,4 @@
-"""The checkpoint reader beside TensorFlow's own; damaged and foreign files."""
+"""The checkpoint reader compared with TensorFlow's; damaged and foreign files."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ DTYPES += ("uint32", "uint64")
 
 
 def save(prefix, variables):
-  """Writes arrays, or lists of strings, by TensorFlow."""
+  """Writes arrays, or lists of strings, with TensorFlow."""
   with tf.Graph().as_default(), tf.Session() as session:
     tensors = [tf.constant(value) for value in variables.values()]
     slices = [""] * len(tensors)
@@ -26,7 +26,7 @@ def save(prefix, variables):
 
 
 def many():
-  """Variables of every type and of odd shapes, enough for an index of several blocks."""
+  """Variables of every type and of unusual shapes, enough for an index of several blocks."""
   random = np.random.RandomState(1)
   variables = {f"type/{name}": random.randint(0, 2, [3, 5]).astype(name) for name in DTYPES}
   variables["scalar"] = np.float32(2.5)
@@ -72,12 +72,12 @@ class BundleTest(parameterized.TestCase, tf.test.TestCase):
     save(self.prefix, many())
     self.assertEqual(list(tensor_bundle.read(self.prefix, lambda name: name == "scalar")), ["scalar"])
 
-  def test_leaves_strings_out(self):
+  def test_skips_strings(self):
     save(self.prefix, {"a": np.float32([1]), "text": np.array(["x", "y"])})
     self.assertEqual(list(tensor_bundle.entries(self.prefix)), ["a", "text"])
     self.assert_same({"a": np.float32([1])})
 
-  def test_names_a_sliced_variable(self):
+  def test_reports_a_sliced_variable(self):
     with tf.Graph().as_default(), tf.Session() as session:
       tf.get_variable("parts", [4, 3], partitioner=tf.fixed_size_partitioner(2))
       session.run(tf.global_variables_initializer())
@@ -85,7 +85,7 @@ class BundleTest(parameterized.TestCase, tf.test.TestCase):
     with self.assertRaisesRegex(UserError, "parts was saved in slices"):
       tensor_bundle.read(self.prefix)
 
-  def test_model_variables_leave_out_masks_and_slots(self):
+  def test_model_variables_exclude_masks_and_slots(self):
     kernel = "transformer/body/encoder/layer_0/ffn/conv1/kernel"
     self.assertTrue(tensor_bundle.is_model_variable(kernel))
     self.assertTrue(tensor_bundle.is_model_variable("transformer/body/target_space_embedding/kernel"))
@@ -106,7 +106,7 @@ class BundleTest(parameterized.TestCase, tf.test.TestCase):
     save(self.prefix, many())
     path = f"{self.prefix}.data-00000-of-00001"
     os.truncate(path, os.path.getsize(path) - 1)
-    with self.assertRaisesRegex(UserError, r"data-00000-of-00001 is damaged: .* is not whole"):
+    with self.assertRaisesRegex(UserError, r"data-00000-of-00001 is damaged: .* is truncated"):
       tensor_bundle.read(self.prefix)
 
   @parameterized.parameters(0, 1, 47, 48, 5000, -1)
@@ -114,18 +114,18 @@ class BundleTest(parameterized.TestCase, tf.test.TestCase):
     save(self.prefix, many())
     path = f"{self.prefix}.index"
     os.truncate(path, size if size >= 0 else os.path.getsize(path) - 1)
-    with self.assertRaisesRegex(UserError, r"ckpt-7.index is damaged or no TensorFlow checkpoint"):
+    with self.assertRaisesRegex(UserError, r"ckpt-7.index is damaged or not a TensorFlow checkpoint"):
       tensor_bundle.read(self.prefix)
 
-  def test_any_flipped_bit_in_the_index_is_found_or_harmless(self):
+  def test_any_flipped_bit_in_the_index_is_detected_or_harmless(self):
     save(self.prefix, {"a": np.float32([1, 2]), "b": np.int32([[3]])})
     path = f"{self.prefix}.index"
     with open(path, "rb") as file:
-      whole = file.read()
+      intact = file.read()
     expected = tensor_bundle.entries(self.prefix)
-    found = 0
-    for bit in range(0, 8 * len(whole), 3):
-      damaged = bytearray(whole)
+    detected = 0
+    for bit in range(0, 8 * len(intact), 3):
+      damaged = bytearray(intact)
       damaged[bit // 8] ^= 1 << bit % 8
       with open(path, "wb") as file:
         file.write(damaged)
@@ -133,8 +133,8 @@ class BundleTest(parameterized.TestCase, tf.test.TestCase):
         # The metaindex and the footer's padding are not read.
         self.assertEqual(tensor_bundle.entries(self.prefix), expected)
       except UserError:
-        found += 1
-    self.assertGreater(found, len(whole))
+        detected += 1
+    self.assertGreater(detected, len(intact))
 
   def test_needs_no_tensorflow(self):
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

@@ -1,4 +1,4 @@
-"""Subwords beside t2t's own encoder: same ids, same text, whatever the text."""
+"""Subwords compared with t2t's encoder: same ids and same text, for any text."""
 
 import os
 import random
@@ -27,16 +27,14 @@ TEXT = [
 
 
 def noise(count):
-  """Random strings of characters from all of Unicode, and from the ones that escaping is about."""
-  chance = random.Random(1)
+  """Random strings of characters from all of Unicode, and from those affected by escaping."""
+  rng = random.Random(1)
   common = "ab 12 \\_u;<>' \"\n\r\t"
   for _ in range(count):
-    # Surrogates are no characters: they cannot be written to a file.
-    points = (chance.choice((0x80, 0x500, 0xD7FF, sys.maxunicode)) for _ in range(30))
-    rare = [chr(c) for c in map(chance.randrange, points) if not 0xD800 <= c < 0xE000]
-    yield "".join(
-      chance.choice(rare) if chance.random() < 0.3 else chance.choice(common) for _ in range(chance.randrange(25))
-    )
+    # Surrogates are not characters: they cannot be written to a file.
+    points = (rng.choice((0x80, 0x500, 0xD7FF, sys.maxunicode)) for _ in range(30))
+    rare = [chr(c) for c in map(rng.randrange, points) if not 0xD800 <= c < 0xE000]
+    yield "".join(rng.choice(rare) if rng.random() < 0.3 else rng.choice(common) for _ in range(rng.randrange(25)))
 
 
 class SubwordsTest(tf.test.TestCase):
@@ -44,8 +42,8 @@ class SubwordsTest(tf.test.TestCase):
     super().setUp()
     self.path = os.path.join(self.get_temp_dir(), "vocabulary")
 
-  def built(self, text, size):
-    """A vocabulary built by t2t, written to `self.path`."""
+  def build(self, text, size):
+    """Writes a vocabulary built by t2t to `self.path`."""
     text_encoder.SubwordTextEncoder.build_from_generator(text, size).store_to_file(self.path)
 
   def assert_same(self, text):
@@ -56,20 +54,20 @@ class SubwordsTest(tf.test.TestCase):
       ids = theirs.encode(line)
       self.assertEqual(ours.encode(line), ids, repr(line))
       self.assertEqual(ours.decode(ids), theirs.decode(ids), repr(line))
-    chance = random.Random(2)
+    rng = random.Random(2)
     for _ in range(500):
-      ids = [chance.randrange(theirs.vocab_size) for _ in range(chance.randrange(30))]
+      ids = [rng.randrange(theirs.vocab_size) for _ in range(rng.randrange(30))]
       self.assertEqual(ours.decode(ids), theirs.decode(ids), ids)
 
   def test_known_and_unknown_characters(self):
-    self.built(TEXT[:3] * 5, 60)
+    self.build(TEXT[:3] * 5, 60)
     self.assert_same([*TEXT, *noise(2000)])
 
-  def test_vocabulary_that_holds_the_odd_characters_itself(self):
-    self.built(TEXT * 3, 150)
+  def test_vocabulary_that_contains_the_unusual_characters(self):
+    self.build(TEXT * 3, 150)
     self.assert_same([*TEXT, *noise(2000)])
 
-  def test_vocabulary_without_quotes_and_with_odd_lines(self):
+  def test_vocabulary_without_quotes_and_with_unusual_lines(self):
     # Every character of a subword must be a subword, or t2t fails.
     letters = "\n".join("abcdefghijklmnopqrstuvwxyz0123456789\\;<>EOS")
     odd = "'it''s_'\n'\n\"q_\"\nab_\r\n_\nu\n  \n\n'''\n"
@@ -78,7 +76,7 @@ class SubwordsTest(tf.test.TestCase):
     self.assert_same([*TEXT, "it's ab q", *noise(500)])
 
   def test_number_too_large_for_a_character(self):
-    self.built(TEXT * 3, 150)
+    self.build(TEXT * 3, 150)
     ours = subword_vocabulary.Subwords(self.path)
     theirs = text_encoder.SubwordTextEncoder(self.path)
     ids = [theirs._subtoken_string_to_id[c] for c in "\\99999999;_"]
@@ -88,12 +86,12 @@ class SubwordsTest(tf.test.TestCase):
   def test_real_text(self):
     found = [os.path.join(SHARED, "multi30k", f"val.{side}") for side in ("en", "de", "fr")]
     if not all(map(os.path.exists, found)):
-      self.skipTest("no Multi30k text beside the checkout")
+      self.skipTest("no Multi30k text next to the checkout")
     text = []
     for path in found:
       with open(path, encoding="utf-8", newline="\n") as file:
         text += file.read().split("\n")
-    self.built(text[:500], 1000)
+    self.build(text[:500], 1000)
     self.assert_same(text)
 
   def test_errors(self):
@@ -105,7 +103,7 @@ class SubwordsTest(tf.test.TestCase):
       subword_vocabulary.Subwords(self.path)
     with open(self.path, "w", encoding="utf-8"):
       pass
-    with self.assertRaisesRegex(UserError, "is no subword vocabulary"):
+    with self.assertRaisesRegex(UserError, "is not a subword vocabulary"):
       subword_vocabulary.Subwords(self.path)
     with open(self.path, "w", encoding="utf-8") as file:
       file.write("'<pad>_'\n'<EOS>_'\n'a_'\n")

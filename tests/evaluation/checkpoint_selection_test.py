@@ -107,15 +107,15 @@ class MissedTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters(
     ({"sparsity": 0.8}, None),
     ({"sparsity": 0.80001}, None),
-    ({"sparsity": 0.7876}, "reached 78.76%, asked for was 80%"),
-    ({"sparsity": 0.799}, "reached 79.9%, asked for was 80%"),
+    ({"sparsity": 0.7876}, "reached 78.76%, requested 80%"),
+    ({"sparsity": 0.799}, "reached 79.9%, requested 80%"),
     ({"sparsity": 0.6, "controls": ["dense_embedding"]}, None),
     ({"sparsity": 0.8, "on_target": True}, None),
-    ({"sparsity": 0.79999, "on_target": False}, "reached 79.999%, asked for was 80%"),
+    ({"sparsity": 0.79999, "on_target": False}, "reached 79.999%, requested 80%"),
     ({"sparsity": 0.6, "on_target": True}, None),
   )
   def test_says_both(self, result, expected):
-    self.assertEqual(run_spec.missed({"sparsity_asked": 0.8, **result}), expected)
+    self.assertEqual(run_spec.sparsity_miss({"sparsity_asked": 0.8, **result}), expected)
 
   def test_is_in_no_table_or_plot_of_a_report_and_named(self):
     made = made_up_runs.study(self.create_tempdir().full_path)
@@ -124,7 +124,7 @@ class MissedTest(parameterized.TestCase, tf.test.TestCase):
       atomic_files.write_json(path, {**atomic_files.read_json(path), "sparsity": 0.7876, "on_target": False})
     study = studies.read(made.folder)
     lines = studies.unfinished(study)
-    why = "reached 78.76%, asked for was 80%, so in no table or plot"
+    why = "reached 78.76%, requested 80%, so in no table or plot"
     self.assertContainsSubset([f"mp-80, seeds 1, 2: {why}", f"slt-50-60-mp-80, seed 2: {why}"], lines)
     out = self.create_tempdir().full_path
     entries, _ = builder.write_tables(study, out, samples=20)
@@ -152,7 +152,7 @@ class MissedTest(parameterized.TestCase, tf.test.TestCase):
     rows = [" ".join(line.split()) for line in printed.splitlines() if "mp-80" in line]
     self.assertEqual(
       rows,
-      ["80% 20.00 20.0 66.0 mp-80", "78.76% 20.00 30.0 66.0 mp-80, seed 2: reached 78.76%, asked for was 80%"],
+      ["80% 20.00 20.0 66.0 mp-80", "78.76% 20.00 30.0 66.0 mp-80, seed 2: reached 78.76%, requested 80%"],
     )
 
 

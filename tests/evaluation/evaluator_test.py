@@ -151,7 +151,7 @@ class EvaluateTest(tf.test.TestCase):
       "train", *self.runs.flags, "--run=slt-90", "--method=slt", "--level=80", "--mask_from=slt-50"
     )
     self.assertEqual(done.returncode, 1)
-    self.assertRegex(done.stderr, "holds a run with sparsity_asked=0.9, asked for is 0.8")
+    self.assertRegex(done.stderr, "contains a run with sparsity_asked=0.9; requested 0.8")
 
   def test_training_a_trained_run_does_nothing(self):
     log = paths.train_log(self.folder)
@@ -199,14 +199,14 @@ class KeepTest(tf.test.TestCase):
 
   def test_an_interrupted_removal_goes_on(self):
     with mock.patch.object(os, "remove", side_effect=[None, None, KeyboardInterrupt]):
-      self.assertRaises(KeyboardInterrupt, retention.thin, self.folder, self.result["best_step"])
+      self.assertRaises(KeyboardInterrupt, retention.delete_intermediate, self.folder, self.result["best_step"])
     before = retention.steps(self.folder)
-    retention.thin(self.folder, self.result["best_step"])
+    retention.delete_intermediate(self.folder, self.result["best_step"])
     self.assertEqual(retention.steps(self.folder), before)
     self.assertLen(paths.checkpoint_steps(self.folder), len({self.result["best_step"], trained.STEPS.train_steps}))
 
   def test_what_needs_a_removed_checkpoint_says_so(self):
-    retention.thin(self.folder, self.result["best_step"])
+    retention.delete_intermediate(self.folder, self.result["best_step"])
     for flag in ("--average=5", "--decoder=t2t"):
       done = self.step("evaluate", flag)
       self.assertEqual(done.returncode, 1)

@@ -79,10 +79,10 @@ class ByHandTest(tf.test.TestCase):
 
   def test_what_is_no_such_run_is_refused(self):
     with self.assertRaisesRegex(
-      UserError, "was trained on translate_ende_grammar, asked for is --problem=translate_enfr"
+      UserError, "was trained on translate_ende_grammar, not on the requested --problem=translate_enfr"
     ):
       manual_run.describe(self.folder, "translate_enfr_grammar")
-    with self.assertRaisesRegex(UserError, "nowhere is no folder"):
+    with self.assertRaisesRegex(UserError, "nowhere is not a folder"):
       manual_run.describe(os.path.join(self.folder, "nowhere"), small_model.PROBLEM)
     with self.assertRaisesRegex(UserError, "holds no hparams.json"):
       manual_run.describe(self.data_dir, small_model.PROBLEM)
@@ -110,7 +110,7 @@ class ByHandTest(tf.test.TestCase):
     folder = settings.runs.folder("slt-60")
     about = {"run": "slt-60", "problem": small_model.PROBLEM, "size": "tiny", "seed": 1, "method": "slt"}
     atomic_files.write_json(paths.description(folder), {**about, "sparsity_asked": 0.6, "data": ours})
-    with self.assertRaisesRegex(UserError, f"slt-60 was trained on data {ours}, but {other} holds data {theirs}"):
+    with self.assertRaisesRegex(UserError, f"slt-60 was trained on data {ours}, but {other} contains data {theirs}"):
       evaluator.evaluate(settings, "slt-60")
     self.assertFalse(os.path.exists(paths.result(folder)))
 
@@ -133,7 +133,7 @@ class ByHandTest(tf.test.TestCase):
     folder = settings.runs.folder("slt-60")
     about = {"run": "../../elsewhere", "problem": small_model.PROBLEM, "size": "tiny", "seed": 1, "method": "slt"}
     atomic_files.write_json(paths.description(folder), {**about, "sparsity_asked": 0.6})
-    with self.assertRaisesRegex(UserError, "run.json describes no run"):
+    with self.assertRaisesRegex(UserError, "run.json does not describe a run"):
       evaluator.evaluate(settings, "slt-60", 0, decoding.CTRANSLATE2, retention.ALL)
 
 

@@ -1,4 +1,4 @@
-"""hparams sets: the paper's is stock t2t's, the others are the paper's scaled."""
+"""hparams sets: the paper's equals stock t2t's, the others are scaled."""
 
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
@@ -57,7 +57,7 @@ class HparamsTest(parameterized.TestCase, tf.test.TestCase):
       self.assertAllClose(rate(hparams, step), max(step, 10_000) ** -0.5, rtol=1e-4)
 
   @parameterized.parameters("tiny", "small")
-  def test_step_counts_are_the_papers_shares_of_the_length(self, size):
+  def test_step_counts_scale_with_the_length(self, size):
     length = presets.SIZES[size].train_steps
     for method in methods.METHODS:
       hparams = registry.hparams(f"transformer_{method}_{size}")
@@ -66,7 +66,7 @@ class HparamsTest(parameterized.TestCase, tf.test.TestCase):
       self.assertEqual((hparams.prune_until, hparams.prune_every), (length * 80 // 100, length * 2 // 100))
 
   @parameterized.parameters(600, 3_000, 20_000)
-  def test_learning_rate_is_the_same_at_the_same_share_of_a_run_of_any_length(self, length):
+  def test_learning_rate_is_the_same_at_the_same_fraction_of_any_run(self, length):
     hparams = registry.hparams("transformer_slt_tiny")
     for share in (0.02, 0.5, 1.0):
       expected = rate(hparams, int(share * presets.SIZES["tiny"].train_steps))
@@ -75,7 +75,7 @@ class HparamsTest(parameterized.TestCase, tf.test.TestCase):
         scaled.set_hparam(name, value)
       self.assertAllClose(rate(scaled, int(share * length)), expected, rtol=1e-4)
 
-  def test_a_run_of_the_papers_length_has_the_papers_steps(self):
+  def test_a_run_of_the_papers_length_has_the_papers_step_counts(self):
     self.assertEqual(presets.for_length(500_000), presets.PAPER)
 
 

@@ -1,4 +1,4 @@
-"""Tests of the grammar: facts of the three languages by hand, invariants over many sentences."""
+"""Tests of the grammar: handwritten facts of the three languages, and invariants over many sentences."""
 
 import collections
 import dataclasses
@@ -53,7 +53,7 @@ ANNA, PAUL = (m.Named(name) for name in lexicon.NAMES[:2])
 
 
 def np(noun, determiner="the", *adjectives, **more):
-  """A noun phrase from English words; the plural by "+" after the noun."""
+  """A noun phrase from English words; "+" after the noun marks the plural."""
   return m.NounPhrase(
     lexicon.NOUNS[noun.rstrip("+")],
     plural=noun.endswith("+"),
@@ -69,12 +69,12 @@ def do(subject, verb, what=None, **more):
 
 
 def be(subject, adjective, degree="", standard=None, **more):
-  """A clause that says how one is."""
+  """A clause with a predicative adjective."""
   return m.Clause(subject, lexicon.BE, predicate=m.Quality(_ADJECTIVES[adjective], degree, standard), **more)
 
 
 def phrase(phrases, text):
-  """The time, ... that is this in English."""
+  """The phrase with the given English text."""
   return next(found for found in phrases if found.english == text)
 
 
@@ -419,7 +419,7 @@ FACTS = [
     "Wie viele Briefe haben sie geschrieben?",
     "Combien de lettres est-ce qu'ils ont écrites ?",
   ),
-  # Relative clauses: the pronoun's gender and case, and where the clause stands.
+  # Relative clauses: the pronoun's gender and case, and the clause's position.
   (
     do(np("dog", relative=m.Relative("object", do(ME, "see", np("dog")))), "sleep"),
     "The dog that I see sleeps.",
@@ -523,7 +523,7 @@ FACTS = [
     "Der Junge spielt das Klavier.",
     "Le garçon joue du piano.",
   ),
-  # Pronouns take the gender of what they stand for.
+  # Pronouns take the gender of their referent.
   (
     m.Sentence(
       "statement",
@@ -546,7 +546,7 @@ FACTS = [
     "Die Krankenschwestern gehen weg, weil sie müde sind.",
     "Les infirmières partent parce qu'elles sont fatiguées.",
   ),
-  # Numbers, ages, professions, what there is.
+  # Numbers, ages, professions, "there is".
   (
     do(ME, "have", np("car+", "number", number=21)),
     "I have twenty-one cars.",
@@ -602,9 +602,9 @@ FRENCH_ASPIRATED = ("héros", "haricot", "haricots", "hibou", "hiboux", "huit", 
 FRENCH_VOWELS = tuple("aeiouyhâàéèêëîïôûœ")
 
 
-def _say(meaning):
+def _realize(meaning):
   sentence = meaning if isinstance(meaning, m.Sentence) else m.Sentence("statement", meaning)
-  return english.say(sentence), german.say(sentence), french.say(sentence)
+  return english.realize(sentence), german.realize(sentence), french.realize(sentence)
 
 
 def _words(text):
@@ -612,7 +612,7 @@ def _words(text):
 
 
 def _used(value, found):
-  """Adds to found the lexicon entries in a meaning."""
+  """Adds the lexicon entries in a meaning to `found`."""
   if isinstance(
     value,
     (entries.Noun, entries.Verb, entries.Adjective, entries.Phrase, entries.Name, entries.Relation),
@@ -629,7 +629,7 @@ def _used(value, found):
 class FactsTest(tf.test.TestCase):
   def test_sentences_written_by_hand(self):
     for meaning, *expected in FACTS:
-      self.assertEqual(list(_say(meaning)), expected)
+      self.assertEqual(list(_realize(meaning)), expected)
 
   def test_german_verbs(self):
     # Infinitive -> ich, du, er in the present; ich, du in the preterite; participle.
@@ -771,7 +771,7 @@ class LexiconTest(tf.test.TestCase):
         for others in objects[:number]:
           self.assertEmpty(some & others, name)
 
-  def test_adverbs_go_with_verbs_that_exist(self):
+  def test_adverbs_combine_with_existing_verbs(self):
     names = {verb.name for verb in (*lexicon.INTRANSITIVE, *lexicon.TRANSITIVE, *lexicon.STAY)}
     for _, verbs in lexicon.MANNERS:
       self.assertContainsSubset(verbs, names)
@@ -820,9 +820,9 @@ class InvariantsTest(tf.test.TestCase):
   def setUpClass(cls):
     super().setUpClass()
     source = sentences.Sentences(chance.Chance(11))
-    cls.texts = [_say(source.sentence()) for _ in range(5000)]
+    cls.texts = [_realize(source.sentence()) for _ in range(5000)]
 
-  def test_printed_as_text(self):
+  def test_punctuation_and_spacing(self):
     for text in (text for texts in self.texts for text in texts):
       self.assertTrue(text.isprintable(), text)
       self.assertRegex(text, r"^[A-ZÀÉÊÎÄÖÜ]")
@@ -872,7 +872,7 @@ class InvariantsTest(tf.test.TestCase):
     checked = 0
     for _, text, _ in self.texts:
       for clause in clauses.findall(text):
-        # What one is compared to, and a bare infinitive, follow the verb.
+        # The standard of a comparison and a bare infinitive follow the verb.
         clause = infinitive.sub("", re.split(" (?:als|wie) ", clause)[0])
         checked += 1
         self.assertTrue(clause.split()[-1] in finite, text)
@@ -895,12 +895,12 @@ class InvariantsTest(tf.test.TestCase):
       ne = sum(word.lower() == "ne" for word in words)
       self.assertEqual(ne, sum(word in ("pas", "jamais") for word in words), text)
 
-  def test_translation_follows_from_the_source(self):
+  def test_translation_is_a_function_of_the_source(self):
     known = {}
     source = sentences.Sentences(chance.Chance(3))
     again = 0
     for _ in range(40_000):
-      text, *translations = _say(source.sentence())
+      text, *translations = _realize(source.sentence())
       again += text in known
       self.assertEqual(known.setdefault(text, translations), translations, text)
     self.assertGreater(again, 100)
@@ -921,12 +921,12 @@ class CorpusTest(tf.test.TestCase):
   def test_dev_and_test_do_not_depend_on_the_training_set_s_size(self):
     self.assertEqual(list(corpus.pairs("de", "dev", sizes=self.SIZES)), list(corpus.pairs("de", "dev")))
 
-  def test_another_seed_is_another_text(self):
+  def test_another_seed_gives_another_text(self):
     one, other = (list(corpus.pairs("de", "dev", seed=seed)) for seed in (1, 2))
     self.assertNotEqual(one, other)
 
   def test_the_same_text_in_another_process(self):
-    # Empty packages in place of the real ones spare the child TensorFlow.
+    # Empty packages in place of the real ones avoid importing TensorFlow in the child.
     code = (
       "import hashlib, sys, types\n"
       "for name, path in (('problems', 'problems'), ('problems.grammar', 'problems/grammar')):\n"

@@ -1,4 +1,4 @@
-"""Own parallel text: from flags to records, held out sentences, and what is refused."""
+"""Own parallel text: from flags to records, held-out sentences, and invalid input."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WORDS = "ein kleiner Hund läuft über die große Straße und sieht einen roten 
 
 
 def sentences(count, seed, language):
-  """Different sentences of made-up text."""
+  """Distinct synthetic sentences."""
   rng = random.Random(seed)
   return [f"{' '.join(rng.choices(WORDS, k=rng.randint(3, 9)))} {language}{i}" for i in range(count)]
 
@@ -46,7 +46,7 @@ class OwnTextTest(parameterized.TestCase, tf.test.TestCase):
     return ",".join(files)
 
   def make(self, name, *args, **kwargs):
-    """The problem of own text, its data made by t2t's `generate_data`."""
+    """A problem of own text, with data from t2t's `generate_data`."""
     text = own_text.parse(name, *args, **kwargs)
     own_text.write(text, self.data_dir)
     problem.register(self.data_dir)
@@ -68,7 +68,7 @@ class OwnTextTest(parameterized.TestCase, tf.test.TestCase):
         )
     return found
 
-  def test_files_in_pairs_and_several_test_sets_become_a_problem_of_t2t(self):
+  def test_paired_files_and_several_test_sets_become_a_t2t_problem(self):
     made = self.make(
       "one",
       [self.pair("a", 300, 1), self.pair("b", 200, 2, ".gz")],
@@ -86,9 +86,9 @@ class OwnTextTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(manifest.target_language("translate_one", self.data_dir), "fr")
     self.assertRaises(ValueError, manifest.raw_text, "translate_one", self.data_dir, "test3")
 
-  def test_what_is_split_off_shares_no_side_with_training_and_never_moves(self):
+  def test_held_out_pairs_share_no_side_with_training_and_never_move(self):
     sources, targets = (sentences(1500, 7, code) for code in ("de", "fr"))
-    # Some sources and targets several times, with and without blanks around them.
+    # Repeated sources and targets, with and without surrounding spaces.
     sources += sources[:300]
     targets += [f"{target} encore" for target in targets[:150]] + [f" {target} " for target in targets[150:300]]
     targets[1400:1500] = targets[1300:1400]
@@ -125,7 +125,7 @@ class OwnTextTest(parameterized.TestCase, tf.test.TestCase):
     self.assertBetween(sum(place < 0.25 for place in places), 900, 1100)
     self.assertEqual(problem.place(" a b\r"), problem.place("a b"))
 
-  def test_tab_separated_text_with_its_oddities(self):
+  def test_tab_separated_text_with_irregularities(self):
     lines = [f"{a}\t{b}" for a, b in zip(sentences(100, 1, "de"), sentences(100, 1, "fr"))]
     lines[3] = "\ufeffein Hund\tun chien"
     lines[4] = "ein\x07 Hund\tun chien"
@@ -146,21 +146,21 @@ class OwnTextTest(parameterized.TestCase, tf.test.TestCase):
     self.assertLen(trained, 99)
     self.assertIn(("ein Hund", "un chien"), trained)
     self.assertNotIn("\r", "".join(map("".join, trained)))
-    said = "\n".join(own_text.summary(manifest.facts("translate_odd", self.data_dir)))
-    self.assertStartsWith(said, "100 pairs of training text; 99 to train on, 2 of dev, 9 of test\n")
-    self.assertIn("1 pairs have an empty side", said)
-    self.assertIn("warning: 1 training pairs share a side with dev or test", said)
+    summary = "\n".join(own_text.summary(manifest.facts("translate_odd", self.data_dir)))
+    self.assertStartsWith(summary, "100 pairs of training text; 99 to train on, 2 of dev, 9 of test\n")
+    self.assertIn("1 pairs have an empty side", summary)
+    self.assertIn("warning: 1 training pairs share a side with dev or test", summary)
 
   @parameterized.parameters(
     (["a.de"], "--train: .*/a.de does not exist"),
     (["t.de,t.fr,t.de"], "--train=t.de,t.fr,t.de: give SOURCE,TARGET, or one tab-separated file"),
-    (["t.txt,t.de"], "languages cannot be read off .*give --languages"),
+    (["t.txt,t.de"], "file names do not end in the languages .*give --languages"),
     (["t.de,t.fr", "t.de,u.fr"], "t.de is given twice"),
     (["t.de,t.fr", "u.fr,u.de"], "t.de is de-fr, .*u.fr is fr-de"),
     (["t.de,."], "is not a file that can be read"),
     ([], "needs --train"),
   )
-  def test_wrong_files_are_refused_by_name(self, train, message):
+  def test_invalid_files_are_errors(self, train, message):
     for name in ("t.de", "t.fr", "u.de", "u.fr", "t.txt"):
       self.write(name, ["x"])
     self.addCleanup(os.chdir, os.getcwd())
@@ -169,7 +169,7 @@ class OwnTextTest(parameterized.TestCase, tf.test.TestCase):
       own_text.parse("name", train)
 
   @parameterized.parameters("Ende", "2x", "a-b", "a__b", "x_rev", "", "a b", "../x")
-  def test_names_that_t2t_cannot_take_are_refused(self, name):
+  def test_names_invalid_in_t2t_are_errors(self, name):
     with self.assertRaisesRegex(errors.UsageError, "use lower-case letters"):
       own_text.check_name(name)
 
@@ -178,15 +178,15 @@ class OwnTextTest(parameterized.TestCase, tf.test.TestCase):
     own_text.write(first, self.data_dir)
     own_text.write(first, self.data_dir)
     self.assertEqual(own_text.read("translate_mine", self.data_dir), first)
-    with self.assertRaisesRegex(errors.UserError, "translate_mine has other train .*a.de,.*: choose another --name"):
+    with self.assertRaisesRegex(errors.UserError, "translate_mine with another train .*a.de,.*: choose another --name"):
       own_text.write(own_text.parse("mine", [self.pair("b", 5)]), self.data_dir)
-    with self.assertRaisesRegex(errors.UserError, "other vocab_size \\(8192\\)"):
+    with self.assertRaisesRegex(errors.UserError, "another vocab_size \\(8192\\)"):
       own_text.write(first._replace(vocab_size=500), self.data_dir)
 
-  def test_a_name_of_a_problem_that_there_is_registers_nothing(self):
+  def test_the_name_of_an_existing_problem_is_an_error(self):
     text = own_text.parse("ende_wmt14", [self.pair("a", 5)])
     own_text.write(text, self.data_dir)
-    with self.assertRaisesRegex(errors.UserError, "there already is a problem translate_ende_wmt14"):
+    with self.assertRaisesRegex(errors.UserError, "a problem translate_ende_wmt14 already exists"):
       problem.register(self.data_dir)
 
   def test_damaged_text_is_one_line(self):
@@ -196,7 +196,7 @@ class OwnTextTest(parameterized.TestCase, tf.test.TestCase):
     small = own_text.parse("small", [self.pair("s", 3)])
     own_text.write(small, self.data_dir)
     problem.register(self.data_dir)
-    with self.assertRaisesRegex(SystemExit, "3 different sentences are too few to split off (dev|test): give --"):
+    with self.assertRaisesRegex(SystemExit, "3 distinct sentences are too few to split off (dev|test): give --"):
       registry.problem("translate_small").generate_data(self.data_dir, self.folder)
     with open(own_text.path("translate_small", self.data_dir), "w", encoding="utf-8") as file:
       json.dump({"name": "other"}, file)

@@ -1,4 +1,4 @@
-"""Datagen of parallel text: what it writes, whole or not at all, and what it says of bad data."""
+"""Datagen of parallel text: its output, atomicity, and errors for invalid data."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ REAL_TEXT = REPOSITORY.parent / "shared" / "data" / "multi30k"
 NAME = "translate_ende_multi30k"
 STEMS = {"train": "train", "dev": "val", "test": "test_2016_flickr"}
 
-# Characters at which str.splitlines, universal newlines or a reader of tables cuts a sentence.
-ODD_LINES = ["a\tb c", "one\rtwo", "line\u2028sep", "next\x85line", "form\x0cfeed", "  sp  out "]
+# Characters at which str.splitlines, universal newlines or a table reader would split a sentence.
+UNUSUAL_LINES = ["a\tb c", "one\rtwo", "line\u2028sep", "next\x85line", "form\x0cfeed", "  sp  out "]
 
 
-def made_text(count: int, first: int = 0) -> tuple[list[str], list[str]]:
-  """Sentence pairs, no two alike."""
+def synthetic_text(count: int, first: int = 0) -> tuple[list[str], list[str]]:
+  """Distinct sentence pairs."""
   verbs = ["sees", "takes", "paints", "finds"]
   english = [f"A man {verbs[i % 4]} {i} red balls." for i in range(first, first + count)]
   german = [f"Ein Mann {verbs[i % 4][::-1]} {i} rote Bälle." for i in range(first, first + count)]
@@ -69,7 +69,7 @@ def ids(example: tf.train.Example, key: str) -> list[int]:
 
 
 class ProblemsTest(tf.test.TestCase):
-  """A folder of made Multi30k text in tmp_dir and an empty data_dir."""
+  """A folder of synthetic Multi30k text in tmp_dir and an empty data_dir."""
 
   def setUp(self):
     super().setUp()
@@ -79,10 +79,10 @@ class ProblemsTest(tf.test.TestCase):
     os.makedirs(self.tmp_dir)
     self.text = {}
     for number, (split, count) in enumerate([("train", 120), ("dev", 10), ("test", 7)]):
-      english, german = made_text(count, 1000 * number)
-      self.text[split] = english + ODD_LINES, german + ODD_LINES
+      english, german = synthetic_text(count, 1000 * number)
+      self.text[split] = english + UNUSUAL_LINES, german + UNUSUAL_LINES
     self.write_text()
-    # Never outside: what is not in tmp_dir is downloaded.
+    # Never from the network: files missing in tmp_dir are downloaded.
     self.enter_context(mock.patch.object(multi30k, "URL", f"file://{self.root}/served/"))
     self.problem = registry.problem(NAME)
 
@@ -103,18 +103,18 @@ class ProblemsTest(tf.test.TestCase):
     paths = {name: pathlib.Path(folder, name) for name in self.visible(folder)}
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in paths.items()}
 
-  def assert_refused(self, message: str) -> None:
-    """Datagen ends with one line that matches, and leaves nothing."""
+  def assert_fails(self, message: str) -> None:
+    """Datagen fails with one matching line, and leaves no files."""
     with self.assertRaisesRegex(SystemExit, "^t2t-lottery: .*" + message) as raised:
       self.generate()
     self.assertNotIn("\n", str(raised.exception))
-    self.assertFalse(manifest.is_whole(NAME, self.data_dir))
+    self.assertFalse(manifest.is_complete(NAME, self.data_dir))
     self.assertEmpty(self.visible())
     self.assertEqual(os.listdir(self.data_dir), [f".{NAME}.lock"])
 
 
 class WrittenTest(ProblemsTest):
-  """What a datagen that ends leaves."""
+  """Output of a successful datagen."""
 
   def test_raw_text_equals_input(self):
     self.generate()
@@ -159,7 +159,7 @@ class WrittenTest(ProblemsTest):
     found = pathlib.Path(manifest.vocabulary(NAME, self.data_dir)).read_bytes()
     self.assertEqual(found, pathlib.Path(self.root, "expected").read_bytes())
 
-  def test_t2ts_own_doors_to_the_text(self):
+  def test_t2ts_interfaces_to_the_text(self):
     samples = list(self.problem.generate_samples("", self.tmp_dir, problem.DatasetSplit.EVAL))
     self.assertEqual([s["inputs"] for s in samples], [s.strip() for s in self.text["dev"][0]])
     for_vocab = list(self.problem.generate_text_for_vocab("", self.tmp_dir))
@@ -176,14 +176,14 @@ class WrittenTest(ProblemsTest):
     self.assertEqual(found[0], found[1])
     self.assertEqual(found[0], found[2])
 
-  def test_a_byte_order_mark_at_the_start_of_a_file_is_no_text(self):
+  def test_a_byte_order_mark_at_the_start_of_a_file_is_dropped(self):
     plain = self.contents(self.generate())
     for split, sides in self.text.items():
       for language, sentences in zip(("en", "de"), sides):
         write(os.path.join(self.tmp_dir, f"{STEMS[split]}.{language}"), ["\ufeff" + sentences[0], *sentences[1:]])
     self.assertEqual(self.contents(self.generate(os.path.join(self.root, "marked"))), plain)
 
-  def test_an_old_reference_with_a_byte_order_mark_is_read_without(self):
+  def test_a_byte_order_mark_of_an_older_reference_is_dropped(self):
     self.generate()
     name = manifest.raw_name(NAME, "dev", "reference")
     path = pathlib.Path(self.data_dir, name)
@@ -192,7 +192,7 @@ class WrittenTest(ProblemsTest):
     manifest.write_manifest(NAME, self.data_dir, written, {})
     self.assertEqual(manifest.raw_text(NAME, self.data_dir, "dev"), self.text["dev"])
 
-  def test_lengths_of_the_training_pairs_are_those_of_the_records(self):
+  def test_training_lengths_match_the_records(self):
     self.generate()
     found = collections.Counter()
     for path in tf.io.gfile.glob(os.path.join(self.data_dir, f"{NAME}-train-*")):
@@ -216,7 +216,7 @@ class WrittenTest(ProblemsTest):
     self.assertEqual(sum(len(read_records(path)) for path in paths), 125)
     self.assertLen(read_records(os.path.join(self.data_dir, f"{NAME}-dev-00000-of-00001")), 16)
 
-  def test_whole_data_is_left_alone(self):
+  def test_complete_data_are_not_regenerated(self):
     before = self.contents(self.generate())
     with mock.patch.object(text.ParallelTextProblem, "_generate") as generate:
       self.generate()
@@ -227,12 +227,12 @@ class WrittenTest(ProblemsTest):
     self.generate()
     self.assertEqual(self.contents(self.data_dir), before)
 
-  def test_a_vocabulary_in_data_dir_is_taken(self):
+  def test_a_vocabulary_in_data_dir_is_reused(self):
     before = self.contents(self.generate())
     vocab = self.problem.vocab_filename
     for name in set(before) - {vocab}:
       os.remove(os.path.join(self.data_dir, name))
-    self.text["train"] = made_text(200, 5000)
+    self.text["train"] = synthetic_text(200, 5000)
     self.write_text()
     self.generate()
     self.assertEqual(self.contents(self.data_dir)[vocab], before[vocab])
@@ -245,11 +245,11 @@ class WrittenTest(ProblemsTest):
     self.assertEqual(references, [s + " !" for s in self.text["test"][0]])
 
 
-class WholeOrAbsentTest(ProblemsTest):
+class AtomicityTest(ProblemsTest):
   """A datagen that fails or is killed."""
 
   def kill_datagen(self, module, function: str, calls: int) -> None:
-    """Runs datagen in a process that dies of SIGKILL in the given call of a function."""
+    """Runs datagen in a process that is killed by SIGKILL in the given call of a function."""
     original, seen = getattr(module, function), []
 
     def deadly(*args, **kwargs):
@@ -265,11 +265,11 @@ class WholeOrAbsentTest(ProblemsTest):
     self.assertEqual(child.exitcode, -signal.SIGKILL)
 
   def test_killed_anywhere(self):
-    whole = self.contents(self.generate(os.path.join(self.root, "unbroken")))
+    expected = self.contents(self.generate(os.path.join(self.root, "unbroken")))
     self.enter_context(mock.patch.dict(os.environ, {workers.PROCESSES_VARIABLE: "1"}))
-    # In the text; in the vocabulary; encoding; writing shards; moving files in: none yet, some, all
-    # but the manifest.
-    moves = len(whole) - 1
+    # While writing text, building the vocabulary, encoding, writing shards, and moving files: none yet, some, all but the
+    # manifest.
+    moves = len(expected) - 1
     for module, function, calls in [
       (lines, "write_pairs", 2),
       (generator_utils, "get_or_generate_vocab_inner", 1),
@@ -283,13 +283,13 @@ class WholeOrAbsentTest(ProblemsTest):
       with self.subTest(function=function, calls=calls):
         shutil.rmtree(self.data_dir, ignore_errors=True)
         self.kill_datagen(module, function, calls)
-        self.assertFalse(manifest.is_whole(NAME, self.data_dir))
-        with self.assertRaisesRegex(SystemExit, "no whole data of"):
+        self.assertFalse(manifest.is_complete(NAME, self.data_dir))
+        with self.assertRaisesRegex(SystemExit, "no complete data of"):
           self.problem.filepattern(self.data_dir, "train")
-        self.assertEqual(self.contents(self.generate()), whole)
-        self.assertEqual(sorted(set(os.listdir(self.data_dir)) - set(whole)), [f".{NAME}.lock"])
+        self.assertEqual(self.contents(self.generate()), expected)
+        self.assertEqual(sorted(set(os.listdir(self.data_dir)) - set(expected)), [f".{NAME}.lock"])
 
-  def test_workers_of_a_killed_datagen_end(self):
+  def test_workers_of_a_killed_datagen_exit(self):
     read_end, write_end = os.pipe()
     original = records.encode_chunk
 
@@ -307,9 +307,9 @@ class WholeOrAbsentTest(ProblemsTest):
       os.read(read_end, 1)
       os.kill(child.pid, signal.SIGKILL)
       child.join()
-    # Waits for the lock, which the workers hold as long as they live.
+    # Waits for the lock, which the workers hold while they live.
     self.generate()
-    self.assertTrue(manifest.is_whole(NAME, self.data_dir))
+    self.assertTrue(manifest.is_complete(NAME, self.data_dir))
 
   def test_a_worker_killed(self):
     def deadly(job, chunk):
@@ -318,7 +318,7 @@ class WholeOrAbsentTest(ProblemsTest):
     deadly.__module__, deadly.__qualname__ = "problems.records", "encode_chunk"
     environment = mock.patch.dict(os.environ, {workers.PROCESSES_VARIABLE: "2"})
     with environment, mock.patch.object(records, "encode_chunk", deadly):
-      self.assert_refused("a datagen process was killed .*T2T_LOTTERY_PROCESSES=1")
+      self.assert_fails("a datagen process was killed .*T2T_LOTTERY_PROCESSES=1")
 
   def test_leftovers_of_other_runs_are_not_read(self):
     os.makedirs(self.data_dir)
@@ -335,13 +335,13 @@ class WholeOrAbsentTest(ProblemsTest):
     with self.assertRaisesRegex(errors.UserError, "was changed since datagen"):
       manifest.raw_text(NAME, self.data_dir, "dev")
     pathlib.Path(path).write_bytes(content[:-5])
-    self.assertFalse(manifest.is_whole(NAME, self.data_dir))
+    self.assertFalse(manifest.is_complete(NAME, self.data_dir))
 
   def test_damaged_manifest(self):
     self.generate()
     for content in ("", "{}", "[]", '{"files": {"x": 3}}'):
       pathlib.Path(manifest.manifest_path(NAME, self.data_dir)).write_text(content)
-      self.assertFalse(manifest.is_whole(NAME, self.data_dir))
+      self.assertFalse(manifest.is_complete(NAME, self.data_dir))
 
   def test_no_data_yet(self):
     for call in (manifest.raw_text, lambda *args: manifest.vocabulary(*args[:2])):
@@ -354,26 +354,26 @@ class WholeOrAbsentTest(ProblemsTest):
 
 
 class BadDataTest(ProblemsTest):
-  """One clear line for each kind of bad data."""
+  """One line for each kind of invalid data."""
 
   def test_sides_of_different_length(self):
     self.text["train"][1].pop()
     self.write_text()
-    self.assert_refused(r"different length: .*train\.en has 126 lines, .*train\.de has 125")
+    self.assert_fails(r"different length: .*train\.en has 126 lines, .*train\.de has 125")
 
   def test_not_utf8(self):
     path = pathlib.Path(self.tmp_dir, "val.de")
     path.write_bytes(path.read_bytes().replace("5 rote Bälle".encode(), b"5 rote B\xe4lle"))
-    self.assert_refused(r"val\.de, line 6: bytes that are not UTF-8")
+    self.assert_fails(r"val\.de, line 6: bytes that are not UTF-8")
 
   def test_empty_file(self):
     pathlib.Path(self.tmp_dir, "test_2016_flickr.en").write_bytes(b"")
-    self.assert_refused(r"test_2016_flickr\.en is empty")
+    self.assert_fails(r"test_2016_flickr\.en is empty")
 
   def test_no_text_in_any_line(self):
     self.text["train"] = [" "] * 5, ["a"] * 5
     self.write_text()
-    self.assert_refused("no pair of .* has text on both sides")
+    self.assert_fails("no pair of .* has text on both sides")
 
   def test_a_sentence_too_long_to_be_evaluated(self):
     for side, name in enumerate(("val.en", "val.de")):
@@ -381,7 +381,7 @@ class BadDataTest(ProblemsTest):
         saved = list(self.text["dev"][side])
         self.text["dev"][side][4] = "ab " * 3000
         self.write_text()
-        self.assert_refused(rf"{name}, line 5: \d+ subwords, more than the 40\d\d that can be evaluated")
+        self.assert_fails(rf"{name}, line 5: \d+ subwords, more than the 40\d\d that can be evaluated")
         self.text["dev"][side][:] = saved
 
   def test_a_folder_in_place_of_a_text(self):
@@ -394,17 +394,17 @@ class BadDataTest(ProblemsTest):
     path = pathlib.Path(self.tmp_dir, "train.en")
     pathlib.Path(f"{path}.gz").write_bytes(gzip.compress(path.read_bytes())[:-300])
     path.unlink()
-    self.assert_refused(r"train\.en\.gz is truncated or damaged")
+    self.assert_fails(r"train\.en\.gz is truncated or damaged")
 
   def test_missing_and_no_download(self):
     os.remove(os.path.join(self.tmp_dir, "val.en"))
-    self.assert_refused(r"cannot download .*val\.en\.gz .* put the file at .*val\.en\.gz")
+    self.assert_fails(r"cannot download .*val\.en\.gz .* put the file at .*val\.en\.gz")
 
   def test_not_a_vocabulary(self):
     os.makedirs(self.data_dir)
     vocab = pathlib.Path(self.data_dir, self.problem.vocab_filename)
     vocab.write_text("'the_'\n")
-    with self.assertRaisesRegex(SystemExit, "is no t2t subword vocabulary"):
+    with self.assertRaisesRegex(SystemExit, "is not a t2t subword vocabulary"):
       self.generate()
 
   def test_data_dir_is_a_file(self):
@@ -418,24 +418,24 @@ class BadDataTest(ProblemsTest):
 
   def test_number_of_processes(self):
     with mock.patch.dict(os.environ, {workers.PROCESSES_VARIABLE: "none"}):
-      self.assert_refused("T2T_LOTTERY_PROCESSES=none")
+      self.assert_fails("T2T_LOTTERY_PROCESSES=none")
 
 
 class _Server(http.server.SimpleHTTPRequestHandler):
-  """Serves a folder; breaks after `break_after` bytes of a file; can start in the middle."""
+  """Serves a folder; breaks the connection after `break_after` bytes of a file; supports ranges."""
 
   break_after: int | None = None
   ranges: list[str | None] = []
 
   def do_GET(self):
     content = pathlib.Path(self.translate_path(self.path)).read_bytes()
-    asked = self.headers.get("Range")
-    self.ranges.append(asked)
-    start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
+    requested = self.headers.get("Range")
+    self.ranges.append(requested)
+    start = int(requested.removeprefix("bytes=").removesuffix("-")) if requested else 0
     if start >= len(content):
       self.send_error(416)
       return
-    self.send_response(206 if asked else 200)
+    self.send_response(206 if requested else 200)
     self.send_header("Content-Length", str(len(content) - start))
     self.end_headers()
     end = len(content) if self.break_after is None else start + self.break_after
@@ -479,13 +479,13 @@ class DownloadTest(ProblemsTest):
 
   def test_wrong_checksum(self):
     write(os.path.join(self.served, "val.de.gz"), ["another text"])
-    self.assert_refused(r"wrong checksum: the text in http://.*val\.de\.gz")
+    self.assert_fails(r"wrong checksum: the text in http://.*val\.de\.gz")
     self.assertNotIn("val.de.gz", os.listdir(os.path.join(self.tmp_dir, "multi30k")))
     self.assertNotIn("val.de.gz.incomplete", os.listdir(os.path.join(self.tmp_dir, "multi30k")))
 
-  def test_broken_download_goes_on(self):
+  def test_broken_download_resumes(self):
     self.handler.break_after = 100
-    self.assert_refused(r"cannot download .*train\.en\.gz \(the connection broke after 100 of")
+    self.assert_fails(r"cannot download .*train\.en\.gz \(the connection broke after 100 of")
     kept = self.visible(os.path.join(self.tmp_dir, "multi30k"))
     self.assertEqual(kept, ["train.en.gz.incomplete"])
     self.handler.break_after = None
@@ -494,7 +494,7 @@ class DownloadTest(ProblemsTest):
     self.assertEqual(self.handler.ranges[0], "bytes=100-")
     self.assertEqual(manifest.raw_text(NAME, self.data_dir, "dev"), self.text["dev"])
 
-  def test_all_bytes_there_but_not_yet_named(self):
+  def test_complete_download_that_was_not_renamed(self):
     path = os.path.join(self.root, "there")
     shutil.copy(os.path.join(self.served, "val.en.gz"), path + ".incomplete")
     download.fetch(multi30k.URL + "val.en.gz", path, lambda partial: None)
@@ -503,11 +503,11 @@ class DownloadTest(ProblemsTest):
   def test_not_found(self):
     os.remove(os.path.join(self.served, "val.en.gz"))
     self.handler.do_GET = lambda handler: handler.send_error(404)
-    self.assert_refused("cannot download .*Not Found|cannot download")
+    self.assert_fails("cannot download .*Not Found|cannot download")
 
 
 class KnownTest(tf.test.TestCase):
-  def test_the_command_for_a_whole_table_knows_every_problem_and_about_its_vocabulary(self):
+  def test_reproduce_knows_every_problem_and_its_vocabulary_size(self):
     translations = {
       name: registry.problem(name) for name in registry.list_problems() if name.startswith("translate_en")
     }
@@ -538,13 +538,13 @@ class CommandsTest(ProblemsTest):
     bad_data_dir = os.path.join(self.root, "bad_data")
     good = self.datagen(self.data_dir, self.tmp_dir)
     bad = self.datagen(bad_data_dir, bad_tmp_dir)
-    said = {process: process.communicate()[1] for process in (good, bad)}
-    self.assertEqual(good.returncode, 0, said[good])
+    stderr = {process: process.communicate()[1] for process in (good, bad)}
+    self.assertEqual(good.returncode, 0, stderr[good])
     self.assertEqual(manifest.raw_text(NAME, self.data_dir, "dev"), self.text["dev"])
     self.assertEqual(bad.returncode, 1)
-    self.assertStartsWith(said[bad].splitlines()[-1], "t2t-lottery: sides of different length")
-    self.assertNotIn("Traceback", said[bad])
-    self.assertFalse(manifest.is_whole(NAME, bad_data_dir))
+    self.assertStartsWith(stderr[bad].splitlines()[-1], "t2t-lottery: sides of different length")
+    self.assertNotIn("Traceback", stderr[bad])
+    self.assertFalse(manifest.is_complete(NAME, bad_data_dir))
 
   @flagsaver.flagsaver
   def test_t2t_trainer_generate_data(self):
@@ -553,7 +553,7 @@ class CommandsTest(ProblemsTest):
         f"--tmp_dir={self.tmp_dir}",
     ])  # fmt: skip
     t2t_trainer.generate_data()
-    self.assertTrue(manifest.is_whole(NAME, self.data_dir))
+    self.assertTrue(manifest.is_complete(NAME, self.data_dir))
 
   def test_raw_text_needs_the_standard_library_only(self):
     command = (
@@ -566,12 +566,12 @@ class CommandsTest(ProblemsTest):
 
 
 class RealTextTest(ProblemsTest):
-  """Multi30k itself; a part of its training set, so as to be quick."""
+  """The real Multi30k; part of its training set, for speed."""
 
   def setUp(self):
     super().setUp()
     if not REAL_TEXT.is_dir():
-      self.skipTest("Multi30k's text is not beside the checkout")
+      self.skipTest("Multi30k's text is not next to the checkout")
 
   def test_checksums(self):
     for name, sha256 in multi30k.SHA256.items():
@@ -581,7 +581,7 @@ class RealTextTest(ProblemsTest):
     for split, stem in STEMS.items():
       for side, language in enumerate(("en", "de")):
         sentences = (REAL_TEXT / f"{stem}.{language}").read_text("utf-8").split("\n")[:-1]
-        # Line 7366 of train.de holds a tab.
+        # Line 7366 of train.de contains a tab.
         sentences = sentences[7300:7500] if split == "train" else sentences
         self.text[split][side][:] = sentences
     self.write_text()

@@ -1,4 +1,4 @@
-"""Damaged records are named before a run starts."""
+"""Damaged records are reported before a run starts."""
 
 import os
 
@@ -28,22 +28,22 @@ class RecordsTest(parameterized.TestCase, tf.test.TestCase):
     manifest.write_manifest(PROBLEM, self.data_dir, written, {"vocabulary": "vocab"})
 
   @parameterized.product(name=("vocab", TRAIN), how=(damaged.flip, damaged.truncate, damaged.empty))
-  def test_a_damaged_file_is_named(self, name, how):
+  def test_a_damaged_file_is_reported(self, name, how):
     manifest.check_unchanged(PROBLEM, self.data_dir)
     path = os.path.join(self.data_dir, name)
     how(path)
     with self.assertRaisesRegex(UserError, f"^{path} was changed since datagen .*: delete it and run t2t-datagen"):
       manifest.check_unchanged(PROBLEM, self.data_dir)
 
-  def test_a_missing_file_is_named(self):
+  def test_a_missing_file_is_reported(self):
     os.remove(os.path.join(self.data_dir, TRAIN))
     with self.assertRaisesRegex(UserError, f"^cannot read .*{TRAIN}: No such file or directory: run t2t-datagen"):
       manifest.check_unchanged(PROBLEM, self.data_dir)
 
-  def test_data_that_is_not_this_projects_is_left_to_t2t(self):
+  def test_data_of_t2ts_problems_are_not_checked(self):
     manifest.check_unchanged("translate_ende_wmt32k", self.data_dir)
 
-  def test_a_run_does_not_start_on_them(self):
+  def test_a_run_does_not_start_on_damaged_records(self):
     path = os.path.join(self.data_dir, TRAIN)
     damaged.flip(path)
     runs = paths.Runs(self.create_tempdir().full_path, PROBLEM, "tiny", 1)

@@ -42,7 +42,7 @@ from t2t_lottery.utils import errors  # noqa: E402
 REAL_TEXT = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data" / "newstest"
 ENDE, ENFR = "translate_ende_wmt14", "translate_enfr_wmt14"
 
-# Members of the published archives that are of no use here: unpacking must pass over them.
+# Members of the published archives that are not needed: unpacking must skip them.
 OTHER_MEMBERS = {
   "training-parallel-europarl-v7.tgz": ["training/europarl-v7.cs-en.cs"],
   "dev.tgz": ["dev/newstest2012.en", "dev/newstest2013-src.en.sgm"],
@@ -60,14 +60,14 @@ SENTENCES = {
 
 
 def made_sentences(archive: str, language: str) -> list[str]:
-  """Lines no two of which are alike; those of two languages belong together."""
+  """Distinct lines; those of two languages are parallel."""
   words = {"en": "The house number", "de": "Das Haus Nummer", "fr": "L'été, maison nº"}
   stem = archive.partition(".")[0]
   return [f"{words[language]} {i} ({stem}), {i * 7919} & more." for i in range(SENTENCES[archive])]
 
 
 def sgm(sentences: list[str], kind: str) -> str:
-  """As WMT wraps a test set: documents, headlines' own lines, one segment a line."""
+  """A test set in WMT's format: documents, headlines on separate lines, one segment per line."""
   rows = [f'<{kind} setid="newstest2014" srclang="any">']
   for start in range(0, len(sentences), 4):
     rows += [f'<doc docid="{start}" genre="news" origlang="en">', "<p>"]
@@ -78,7 +78,7 @@ def sgm(sentences: list[str], kind: str) -> str:
 
 
 def content(archive: str, member: str) -> bytes:
-  """A member as in the real archive: plain, sgm, or gzipped inside the tar."""
+  """A member as in the published archive: plain, sgm, or gzipped inside the tar."""
   stem = member.removesuffix(".gz").removesuffix(".sgm")
   language = stem.rpartition(".")[2]
   sentences = made_sentences(archive, language if language in ("en", "de", "fr") else "en")
@@ -98,7 +98,7 @@ def write_archive(folder: str, archive: str, members: dict[str, bytes]) -> None:
 
 
 def members_of_archives() -> dict[str, dict[str, bytes]]:
-  """Every archive's members, as the problems name them, and some others."""
+  """The members of every archive that the problems use, and some others."""
   found: dict[str, dict[str, bytes]] = {}
   for splits in wmt14.CORPORA.values():
     for corpus in (corpus for corpora in splits.values() for corpus in corpora):
@@ -128,7 +128,7 @@ class Wmt14Test(tf.test.TestCase):
     for archive, members in self.members.items():
       write_archive(self.tmp_dir, archive, members)
     self.enter_context(mock.patch.dict(wmt14.CHECKSUMS, clear=True))
-    # Never outside: what is not in tmp_dir comes from here.
+    # Never from the network: files missing in tmp_dir come from here.
     self.serve(f"file://{self.root}/served/")
     for problem_class in (wmt14.TranslateEndeWmt14, wmt14.TranslateEnfrWmt14):
       self.enter_context(mock.patch.object(problem_class, "train_shards", 4))
@@ -149,7 +149,7 @@ class Wmt14Test(tf.test.TestCase):
     return data_dir
 
   def rewrite(self, archive: str, member: str, data: bytes | None) -> None:
-    """Writes an archive anew with another content of a member, or without it."""
+    """Rewrites an archive with another content of a member, or without it."""
     members = dict(self.members[archive])
     if data is None:
       del members[member]
@@ -159,11 +159,11 @@ class Wmt14Test(tf.test.TestCase):
 
   def sums(self, folder: str) -> dict[str, str]:
     paths = [path for path in pathlib.Path(folder).iterdir() if path.is_file()]
-    shown = [path for path in paths if path.name[0] != "."]
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in shown}
+    visible = [path for path in paths if path.name[0] != "."]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in visible}
 
-  def assert_refused(self, message: str, name: str = ENDE, split: str = "train") -> None:
-    """Datagen ends with one line that matches, and leaves no data and no compiled split."""
+  def assert_fails(self, message: str, name: str = ENDE, split: str = "train") -> None:
+    """Datagen fails with one matching line, and leaves no data and no compiled split."""
     with self.assertRaisesRegex(SystemExit, "^t2t-lottery: .*" + message) as raised:
       self.generate(name)
     self.assertNotIn("\n", str(raised.exception))
@@ -220,7 +220,7 @@ class WrittenTest(Wmt14Test):
     before = self.sums(self.tmp_dir)
     self.generate(ENDE)
     self.assertEqual(self.sums(self.tmp_dir), before)
-    self.assertTrue(manifest.is_whole(ENDE + "_packed", self.data_dir))
+    self.assertTrue(manifest.is_complete(ENDE + "_packed", self.data_dir))
     self.assertEqual(manifest.vocabulary(ENDE, self.data_dir), manifest.vocabulary(ENDE + "_packed", self.data_dir))
     packed_problem = registry.problem(ENDE + "_packed")
     encoder = packed_problem.feature_encoders(self.data_dir)["inputs"]
@@ -266,11 +266,11 @@ class WrittenTest(Wmt14Test):
     self.assertLen(self.decoded(ENDE, self.data_dir, "train"), 40)
 
   def test_unpacked_members_alone(self):
-    whole = self.sums(self.generate(data_dir=os.path.join(self.root, "from_archives")))
+    expected = self.sums(self.generate(data_dir=os.path.join(self.root, "from_archives")))
     for path in pathlib.Path(self.tmp_dir).iterdir():
       if path.name.endswith((".tgz", ".tar", ".lang1", ".lang2")):
         path.unlink()
-    self.assertEqual(self.sums(self.generate()), whole)
+    self.assertEqual(self.sums(self.generate()), expected)
 
   def test_relative_tmp_dir(self):
     os.rename(self.tmp_dir, os.path.join(self.root, "gz.tmp"))
@@ -283,7 +283,7 @@ class WrittenTest(Wmt14Test):
 
 
 class SourcesTest(tf.test.TestCase):
-  """The archives named are WMT14's."""
+  """The archives are WMT14's."""
 
   def test_agree_with_t2ts_tables(self):
     def table(corpora):
@@ -319,15 +319,15 @@ class SourcesTest(tf.test.TestCase):
 
 
 class BadDataTest(Wmt14Test):
-  """One clear line for each kind of bad data."""
+  """One line for each kind of invalid data."""
 
   def test_archive_truncated(self):
     path = pathlib.Path(self.tmp_dir, "training-parallel-nc-v9.tgz")
     path.write_bytes(path.read_bytes()[:200])
-    self.assert_refused(r"nc-v9\.tgz is truncated or damaged")
+    self.assert_fails(r"nc-v9\.tgz is truncated or damaged")
 
-  def test_a_flipped_byte_anywhere_is_found(self):
-    """By the archive's own checksum, which comes last: 40 places spread over it, the parts after the members included."""
+  def test_a_flipped_byte_anywhere_is_detected(self):
+    """By the archive's checksum, which comes last: 40 positions spread over it, including the parts after the members."""
     archive = "training-parallel-nc-v9.tgz"
     names = tuple(self.members[archive])
     content = pathlib.Path(self.tmp_dir, archive).read_bytes()
@@ -344,59 +344,59 @@ class BadDataTest(Wmt14Test):
   def test_tar_truncated(self):
     path = pathlib.Path(self.tmp_dir, "training-giga-fren.tar")
     path.write_bytes(path.read_bytes()[:700])
-    self.assert_refused(r"giga-fren\.tar is truncated or damaged", ENFR)
+    self.assert_fails(r"giga-fren\.tar is truncated or damaged", ENFR)
 
   def test_not_an_archive(self):
     pathlib.Path(self.tmp_dir, "dev.tgz").write_text("<html>404 not found</html>")
-    self.assert_refused(r"dev\.tgz is truncated or damaged", split="dev")
+    self.assert_fails(r"dev\.tgz is truncated or damaged", split="dev")
 
   def test_member_missing(self):
     self.rewrite("training-parallel-nc-v9.tgz", "training/news-commentary-v9.de-en.de", None)
-    self.assert_refused(r"nc-v9\.tgz holds no training/news-commentary-v9\.de-en\.de")
+    self.assert_fails(r"nc-v9\.tgz does not contain training/news-commentary-v9\.de-en\.de")
 
   def test_archive_missing(self):
     os.remove(os.path.join(self.tmp_dir, "training-parallel-nc-v9.tgz"))
-    self.assert_refused(r"cannot download file://.*nc-v9\.tgz .* put the file at .*nc-v9\.tgz")
+    self.assert_fails(r"cannot download file://.*nc-v9\.tgz .* put the file at .*nc-v9\.tgz")
 
   def test_sides_of_different_length(self):
     member = "training/europarl-v7.de-en.de"
     data = self.members["training-parallel-europarl-v7.tgz"][member]
     self.rewrite("training-parallel-europarl-v7.tgz", member, data + b"noch einer\n")
-    self.assert_refused(r"v7\.de-en\.en has 50 lines, .*v7\.de-en\.de has 51")
+    self.assert_fails(r"v7\.de-en\.en has 50 lines, .*v7\.de-en\.de has 51")
 
   def test_not_utf8(self):
     member = "giga-fren.release2.fixed.fr.gz"
     plain = gzip.decompress(self.members["training-giga-fren.tar"][member])
     data = plain.replace("L'été, maison nº 20".encode(), b"L'\xe9t\xe9")
     self.rewrite("training-giga-fren.tar", member, gzip.compress(data))
-    self.assert_refused(r"giga-fren\.release2\.fixed\.fr, line 21: bytes that are not UTF-8", ENFR)
+    self.assert_fails(r"giga-fren\.release2\.fixed\.fr, line 21: bytes that are not UTF-8", ENFR)
 
   def test_empty_member(self):
     self.rewrite("training-parallel-commoncrawl.tgz", "commoncrawl.de-en.en", b"")
-    self.assert_refused(r"commoncrawl\.de-en\.en is empty")
+    self.assert_fails(r"commoncrawl\.de-en\.en is empty")
 
   def test_segments_out_of_line(self):
     member = "test-full/newstest2014-deen-ref.de.sgm"
     data = self.members["test-full.tgz"][member]
     data = data.replace(b"<p>\n", b"", 1).replace(b"</p>", b"\n</p>")
     self.rewrite("test-full.tgz", member, data)
-    self.assert_refused("are not on the same lines", split="test")
+    self.assert_fails("are not on the same lines", split="test")
 
   def test_segment_missing(self):
     member = "test-full/newstest2014-deen-ref.de.sgm"
     rows = self.members["test-full.tgz"][member].split(b"\n")
     data = b"\n".join(row for row in rows if b"number 3" not in row and b"Nummer 3" not in row)
     self.rewrite("test-full.tgz", member, data)
-    self.assert_refused(r"src\.en\.sgm has 9 lines, .*ref\.de\.sgm has 8", split="test")
+    self.assert_fails(r"src\.en\.sgm has 9 lines, .*ref\.de\.sgm has 8", split="test")
 
   def test_size_and_checksum(self):
     url = f"file://{self.root}/served/training-parallel-nc-v9.tgz"
     path = os.path.join(self.tmp_dir, "training-parallel-nc-v9.tgz")
     size, sha256 = manifest.file_info(path)
     wmt14.CHECKSUMS[url] = download.Checksum(size + 1, "sha256", sha256)
-    self.assert_refused(f"nc-v9.tgz has {size} bytes, not {size + 1} .truncated")
+    self.assert_fails(f"nc-v9.tgz has {size} bytes, not {size + 1} .truncated")
     wmt14.CHECKSUMS[url] = download.Checksum(size, "sha256", "0" * 64)
-    self.assert_refused("wrong checksum: .*nc-v9.tgz has sha256 " + sha256)
+    self.assert_fails("wrong checksum: .*nc-v9.tgz has sha256 " + sha256)
     wmt14.CHECKSUMS[url] = download.Checksum(size, "sha256", sha256)
     self.generate()
 
@@ -412,10 +412,10 @@ class BadDataTest(Wmt14Test):
 
 
 class KilledTest(Wmt14Test):
-  """Nothing half done in tmp_dir or data_dir counts as whole."""
+  """Nothing partial in tmp_dir or data_dir is treated as complete."""
 
   def test_killed_anywhere(self):
-    whole = self.sums(self.generate(ENFR, os.path.join(self.root, "unbroken")))
+    expected = self.sums(self.generate(ENFR, os.path.join(self.root, "unbroken")))
     self.enter_context(mock.patch.dict(os.environ, {workers.PROCESSES_VARIABLE: "1"}))
     for module, function, calls in [
       (shutil, "copyfileobj", 2),
@@ -427,8 +427,8 @@ class KilledTest(Wmt14Test):
       with self.subTest(function=function, calls=calls):
         self.clean()
         self.kill(module, function, calls)
-        self.assertFalse(manifest.is_whole(ENFR, self.data_dir))
-        self.assertEqual(self.sums(self.generate(ENFR)), whole)
+        self.assertFalse(manifest.is_complete(ENFR, self.data_dir))
+        self.assertEqual(self.sums(self.generate(ENFR)), expected)
         self.assertEmpty(list(pathlib.Path(self.tmp_dir).rglob("*.incomplete*")))
 
   def clean(self) -> None:
@@ -445,7 +445,7 @@ class KilledTest(Wmt14Test):
     def deadly(*args, **kwargs):
       seen.append(1)
       if len(seen) == calls:
-        # The first bytes of a copy are there when it is killed.
+        # The process is killed after the first bytes of a copy.
         if function == "copyfileobj":
           args[1].write(args[0].read(100))
           args[1].flush()
@@ -460,15 +460,15 @@ class KilledTest(Wmt14Test):
 
 
 class _Server(http.server.SimpleHTTPRequestHandler):
-  """Serves a folder; breaks one file in the middle; can start in the middle."""
+  """Serves a folder; breaks the connection within one file; supports ranges."""
 
   broken: list[str] = []
-  asked: list[tuple[str, str | None]] = []
+  requests: list[tuple[str, str | None]] = []
 
   def do_GET(self):
     data = pathlib.Path(self.translate_path(self.path)).read_bytes()
     wanted = self.headers.get("Range")
-    self.asked.append((self.path[1:], wanted))
+    self.requests.append((self.path[1:], wanted))
     start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted else 0
     self.send_response(206 if wanted else 200)
     self.send_header("Content-Length", str(len(data) - start))
@@ -487,7 +487,7 @@ class DownloadTest(Wmt14Test):
     super().setUp()
     served = os.path.join(self.root, "served")
     os.rename(self.tmp_dir, served)
-    self.handler = type("Handler", (_Server,), {"broken": [], "asked": []})
+    self.handler = type("Handler", (_Server,), {"broken": [], "requests": []})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), lambda *args: self.handler(*args, directory=served))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     self.addCleanup(server.server_close)
@@ -502,13 +502,13 @@ class DownloadTest(Wmt14Test):
   def test_broken_then_resumed(self):
     archive = "training-parallel-europarl-v7.tgz"
     self.handler.broken.append(archive)
-    self.assert_refused(f"cannot download .*{archive} .the connection broke after 150 of")
+    self.assert_fails(f"cannot download .*{archive} .the connection broke after 150 of")
     self.assertNotIn(archive, os.listdir(self.tmp_dir))
     self.handler.broken.clear()
-    self.handler.asked.clear()
+    self.handler.requests.clear()
     self.generate()
     self.assertEqual(
-      self.handler.asked,
+      self.handler.requests,
       [
         (archive, "bytes=150-"),
         ("training-parallel-nc-v9.tgz", None),
@@ -521,16 +521,16 @@ class DownloadTest(Wmt14Test):
   def test_wrong_checksum_leaves_no_file(self):
     url = self.address + "training-parallel-nc-v9.tgz"
     wmt14.CHECKSUMS[url] = wmt14.CHECKSUMS[url]._replace(digest="0" * 64)
-    self.assert_refused("wrong checksum: http://.*nc-v9.tgz")
+    self.assert_fails("wrong checksum: http://.*nc-v9.tgz")
     self.assertEmpty(list(pathlib.Path(self.tmp_dir).glob("*nc-v9*")))
 
 
 class RealTextTest(Wmt14Test):
-  """newstest itself as dev and test, with a made training set."""
+  """The real newstest as dev and test, with a synthetic training set."""
 
   def test_newstest(self):
     if not REAL_TEXT.is_dir():
-      self.skipTest("newstest's text is not beside the checkout")
+      self.skipTest("newstest's text is not next to the checkout")
     for language in ("en", "de"):
       name = f"newstest2013.{language}"
       self.members["dev.tgz"][f"dev/{name}"] = (REAL_TEXT / name).read_bytes()

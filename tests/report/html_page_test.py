@@ -231,7 +231,7 @@ class ReportPageTest(tf.test.TestCase):
     self.assertIn("slt-50, seed 4: left out: trained on data other, others on usual", told)
     rows = list(csv.DictReader(io.StringIO(read(os.path.join(out, "table.csv")).decode())))
     (row,) = [row for row in rows if row["run"] == "slt-50"]
-    ours, others = results_file.of_one_text(results_file.collect(made.folder))
+    ours, others = results_file.split_by_data(results_file.collect(made.folder))
     self.assertEqual([(line["run"], line["seed"]) for line in others], [("slt-50", 4)])
     self.assertLen(ours, 7)
     self.assertEqual((row["seeds"], float(row["bleu"])), ("1 3", 22.0))
@@ -271,7 +271,7 @@ class ReportPageTest(tf.test.TestCase):
         with open(path, "w", encoding="utf-8") as file:
           json.dump(content, file)
       with self.assertRaisesRegex(
-        UserError, rf"slt-50/\w+.json (describes no run|is damaged) \({name} .*\): delete it"
+        UserError, rf"slt-50/\w+.json (does not describe a run|is damaged) \({name} .*\): delete it"
       ):
         studies.read(made.folder)
       # Others' results are collected all the same.

@@ -147,7 +147,7 @@ class StandingTest(tf.test.TestCase):
     self.asked = run_status.Requirements({"method": "slt", "sparsity_asked": 0.5, "train_steps": 2000}, TRANSLATION, 0)
 
   def look(self, **asked):
-    return run_status.look(self.made.path("slt-50"), self.asked._replace(**asked))
+    return run_status.read(self.made.path("slt-50"), self.asked._replace(**asked))
 
   def begin(self, *steps, log=""):
     self.made.begun("slt-50", "slt", 50, "dense")
@@ -192,7 +192,7 @@ class StandingTest(tf.test.TestCase):
     self.begin(2000)
     stands = self.look(about={"method": "slt", "train_steps": 40})
     self.assertEqual(stands.state, run_status.State.OTHER)
-    self.assertIn("holds a run with train_steps=2000, asked for is 40", stands.error)
+    self.assertIn("contains a run with train_steps=2000; requested 40", stands.error)
 
   def test_a_damaged_file_is_named(self):
     folder = self.begin(500)
@@ -200,9 +200,9 @@ class StandingTest(tf.test.TestCase):
     self.assertIn("run.json is damaged", self.look().error)
 
   def test_speed_is_what_the_trainer_told_or_else_of_the_checkpoints(self):
-    self.assertEqual(run_status.speed_of(self.begin(0, 100, log=LOG)), 10.5)
-    self.assertEqual(run_status.speed_of(self.begin(0, 100, 200)), 10.0)
-    self.assertIsNone(run_status.speed_of(self.made.path("slt-50") + "-80"))
+    self.assertEqual(run_status.median_speed(self.begin(0, 100, log=LOG)), 10.5)
+    self.assertEqual(run_status.median_speed(self.begin(0, 100, 200)), 10.0)
+    self.assertIsNone(run_status.median_speed(self.made.path("slt-50") + "-80"))
 
 
 class OutlookTest(tf.test.TestCase):
@@ -221,7 +221,7 @@ class OutlookTest(tf.test.TestCase):
     self.assertEqual(forecast.parameters(presets.SIZES["base"], 33_288), 61_163_520)
 
   def test_without_any_run_steps_are_known_time_is_not_and_disk_is_computed(self):
-    ahead = self.outlook([run_status.Standing(run_status.State.WAITING)] * 5)
+    ahead = self.outlook([run_status.Status(run_status.State.WAITING)] * 5)
     self.assertEqual(ahead.steps, 10_000)
     self.assertIsNone(ahead.seconds)
     self.assertFalse(ahead.measured)
@@ -234,7 +234,7 @@ class OutlookTest(tf.test.TestCase):
     thinned = forecast.run_bytes("tiny", 3072, True, 20) - forecast.run_bytes("tiny", 3072, True, 20, "essential")
     self.assertEqual(ahead.disk["essential"], stay + thinned)
     side_by_side = forecast.predict(
-      self.runs, [run_status.Standing(run_status.State.WAITING)] * 5, self.asked._replace(jobs=3)
+      self.runs, [run_status.Status(run_status.State.WAITING)] * 5, self.asked._replace(jobs=3)
     )
     self.assertEqual(side_by_side.disk["essential"], stay + 3 * thinned)
     # 22 checkpoints of 5 bytes a parameter, and what t2t writes of the graph.
@@ -245,9 +245,9 @@ class OutlookTest(tf.test.TestCase):
     folder = self.made.path("dense")
     atomic_files.write_text(paths.train_log(folder), "INFO:tensorflow:global_step/sec: 4\n")
     stands = [
-      run_status.Standing(run_status.State.DONE, 2000, bleu=26),
-      run_status.Standing(run_status.State.STOPPED, 1500),
-      *[run_status.Standing(run_status.State.WAITING)] * 3,
+      run_status.Status(run_status.State.DONE, 2000, bleu=26),
+      run_status.Status(run_status.State.STOPPED, 1500),
+      *[run_status.Status(run_status.State.WAITING)] * 3,
     ]
     ahead = self.outlook(stands)
     self.assertEqual(ahead.steps, 6500)
@@ -266,7 +266,7 @@ class OutlookTest(tf.test.TestCase):
     self.assertEqual(forecast.peak_memory(self.asked._replace(hparams="batch_size=512")), computed)
 
   def test_when_all_is_done_nothing_is_to_come(self):
-    ahead = self.outlook([run_status.Standing(run_status.State.DONE, 2000, bleu=26)] * 5)
+    ahead = self.outlook([run_status.Status(run_status.State.DONE, 2000, bleu=26)] * 5)
     self.assertEqual((ahead.steps, ahead.seconds, ahead.disk["all"], ahead.disk["essential"]), (0, 0, 0, 0))
 
 

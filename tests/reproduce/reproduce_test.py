@@ -169,7 +169,7 @@ class ReproduceTest(tf.test.TestCase):
       _, stderr = process.communicate(timeout=60)
     self.assertEqual(process.returncode, 1)
     self.assertRegex(
-      stderr, f"failed: seed 1, dense: train: dense: failed at step 3000: {kernel} holds NaN or infinity; delete "
+      stderr, f"failed: seed 1, dense: train: dense: failed at step 3000: {kernel} contains NaN or infinity; delete "
     )
     with start() as process:
       _, again = process.communicate(timeout=60)
@@ -191,7 +191,7 @@ class ReproduceTest(tf.test.TestCase):
       with start() as process:
         _, stderr = process.communicate(timeout=60)
       self.assertEqual(process.returncode, 1)
-      self.assertIn(f"holds a run with {name}=of-old, asked for is {about[name]}", stderr)
+      self.assertIn(f"contains a run with {name}=of-old; requested {about[name]}", stderr)
 
   def test_a_folder_that_holds_another_run_is_left_as_it_is(self):
     self.assertEqual(self.run_with_steps_that_only_tell("--methods=dense", "--seeds=1").returncode, 0)
@@ -206,7 +206,7 @@ class ReproduceTest(tf.test.TestCase):
     done = self.run_with_steps_that_only_tell("--methods=dense", "--seeds=1")
     self.assertEqual(done.returncode, 1)
     self.assertEqual(
-      done.stderr, f"failed: seed 1, dense: {folder} holds a run with train_steps=40, asked for is 3000\n"
+      done.stderr, f"failed: seed 1, dense: {folder} contains a run with train_steps=40; requested 3000\n"
     )
     self.assertCountEqual(os.listdir(folder), ["run.json", "model.ckpt-20.index"])
 
@@ -245,9 +245,7 @@ class ReproduceTest(tf.test.TestCase):
     with start() as process:
       _, stderr = process.communicate(timeout=60)
     self.assertEqual(process.returncode, 1)
-    self.assertRegex(
-      stderr, f"dense: train: {folder} holds no hparams.json, .* move what was there back into it, or delete it"
-    )
+    self.assertRegex(stderr, f"dense: train: {folder} holds no hparams.json, .* move its content back, or delete it")
 
   def test_told_to_end_it_ends_the_trainer_and_goes_on_later(self):
     trainer, command, start = self.with_trainer("--methods=dense", "--seeds=1")
@@ -281,7 +279,7 @@ class ReproduceTest(tf.test.TestCase):
       ("--method=slt", "Unknown command line flag 'method'. Did you mean: methods ?"),
       ("--size=tinny", "flag --size=tinny: value should be one of <base|small|tiny>"),
       ("--seed=1", 'seeds are given as --seeds="1 2"'),
-      ("--rewind_step=4000", "--rewind_step=4000 lies after the end of a run of 3000 steps"),
+      ("--rewind_step=4000", "--rewind_step=4000 is after the end of a run of 3000 steps"),
       ("slt", "slt is not a flag"),
     ):
       done = self.run_with_steps_that_only_tell(flag)

@@ -170,7 +170,7 @@ class SubmitTest(tf.test.TestCase):
     printed = io.StringIO()
     with mock.patch.object(slurm_queue, "_call", call), contextlib.redirect_stdout(printed):
       wanted = slurm_queue.wanted(flags, None, "", 3)
-      look = [run_status.Standing(run_status.State.WAITING)]
+      look = [run_status.Status(run_status.State.WAITING)]
       slurm_queue.submit([run], lambda: look, lambda run: folder, folder, wanted, lambda name: [name], has_data=True)
     return printed.getvalue().splitlines()
 
@@ -340,12 +340,12 @@ class WithoutSlurmTest(tf.test.TestCase):
         slurm_queue.check(wanted)
 
   def test_of_a_run_with_a_job_the_files_tell_how_far_it_is(self):
-    stopped = run_status.Standing(run_status.State.STOPPED, 20)
+    stopped = run_status.Status(run_status.State.STOPPED, 20)
     queued, running = slurm_queue.Job("7", "PENDING", "BeginTime"), slurm_queue.Job("7", "RUNNING", "None")
     self.assertEqual(slurm_queue.seen_from(queued, stopped).error, "job 7 is pending (BeginTime), step 20")
     # A lock may not be seen from another node.
     self.assertEqual(slurm_queue.seen_from(running, stopped).state, run_status.State.RUNNING)
-    done = run_status.Standing(run_status.State.DONE, 20, bleu=20.0)
+    done = run_status.Status(run_status.State.DONE, 20, bleu=20.0)
     self.assertEqual(slurm_queue.seen_from(running, done), done)
 
 

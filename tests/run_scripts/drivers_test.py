@@ -353,9 +353,9 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       "--hparams=shuffle_mask=True": "shuffle_mask is given by --controls=shuffled_mask",
       "--hparams=dropout=0.1,dropout=0.2": "gives dropout twice",
       "--hparams=dropout": "dropout is not NAME=VALUE",
-      "--hparams=prune_until=2000": "prune_until=2000 must lie before the end of a run, --steps=2000",
+      "--hparams=prune_until=2000": "prune_until=2000 must be before the end of a run, --steps=2000",
       "--hparams=prune_until=10": "prune_every=40 and prune_until=10 leave no step",
-      "--hparams=prune_every=often": "a number of steps is needed",
+      "--hparams=prune_every=often": "must be a number of steps",
       "--checkpoints=2001": "--checkpoints=2001 are more than a run of 2000 steps can save",
     }
     code = """

@@ -1,4 +1,4 @@
-"""Results cut off, damaged, or written to a full disk."""
+"""Results that are truncated, damaged, or written to a full disk."""
 
 import os
 import resource
@@ -17,7 +17,7 @@ LIMIT = 100_000
 
 
 def on_a_full_disk(code, *arguments):
-  """Runs Python code that may write files of LIMIT bytes, the stand-in for a disk that is full after so many."""
+  """Runs Python code that may write files of at most LIMIT bytes, to simulate a full disk."""
   limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({LIMIT}, {resource.RLIM_INFINITY}))\n"
   environment = {**os.environ, "PYTHONPATH": ROOT, "TF_CPP_MIN_LOG_LEVEL": "2"}
   return subprocess.run(
@@ -34,45 +34,45 @@ class DamagedResultsTest(parameterized.TestCase, tf.test.TestCase):
     self.flags = [f"--problem={made_up_runs.PROBLEM}", "--size=tiny", f"--runs_dir={self.runs.folder}"]
 
   @parameterized.parameters(damaged.truncate, damaged.empty, damaged.flip, os.remove)
-  def test_the_results_of_all_runs_are_made_anew(self, how):
+  def test_the_results_of_all_runs_are_rebuilt(self, how):
     self.assertEqual(command("results", *self.flags).returncode, 0)
     path = paths.results(self.runs.folder)
-    whole = atomic_files.read_lines(path)
-    self.assertLen(whole, 2)
+    intact = atomic_files.read_lines(path)
+    self.assertLen(intact, 2)
     how(path)
     self.assertEqual(command("results", *self.flags).returncode, 0)
-    self.assertEqual(atomic_files.read_lines(path), whole)
+    self.assertEqual(atomic_files.read_lines(path), intact)
 
   @parameterized.parameters(damaged.truncate, damaged.empty)
-  def test_a_damaged_result_is_named(self, how):
+  def test_a_damaged_result_is_reported(self, how):
     path = paths.result(self.runs.path("slt-50"))
     how(path)
     done = command("results", *self.flags)
     self.assertEqual(done.returncode, 0)
     self.assertRegex(
-      done.stderr, rf"^t2t-lottery: left out: {path} is damaged \([^\n]*\): delete it to have it made again\n$"
+      done.stderr, rf"^t2t-lottery: left out: {path} is damaged \([^\n]*\): delete it to regenerate it\n$"
     )
     self.assertRegex(done.stdout, r"30\.0 +50\.0 +dense\n")
     self.assertNotIn("slt-50", done.stdout)
 
   @parameterized.parameters(damaged.truncate, damaged.empty)
-  def test_a_damaged_description_is_named(self, how):
+  def test_a_damaged_description_is_reported(self, how):
     path = paths.description(self.runs.path("dense"))
     how(path)
     done = command("train", "--run=dense", *self.flags)
     self.assertEqual(done.returncode, 1)
-    self.assertRegex(done.stderr, rf"^t2t-lottery: {path} is damaged \([^\n]*\): delete it to have it made again\n$")
+    self.assertRegex(done.stderr, rf"^t2t-lottery: {path} is damaged \([^\n]*\): delete it to regenerate it\n$")
 
 
 class FullDiskTest(tf.test.TestCase):
-  """What does not fit leaves nothing half written, and what was there stays."""
+  """A failed write leaves no partial file, and existing files stay."""
 
   def setUp(self):
     super().setUp()
     self.folder = self.create_tempdir().full_path
     self.path = os.path.join(self.folder, "file")
 
-  def assert_refused(self, code):
+  def assert_fails(self, code):
     done = on_a_full_disk(f"from t2t_lottery.utils import errors\nwith errors.one_line():\n  {code}", self.path)
     self.assertEqual(done.returncode, 1)
     self.assertRegex(done.stderr.splitlines()[-1], f"^t2t-lottery: cannot write {self.path}[^\n]*: File too large")
@@ -80,7 +80,7 @@ class FullDiskTest(tf.test.TestCase):
 
   def test_a_result(self):
     atomic_files.write_text(self.path, "before")
-    self.assert_refused(
+    self.assert_fails(
       "import sys; from t2t_lottery.utils import atomic_files; atomic_files.write_json(sys.argv[1], 'x' * 200_000)"
     )
     self.assertEqual(os.listdir(self.folder), ["file"])
@@ -88,14 +88,14 @@ class FullDiskTest(tf.test.TestCase):
       self.assertEqual(file.read(), "before")
 
   def test_a_sparse_file(self):
-    self.assert_refused(
+    self.assert_fails(
       "import sys; import numpy as np; from t2t_lottery.checkpoints import sparse_file; sparse_file.write(sys.argv[1], "
       "{'transformer/body/encoder/layer_0/ffn/conv1/kernel': np.random.randn(300, 300).astype('float32')})"
     )
     self.assertEmpty(os.listdir(self.folder))
 
   def test_a_checkpoint(self):
-    self.assert_refused(
+    self.assert_fails(
       "import sys; import numpy as np; from t2t_lottery.checkpoints import tf_checkpoint; "
       "tf_checkpoint.write(sys.argv[1] + '/model.ckpt-1', {'a': np.zeros(200_000, 'float32')})"
     )
@@ -108,7 +108,7 @@ class FullDiskTest(tf.test.TestCase):
     self.assertEqual(t2t_process.last_line(self.path), cause)
 
   def test_a_log(self):
-    self.assert_refused(
+    self.assert_fails(
       "import sys; from t2t_lottery.utils import t2t_process; "
       "t2t_process.run([sys.executable, '-c', '[print(\"x\" * 99) for _ in range(2000)]'],"
       " sys.argv[1])"

@@ -1,4 +1,4 @@
-"""Runs of t2t-trainer that fail or are told to end, by the command that the drivers call."""
+"""Runs of t2t-trainer that fail or receive a signal, through the command that the drivers call."""
 
 import contextlib
 import os
@@ -23,14 +23,14 @@ class FailingRunsTest(tf.test.TestCase):
     self.flags = ["--run=dense", *given, f"--runs_dir={runs_dir}", "--steps=60"]
 
   def log_has(self, text):
-    """Whether t2t-trainer has said something."""
+    """Whether t2t-trainer has logged a text."""
     path = paths.train_log(self.folder)
     if not os.path.exists(path):
       return False
     with open(path, encoding="utf-8") as log:
       return text in log.read()
 
-  def test_a_run_that_explodes_is_marked_and_not_trained_again(self):
+  def test_a_diverged_run_is_marked_and_not_trained_again(self):
     flags = [*self.flags, "--hparams=batch_size=512,weight_noise=1e38"]
     first = trained.command("train", *flags)
     self.assertEqual(first.returncode, 1)
@@ -42,7 +42,7 @@ class FailingRunsTest(tf.test.TestCase):
     self.assertEqual((second.returncode, second.stdout, second.stderr), (1, "", line + "\n"))
     self.assertEqual(os.path.getsize(paths.train_log(self.folder)), log)
 
-  def test_told_to_end_a_run_saves_and_is_resumed(self):
+  def test_sigterm_saves_a_run_that_can_be_resumed(self):
     flags = [*self.flags, "--hparams=batch_size=512"]
     with subprocess.Popen(
       [sys.executable, "-m", "t2t_lottery.train", *flags],
@@ -51,17 +51,17 @@ class FailingRunsTest(tf.test.TestCase):
       stdout=subprocess.PIPE,
       stderr=subprocess.PIPE,
     ) as process:
-      # At its first step, of which t2t says the loss; before that, there is nothing to save.
+      # At the first step, for which t2t logs the loss; before it, there is nothing to save.
       while process.poll() is None and not self.log_has("INFO:tensorflow:loss = "):
         with contextlib.suppress(subprocess.TimeoutExpired):
           process.wait(0.1)
       process.terminate()
-      _, told = process.communicate()
-    self.assertEqual(process.returncode, 128 + signal.SIGTERM, told)
+      _, stderr = process.communicate()
+    self.assertEqual(process.returncode, 128 + signal.SIGTERM, stderr)
     saved = paths.checkpoint_steps(self.folder)[-1]
     self.assertBetween(saved, 1, 59)
     self.assertEndsWith(
-      told, f"t2t-lottery: dense: ended by SIGTERM, saved at step {saved}: the same command goes on from there\n"
+      stderr, f"t2t-lottery: dense: ended by SIGTERM, saved at step {saved}: run the same command to resume\n"
     )
     done = trained.command("train", *flags)
     self.assertEqual(done.returncode, 0, done.stderr)

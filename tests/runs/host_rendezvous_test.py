@@ -1,4 +1,4 @@
-"""Several hosts find together in one folder: each knows its place, one of them writes, the others train along."""
+"""Distributed training in one folder: each host finds its index, the chief writes, the workers train."""
 
 import concurrent.futures
 import os
@@ -15,15 +15,15 @@ PROBLEM = "translate_ende_grammar"
 HOSTS = "127.0.0.1:2222,127.0.0.1:2223"
 
 
-class PlaceTest(parameterized.TestCase, tf.test.TestCase):
+class HostsTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters(socket.gethostname(), "127.0.0.1", "localhost")
   def test_a_host_finds_itself_by_name_or_address(self, mine):
-    # Addresses that are set aside for documentation are no machine's.
+    # Addresses reserved for documentation belong to no machine.
     here = tf_config.parse(["198.51.100.1:2222", f"{mine}:2222", "203.0.113.1:2222"])
     self.assertEqual(here.number, 1)
     self.assertFalse(here.is_chief)
 
-  def test_its_number_may_be_given(self):
+  def test_the_index_can_be_set(self):
     self.assertTrue(tf_config.parse(HOSTS.split(","), 0).is_chief)
     self.assertFalse(tf_config.parse(HOSTS.split(","), 1).is_chief)
 
@@ -33,25 +33,25 @@ class PlaceTest(parameterized.TestCase, tf.test.TestCase):
 
   @parameterized.parameters(
     (["node1"], None, "node1 is not host:port"),
-    (["node1:1", "node1:1"], None, "an address comes twice"),
-    (["198.51.100.1:1", "203.0.113.1:1"], None, r"is none of 198.51.100.1:1,203.0.113.1:1: give it --host_index=N"),
-    (HOSTS.split(","), None, r"is more than one of .*: give it --host_index=N"),
+    (["node1:1", "node1:1"], None, "duplicate address in node1:1,node1:1"),
+    (["198.51.100.1:1", "203.0.113.1:1"], None, r"is none of 198.51.100.1:1,203.0.113.1:1: set --host_index=N"),
+    (HOSTS.split(","), None, r"is more than one of .*: set --host_index=N"),
     (HOSTS.split(","), 2, "--host_index=2, but --hosts names 2: the first is 0"),
   )
-  def test_what_is_not_clear_is_said(self, addresses, index, message):
+  def test_invalid_or_ambiguous_hosts_are_errors(self, addresses, index, message):
     with self.assertRaisesRegex(errors.UserError, message):
       tf_config.parse(addresses, index)
 
-  def test_tensorflow_is_told_what_is_read_again(self):
+  def test_tf_config_round_trip(self):
     here = tf_config.parse(HOSTS.split(","), 1)
     with tf.test.mock.patch.dict(os.environ, {tf_config.VARIABLE: here.config()}):
-      self.assertEqual(tf_config.of_environment(), here)
-    # With parameter servers it is t2t's business.
+      self.assertEqual(tf_config.from_environment(), here)
+    # Parameter servers are left to t2t.
     with tf.test.mock.patch.dict(os.environ, {tf_config.VARIABLE: '{"cluster": {"ps": ["a:1"], "worker": ["b:1"]}}'}):
-      self.assertEqual(tf_config.of_environment(), tf_config.Hosts())
+      self.assertEqual(tf_config.from_environment(), tf_config.Hosts())
 
 
-class JoiningTest(tf.test.TestCase):
+class RendezvousTest(tf.test.TestCase):
   def setUp(self):
     super().setUp()
     self.runs = paths.Runs(os.path.join(self.create_tempdir().full_path, "runs"), PROBLEM, "tiny", 1)
@@ -69,7 +69,7 @@ class JoiningTest(tf.test.TestCase):
     )
     return self.trainer.start(self, step, f"--problem={PROBLEM}", *flags, *arguments)
 
-  def test_the_second_host_waits_for_the_chief_and_trains_along(self):
+  def test_a_worker_waits_for_the_chief_and_trains(self):
     second = self.start(1)
     self.assertEqual(second.stdout.readline(), "dense: waiting for 127.0.0.1:2222\n")
     self.assertFalse(self.trainer.has_started())
@@ -79,7 +79,7 @@ class JoiningTest(tf.test.TestCase):
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
       ended = [pool.submit(process.wait, 300) for process in (first, second)]
       self.trainer.finish()
-      # One reads all that is in the pipe.
+      # The first reader takes everything in the pipe.
       concurrent.futures.wait(ended, return_when=concurrent.futures.FIRST_COMPLETED)
       self.trainer.finish()
     for process in (first, second):
@@ -92,30 +92,30 @@ class JoiningTest(tf.test.TestCase):
       ]
       self.assertIn(f'"index": {host}', command)
       self.assertEqual("--worker_id=1" in command, host == 1)
-    # Neither what is there is trained again, nor does the second host evaluate: it waits until the first has.
+    # The trained run is skipped, and the worker does not evaluate: it waits for the chief's result.
     self.assertEqual(self.start(1).communicate(timeout=300)[0], "dense: trained (3000 steps)\n")
     second = self.start(1, step="evaluate")
     with run_lock.held(self.folder):
       atomic_files.write_json(paths.result(self.folder), {})
     self.assertEqual(second.communicate(timeout=300), ("", ""))
 
-  def test_hosts_that_are_asked_for_different_runs_are_told(self):
+  def test_hosts_with_different_commands_are_an_error(self):
     self.start(0)
     self.trainer.started()
     second = self.start(1, "--hparams=dropout=0.5")
     self.assertRegex(
       second.communicate(timeout=300)[1],
-      r"^t2t-lottery: 127.0.0.1:2222 trains .*/dense with hparams=None, asked for here is dropout=0.5: give all hosts "
-      "the same command$",
+      r"^t2t-lottery: 127.0.0.1:2222 trains .*/dense with hparams=None; this host requested dropout=0.5: give all "
+      "hosts the same command$",
     )
     self.assertEqual(second.returncode, 1)
     self.trainer.finish()
 
-  def test_a_chief_that_leaves_no_result_is_not_waited_for(self):
+  def test_a_worker_does_not_wait_for_a_chief_that_exited(self):
     here = tf_config.parse(HOSTS.split(","), 1)
     with tf.test.mock.patch.object(host_rendezvous, "_SECONDS_BETWEEN_STEPS", 0):
       with self.assertRaisesRegex(
-        errors.UserError, f"127.0.0.1:2222 has left .*/dense without a result: start all of {HOSTS}"
+        errors.UserError, f"127.0.0.1:2222 exited without a result in .*/dense: start all of {HOSTS}"
       ):
         host_rendezvous.wait_for_result(self.folder, here)
       with run_lock.held(self.folder), concurrent.futures.ThreadPoolExecutor(1) as pool:

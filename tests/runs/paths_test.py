@@ -1,4 +1,4 @@
-"""Names of folders: what TensorFlow and t2t would misread is refused, anything else works."""
+"""Folder names: those that TensorFlow or t2t would misread are rejected, all others work."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ UNUSUAL = [*string.punctuation.replace("/", ""), " ", "ä", "名", "\n", "\t", "
 
 
 def misread(folder, twin):
-  """What goes wrong with a folder of runs or records of that name beside a twin, which a pattern would match as well."""
+  """What goes wrong with a folder of runs or records of that name, next to a twin that a glob pattern would match too."""
   checkpoint = paths.checkpoint(folder, 20)
   tf_checkpoint.write(os.path.join(folder, "new", "model.ckpt-20"), {"global_step": np.int64(20)})
   for name in os.listdir(os.path.join(folder, "new")):
@@ -41,34 +41,34 @@ def misread(folder, twin):
 
 class FoldersTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters(*UNUSUAL)
-  def test_a_folder_works_or_is_refused(self, character):
+  def test_a_folder_works_or_is_rejected(self, character):
     root = self.create_tempdir().full_path
     folder, twin = (os.path.join(root, f"runs{one}1", f"{one}a{one}") for one in (character, "x"))
     for made in (folder, twin):
       os.makedirs(made)
     if wrong := misread(folder, twin):
-      with self.assertRaisesRegex(errors.UsageError, "--runs_dir=.* holds ", msg=wrong):
+      with self.assertRaisesRegex(errors.UsageError, "--runs_dir=.* contains ", msg=wrong):
         file_names.check_folder("runs_dir", folder)
     elif character.isprintable() and not character.isspace():
       self.assertEqual(file_names.check_folder("runs_dir", folder), folder)
 
-  def test_spaces_inside_a_path_are_none_of_our_business(self):
+  def test_spaces_inside_a_path_are_allowed(self):
     self.assertEqual(file_names.check_folder("runs_dir", "my runs/v 1"), "my runs/v 1")
     for path in (" runs", "runs ", "", "runs\udce4"):
       with self.assertRaises(errors.UsageError):
         file_names.check_folder("runs_dir", path)
 
-  def test_a_step_refuses_before_it_writes_anything(self):
+  def test_a_step_rejects_a_folder_before_writing(self):
     folder = os.path.join(self.create_tempdir().full_path, "new")
     for flag in ("runs_dir", "data_dir", "tmp_dir"):
       done = command("datagen", "--problem=translate_ende_grammar", f"--data_dir={folder}", f"--{flag}={folder} [v1]")
       self.assertEqual(done.returncode, 2)
-      self.assertRegex(done.stderr, rf"^t2t-lottery: --{flag}='.* \[v1\]' holds '\[', [^\n]*\n$")
+      self.assertRegex(done.stderr, rf"^t2t-lottery: --{flag}='.* \[v1\]' contains '\[', [^\n]*\n$")
     self.assertFalse(os.path.exists(folder))
 
 
 class NamesTest(tf.test.TestCase):
-  def test_a_name_is_that_of_one_folder(self):
+  def test_a_name_is_one_folder(self):
     for name in ("slt-50", "dense", "a b", "slt-50+random_signs", "..a"):
       self.assertTrue(file_names.is_name(name), name)
     for name in ("", ".", "..", "a/b", "/a", "a\n", "a\0", None, 1):

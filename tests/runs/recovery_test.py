@@ -1,4 +1,4 @@
-"""A run goes on from its newest whole checkpoint, whatever became of its files."""
+"""A run resumes from its newest intact checkpoint, whatever happened to its files."""
 
 import os
 
@@ -31,7 +31,7 @@ class ResumeTest(parameterized.TestCase, tf.test.TestCase):
     self.write_state(60)
 
   def save(self, prefix, values):
-    """Writes a checkpoint beside others."""
+    """Writes a checkpoint next to others."""
     alone = os.path.join(self.create_tempdir().full_path, "alone", os.path.basename(prefix))
     tf_checkpoint.write(alone, values)
     os.makedirs(os.path.dirname(prefix), exist_ok=True)
@@ -43,21 +43,21 @@ class ResumeTest(parameterized.TestCase, tf.test.TestCase):
     atomic_files.write_text(paths.state(self.folder), f'model_checkpoint_path: "model.ckpt-{step}"\n' + "".join(names))
 
   def newest(self):
-    """What t2t-trainer would go on from."""
+    """The checkpoint that t2t-trainer would resume from."""
     return tf.train.latest_checkpoint(self.folder)
 
-  def aside(self):
-    top = paths.set_aside(self.folder, 1)
+  def quarantined(self):
+    top = paths.quarantine(self.folder, 1)
     found = (os.path.relpath(os.path.join(at, name), top) for at, _, names in os.walk(top) for name in names)
     return sorted(found)
 
-  def test_a_whole_run_stays_as_it_is(self):
+  def test_an_intact_run_is_unchanged(self):
     self.assertIsNone(recovery.prepare(self.folder))
     self.assertEqual(self.newest(), paths.checkpoint(self.folder, 60))
     self.assertEqual(paths.checkpoint_steps(self.folder), [0, 20, 40, 60])
-    self.assertEmpty(self.aside())
+    self.assertEmpty(self.quarantined())
 
-  def test_a_new_run_needs_nothing(self):
+  def test_a_new_run_needs_no_recovery(self):
     empty = self.create_tempdir().full_path
     self.assertIsNone(recovery.prepare(os.path.join(empty, "none")))
     self.assertIsNone(recovery.prepare(empty))
@@ -67,22 +67,24 @@ class ResumeTest(parameterized.TestCase, tf.test.TestCase):
     how=(damaged.flip, damaged.truncate, damaged.empty, os.remove),
     what=(damaged.data, lambda prefix: f"{prefix}.index"),
   )
-  def test_goes_on_from_the_newest_whole_checkpoint(self, how, what):
+  def test_resumes_from_the_newest_intact_checkpoint(self, how, what):
     path = what(paths.checkpoint(self.folder, 60))
     how(path)
     without_index = path.endswith(".index") and how is os.remove
-    said = recovery.prepare(self.folder)
-    if without_index:  # TensorFlow writes it last: there is no checkpoint yet.
-      self.assertIsNone(said)
+    message = recovery.prepare(self.folder)
+    if without_index:  # TensorFlow writes it last: without it there is no checkpoint.
+      self.assertIsNone(message)
     else:
-      self.assertRegex(said, f"^[^\n]*{path}[^\n]*: set aside in [^\n]*/set_aside/1; goes on from step 40$")
+      self.assertRegex(message, f"^[^\n]*{path}[^\n]*: quarantined in [^\n]*/set_aside/1; resumes from step 40$")
     self.assertEqual(self.newest(), paths.checkpoint(self.folder, 40))
-    # theta_t was kept at step 50, which the run reaches anew.
-    self.assertContainsSubset(["rewind/model.ckpt-50.index", "rewind/model.ckpt-50.data-00000-of-00001"], self.aside())
+    # theta_t was kept at step 50, which the run reaches again.
+    self.assertContainsSubset(
+      ["rewind/model.ckpt-50.index", "rewind/model.ckpt-50.data-00000-of-00001"], self.quarantined()
+    )
     self.assertTrue(os.path.exists(paths.kept(self.folder, 0) + ".index"))
     self.assertIsNone(recovery.prepare(self.folder))
 
-  def test_what_later_steps_made_is_set_aside_with_them(self):
+  def test_files_of_later_steps_are_quarantined(self):
     damaged.flip(damaged.data(paths.checkpoint(self.folder, 60)))
     for step in (40, 60):
       prefix = paths.checkpoint(self.folder, step)
@@ -91,29 +93,31 @@ class ResumeTest(parameterized.TestCase, tf.test.TestCase):
     atomic_files.write_json(paths.result(self.folder), {})
     recovery.prepare(self.folder)
     self.assertCountEqual(os.listdir(os.path.join(self.folder, "translations")), ["dev.40.txt", "dev.40.loss.json"])
-    self.assertContainsSubset(["result.json", "translations/dev.60.txt", "translations/dev.60.loss.json"], self.aside())
+    self.assertContainsSubset(
+      ["result.json", "translations/dev.60.txt", "translations/dev.60.loss.json"], self.quarantined()
+    )
 
-  def test_weights_that_are_not_finite_are_not_trained_on(self):
+  def test_weights_that_are_not_finite_are_not_resumed_from(self):
     self.save(paths.checkpoint(self.folder, 60), variables(60, np.nan))
     self.save(paths.checkpoint(self.folder, 40), variables(40, np.inf))
-    self.assertRegex(recovery.prepare(self.folder), f"ckpt-60 is of no use: {NAME} holds NaN .* from step 20$")
+    self.assertRegex(recovery.prepare(self.folder), f"ckpt-60 is unusable: {NAME} contains NaN .* from step 20$")
     self.assertEqual(self.newest(), paths.checkpoint(self.folder, 20))
 
-  def test_what_tensorflow_left_unfinished_is_removed(self):
+  def test_partial_checkpoints_are_removed(self):
     atomic_files.write_text(os.path.join(self.folder, "model.ckpt-80_temp", "part-00000-of-00001.data"), "x")
     self.assertIsNone(recovery.prepare(self.folder))
     self.assertNotIn("model.ckpt-80_temp", os.listdir(self.folder))
 
-  def test_without_a_whole_checkpoint_a_run_starts_anew(self):
+  def test_without_an_intact_checkpoint_a_run_restarts(self):
     for step in (0, 20, 40, 60):
       damaged.truncate(damaged.data(paths.checkpoint(self.folder, step)))
-    self.assertEndsWith(recovery.prepare(self.folder), "goes on from its start, step 0")
+    self.assertEndsWith(recovery.prepare(self.folder), "; restarts from step 0")
     self.assertIsNone(self.newest())
     self.assertEmpty(os.listdir(os.path.join(self.folder, "rewind")))
     self.assertIsNone(recovery.prepare(self.folder))
 
   @parameterized.parameters("", "model_checkpoint_pa", 'model_checkpoint_path: "model.ckpt-20"\n', None)
-  def test_a_damaged_list_of_checkpoints_is_made_anew(self, text):
+  def test_a_damaged_list_of_checkpoints_is_rebuilt(self, text):
     os.remove(paths.state(self.folder))
     if text is not None:
       atomic_files.write_text(paths.state(self.folder), text)
@@ -124,7 +128,7 @@ class ResumeTest(parameterized.TestCase, tf.test.TestCase):
 
 
 class ReadersTest(parameterized.TestCase, tf.test.TestCase):
-  """Nothing that reads a checkpoint takes a damaged one."""
+  """No reader accepts a damaged checkpoint."""
 
   def setUp(self):
     super().setUp()
@@ -150,7 +154,7 @@ class ReadersTest(parameterized.TestCase, tf.test.TestCase):
       checkpoint_average.average(self.folder, [60])
     self.assertFalse(os.path.exists(os.path.join(self.folder, "average-1")))
 
-  def test_any_flipped_bit_is_found(self):
+  def test_any_flipped_bit_is_detected(self):
     path = damaged.data(self.prefix)
     random = np.random.RandomState(1)
     for position in random.randint(0, os.path.getsize(path), 200):

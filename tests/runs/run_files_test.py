@@ -1,4 +1,4 @@
-"""What a run's folder may hold in place of JSON of the right shape: each command names the file on one line."""
+"""Invalid JSON files in a run's folder: each command reports the file on one line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from t2t_lottery.utils.errors import UserError
 from tests.support import made_up_runs
 
 DEEP = "[" * 10_000 + "]" * 10_000
-ODD = ("", "{", "[]", "null", "7", '"text"', "[{}]", DEEP, '{"a": ' + DEEP + "}", "\x00")
+INVALID = ("", "{", "[]", "null", "7", '"text"', "[{}]", DEEP, '{"a": ' + DEEP + "}", "\x00")
 
 
 class RunFilesTest(parameterized.TestCase, tf.test.TestCase):
@@ -28,28 +28,28 @@ class RunFilesTest(parameterized.TestCase, tf.test.TestCase):
     self.runs.evaluated("dense", "dense", 0, 30.0, 50.0)
     self.runs.evaluated("slt-50", "slt", 50, 29.0, 51.0, "dense")
     self.folder = self.runs.path("slt-50")
-    self.asked = run_status.Requirements({"train_steps": 2000}, "beam:4", 0)
+    self.required = run_status.Requirements({"train_steps": 2000}, "beam:4", 0)
 
-  def named(self, path, function):
-    """Checks that a function names a file on one line."""
+  def assert_reported(self, path, function):
+    """Checks that a function reports a file on one line."""
     with self.assertRaises(UserError) as caught:
       function()
-    said = str(caught.exception)
-    self.assertLen(said.splitlines(), 1)
-    self.assertStartsWith(said, f"{path} is damaged (")
-    self.assertEndsWith(said, "): delete it to have it made again")
+    message = str(caught.exception)
+    self.assertLen(message.splitlines(), 1)
+    self.assertStartsWith(message, f"{path} is damaged (")
+    self.assertEndsWith(message, "): delete it to regenerate it")
 
   def replace(self, path, **changed):
     """Changes a JSON file; None removes a name."""
-    there = {**(atomic_files.read_json(path) if os.path.exists(path) else {}), **changed}
-    atomic_files.write_text(path, json.dumps({name: value for name, value in there.items() if value is not None}))
+    content = {**(atomic_files.read_json(path) if os.path.exists(path) else {}), **changed}
+    atomic_files.write_text(path, json.dumps({name: value for name, value in content.items() if value is not None}))
 
-  @parameterized.parameters(*ODD)
-  def test_anything_in_place_of_an_object_is_named(self, content):
+  @parameterized.parameters(*INVALID)
+  def test_anything_but_an_object_is_reported(self, content):
     for path, reader in (
       (paths.description, lambda: run_files.description(self.folder)),
       (paths.result, lambda: run_files.result(self.folder)),
-      (paths.failed, lambda: failure_marker.told(self.folder)),
+      (paths.failed, lambda: failure_marker.describe(self.folder)),
       (paths.last_error, lambda: run_files.last_error(self.folder)),
       (paths.thinned, lambda: retention.steps(self.folder)),
       (paths.hparams, lambda: run_files.hparams(self.folder)),
@@ -58,50 +58,50 @@ class RunFilesTest(parameterized.TestCase, tf.test.TestCase):
       (paths.joined, lambda: run_files.hosts(self.folder)),
     ):
       atomic_files.write_text(path(self.folder), content)
-      self.named(path(self.folder), reader)
+      self.assert_reported(path(self.folder), reader)
 
   @parameterized.parameters(
     (paths.failed, {}, "lacks step"),
-    (paths.failed, {"step": "1", "reason": "r"}, "step is not a whole number"),
-    (paths.last_error, {"error": 5, "status": 1}, "error is not a text"),
-    (paths.thinned, {"steps": [1, "2"]}, "steps[1] is not a whole number"),
-    (paths.usage, {"peak_memory": True}, "peak_memory is not a whole number"),
-    (paths.result, {"test": {"bleu": "29"}}, "test.bleu is not a whole number or a number"),
-    (paths.result, {"test": [29]}, "test is no object"),
+    (paths.failed, {"step": "1", "reason": "r"}, "step is not an integer"),
+    (paths.last_error, {"error": 5, "status": 1}, "error is not a string"),
+    (paths.thinned, {"steps": [1, "2"]}, "steps[1] is not an integer"),
+    (paths.usage, {"peak_memory": True}, "peak_memory is not an integer"),
+    (paths.result, {"test": {"bleu": "29"}}, "test.bleu is not an integer or a number"),
+    (paths.result, {"test": [29]}, "test is not an object"),
     (paths.result, {"average": {"checkpoints": 5}}, "average lacks test_bleu"),
-    (paths.result, {"signatures": {"bleu": None}}, "signatures.bleu is not a text"),
-    (paths.layers, {"total": {"sparsity": "half"}}, "total.sparsity is not a whole number or a number or null"),
+    (paths.result, {"signatures": {"bleu": None}}, "signatures.bleu is not a string"),
+    (paths.layers, {"total": {"sparsity": "half"}}, "total.sparsity is not an integer or a number or null"),
   )
-  def test_what_is_wrong_is_told(self, path, content, told):
+  def test_the_error_names_the_field(self, path, content, expected):
     atomic_files.write_json(path(self.folder), content)
     readers = {
       paths.failed: run_files.failed,
       paths.last_error: run_files.last_error,
-      paths.thinned: run_files.steps_before_thinning,
+      paths.thinned: run_files.steps_before_deletion,
       paths.usage: run_files.peak_memory,
       paths.result: run_files.result,
       paths.layers: run_files.layers,
     }
     with self.assertRaises(UserError) as caught:
       readers[path](self.folder)
-    self.assertIn(f"({told})", str(caught.exception))
+    self.assertIn(f"({expected})", str(caught.exception))
 
-  def test_how_a_run_stands_names_it(self):
+  def test_the_status_of_a_run_names_the_file(self):
     for path in (paths.result, paths.description, paths.last_error):
       before = atomic_files.read_json(path(self.folder)) if os.path.exists(path(self.folder)) else None
-      for content in ODD:
+      for content in INVALID:
         atomic_files.write_text(path(self.folder), content)
-        stands = run_status.look(self.folder, self.asked)
-        self.assertEqual(stands.state, run_status.State.FAILED)
-        self.assertStartsWith(stands.error, f"{path(self.folder)} is damaged")
+        status = run_status.read(self.folder, self.required)
+        self.assertEqual(status.state, run_status.State.FAILED)
+        self.assertStartsWith(status.error, f"{path(self.folder)} is damaged")
       if before is None:
         os.remove(path(self.folder))
       else:
         atomic_files.write_json(path(self.folder), before)
-    self.assertEqual(run_status.look(self.folder, self.asked).bleu, 29.0)
+    self.assertEqual(run_status.read(self.folder, self.required).bleu, 29.0)
 
-  @parameterized.parameters(*ODD, '{"run": "slt-50"}', '{"test": {"bleu": "29"}}')
-  def test_one_result_spoils_no_others(self, content):
+  @parameterized.parameters(*INVALID, '{"run": "slt-50"}', '{"test": {"bleu": "29"}}')
+  def test_a_damaged_result_does_not_affect_others(self, content):
     other = made_up_runs.Runs(self.runs.folder, problem="translate_enfr_grammar")
     other.evaluated("dense", "dense", 0, 30.0, 50.0)
     for folder in (self.folder, other.path("dense")):
@@ -117,7 +117,7 @@ class RunFilesTest(parameterized.TestCase, tf.test.TestCase):
     (line,) = report_runs.unfinished(report_runs.read(self.runs.folder, made_up_runs.PROBLEM))
     self.assertStartsWith(line, f"{paths.description(self.folder)} is damaged (")
 
-  def test_what_lies_beside_a_result_spoils_no_report(self):
+  def test_other_damaged_files_do_not_break_the_report(self):
     for path in (paths.layers(self.folder), paths.segments(self.folder)):
       atomic_files.write_text(path, "[]")
     translation = paths.translation(self.folder, "test", paths.checkpoint(self.folder, 1900))
@@ -129,9 +129,9 @@ class RunFilesTest(parameterized.TestCase, tf.test.TestCase):
     self.assertLen(lines, 3)
     self.assertIn(f"{paths.layers(self.folder)} is damaged", "".join(lines))
     self.assertIn(f"{paths.segments(self.folder)} is damaged", "".join(lines))
-    self.assertIn(f"{translation} is damaged (line 2 is no UTF-8)", "".join(lines))
+    self.assertIn(f"{translation} is damaged (line 2 is not UTF-8)", "".join(lines))
 
-  def test_a_translation_that_was_edited_is_found(self):
+  def test_an_edited_translation_is_detected(self):
     path = os.path.join(self.folder, "translations", "dev.40.txt")
     lines = ["one \u2028 line\r", "", "another"]
     run_files.write_translation(path, lines, "beam:4|decoder:x")
@@ -139,18 +139,16 @@ class RunFilesTest(parameterized.TestCase, tf.test.TestCase):
     subprocess.run(["sha256sum", "--check", "--status", paths.checksum(path)], check=True, cwd=os.path.dirname(path))
     for changed in (["one line", "", "another"], lines[:2]):
       atomic_files.write_lines(path, changed)
-      with self.assertRaisesRegex(
-        UserError, f"^{path} was changed since it was made: delete it to have it made again$"
-      ):
+      with self.assertRaisesRegex(UserError, f"^{path} was changed since it was made: delete it to regenerate it$"):
         run_files.translation(path)
-    os.remove(paths.checksum(path))  # Older versions left none.
+    os.remove(paths.checksum(path))  # Older versions wrote none.
     self.assertEqual(run_files.translation(path), lines[:2])
     for content in (b"", b"no checksum\n", b"a\nb\n"):
       atomic_files.write_bytes(paths.checksum(path), [content])
       with self.assertRaisesRegex(UserError, "was changed since it was made"):
         run_files.translation(path)
 
-  def test_a_translation_by_another_decoder_is_none_of_todays(self):
+  def test_a_translation_by_another_decoder_is_not_reused(self):
     checkpoint = paths.checkpoint(self.folder, 40)
     decoded = decoding.Decoding(self.folder, self.runs.problem, "")
     path = paths.translation(self.folder, "dev", checkpoint)
@@ -159,24 +157,24 @@ class RunFilesTest(parameterized.TestCase, tf.test.TestCase):
       atomic_files.write_json(paths.loss(self.folder, "dev", checkpoint), {"loss": 1.5, "signature": made_by})
       self.assertEqual(decoded.is_there("dev", checkpoint), made_by != "an earlier one")
     self.assertEqual(run_files.loss(paths.loss(self.folder, "dev", checkpoint)), (1.5, "an earlier one"))
-    # As earlier versions left them.
+    # As earlier versions wrote them.
     os.remove(paths.checksum(path))
     atomic_files.write_json(paths.loss(self.folder, "dev", checkpoint), 1.5)
     self.assertFalse(decoded.is_there("dev", checkpoint))
     self.assertEqual(run_files.loss(paths.loss(self.folder, "dev", checkpoint)), (1.5, None))
 
-  def test_the_outlook_leaves_out_what_cannot_be_read(self):
-    asked = forecast.Workload(paths.Runs(self.runs.folder, self.runs.problem, "tiny", 1), 2000, "", 20, 3000)
+  def test_the_forecast_skips_unreadable_files(self):
+    workload = forecast.Workload(paths.Runs(self.runs.folder, self.runs.problem, "tiny", 1), 2000, "", 20, 3000)
     atomic_files.write_json(paths.usage(self.runs.path("dense")), {"peak_memory": 12345})
-    for content in ODD:
+    for content in INVALID:
       atomic_files.write_text(paths.usage(self.folder), content)
-      self.assertEqual(forecast.peak_memory(asked), 12345)
+      self.assertEqual(forecast.peak_memory(workload), 12345)
     self.replace(paths.description(self.folder), method="unheard_of")
-    self.assertEqual(forecast.peak_memory(asked), 12345)
+    self.assertEqual(forecast.peak_memory(workload), 12345)
 
-  def test_a_model_is_not_found_by_such_a_result(self):
+  def test_a_result_without_a_best_step_is_an_error(self):
     self.replace(paths.result(self.folder), best_step=None)
-    with self.assertRaisesRegex(UserError, "does not tell the best step"):
+    with self.assertRaisesRegex(UserError, "does not contain the best step"):
       model_source.find(self.folder)
 
 

@@ -1,4 +1,4 @@
-"""Two drivers on one folder: no run is trained or evaluated by two processes, nor left locked by a dead one."""
+"""Two drivers on one folder: no two processes train or evaluate a run, and no dead process leaves it locked."""
 
 import os
 import signal
@@ -23,12 +23,12 @@ class RunLockTest(tf.test.TestCase):
     flags = (f"--problem={PROBLEM}", "--size=tiny", f"--runs_dir={self.runs.runs_dir}", "--run=dense")
     return self.trainer.start(self, step, *flags, *arguments)
 
-  def test_the_second_waits_says_for_whom_and_finds_the_run_trained(self):
+  def test_the_second_reports_the_holder_waits_and_finds_the_run_trained(self):
     first = self.start("train")
     self.trainer.started()
     second = self.start("train")
     self.assertRegex(
-      second.stdout.readline(), rf"^dense: process {first.pid} on \S+ is at work on it, waiting for its end$"
+      second.stdout.readline(), rf"^dense: locked by process {first.pid} on \S+; waiting for it to finish$"
     )
     self.assertTrue(run_lock.is_held(self.runs.folder("dense")))
     self.trainer.finish()
@@ -44,7 +44,7 @@ class RunLockTest(tf.test.TestCase):
     first.kill()
     first.wait()
     second = self.start("train")
-    self.assertIn("is at work on it", second.stdout.readline())
+    self.assertIn("dense: locked by ", second.stdout.readline())
     self.assertFalse(self.trainer.has_started())
     os.kill(trainer, signal.SIGKILL)
     self.trainer.started()
@@ -64,15 +64,15 @@ class RunLockTest(tf.test.TestCase):
     self.assertIn("dense: starting 3000 steps", second.communicate(timeout=60)[0])
     self.assertEqual(second.returncode, 0)
 
-  def test_evaluation_waits_as_well(self):
+  def test_evaluation_waits_too(self):
     folder = self.runs.folder("dense")
     atomic_files.write_json(paths.description(folder), {"run": "dense", "method": "dense", "train_steps": 3000})
     with run_lock.held(folder):
       process = self.start("evaluate")
-      self.assertIn("is at work on it", process.stdout.readline())
+      self.assertIn("dense: locked by ", process.stdout.readline())
     self.assertIn("dense is not trained", process.communicate(timeout=60)[1])
 
-  def test_who_waited_locks_the_folder_that_is_there_then(self):
+  def test_a_waiting_process_locks_a_recreated_folder(self):
     folder = self.create_tempdir().full_path
 
     def replace(holder):

@@ -1,4 +1,4 @@
-"""What is shown of work that takes long, where no terminal is."""
+"""Progress of long work without a terminal."""
 
 from __future__ import annotations
 
@@ -27,36 +27,36 @@ class ProgressTest(tf.test.TestCase):
     return self.printed.getvalue().splitlines()
 
   def train(self, steps, seconds_a_step):
-    shown = training_log.Progress("dense", steps)
+    progress = training_log.Progress("dense", steps)
     for step in range(0, steps + 1, 100):
       self.seconds = step * seconds_a_step
-      shown.read(f"INFO:tensorflow:global_step/sec: {1 / seconds_a_step:g}")
-      shown.read(f"INFO:tensorflow:loss = 5.25, step = {step} (1 sec)")
-    shown.close()
+      progress.read(f"INFO:tensorflow:global_step/sec: {1 / seconds_a_step:g}")
+      progress.read(f"INFO:tensorflow:loss = 5.25, step = {step} (1 sec)")
+    progress.close()
     return self.lines()
 
-  def test_a_long_run_tells_each_twentieth_and_the_time_left(self):
+  def test_a_long_run_reports_each_5_percent_and_the_time_left(self):
     lines = self.train(10_000, 2.0)
     self.assertEqual(lines[0], "dense: starting 10000 steps")
     self.assertEqual(lines[1], "dense: step 500/10000, 0.5 steps/s, loss 5.25, 5:16:40 left")
     self.assertLen(lines, 1 + 20 + 1)
 
-  def test_a_short_run_tells_at_most_a_line_a_minute(self):
+  def test_a_short_run_reports_at_most_once_a_minute(self):
     self.assertLen(self.train(10_000, 0.03), 1 + 300 // 60 + 1)
     self.printed.truncate(0)
     self.assertLen(self.train(10_000, 0.001), 2)
 
-  def test_data_tells_its_parts_and_how_far_it_is(self):
-    shown = training_log.DataProgress("translate_ende_wmt14")
+  def test_datagen_reports_its_parts_and_progress(self):
+    progress = training_log.DataProgress("translate_ende_wmt14")
     for line in (
       "INFO:tensorflow:Downloading URL to PATH\n",
       "a warning\n",
       "INFO:tensorflow:Building the vocabulary\n",
     ):
-      shown.read(line)
+      progress.read(line)
     for megabytes in range(100):
       self.seconds = 10.0 * megabytes
-      shown.read(f"INFO:tensorflow:Downloaded {megabytes} of 100 MB of URL\n")
+      progress.read(f"INFO:tensorflow:Downloaded {megabytes} of 100 MB of URL\n")
     lines = self.lines()
     self.assertEqual(
       lines[:3],

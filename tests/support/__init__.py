@@ -1,1 +1,1 @@
-"""What tests share: trained runs, small models, damaged files, stand-ins."""
+"""Shared by tests: trained runs, small models, damaged files, fakes."""

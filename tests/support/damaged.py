@@ -1,4 +1,4 @@
-"""Files damaged as disks and crashes damage them."""
+"""Damages files like disk errors and crashes."""
 
 import os
 
@@ -13,12 +13,12 @@ def flip(path, position=None):
 
 
 def truncate(path):
-  """Cuts a file off in its middle."""
+  """Truncates a file to half its size."""
   os.truncate(path, os.path.getsize(path) // 2)
 
 
 def empty(path):
-  """Leaves a file's name only, as a machine that lost its power may."""
+  """Empties a file, as after a power failure."""
   os.truncate(path, 0)
 
 

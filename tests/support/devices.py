@@ -1,4 +1,4 @@
-"""A training by t2t-trainer itself, in a process of its own, on batches that the test knows."""
+"""Runs t2t-trainer in a separate process, on batches that the test knows."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ HPARAMS = (
   "hidden_size=16,num_heads=2,filter_size=32,num_hidden_layers=1,layer_prepostprocess_dropout=0.0,attention_dropout=0.0,"
   "relu_dropout=0.0,learning_rate_warmup_steps=1000,rewind_step=2,max_length=64"
 )
-# Of a run that is pruned while it trains.
+# Of a gradually pruned run.
 STEPS = 6
 TICKET, FINAL = 0.7, 0.9
 LENGTH = 8
@@ -36,13 +36,13 @@ SENTENCES = 4
 
 
 def batch(step, replica):
-  """Sentences for one replica at one step, all of one length: then each replica's loss weighs the same."""
+  """Sentences for one replica at one step, all of equal length, so that each replica's loss has the same weight."""
   random = np.random.default_rng([step, replica])
   return {name: random.integers(2, 300, (SENTENCES, LENGTH, 1, 1)).astype(np.int32) for name in ("inputs", "targets")}
 
 
 def _packing(batch_size):
-  """What says that each row of a batch packs two sentences."""
+  """Features that mark each row of a batch as two packed sentences."""
   half = LENGTH // 2
   segmentation = np.tile(np.repeat([1, 2], half), (batch_size, 1)).astype(np.int32)
   position = np.tile(np.tile(np.arange(half), 2), (batch_size, 1)).astype(np.int32)
@@ -54,7 +54,7 @@ def _packing(batch_size):
 
 
 def _dataset(replica_groups, packed, steps=20):
-  """Batches in the order in which they are asked for; each joins those of a group of replicas."""
+  """Batches in the order of consumption; each concatenates those of a group of replicas."""
   batches = [
     {name: np.concatenate([batch(step, replica)[name] for replica in group]) for name in ("inputs", "targets")}
     for step in range(steps)
@@ -67,13 +67,13 @@ def _dataset(replica_groups, packed, steps=20):
 
 
 class Recorder(tf.estimator.SessionRunHook):
-  """Writes down the loss of each step, and at the end what the copies of each variable hold.
+  """Records the loss of each step, and at the end the values of all copies of each variable.
 
   Args:
-    path: where to.
-    kill: a step, and the process that is killed after it; 0: this one.
-    meet: after its second step, and before it goes on, the process waits until this many of those that have the path's folder
-      in common have done as many.
+    path: the output file.
+    kill: a step, and the process to kill after it; 0: this one.
+    meet: after its second step, the process waits until this many of the processes with the same output folder have reached
+      that step.
   """
 
   def __init__(self, path, kill=None, meet=0):
@@ -102,7 +102,7 @@ class Recorder(tf.estimator.SessionRunHook):
     if self._meet and done == 2:
       folder, name = os.path.split(self._path)
       atomic_files.write_json(os.path.join(folder, f"here.{name}"), {})
-      while sum(there.startswith("here.") for there in os.listdir(folder)) < self._meet:
+      while sum(file.startswith("here.") for file in os.listdir(folder)) < self._meet:
         time.sleep(0.1)
 
   def end(self, session):
@@ -126,12 +126,12 @@ def ticket(model):
 
 
 def pruned(model):
-  """The same, of a run that is pruned after steps 2 and 4."""
+  """The hparams of a run from a ticket that is pruned after steps 2 and 4."""
   return f"{ticket(model)},initial_sparsity={TICKET},sparsity={FINAL},prune_every=2,prune_until=4"
 
 
 class TestCase(parameterized.TestCase, tf.test.TestCase):
-  """Has a folder for the runs of its tests, and a model from which they start."""
+  """Provides a folder for runs, and a model from which they start."""
 
   @classmethod
   def setUpClass(cls):
@@ -141,7 +141,7 @@ class TestCase(parameterized.TestCase, tf.test.TestCase):
 
   @classmethod
   def run_folder(cls, run):
-    """Where a run lies."""
+    """The folder of a run."""
     return os.path.join(cls.folder, run)
 
   def checkpoint(self, run, step):
@@ -153,20 +153,20 @@ class TestCase(parameterized.TestCase, tf.test.TestCase):
     return tf_checkpoint.Checkpoint(paths.kept(self.run_folder(run), 0))
 
   def assert_same_start(self, run, other):
-    """theta_0 of two runs is the same: names, shapes and values."""
+    """theta_0 of two runs is equal: names, shapes and values."""
     ours, theirs = self.initial(run), self.initial(other)
     self.assertEqual(ours.shapes, theirs.shapes)
     for name in theirs.shapes:
       self.assertAllEqual(ours.read(name), theirs.read(name), name)
 
   def assert_same_masks(self, checkpoint, other):
-    """Two checkpoints have the same masks, and the first has no weight outside of them."""
+    """Two checkpoints have the same masks, and the pruned weights of the first are zero."""
     for layer in other.layers:
       self.assertAllEqual(checkpoint.mask(layer), other.mask(layer), layer)
       self.assertFalse(np.any(checkpoint.read(layer)[~checkpoint.mask(layer)]), layer)
 
   def assert_pruned_to(self, checkpoint, sparsity):
-    """Each layer of a checkpoint is as sparse as it should be."""
+    """Each layer of a checkpoint has the given sparsity."""
     for layer in checkpoint.layers:
       mask = checkpoint.mask(layer)
       self.assertEqual(np.count_nonzero(mask), masks.kept_count(mask.size, sparsity), layer)
@@ -194,7 +194,7 @@ def arguments(model, folder, method, hparams="", steps=STEPS, flags=(), problem_
 
 
 def free_addresses(count):
-  """Addresses of this machine that nobody listens to."""
+  """Unused addresses of this machine."""
   sockets = [socket.socket() for _ in range(count)]
   for one in sockets:
     one.bind(("127.0.0.1", 0))
@@ -205,14 +205,14 @@ def free_addresses(count):
 
 
 def train(arguments, replica_groups, record, cpus=1, tf_config=None, packed=False, **recorder):
-  """Trains; returns what was seen.
+  """Trains; returns the record.
 
   Args:
     arguments: t2t-trainer's.
-    replica_groups: which replicas' batches one call of the input's iterator joins, in their order.
-    record: where the losses are to be written.
-    cpus: how many logical devices the CPU is.
-    tf_config: the value of TF_CONFIG, if other processes take part.
+    replica_groups: the replicas whose batches one call of the input's iterator concatenates, in order.
+    record: file for the losses.
+    cpus: number of logical devices of the CPU.
+    tf_config: the value of TF_CONFIG in distributed training.
     packed: whether each row packs two sentences.
     **recorder: see `Recorder`.
   """
@@ -226,7 +226,7 @@ def train(arguments, replica_groups, record, cpus=1, tf_config=None, packed=Fals
 
   def create_session_config(*args, **kwargs):
     config = create_config(*args, **kwargs)
-    # So few steps are over sooner in a graph that is not optimized.
+    # A few steps run faster in a graph that is not optimized.
     config.graph_options.rewrite_options.disable_meta_optimizer = True
     return config
 

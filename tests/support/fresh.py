@@ -1,6 +1,6 @@
-"""Calls a function in a process of its own, in which t2t is imported and nothing has been done with it yet.
+"""Calls a function in a fresh process, in which t2t is imported but unused.
 
-The processes are forks of one that has done the imports, so that a call costs no more than what it does.
+The processes are forked from one that has done the imports, so that a call has no startup cost.
 """
 
 import multiprocessing
@@ -14,14 +14,14 @@ _CONTEXT.set_forkserver_preload(["tensor2tensor.bin.t2t_trainer", "t2t_lottery.c
 
 
 def call(function, *arguments, **named):
-  """What a function of a test module returns.
+  """Returns the result of a function of a test module.
 
   Raises:
-    AssertionError: if it raises, with its traceback and the end of what it printed, or if the process dies.
+    AssertionError: if it raises, with its traceback and the end of its output, or if the process dies.
   """
-  with tempfile.NamedTemporaryFile("r", errors="replace") as printed:
+  with tempfile.NamedTemporaryFile("r", errors="replace") as output:
     receiver, sender = _CONTEXT.Pipe(duplex=False)
-    process = _CONTEXT.Process(target=_call, args=(sender, printed.name, function, arguments, named))
+    process = _CONTEXT.Process(target=_call, args=(sender, output.name, function, arguments, named))
     process.start()
     sender.close()
     try:
@@ -31,20 +31,20 @@ def call(function, *arguments, **named):
       value, error = None, f"the process ended with {process.exitcode}"
     process.join()
     if error:
-      raise AssertionError(f"{error}\nIt printed:\n{printed.read()[-4000:]}")
+      raise AssertionError(f"{error}\nIt printed:\n{output.read()[-4000:]}")
   return value
 
 
 def outcome(function, *arguments, **named):
-  """As `call`; of a function that raises, or whose process dies, what `call` would raise, as text."""
+  """As `call`, but returns the message of an AssertionError."""
   try:
     return call(function, *arguments, **named)
   except AssertionError as error:
     return str(error)
 
 
-def _call(sender, printed, function, arguments, named):
-  output = os.open(printed, os.O_WRONLY | os.O_APPEND)
+def _call(sender, path, function, arguments, named):
+  output = os.open(path, os.O_WRONLY | os.O_APPEND)
   for stream in (1, 2):
     os.dup2(output, stream)
   try:

@@ -1,4 +1,4 @@
-"""Folders of runs with made-up numbers, as evaluation leaves them."""
+"""Folders of evaluated runs with made-up numbers."""
 
 import os
 
@@ -30,7 +30,7 @@ class Runs:
     return paths.Runs(self.folder, self.problem, self.size, seed).folder(run)
 
   def begun(self, run, method, percent, mask_from=None, seed=1, controls=None):
-    """A run that is not finished; returns what it is."""
+    """Writes an unfinished run; returns its description."""
     about = {"run": run, "problem": self.problem, "size": self.size, "seed": seed, "method": method}
     about.update(sparsity_asked=percent / 100, hparams_set=f"transformer_{method}", train_steps=2000, rewind_step=100)
     if mask_from:
@@ -41,16 +41,16 @@ class Runs:
     return about
 
   def evaluated(self, run, method, percent, bleu, ter, mask_from=None, seed=1, controls=None, segments=True):
-    """An evaluated run: the scores are those given; the statistics of its sentences make the same TER, and a BLEU that
-    rises with the one given.
+    """Writes an evaluated run with the given scores; the statistics of its sentences result in the same TER, and in a
+    BLEU that increases with the given one.
     """
     about = self.begun(run, method, percent, mask_from, seed, controls)
     folder = self.path(run, seed)
-    looks = {"sparsity": percent / 100, "largest": 1 + percent / 10, "mean": 0.1, "signs": 0.9, "mask": None}
+    weights = {"sparsity": percent / 100, "largest": 1 + percent / 10, "mean": 0.1, "signs": 0.9, "mask": None}
     result = {
       **about,
       "sparsity": percent / 100,
-      "weights": looks,
+      "weights": weights,
       "decoder": "ctranslate2",
       "best_step": 1900,
       "dev_bleu": bleu + 1,
@@ -63,7 +63,7 @@ class Runs:
     }
     atomic_files.write_json(paths.result(folder), result)
     atomic_files.write_json(
-      paths.layers(folder), {FFN: looks, EMBEDDING: looks, CROSS: {**looks, "signs": 0.5}, "total": looks}
+      paths.layers(folder), {FFN: weights, EMBEDDING: weights, CROSS: {**weights, "signs": 0.5}, "total": weights}
     )
     translation = "".join(f"sentence {i} of {run} & <b>co</b>\n" for i in range(SENTENCES))
     atomic_files.write_text(paths.translation(folder, "test", paths.checkpoint(folder, 1900)), translation)
@@ -72,7 +72,7 @@ class Runs:
 
 
 def statistics(bleu, ter):
-  """Statistics of sentences of 100 words whose matches rise with `bleu` and are the same in each, `ter` edits on average."""
+  """Statistics of sentences of 100 words with `ter` edits on average; matches increase with `bleu` and are equal in all."""
   row = [100, 100] + [round(bleu)] * 4 + [100, 99, 98, 97]
   edits = np.linspace(ter - 5, ter + 5, SENTENCES).round().astype(np.int64)
   # The k-th sentence has k matches of each order of characters.
@@ -83,7 +83,7 @@ def statistics(bleu, ter):
 
 
 def study(folder, seeds=(1, 2), **where):
-  """Dense, MP, SLT, SLT-MP with two seeds each, a control, and a run that is not finished."""
+  """Writes Dense, MP, SLT and SLT-MP with two seeds each, a control, and an unfinished run."""
   runs = Runs(folder, **where)
   for seed in seeds:
     more = {"seed": seed}

@@ -1,5 +1,5 @@
-"""A Slurm cluster of one node on loopback: its own munged, slurmctld and slurmd, in a folder of its own, without accounting,
-as whoever runs the test.
+"""A Slurm cluster of one node on loopback: munged, slurmctld and slurmd in a separate folder, without accounting, run by the
+current user.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SlurmUser={user}
 SlurmdUser={user}
 AuthType=auth/munge
 CredType=cred/munge
-# A job that is put back into the queue waits so long; less is not heeded.
+# Delay of a requeued job; shorter values are ignored.
 AuthInfo=socket={folder}/munge.socket,cred_expire=5
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool
@@ -48,19 +48,19 @@ PartitionName=main Nodes=node Default=YES MaxTime=60 State=UP
 
 
 def missing() -> str:
-  """Why there can be no such cluster; nothing if there can."""
+  """Why the cluster cannot be started; "" if it can."""
   absent = [name for name in _BINARIES if not shutil.which(name, path=_PATH)]
   return f"not installed: {', '.join(absent)} (Debian: slurmctld slurmd slurm-client munge)" if absent else ""
 
 
 class Cluster:
-  """The cluster; up when it is made.
+  """The cluster; the constructor starts it.
 
   Args:
-    folder: an empty one, with a short name: a socket lies in it.
+    folder: an empty one, with a short name, because it contains a socket.
 
   Attributes:
-    environment: what processes that talk to it need in theirs.
+    environment: variables that its clients need.
   """
 
   def __init__(self, folder: str):
@@ -70,7 +70,7 @@ class Cluster:
     self.environment = {"PATH": _PATH, "SLURM_CONF": configuration}
     for name in ("state", "spool"):
       os.mkdir(os.path.join(folder, name))
-    # Others must not be able to write beside the socket; clients of any user must reach it.
+    # Others must not be able to write to the socket's folder; clients of any user must reach it.
     os.chmod(folder, 0o755)
     key = os.path.join(folder, "munge.key")
     with open(os.open(key, os.O_WRONLY | os.O_CREAT, 0o400), "wb") as file:
@@ -99,7 +99,7 @@ class Cluster:
     self.close()
 
   def call(self, *command: str) -> str:
-    """What a command says."""
+    """The output of a command."""
     return subprocess.run(
       command,
       env={**os.environ, **self.environment},
@@ -110,14 +110,14 @@ class Cluster:
     ).stdout.strip()
 
   def cancel_all(self) -> None:
-    """Takes all jobs from the queue, and ends those at work."""
+    """Cancels all jobs, pending and running."""
     self.call("scancel", f"--user={getpass.getuser()}")
 
   def close(self) -> None:
-    """Ends all jobs and the daemons."""
+    """Stops all jobs and the daemons."""
     with contextlib.suppress(subprocess.CalledProcessError, FileNotFoundError, AssertionError):
       self.cancel_all()
-      # What a job has started ends with it as long as there is a slurmd.
+      # slurmd must still run to stop a job's processes.
       self._until("squeue", "--noheader", expected="")
     for daemon in reversed(self._daemons):
       daemon.terminate()
@@ -127,7 +127,7 @@ class Cluster:
       daemon.wait()
 
   def _start(self, *command: str) -> None:
-    # Should the test be killed, the daemons go with it.
+    # If the test is killed, so are the daemons.
     with open(os.path.join(self._folder, f"{command[0]}.out"), "w", encoding="utf-8") as out:
       self._daemons.append(
         subprocess.Popen(
@@ -140,7 +140,7 @@ class Cluster:
       )
 
   def _until(self, *command: str, expected: str | None = None) -> None:
-    """Asks until there is an answer."""
+    """Repeats a command until it succeeds, with the expected output if given."""
     end = time.monotonic() + 30
     while time.monotonic() < end and all(daemon.poll() is None for daemon in self._daemons):
       with contextlib.suppress(subprocess.CalledProcessError):
@@ -148,10 +148,10 @@ class Cluster:
           return
       with contextlib.suppress(subprocess.TimeoutExpired):
         self._daemons[-1].wait(0.1)
-    said = {daemon.args[2]: self._said(daemon.args[2]) for daemon in self._daemons}
-    raise AssertionError(f"{command[0]} does not come to {expected!r}: {said}")
+    outputs = {daemon.args[2]: self._output(daemon.args[2]) for daemon in self._daemons}
+    raise AssertionError(f"{command[0]} does not reach {expected!r}: {outputs}")
 
-  def _said(self, name: str) -> str:
+  def _output(self, name: str) -> str:
     with open(os.path.join(self._folder, f"{name}.out"), encoding="utf-8", errors="replace") as out:
       return out.read()[-1000:]
 

@@ -1,4 +1,4 @@
-"""A problem whose training set is several record files, and its batches as t2t-trainer reads them."""
+"""A problem with several record files of training data, and its batches as read by t2t-trainer."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ class Shards(problem.Problem):
 
 
 def write(folder: str, sentences: int) -> None:
-  """Writes the training set, so many sentences to a file."""
-  lots = random.Random(0)
+  """Writes the training set, with the given number of sentences per file."""
+  rng = random.Random(0)
   for path in Shards().training_filepaths(folder, FILES, shuffled=True):
     with tf.python_io.TFRecordWriter(path) as writer:
       for _ in range(sentences):
-        ids = [lots.randrange(2, VOCABULARY) for _ in range(lots.randint(3, 30))]
+        ids = [rng.randrange(2, VOCABULARY) for _ in range(rng.randint(3, 30))]
         writer.write(generator_utils.to_example({"inputs": ids, "targets": ids[::-1]}).SerializeToString())
 
 
 def reader(folder: str, seed: int, overrides: str = ""):
-  """An iterator over the training set's batches, seeded as t2t-trainer does it, and the model's hparams."""
+  """An iterator over the training set's batches, seeded as in t2t-trainer, and the model's hparams."""
   trainer_lib.set_random_seed(seed)
   hparams = trainer_lib.create_hparams("transformer_tpu", overrides, data_dir=os.path.abspath(folder))
   shards = Shards()

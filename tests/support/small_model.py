@@ -1,4 +1,4 @@
-"""A small Transformer that is not trained but made, in a folder like a run's, with all that a trained one leaves there."""
+"""A small Transformer with random weights, in a folder with all files of a trained run."""
 
 import itertools
 import json
@@ -31,10 +31,10 @@ class SmallModel:
     overrides: hparams that differ from the tiny model's.
 
   Attributes:
-    data_dir: where its vocabulary lies, as datagen leaves it.
+    data_dir: folder of its vocabulary, as written by datagen.
     folder: its run's folder.
     checkpoint: prefix of its checkpoint.
-    variables: name -> value of the model's own variables, as they are in the checkpoint.
+    variables: name -> value of the model's own variables in the checkpoint.
     sentences: text to translate.
   """
 
@@ -63,14 +63,14 @@ class SmallModel:
     manifest.write_manifest(PROBLEM, self.data_dir, {name: manifest.file_info(path)}, {"vocabulary": name})
 
   def _write_hparams(self):
-    # As t2t-trainer does (`t2t_trainer.save_metadata`).
+    # As in t2t-trainer (`t2t_trainer.save_metadata`).
     hparams = hparams_lib.copy_hparams(trainer_lib.create_hparams("transformer_slt_tiny"))
     hparams.del_hparam("modality")
     values = {**json.loads(hparams.to_json()), "data_dir": self.data_dir}
     atomic_files.write_json(paths.hparams(self.folder), values)
 
   def _weights(self, hparams):
-    """Weights drawn such that translations say many things, and that some end before the cap on their length."""
+    """Random weights with varied translations, some of which end before the maximum length."""
     with tf.Graph().as_default():
       model = registry.model("transformer")(hparams, tf.estimator.ModeKeys.PREDICT)
       model.infer({"inputs": tf.zeros([1, 3, 1, 1], tf.int32), "target_space_id": tf.constant(0)})
@@ -80,7 +80,7 @@ class SmallModel:
     for name, shape in shapes.items():
       value = random.standard_normal(shape) / np.sqrt(shape[1 if layers.is_embedding(name) else 0])
       if name.endswith("layer_norm_scale"):
-        # Otherwise each subword would only repeat itself: input and output share their embedding.
+        # Otherwise each subword would repeat itself, because input and output share their embedding.
         value = np.sign(value)
       value = value.astype(np.float32)
       mask = masks.magnitude_mask(value, SPARSITY) if layers.is_prunable(name) else True

@@ -1,5 +1,5 @@
-"""A stand-in for t2t-trainer that trains nothing: it says that it has started, waits for the test's word, and leaves the
-run's last checkpoint.
+"""A fake t2t-trainer that trains nothing: it reports its start, waits for the test, and writes the run's last
+checkpoint.
 """
 
 import os
@@ -26,7 +26,7 @@ made = os.environ["STAND_IN_CHECKPOINT"]
 for path in sorted(glob.glob(made + ".*")):
   shutil.copy(path, f"{flags['output_dir']}/model.ckpt-{flags['train_steps']}{path[len(made):]}")
 """
-# Python imports this module, if there is one, when it starts.
+# Python imports this module at startup, if it exists.
 _CUSTOMIZE = """
 import sys
 from t2t_lottery.utils import t2t_process
@@ -35,16 +35,16 @@ t2t_process.t2t = lambda command: [sys.executable, {script!r}]
 
 
 class Trainer:
-  """The stand-in.
+  """The fake trainer.
 
   Args:
     folder: an empty one.
-    variables: what the checkpoint that it leaves holds beside the step.
-    trains: the script that it is.
-    customizes: more that Python does when it starts.
+    variables: of the checkpoint that it writes, in addition to the step.
+    trains: its script.
+    customizes: further code that Python runs at startup.
 
   Attributes:
-    environment: of processes for which it stands in.
+    environment: of processes that use it.
   """
 
   def __init__(self, folder, trains=_SCRIPT, customizes="", variables=None):
@@ -58,7 +58,7 @@ class Trainer:
     started, gate = os.path.join(folder, "started"), os.path.join(folder, "gate")
     for path in (started, gate):
       os.mkfifo(path)
-    # Open for both, a pipe blocks nobody who opens it.
+    # A pipe that is open for reading and writing blocks no other opener.
     self._started, self._gate = (os.open(path, os.O_RDWR) for path in (started, gate))
     self.environment = {
       **os.environ,
@@ -69,7 +69,7 @@ class Trainer:
     }
 
   def start(self, test, step, *arguments):
-    """Starts a step of the drivers for which it stands in; the test's end is the process's."""
+    """Starts a step of the drivers with the fake trainer; the process ends with the test."""
     process = subprocess.Popen(
       command(step, *arguments),
       cwd=ROOT,
@@ -83,17 +83,17 @@ class Trainer:
     return process
 
   def started(self):
-    """Waits until one has started; returns its process id."""
+    """Waits until a trainer has started; returns its process id."""
     if not select.select([self._started], [], [], 300)[0]:
       raise AssertionError("no trainer has started")
     return int(os.read(self._started, 100))
 
   def has_started(self):
-    """Whether one has started since the last call of `started`."""
+    """Whether a trainer has started since the last call of `started`."""
     return bool(select.select([self._started], [], [], 0)[0])
 
   def finish(self):
-    """Lets one finish."""
+    """Lets one trainer finish."""
     os.write(self._gate, b"\n")
 
   def close(self):

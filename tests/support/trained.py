@@ -1,7 +1,7 @@
-"""Runs trained once for all tests, by the commands that the drivers call: a dense one, two levels each of LT and SLT,
+"""Runs trained once for all tests, with the commands that the drivers call: a dense run, two levels each of LT and SLT,
 and one or two of each other method.
 
-All processes of one pytest have them in one folder: a command waits while another process is at work on the same run.
+All processes of one pytest share their folder: a command waits while another process holds the lock of the same run.
 """
 
 import atexit
@@ -18,13 +18,13 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 PROBLEM = "translate_ende_grammar"
 SIZE = "tiny"
 STEPS = presets.for_length(100)
-# Names the folder, for the processes that this one starts.
+# Passes the folder to child processes.
 _VARIABLE = "T2T_LOTTERY_TRAINED"
 LEVELS = (50, 90)
 
 
 def command(step, *arguments):
-  """A step of the drivers as a process; returns it, ended."""
+  """Runs a step of the drivers; returns the completed process."""
   return subprocess.run(
     [sys.executable, "-m", f"t2t_lottery.{step}", *arguments],
     cwd=ROOT,
@@ -39,9 +39,9 @@ class Trained:
   """The trained runs.
 
   Attributes:
-    runs: where they lie.
+    runs: their folders.
     data_dir: their data.
-    flags: what each step needs to find them.
+    flags: flags of each step that locate them.
   """
 
   def __init__(self, folder):
@@ -60,14 +60,14 @@ class Trained:
     ]
 
   def step(self, name, *arguments):
-    """A step that must succeed; returns what it printed."""
+    """Runs a step that must succeed; returns its output."""
     done = command(name, *self.flags, *arguments)
     if done.returncode:
       raise AssertionError(f"{name} {arguments} ended with {done.returncode}:\n{done.stdout}\n{done.stderr[-4000:]}")
     return done.stdout
 
   def copy(self, run, folder):
-    """Copies a run's folder, as it is while nobody works on it."""
+    """Copies a run's folder while holding its lock."""
     with run_lock.held(self.runs.folder(run)):
       shutil.copytree(self.runs.folder(run), folder)
 
@@ -85,7 +85,7 @@ class Trained:
 
 
 def _once(function):
-  """Calls a function once; what it returned, or raised, it does each time."""
+  """Calls a function once, and repeats its result or error."""
 
   @functools.cache
   def outcome():
@@ -105,7 +105,7 @@ def _once(function):
 
 
 def folder():
-  """Where the runs lie; the process that asks first makes it, and removes it at its end."""
+  """The folder of the runs; created by the first process, which removes it on exit."""
   if _VARIABLE not in os.environ:
     os.environ[_VARIABLE] = tempfile.mkdtemp(prefix="t2t-lottery-test-")
     atexit.register(shutil.rmtree, os.environ[_VARIABLE], ignore_errors=True)

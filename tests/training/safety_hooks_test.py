@@ -102,14 +102,14 @@ class GuardsTest(parameterized.TestCase, tf.test.TestCase):
       atomic_files.read_json(paths.failed(self.folder)), {"step": 2, "loss": loss, "reason": "the loss is not finite"}
     )
     self.assertEqual(
-      failure_marker.told(self.folder),
-      f"failed at step 2: the loss is not finite ({loss}); delete {paths.failed(self.folder)} to go on from its last "
+      failure_marker.describe(self.folder),
+      f"failed at step 2: the loss is not finite ({loss}); delete {paths.failed(self.folder)} to resume from its last "
       "checkpoint, or train with other --hparams in another --runs_dir",
     )
 
   def test_a_finite_loss_leaves_no_mark(self):
     self.train(until=5)
-    self.assertIsNone(failure_marker.told(self.folder))
+    self.assertIsNone(failure_marker.describe(self.folder))
 
 
 if __name__ == "__main__":

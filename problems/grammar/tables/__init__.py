@@ -1,1 +1,1 @@
-"""The lexicon, written for this project: a line is a word in English, German and French."""
+"""The lexicon, written for this project: one word per line in English, German and French."""

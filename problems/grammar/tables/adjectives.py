@@ -1,11 +1,11 @@
 # ruff: noqa: E501
-"""Adjectives by what they are said of, the most frequent first.
+"""Adjectives by the class of nouns that they describe, the most frequent first.
 
 A line: English | German | French.
-  English: positive, and the comparative if no rule gives it ("more": with "more").
+  English: positive, and the comparative if irregular ("more": with "more").
   German: positive, the comparative if it is not positive + "er", and the attributive stem after "stem=" if it is not the positive.
-  French: masculine, feminine, masculine plural (each only if no rule gives it), form before a vowel after "vowel=",
-    and `before` if it stands before the noun.
+  French: masculine, feminine, masculine plural (each only if irregular), form before a vowel after "vowel=",
+    and `before` if it precedes the noun.
 """
 
 ADJECTIVES = {

@@ -1,8 +1,8 @@
 # ruff: noqa: E501
-"""French verbs that no rule conjugates.
+"""Irregular French verbs.
 
 A line: infinitives | present (je, tu, il, nous, vous, ils) | participle | stem of the future. The forms are those of the first
-infinitive; the others put their own beginning before them (com-prendre).
+infinitive; the others add their prefix (com-prendre).
 """
 
 IRREGULAR = """
@@ -51,7 +51,7 @@ DOUBLED = ("appeler", "jeter")
 # ... of which these keep their acute accent in the future.
 ACUTE_FUTURE = ("espérer", "protéger")
 
-# Verbs with the auxiliary être (beside all reflexive ones).
+# Verbs with the auxiliary être (in addition to all reflexive ones).
 ETRE = ("aller", "venir", "revenir", "arriver", "partir", "rester", "retourner")
 
 # "à" after these does not make an object pronoun of the person: je pense à lui.

@@ -2,12 +2,12 @@
 """Nouns by class, each class with its most frequent words first.
 
 A line: English | German | French | place.
-  English: singular, and the plural if no rule gives it ("-": a mass noun, which has none).
+  English: singular, and the plural if irregular ("-": a mass noun without plural).
   German: gender, singular, plural ("-": none), and `weak` (n-declension: every form but the nominative singular equals the plural)
-    or the genitive singular if no rule gives it.
-  French: gender, singular, and the plural if no rule gives it; `*` before a singular with an aspirated h.
-  place (where one can be, or go): English, German and French preposition of being there; then German and French ones of going there
-    ("-": nobody goes there).
+    or the genitive singular if irregular.
+  French: gender, singular, and the plural if irregular; `*` before a singular with an aspirated h.
+  place: English, German and French preposition of location; then German and French ones of direction
+    ("-": not a destination).
 """
 
 NOUNS = {

@@ -1,13 +1,13 @@
 # ruff: noqa: E501
-"""Verbs by what they take, the most frequent first.
+"""Verbs by their arguments, the most frequent first.
 
-A line: English | German | French | who does it [> what it is done to] | marks.
-  English: infinitive, then past and participle if irregular. Its first word is inflected; `~` is where an object pronoun goes (pick~up).
-  German: [sich] [prefix-]infinitive, then 2nd and 3rd person singular, past and participle (without prefix) if irregular ("-": by rule);
-    `sein`: its auxiliary; `+word` stands at the clause's end; after `;` the object's case, with its preposition ("auf acc").
-  French: infinitive (conjugated by rule or in `french_forms`), `+word` after it, after `;` the object's preposition.
-  who, what: classes of nouns, or single nouns as `=noun` (`_` for a space).
-  marks: `state` (no progressive; imparfait in the past), `event` (happens at a moment: never imparfait), `general` (a bare object is general: les chiens), `to` (English recipient with "to"), `place` (may say where).
+A line: English | German | French | subjects [> objects] | marks.
+  English: infinitive, then past and participle if irregular. Its first word is inflected; `~` is the position of an object pronoun (pick~up).
+  German: [sich] [prefix-]infinitive, then 2nd and 3rd person singular, past and participle (without prefix) if irregular ("-": regular);
+    `sein`: its auxiliary; `+word` is at the clause's end; after `;` the object's case, with its preposition ("auf acc").
+  French: infinitive (regular or conjugated in `french_forms`), `+word` after it, after `;` the object's preposition.
+  subjects, objects: classes of nouns, or single nouns as `=noun` (`_` for a space).
+  marks: `state` (no progressive; imparfait in the past), `event` (happens at a moment: never imparfait), `general` (a bare object is general: les chiens), `to` (English recipient with "to"), `place` (may have a place).
 """
 
 INTRANSITIVE = """

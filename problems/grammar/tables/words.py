@@ -1,7 +1,7 @@
 # ruff: noqa: E501
-"""Names, times, modal verbs and the other small words, the most frequent first."""
+"""Names, times, modal verbs and other function words, the most frequent first."""
 
-# English | gender. A person is called the same in the three languages.
+# English | gender. A name is the same in all three languages.
 NAMES = """
 Anna | f
 Paul | m

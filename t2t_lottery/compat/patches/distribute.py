@@ -44,7 +44,7 @@ def replicate_by_strategy() -> None:
 
 def _strategy(model_name: str, options: dict):
   """What replicates the model; None for what t2t does itself. The conditions are t2t's."""
-  if tf_config.of_environment().several:
+  if tf_config.from_environment().several:
     return tf.distribute.experimental.MultiWorkerMirroredStrategy()
   if (
     not options.get("optionally_use_dist_strat")
@@ -74,7 +74,7 @@ def train_on_all_hosts() -> None:
 
   @functools.wraps(stock)
   def train(self, max_steps=None):
-    here = tf_config.of_environment()
+    here = tf_config.from_environment()
     if not here.several:
       stock(self, max_steps)
       return

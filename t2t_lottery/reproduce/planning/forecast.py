@@ -14,12 +14,12 @@ from t2t_lottery.pruning import methods
 from t2t_lottery.reproduce.planning import resource_split
 from t2t_lottery.reproduce.planning.run_graph import PlannedRun
 from t2t_lottery.runs import paths, presets, retention, run_files, run_status
-from t2t_lottery.runs.run_status import Standing, State
+from t2t_lottery.runs.run_status import State, Status
 from t2t_lottery.utils.errors import UserError
 
 # Those that later levels rewind to.
 _REWIND_CHECKPOINTS = 2
-# Of a run that is evaluated, these can be all (`retention.thin`).
+# Of a run that is evaluated, these can be all (`retention.delete_intermediate`).
 _ESSENTIAL_CHECKPOINTS = 2
 # What t2t writes of the graph, in bytes for each layer of encoder and decoder (measured, tiny, 2 layers): beside each checkpoint;
 # once, into graph.pbtxt and the events.
@@ -71,12 +71,12 @@ class Workload(NamedTuple):
   jobs: int = 1
 
 
-def steps_to_come(stands: Standing, train_steps: int) -> int:
+def steps_to_come(stands: Status, train_steps: int) -> int:
   """Steps that a run still has to train."""
   return 0 if stands.state in (State.DONE, State.TRAINED) else max(0, train_steps - stands.step)
 
 
-def predict(runs: Sequence[PlannedRun], stands: Sequence[Standing], asked: Workload) -> Outlook:
+def predict(runs: Sequence[PlannedRun], stands: Sequence[Status], asked: Workload) -> Outlook:
   """What is still to come.
 
   Args:
@@ -84,7 +84,7 @@ def predict(runs: Sequence[PlannedRun], stands: Sequence[Standing], asked: Workl
     asked: what its runs share.
   """
   alike = list(_alike(asked))
-  speeds = [speed for folder, _ in alike if (speed := run_status.speed_of(folder))]
+  speeds = [speed for folder, _ in alike if (speed := run_status.median_speed(folder))]
   held = _held(alike, asked)
   disk = dict.fromkeys(retention.CHOICES, 0)
   unthinned = []

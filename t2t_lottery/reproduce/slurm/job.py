@@ -125,7 +125,7 @@ def _give_up(folder: str, why: str) -> None:
 
 
 if __name__ == "__main__":
-  command_line.tell(sys.argv)
+  command_line.exit_on_help(sys.argv)
   file_lock.hold_environment()
   with errors.one_line():
     sys.exit(stay(int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:]))

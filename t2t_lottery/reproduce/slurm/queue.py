@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from t2t_lottery.reproduce.planning.run_graph import PlannedRun
-from t2t_lottery.runs.run_status import Standing, State
+from t2t_lottery.runs.run_status import State, Status
 from t2t_lottery.utils import atomic_files, file_lock, t2t_process
 from t2t_lottery.utils.errors import UserError
 
@@ -95,7 +95,7 @@ def queue(folder: str) -> dict[str, Job]:
 
 def submit(
   runs: Sequence[PlannedRun],
-  look: Callable[[], Sequence[Standing]],
+  look: Callable[[], Sequence[Status]],
   where: Callable[[PlannedRun], str],
   folder: str,
   asked: Wanted,
@@ -193,7 +193,7 @@ def cancel(runs: Iterable[PlannedRun], folder: str) -> list[str]:
   return list(found)
 
 
-def seen_from(job: Job, stands: Standing) -> Standing:
+def seen_from(job: Job, stands: Status) -> Status:
   """How a run stands that has a job in the queue."""
   if job.state == "COMPLETING" or stands.state in (State.DONE, State.OTHER, State.RUNNING, State.EVALUATING):
     return stands
@@ -201,7 +201,7 @@ def seen_from(job: Job, stands: Standing) -> Standing:
     # Where locks do not reach from node to node, the queue knows better than the files.
     return stands._replace(state=State.RUNNING, error="")
   so_far = f", step {stands.step:,}" if stands.step else ""
-  return Standing(State.WAITING, stands.step, error=in_words(job) + so_far)
+  return Status(State.WAITING, stands.step, error=in_words(job) + so_far)
 
 
 def in_words(job: Job) -> str:
