@@ -80,6 +80,8 @@ def datagen(settings: config.Settings) -> None:
   )
   if status:
     raise t2t_process.failed(f"{problem}: t2t-datagen", status, log)
+  if not manifest.is_complete(problem, settings.data_dir):
+    problem_check.write_text_of_records(problem, settings.data_dir)
   for line in own_text.summary(manifest.facts(problem, settings.data_dir)):
     print(f"{problem}: {line}", flush=True)
 

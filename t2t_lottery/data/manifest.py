@@ -84,7 +84,13 @@ def _manifest(problem_name: str, data_dir: str) -> dict[str, Any]:
   """
   path = manifest_path(problem_name, data_dir)
   shape = {"files": {"*": {"size": int, "sha256": str}}, "vocabulary?": str, "train_lengths?": {"*": int}}
-  shape |= {"vocab_size?": int, "test_sets?": {"*": str}, "text?": {"*": int}, "examples?": {"*": int}}
+  shape |= {
+    "vocab_size?": int,
+    "test_sets?": {"*": str},
+    "text_from?": str,
+    "text?": {"*": int},
+    "examples?": {"*": int},
+  }
   found = atomic_files.read_json(path, shape)
   for name in (*found["files"], *filter(None, [found.get("vocabulary")])):
     if not file_names.is_name(name):

@@ -100,6 +100,7 @@ def _evaluate(
   hypotheses, test = _test_scores(decoded, "test", checkpoint)
   _write_segments(paths.segments(folder), test)
   sets = manifest.test_sets(settings.runs.problem, settings.data_dir)
+  text_from = manifest.facts(settings.runs.problem, settings.data_dir).get("text_from")
   others = {name: _test_scores(decoded, split, checkpoint)[1] for split, name in sets.items() if split != "test"}
   variables = tensor_bundle.read(checkpoint)
   model_source.require_zeros(checkpoint, variables)
@@ -120,12 +121,13 @@ def _evaluate(
     "dev_loss": loss[best],
     "dev_loss_by_step": {str(step): value for step, value in loss.items()},
     "test": {name: score.value for name, score in test.items()},
-    **({"test_set": sets["test"], "other_test_sets": _values(others)} if others else {}),
+    **({"test_set": sets["test"]} if others or sets["test"] == "dev" else {}),
+    **({"other_test_sets": _values(others)} if others else {}),
     **({"left_out": left_out} if left_out else {}),
     "empty_translations": sum(not line for line in hypotheses),
     "brevity_penalty": metrics.brevity_penalty(test["bleu"]),
     "signatures": {
-      **{name: score.signature for name, score in test.items()},
+      **{name: score.signature + (f"|text:from {text_from}" if text_from else "") for name, score in test.items()},
       "translation": decoding.signature(decoder),
     },
     "megabytes": model_size.megabytes(variables),

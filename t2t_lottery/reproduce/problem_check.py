@@ -23,7 +23,7 @@ def check(problem: str, data_dir: str) -> None:
 
   Raises:
     UsageError: there is no such problem; the nearest names are given.
-    UserError: it is one of t2t's own, which keep no text to score translations by; or a tokenizer is not installed.
+    UserError: its translations could not be scored (`problems.stock_text.unsupported`), or a tokenizer is not installed.
   """
   # Of these, much is known without importing t2t, which takes seconds.
   is_known = problem in validation.PROBLEMS or os.path.exists(own_text.path(problem, data_dir))
@@ -44,18 +44,26 @@ def check_is_new(problem: str) -> None:
     raise UsageError(f"there already is a problem {problem}: choose another --name for own text")
 
 
+def write_text_of_records(problem: str, data_dir: str) -> None:
+  """Writes dev and test text and the manifest of a problem whose t2t-datagen has made records only
+  (`problems.stock_text`).
+
+  Raises:
+    UserError: files are missing, or a sentence is too long to be evaluated.
+  """
+  found = _registered()
+  importlib.import_module("problems.stock_text").write_text(found[problem](), data_dir)
+
+
 def _look_up(problem: str, data_dir: str) -> None:
   found = _registered()
   importlib.import_module("problems.own_text").register(data_dir)
+  if problem in found:
+    if why := importlib.import_module("problems.stock_text").unsupported(found[problem]()):
+      raise UserError(f"{problem} {why}, so its runs cannot be evaluated here: train it by t2t-trainer alone")
+    return
   base = importlib.import_module("problems.text").ParallelTextProblem
   ours = [name for name in found if isinstance(found[name], type) and issubclass(found[name], base)]
-  if problem in ours:
-    return
-  if problem in found:
-    raise UserError(
-      f"{problem} is one of t2t's own problems, which keep no dev and test text to score translations by: choose one of "
-      f"{', '.join(ours)}, or train by t2t-trainer alone"
-    )
   near = difflib.get_close_matches(problem, ours, n=3, cutoff=0.5) or difflib.get_close_matches(problem, [*found], n=3)
   raise UsageError(
     f"unknown problem {problem}: " + (f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(ours)}")
