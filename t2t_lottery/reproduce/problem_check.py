@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 import os
 import warnings
+from collections.abc import Iterator
 
 from absl import logging
 
@@ -52,7 +54,8 @@ def write_text_of_records(problem: str, data_dir: str) -> None:
     UserError: files are missing, or a sentence is too long to be evaluated.
   """
   found = _registered()
-  importlib.import_module("problems.stock_text").write_text(found[problem](), data_dir)
+  with _quiet_libraries():
+    importlib.import_module("problems.stock_text").write_text(found[problem](), data_dir)
 
 
 def _look_up(problem: str, data_dir: str) -> None:
@@ -71,19 +74,26 @@ def _look_up(problem: str, data_dir: str) -> None:
 
 
 def _registered():
-  """Name -> problem, of t2t's own and this project's; importing them takes seconds, and their libraries say much."""
+  """Name -> problem, of t2t's own and this project's; importing them takes seconds."""
+  with _quiet_libraries():
+    from t2t_lottery import compat  # pylint: disable=import-outside-toplevel
+
+    compat.mend()
+    import tensor2tensor.problems  # pylint: disable=import-outside-toplevel,unused-import  # noqa: F401
+    from tensor2tensor.utils import registry  # pylint: disable=import-outside-toplevel
+
+    importlib.import_module("problems")
+  return registry.Registries.problems
+
+
+@contextlib.contextmanager
+def _quiet_libraries() -> Iterator[None]:
+  """Hides what TensorFlow and others report of themselves."""
   verbosity = logging.get_verbosity()
   logging.set_verbosity(logging.ERROR)
   try:
     with warnings.catch_warnings():
       warnings.simplefilter("ignore")
-      from t2t_lottery import compat  # pylint: disable=import-outside-toplevel
-
-      compat.mend()
-      import tensor2tensor.problems  # pylint: disable=import-outside-toplevel,unused-import  # noqa: F401
-      from tensor2tensor.utils import registry  # pylint: disable=import-outside-toplevel
-
-      importlib.import_module("problems")
+      yield
   finally:
     logging.set_verbosity(verbosity)
-  return registry.Registries.problems

@@ -86,7 +86,9 @@ class Progress:
       finish(f"{self._run}: {match[1]}")
     else:
       return
-    if sys.stdout.isatty() or (self._step - self._shown_step) * 20 >= self._train_steps:
+    # The last line is for `close`.
+    is_due = (self._step - self._shown_step) * 20 >= self._train_steps and self._step < self._train_steps
+    if sys.stdout.isatty() or is_due:
       if self._throttled.show(self.text()):
         self._shown_step = self._step
 
