@@ -225,7 +225,7 @@ class CommandTest(tf.test.TestCase):
   def test_makes_the_data_once_and_notices_a_file_that_changed(self):
     status, said = self.datagen("translate_mine", self.train, "--vocab_size=400")
     self.assertEqual((status, said), (0, ""))
-    self.assertTrue(manifest.is_whole("translate_mine", self.data_dir))
+    self.assertTrue(manifest.is_complete("translate_mine", self.data_dir))
     self.assertEqual(self.datagen("translate_mine"), (0, ""))
     with open(os.path.join(self.folder, "t.de"), "a", encoding="utf-8") as file:
       file.write("noch ein Satz\n")

@@ -84,7 +84,7 @@ class LengthsTest(parameterized.TestCase, tf.test.TestCase):
       self.assertRegex(
         told, rf"^{30 - kept} of 30 training pairs \(\d+%\) are not used: .* max_length={bounds[1]} subwords"
       )
-      with mock.patch.object(training_log, "end") as shown:
+      with mock.patch.object(training_log, "finish") as shown:
         training_log.Progress("dense", 40).read(f"INFO:tensorflow:{told}\n")
       shown.assert_called_once_with(f"dense: {told}")
     self.assertEmpty(self.check("max_length=1000"))
