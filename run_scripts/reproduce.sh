@@ -28,7 +28,7 @@ usage: $0 [flags]
 as the drivers take them, all but --hosts, --host_index and --plan:
   --problem --size --steps --hparams --runs_dir --data_dir --tmp_dir --checkpoints --average --decoder --keep --gpus
   --name --train --dev --test --languages --vocab_size
-  --rewind --rewind_step --prune_each --one_shot --variant --controls --switch       (see $(dirname "$0")/slt_mp.sh --help)
+  --t2t_usr_dir --rewind --rewind_step --prune_each --one_shot --variant --controls --switch       (see $(dirname "$0")/slt_mp.sh --help)
 END
 }
 

@@ -5,6 +5,7 @@ import os
 from absl import flags
 
 from t2t_lottery import compat
+from t2t_lottery.compat import user_code
 from t2t_lottery.utils import errors
 
 compat.mend()
@@ -15,7 +16,8 @@ import hparams  # noqa: E402,F401
 import problems  # noqa: E402,F401
 from t2t_lottery.models import lottery_transformer  # noqa: E402,F401
 
-# t2t's commands have parsed their flags by now.
-if flags.FLAGS.is_parsed() and getattr(flags.FLAGS, "data_dir", None):
-  with errors.one_line():
+with errors.one_line():
+  user_code.load()
+  # t2t's commands have parsed their flags by now.
+  if flags.FLAGS.is_parsed() and getattr(flags.FLAGS, "data_dir", None):
     problems.own_text.register(os.path.expanduser(flags.FLAGS.data_dir))

@@ -83,6 +83,7 @@ def _registered():
     from tensor2tensor.utils import registry  # pylint: disable=import-outside-toplevel
 
     importlib.import_module("problems")
+    importlib.import_module("t2t_lottery.compat.user_code").load()
   return registry.Registries.problems
 
 

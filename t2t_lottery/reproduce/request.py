@@ -9,9 +9,9 @@ from absl import flags
 
 from t2t_lottery.data import manifest, own_text
 from t2t_lottery.evaluation import decoding
-from t2t_lottery.reproduce import step_process, validation
+from t2t_lottery.reproduce import problem_check, step_process, validation
 from t2t_lottery.reproduce.planning import cost_model, driver_flags, forecast, run_graph
-from t2t_lottery.runs import config, retention, run_status
+from t2t_lottery.runs import command_flags, config, retention, run_status
 from t2t_lottery.utils import package_versions
 from t2t_lottery.utils.errors import UserError
 
@@ -41,7 +41,10 @@ def check() -> None:
   if _own_text() and given["name"].value is None:
     raise UserError(f"{_own_text()[0].partition('=')[0]} is for own text: give it a --name")
   if given["name"].value is None:
-    validation.check_problem(problem, given.data_dir)
+    if not validation.is_known(problem, given.data_dir):
+      # Takes seconds: it imports t2t.
+      command_flags.read()
+      problem_check.check(problem, given.data_dir)
   elif problem != own_text.problem_name(own_text.check_name(given["name"].value)):
     raise UserError(f"--name={given['name'].value} is the problem translate_{given['name'].value}: leave out --problem")
   validation.check_methods(_METHODS.value.split())
@@ -75,7 +78,7 @@ def shared(settings: config.Settings) -> step_process.Shared:
     "data_dir": settings.data_dir,
     "tmp_dir": settings.tmp_dir if given["tmp_dir"].present else os.path.join(settings.data_dir, "tmp"),
     "checkpoints": given.checkpoints,
-    **{name: given[name].value for name in ("steps", "rewind_step", "hparams") if given[name].value},
+    **{name: given[name].value for name in ("steps", "rewind_step", "hparams", "t2t_usr_dir") if given[name].value},
   }
   evaluation = (f"--average={_AVERAGE.value}", f"--decoder={_DECODER.value}", f"--keep={_KEEP.value}")
   training = () if _GPUS.value is None else (f"--gpus={_GPUS.value}",)

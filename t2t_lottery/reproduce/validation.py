@@ -19,6 +19,9 @@ PROBLEMS = {
   **dict.fromkeys(("translate_ende_wmt14_packed", "translate_enfr_wmt14_packed"), 2**15),
 }
 
+# Of t2t's own problems, most of which are called ..32k.
+_VOCAB_SIZE = 2**15
+
 
 def known(what: str, name: str, names: Iterable[str]) -> str:
   """The name, if it is among those.
@@ -62,10 +65,10 @@ def seeds(text: str) -> tuple[int, ...]:
   return tuple(int(word) for word in once("seeds", [str(int(word)) for word in words]))
 
 
-def check_problem(problem: str, data_dir: str) -> None:
-  """Raises UserError if a problem is neither one of this project's nor own text whose data, or description, is there."""
-  if not manifest.is_complete(problem, data_dir) and not os.path.exists(own_text.path(problem, data_dir)):
-    known("problem", problem, (*PROBLEMS, *own_text.problems(data_dir)))
+def is_known(problem: str, data_dir: str) -> bool:
+  """Whether a problem is one of this project's, or its data or its description as own text is in data_dir."""
+  is_own = os.path.exists(own_text.path(problem, data_dir))
+  return problem in PROBLEMS or is_own or manifest.is_complete(problem, data_dir)
 
 
 def check_methods(methods: Sequence[str]) -> None:
@@ -80,9 +83,9 @@ def vocabulary_size(problem: str, data_dir: str, asked: str | None = None) -> in
   Args:
     problem: its name.
     data_dir: where its data, or its description if it is own text, may be.
-    asked: what a flag says of own text that is not there yet.
+    asked: what a flag of own text says of own text that is not there yet.
   """
   found = manifest.facts(problem, data_dir).get("vocab_size") or PROBLEMS.get(problem)
   if not found and os.path.exists(own_text.path(problem, data_dir)):
     found = own_text.read(problem, data_dir).vocab_size
-  return int(found or asked or own_text.VOCAB_SIZE)
+  return int(found or asked or (own_text.VOCAB_SIZE if problem.endswith("8k") else _VOCAB_SIZE))

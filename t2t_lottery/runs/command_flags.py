@@ -8,7 +8,7 @@ import re
 from absl import flags
 
 from t2t_lottery.runs import config, paths, presets
-from t2t_lottery.utils import file_names, tf_config
+from t2t_lottery.utils import file_names, t2t_process, tf_config
 from t2t_lottery.utils.errors import UserError
 
 _PROBLEM = flags.DEFINE_string("problem", None, "t2t problem, such as translate_ende_wmt14.", required=True)
@@ -32,6 +32,9 @@ _CHECKPOINTS = flags.DEFINE_integer("checkpoints", 20, "Number of checkpoints th
 _HPARAMS = flags.DEFINE_string(
   "hparams", "", "Additional t2t hparams of each run, such as batch_size=1024,dropout=0.1."
 )
+_USR_DIR = flags.DEFINE_string(
+  "t2t_usr_dir", None, "Your own usr_dir, whose problems are registered in addition to this project's."
+)
 _HOSTS = flags.DEFINE_list(
   "hosts",
   [],
@@ -51,6 +54,8 @@ def read() -> config.Settings:
   Raises:
     UserError: if they are invalid.
   """
+  if _USR_DIR.value:
+    t2t_process.use_user_dir(_USR_DIR.value)
   size = presets.SIZES[_SIZE.value]
   train_steps = _STEPS.value or size.train_steps
   if _CHECKPOINTS.value > train_steps:

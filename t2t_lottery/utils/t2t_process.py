@@ -29,8 +29,24 @@ def t2t(command: str) -> list[str]:
   return [*module("t2t_lottery.compat"), command]
 
 
+# Passes a user's own usr_dir to t2t's commands, whose flag names this project's.
+USER_DIR = "T2T_LOTTERY_USR_DIR"
+
+
+def use_user_dir(folder: str) -> None:
+  """Makes all commands that this process starts import a user's own usr_dir as well.
+
+  Raises:
+    UserError: it is no Python package.
+  """
+  folder = os.path.abspath(os.path.expanduser(folder))
+  if not os.path.isfile(os.path.join(folder, "__init__.py")):
+    raise UserError(f"--t2t_usr_dir={folder} has no __init__.py: name the folder that t2t-trainer is to import")
+  os.environ[USER_DIR] = folder
+
+
 def usr_dir() -> str:
-  """The value of `--t2t_usr_dir`."""
+  """The value of t2t's `--t2t_usr_dir`: this project's, which imports the user's (`use_user_dir`)."""
   return os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "usr_dir")
 
 

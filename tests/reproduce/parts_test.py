@@ -44,10 +44,6 @@ class OptionsTest(parameterized.TestCase, tf.test.TestCase):
       validation.check_methods(methods)
     self.assertIn(message, str(raised.exception))
 
-  def test_a_mistyped_problem_is_told_the_nearest(self):
-    with self.assertRaisesRegex(errors.UserError, "translate_ende_wmt: did you mean translate_ende_wmt14?"):
-      validation.check_problem("translate_ende_wmt", self.create_tempdir().full_path)
-
   def test_seeds_are_numbers_each_once(self):
     self.assertEqual(validation.seeds("1 2"), (1, 2))
     for text, message in (("1 2 1", "--seeds names 1 twice"), ("one", "seed one is not"), ("", "--seeds is empty")):

@@ -30,12 +30,15 @@ class KnownProblemTest(tf.test.TestCase):
     for name in validation.PROBLEMS:
       problem_check.check(name, self.create_tempdir().full_path)
 
-  def test_a_step_refuses_t2ts_own_and_unknown_problems_before_it_starts_anything(self):
+  def test_a_step_refuses_problems_that_cannot_be_evaluated_and_unknown_ones_before_it_starts_anything(self):
     root = self.create_tempdir().full_path
     flags = [f"--runs_dir={root}/runs", f"--data_dir={root}/data", f"--tmp_dir={root}/tmp"]
-    done = command("datagen", "--problem=translate_ende_wmt8k", *flags)
+    done = command("datagen", "--problem=translate_ende_wmt32k_packed", *flags)
     self.assertEqual(done.returncode, 1)
-    self.assertRegex(done.stderr, r"^t2t-lottery: translate_ende_wmt8k is one of t2t's own problems.*\n$")
+    self.assertRegex(
+      done.stderr,
+      r"^t2t-lottery: translate_ende_wmt32k_packed packs several sentences into one example, so its runs cannot be .*\n$",
+    )
     self.assertEqual(os.listdir(root), [])
     runs = paths.Runs(f"{root}/runs", "translate_ende_wtm14", "tiny", 1)
     config = mock.Mock(runs=runs, data_dir=f"{root}/data")

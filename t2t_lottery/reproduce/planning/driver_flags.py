@@ -77,6 +77,7 @@ OF_RUNS = (
   ),
   Flag("data_dir", "where t2t-datagen puts records", "DIR", os.path.join(ROOT, "data"), "data"),
   Flag("tmp_dir", "where raw text is, or is downloaded to", "DIR", default_help="DATA_DIR/tmp"),
+  Flag("t2t_usr_dir", "your own usr_dir, with problems of your own", "DIR"),
   Flag("gpus", "train each run on N GPUs of this machine together", "N", default_help="1 if it has one"),
   Flag("hosts", "train each run on these machines together: start the same command on each", "HOST:PORT,..."),
   Flag("host_index", "which of --hosts this machine is, 0 for the first", "N", default_help="by name or address"),
@@ -306,7 +307,9 @@ def _assignments(values: Mapping[str, str]) -> list[str]:
     "controls": values["controls"].split(),
   }
   place = _flags(values, ["problem", "size", "runs_dir", "data_dir"])
-  common = _flags(values, ["seed", "checkpoints", "steps", "rewind_step", "hparams", "hosts", "host_index"])
+  common = _flags(
+    values, ["seed", "checkpoints", "steps", "rewind_step", "hparams", "t2t_usr_dir", "hosts", "host_index"]
+  )
   tmp_dir = values["tmp_dir"] or os.path.join(values["data_dir"], "tmp")
   arrays = {
     "place": place,
