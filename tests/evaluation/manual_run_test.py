@@ -43,13 +43,14 @@ class ByHandTest(tf.test.TestCase):
       os.path.join(cls.folder, "flags_t2t.txt"), "\n".join([*flags, f"--train_steps={small_model.STEP}"])
     )
     written = manifest.manifest_files(small_model.PROBLEM, cls.data_dir)
-    for split in manifest.RAW_SPLITS:
+    for split in (*manifest.RAW_SPLITS, "test2"):
       for side in manifest.SIDES:
         name = manifest.raw_name(small_model.PROBLEM, split, side)
         atomic_files.write_lines(os.path.join(cls.data_dir, name), cls.model.sentences[:SENTENCES])
         written[name] = manifest.file_info(os.path.join(cls.data_dir, name))
     (vocabulary,) = glob.glob(os.path.join(cls.data_dir, "vocab.*"))
-    manifest.write_manifest(small_model.PROBLEM, cls.data_dir, written, {"vocabulary": os.path.basename(vocabulary)})
+    facts = {"vocabulary": os.path.basename(vocabulary), "test_sets": {"test": "news", "test2": "more news"}}
+    manifest.write_manifest(small_model.PROBLEM, cls.data_dir, written, {**facts, "text_from": "records"})
 
   def config(self, data_dir):
     runs = paths.Runs(self.create_tempdir().full_path, small_model.PROBLEM, "tiny", 1)
@@ -71,6 +72,10 @@ class ByHandTest(tf.test.TestCase):
       self.assertEqual(result[name], value, name)
     self.assertCountEqual(result["test"], ["bleu", "bleu_tokenized", "chrf", "ter"])
     self.assertEqual((result["weights"]["signs"], result["weights"]["mask"]), (1.0, 1.0))
+    # Both test sets are the same sentences.
+    self.assertEqual((result["test_set"], result["other_test_sets"]), ("news", {"more news": result["test"]}))
+    for name in result["test"]:
+      self.assertEndsWith(result["signatures"][name], "|text:from records")
 
   def test_data_are_those_of_the_training_as_long_as_they_are_there(self):
     about, data_dir = manual_run.describe(self.folder, small_model.PROBLEM)
