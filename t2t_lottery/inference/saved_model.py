@@ -13,6 +13,7 @@ import tensorflow.compat.v1 as tf
 
 from t2t_lottery import compat
 from t2t_lottery.checkpoints import tensor_bundle
+from t2t_lottery.compat import user_code
 from t2t_lottery.utils import atomic_files
 from t2t_lottery.utils.errors import UserError
 
@@ -65,34 +66,52 @@ def save(
     examples = tf.placeholder(tf.string, [None], name="input")
     parsed = tf.io.parse_example(examples, {"inputs": tf.io.VarLenFeature(tf.int64)})
     ids = tf.cast(tf.sparse.to_dense(parsed["inputs"]), tf.int32, name="inputs")
-    hp = _hparams(hparams, problem, data_dir)
-    model = transformer.Transformer(hp, tf.estimator.ModeKeys.PREDICT)
-    features = {
-      "inputs": ids[:, :, tf.newaxis, tf.newaxis],
-      "target_space_id": tf.constant(hp.problem_hparams.target_space_id),
-    }
-    found = model.infer(features, beam_size=beam_size, top_beams=1, alpha=alpha, decode_length=extra_length)
+    outputs = _search(ids, _hparams(hparams, problem, data_dir), beam_size, alpha, extra_length)
     _set_weights(session, variables)
-    outputs = {"outputs": tf.reshape(found["outputs"], [tf.shape(ids)[0], -1])}
-    if beam_size > 1:
-      outputs["scores"] = tf.reshape(found["scores"], [-1])
-    tf.add_to_collection(tf.GraphKeys.ASSET_FILEPATHS, tf.constant(vocabulary))
-    builder = tf.saved_model.Builder(folder)
-    builder.add_meta_graph_and_variables(
-      session,
-      [tf.saved_model.tag_constants.SERVING],
-      {
-        tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: tf.saved_model.predict_signature_def(
-          {"input": examples}, outputs
-        ),
-        IDS_SIGNATURE: tf.saved_model.predict_signature_def({"inputs": ids}, outputs),
-      },
-      assets_collection=tf.get_collection(tf.GraphKeys.ASSET_FILEPATHS),
-    )
-    builder.save()
+    _write(session, folder, {"input": examples, "inputs": ids}, outputs, vocabulary)
+
+
+def _search(ids: tf.Tensor, hp: Any, beam_size: int, alpha: float, extra_length: int) -> dict[str, tf.Tensor]:
+  """Builds t2t's own search for sources of padded ids, int32 [batch, length]; returns its outputs (`save`)."""
+  features = {
+    "inputs": ids[:, :, tf.newaxis, tf.newaxis],
+    "target_space_id": tf.constant(hp.problem_hparams.target_space_id),
+  }
+  model = transformer.Transformer(hp, tf.estimator.ModeKeys.PREDICT)
+  found = model.infer(features, beam_size=beam_size, top_beams=1, alpha=alpha, decode_length=extra_length)
+  outputs = {"outputs": tf.reshape(found["outputs"], [tf.shape(ids)[0], -1])}
+  if beam_size > 1:
+    outputs["scores"] = tf.reshape(found["scores"], [-1])
+  return outputs
+
+
+def _write(
+  session: tf.Session,
+  folder: str,
+  inputs: Mapping[str, tf.Tensor],
+  outputs: Mapping[str, tf.Tensor],
+  vocabulary: str,
+) -> None:
+  """Writes the session's graph and weights with both signatures and the vocabulary."""
+  tf.add_to_collection(tf.GraphKeys.ASSET_FILEPATHS, tf.constant(vocabulary))
+  signature = tf.saved_model.predict_signature_def
+  builder = tf.saved_model.Builder(folder)
+  builder.add_meta_graph_and_variables(
+    session,
+    [tf.saved_model.tag_constants.SERVING],
+    {
+      tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: signature({"input": inputs["input"]}, outputs),
+      IDS_SIGNATURE: signature({"inputs": inputs["inputs"]}, outputs),
+    },
+    assets_collection=tf.get_collection(tf.GraphKeys.ASSET_FILEPATHS),
+  )
+  builder.save()
 
 
 def _hparams(hparams: Mapping[str, Any], problem: str, data_dir: str) -> Any:
+  """The run's hparams as t2t's model takes them; registers own text, which data_dir describes, and the user's problems."""
+  user_code.load()
+  importlib.import_module("problems.own_text").register(data_dir)
   with tempfile.TemporaryDirectory() as folder:
     path = os.path.join(folder, "hparams.json")
     atomic_files.write_json(path, hparams)
