@@ -1,8 +1,8 @@
-"""Time to the first step, and steps per second after it, against t2t with only the mends it cannot live without.
+"""Time to the first step, and steps per second after it, against t2t with only the patches it cannot live without.
 
 Both train t2t's `transformer` (2+2 layers, width 128, the paper's optimizer and batches) on the same random text: the
-stock `t2t-trainer` with `patch_list.NEEDED`, and `python -m t2t_lottery.compat t2t_trainer` with all mends; for the record also the
-stock `t2t-trainer` with all mends. Starts are measured in turn; then both train and are stopped and continued in turn, so
+stock `t2t-trainer` with `patch_list.NEEDED`, and `python -m t2t_lottery.compat t2t_trainer` with all patches; for the record also the
+stock `t2t-trainer` with all patches. Starts are measured in turn; then both train and are stopped and continued in turn, so
 that a busy machine is as busy for one as for the other.
 
   python benchmarks/startup.py [--starts=3] [--blocks=40]
@@ -34,7 +34,7 @@ USR_DIR = textwrap.dedent("""
     import os, random
     from t2t_lottery import compat
     from t2t_lottery.compat import patch_list
-    compat.mend(patch_list.NEEDED if os.environ["MENDS"] == "needed" else None)
+    compat.apply_patches(patch_list.NEEDED if os.environ["PATCHES"] == "needed" else None)
     from tensor2tensor.data_generators import text_problems
     from tensor2tensor.models import transformer
     from tensor2tensor.utils import registry
@@ -63,8 +63,8 @@ TRAIN = (
 )
 OURS = (sys.executable, "-m", "t2t_lottery.compat")
 SCRIPT = (str(pathlib.Path(sys.executable).with_name("t2t-trainer")),)
-# Name of a way to start -> command, mends.
-WAYS = {"t2t": (SCRIPT, "needed"), "mended": (SCRIPT, "all"), "compat": ((*OURS, "t2t_trainer"), "all")}
+# Name of a way to start -> command, patches.
+WAYS = {"t2t": (SCRIPT, "needed"), "patched": (SCRIPT, "all"), "compat": ((*OURS, "t2t_trainer"), "all")}
 
 
 class Run:
@@ -76,7 +76,7 @@ class Run:
   """
 
   def __init__(self, way: str, folder: str):
-    command, mends = WAYS[way]
+    command, patches = WAYS[way]
     output = tempfile.mkdtemp(dir=folder)
     self.steps: list[float] = []
     self._start = time.monotonic()
@@ -84,7 +84,7 @@ class Run:
     self._process = subprocess.Popen(
       (*command, *FLAGS, *TRAIN, f"--output_dir={output}"),
       cwd=folder,
-      env=_environment(mends),
+      env=_environment(patches),
       text=True,
       stdout=subprocess.DEVNULL,
       stderr=subprocess.PIPE,
@@ -127,8 +127,8 @@ class Run:
     self._process.wait()
 
 
-def _environment(mends: str) -> dict[str, str]:
-  return {**os.environ, "MENDS": mends, "PYTHONPATH": str(REPOSITORY), "CUDA_VISIBLE_DEVICES": ""}
+def _environment(patches: str) -> dict[str, str]:
+  return {**os.environ, "PATCHES": patches, "PYTHONPATH": str(REPOSITORY), "CUDA_VISIBLE_DEVICES": ""}
 
 
 def _first_step(way: str, folder: str) -> float:
@@ -149,7 +149,7 @@ def _compare_starts(folder: str, count: int) -> dict[str, float]:
 
 
 def _compare_steps(folder: str, blocks: int, seconds: float = 2.0) -> float:
-  """Steps per second with all mends, as a share of t2t's."""
+  """Steps per second with all patches, as a share of t2t's."""
   runs = {}
   totals = {way: [0, 0.0] for way in ("t2t", "compat")}
   with contextlib.ExitStack() as stack:
@@ -185,7 +185,7 @@ def main() -> None:
     shutil.rmtree(folder)
   print(
     f"time to the first step: {starts['compat']:.3f} of t2t's (reach: at most {REACH_START}); "
-    f"by the script t2t-trainer: {starts['mended']:.3f}"
+    f"by the script t2t-trainer: {starts['patched']:.3f}"
   )
   print(f"steps per second: {steps:.3f} of t2t's (reach: at least {REACH_STEPS})")
   sys.exit(starts["compat"] > REACH_START or steps < REACH_STEPS)

@@ -1,4 +1,4 @@
-"""The door t2t walks through (`--t2t_usr_dir=usr_dir`): mends t2t, then registers what this project adds."""
+"""The door t2t walks through (`--t2t_usr_dir=usr_dir`): patches t2t, then registers what this project adds."""
 
 import os
 
@@ -8,9 +8,9 @@ from t2t_lottery import compat
 from t2t_lottery.compat import user_code
 from t2t_lottery.utils import errors
 
-compat.mend()
+compat.apply_patches()
 
-# The imports register problems, hparams sets and the model; all of them build on the mended t2t.
+# The imports register problems, hparams sets and the model; all of them build on the patched t2t.
 # pylint: disable=wrong-import-position,unused-import
 import hparams  # noqa: E402,F401
 import problems  # noqa: E402,F401

@@ -1,7 +1,7 @@
-"""Mends of stock tensor2tensor 1.15.7 on TensorFlow 2.15.1; nothing of t2t is edited on disk or copied.
+"""Patches of stock tensor2tensor 1.15.7 on TensorFlow 2.15.1; nothing of t2t is edited on disk or copied.
 
-`mend` is the first thing that `usr_dir/__init__.py` calls. t2t's commands import t2t before a `usr_dir`, so every mend
-works on modules that are loaded already. Each mend is one function whose docstring names the symptom it cures.
+`apply_patches` is the first thing that `usr_dir/__init__.py` calls. t2t's commands import t2t before a `usr_dir`, so every patch
+works on modules that are loaded already. Each patch is one function whose docstring names the symptom it cures.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable
 _done: set[Callable[[], None]] = set()
 
 
-def mend(functions: Iterable[Callable[[], None]] | None = None) -> None:
-  """Mends t2t in this process, before it builds a graph. Each mend is done once, however often it is asked for.
+def apply_patches(functions: Iterable[Callable[[], None]] | None = None) -> None:
+  """Patches t2t in this process, before it builds a graph. Each patch is done once, however often it is asked for.
 
   Args:
-    functions: the mends to do, for measuring what the others bring; None: all of them.
+    functions: the patches to do, for measuring what the others bring; None: all of them.
   """
   # Not at the top: this imports TensorFlow and t2t, and `python -m t2t_lottery.compat` has to come before them.
   from t2t_lottery.compat import patch_list  # pylint: disable=import-outside-toplevel

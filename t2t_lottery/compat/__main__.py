@@ -1,6 +1,6 @@
-"""Runs one of t2t's commands, mended and with a quick start: `python -m t2t_lottery.compat t2t_trainer ...`.
+"""Runs one of t2t's commands, patched and with a quick start: `python -m t2t_lottery.compat t2t_trainer ...`.
 
-Besides the time, this is for the commands that never meet a mend, because they do not know the flag `--t2t_usr_dir`:
+Besides the time, this is for the commands that never meet a patch, because they do not know the flag `--t2t_usr_dir`:
 `t2t_avg_all` (`tf.placeholder() is not compatible with eager execution`) and `t2t_bleu`; and for `t2t_translate_all`, whose
 default is to run the script `t2t-decoder`, which TF 2 breaks.
 """
@@ -32,7 +32,7 @@ def _load(argv: list[str]):
   lazy_imports.install()
   loaded = importlib.import_module(f"tensor2tensor.bin.{name}")
   lazy_imports.load_on_demand()
-  compat.mend()
+  compat.apply_patches()
   gc.freeze()
   gc.enable()
   return loaded

@@ -1,4 +1,4 @@
-"""The list of mends."""
+"""The list of patches."""
 
 from t2t_lottery.compat.patches import (
   contrib,

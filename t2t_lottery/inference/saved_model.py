@@ -17,9 +17,9 @@ from t2t_lottery.compat import user_code
 from t2t_lottery.utils import atomic_files
 from t2t_lottery.utils.errors import UserError
 
-compat.mend()
+compat.apply_patches()
 
-# These build on the mended t2t.
+# These build on the patched t2t.
 from tensor2tensor.models import transformer  # noqa: E402
 from tensor2tensor.utils import trainer_lib  # noqa: E402
 

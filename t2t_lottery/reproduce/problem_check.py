@@ -78,7 +78,7 @@ def _registered():
   with _quiet_libraries():
     from t2t_lottery import compat  # pylint: disable=import-outside-toplevel
 
-    compat.mend()
+    compat.apply_patches()
     import tensor2tensor.problems  # pylint: disable=import-outside-toplevel,unused-import  # noqa: F401
     from tensor2tensor.utils import registry  # pylint: disable=import-outside-toplevel
 

@@ -89,7 +89,7 @@ class AcceleratorsTest(devices.TestCase):
 
 def batch_for_xla(folder):
   """Shape of the batches that XLA's programs are made for, from text of one short sentence."""
-  compat.mend()
+  compat.apply_patches()
   problem = devices.Numbers()
   (path,) = problem.training_filepaths(folder, 1, shuffled=True)
   with tf.io.TFRecordWriter(path) as writer:

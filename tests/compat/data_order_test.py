@@ -15,7 +15,7 @@ BATCHES = 20
 
 def start_of_training(folder, seed):
   """The first batches of a run and its initial weights."""
-  compat.mend()
+  compat.apply_patches()
   with tf.Graph().as_default(), tf.Session() as session:
     iterator, hparams = shards.reader(folder, seed, SMALL)
     features, _ = iterator.get_next()

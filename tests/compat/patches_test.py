@@ -1,4 +1,4 @@
-"""The mends: what fails without each, that each cures it, and what t2t can do with all of them."""
+"""The patches: what fails without each, that each cures it, and what t2t can do with all of them."""
 
 import os
 import subprocess
@@ -129,7 +129,7 @@ def source_of_a_model():
   assert not any("__autograph_generated" in file for file in files), "AutoGraph rewrote t2t"
 
 
-# Mend -> what fails without it and works with it; what the failure says.
+# Patch -> what fails without it and works with it; what the failure says.
 SYMPTOMS = {
   "use_v1_behavior": (a_placeholder, "not compatible with eager execution"),
   "use_v1_layers": (names_of_variables, "AssertionError: transformer/parallel_0_"),
@@ -146,41 +146,41 @@ SYMPTOMS = {
 
 
 def without_and_with(name):
-  """What an action raises when one mend is missing; raises itself if the mend does not help."""
+  """What an action raises when one patch is missing; raises itself if the patch does not help."""
   action, _ = SYMPTOMS[name]
-  compat.mend([function for other, function in ALL.items() if other != name])
+  compat.apply_patches([function for other, function in ALL.items() if other != name])
   told = None
   try:
     with tf.Graph().as_default() if name != "use_v1_behavior" else tempfile.TemporaryFile():
       action()
   except Exception as error:
     told = f"{type(error).__name__}: {error}"
-  compat.mend([ALL[name]])
+  compat.apply_patches([ALL[name]])
   with tf.Graph().as_default():
     action()
   return told
 
 
 def paper_variables():
-  compat.mend()
+  compat.apply_patches()
   return {v.op.name: v.shape.as_list() for v in build("transformer_tpu", 33_288)}
 
 
 def mended_twice():
-  """Whether mending again changes anything that a mend touches."""
+  """Whether patching again changes anything that a patch touches."""
 
   def places():
     modules = (contrib, data_reader, optimize, t2t_model.T2TModel, trainer_lib, problem.Problem)
     return [dict(vars(module)) for module in modules]
 
-  compat.mend()
+  compat.apply_patches()
   before = places()
-  compat.mend()
+  compat.apply_patches()
   return all(a is b for was, now in zip(before, places()) for a, b in zip(was.values(), now.values()))
 
 
 def every_optimizer():
-  compat.mend()
+  compat.apply_patches()
   ends = {}
   for name in registry.list_optimizers():
     with tf.Graph().as_default():
@@ -190,7 +190,7 @@ def every_optimizer():
 
 def v1_adam(class_name, arguments, indices, gradients):
   """An optimizer of this project on rows of a table, or on all of it if indices is None."""
-  compat.mend()
+  compat.apply_patches()
   optimizer = getattr(contrib.opt(), class_name)(**arguments)
   with tf.Graph().as_default(), tf.Session() as session:
     variable = tf.get_variable("table", initializer=np.ones((4, 2), np.float32))
@@ -217,9 +217,9 @@ def addons_adam(class_name, arguments, indices, gradients):
   return variable.numpy()
 
 
-def examples_read(mended):
+def examples_read(patched):
   """What a problem makes of some examples, in no order."""
-  compat.mend(None if mended else [f for f in ALL.values() if f is not ALL["read_examples_plainly"]])
+  compat.apply_patches(None if patched else [f for f in ALL.values() if f is not ALL["read_examples_plainly"]])
   hparams = trainer_lib.create_hparams("transformer_tpu")
   raw = tf.data.Dataset.range(50).map(lambda i: {"inputs": tf.fill([i + 1], i), "targets": tf.fill([2 * i + 1], i)})
   made = problem.Problem().preprocess(raw, tf.estimator.ModeKeys.TRAIN, hparams)
@@ -235,7 +235,7 @@ def examples_read(mended):
 
 def graph_on_disk():
   """Whether `graph.pbtxt`, written fast, is the graph, floats in full precision included."""
-  compat.mend()
+  compat.apply_patches()
   with tempfile.TemporaryDirectory() as folder, tf.Graph().as_default() as graph:
     build("transformer_tpu", 10, SMALL)
     tf.constant(np.float32(1) / 3)
@@ -248,19 +248,19 @@ def graph_on_disk():
 def session_configs():
   stock = trainer_lib.create_session_config()
   stock.graph_options.rewrite_options.SetInParent()
-  compat.mend()
-  mended = trainer_lib.create_session_config()
-  iterations = mended.graph_options.rewrite_options.meta_optimizer_iterations
-  mended.graph_options.rewrite_options.meta_optimizer_iterations = 0
-  return iterations, mended == stock
+  compat.apply_patches()
+  patched = trainer_lib.create_session_config()
+  iterations = patched.graph_options.rewrite_options.meta_optimizer_iterations
+  patched.graph_options.rewrite_options.meta_optimizer_iterations = 0
+  return iterations, patched == stock
 
 
 class CompatTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters(*SYMPTOMS)
-  def test_mend_cures_its_symptom(self, name):
-    self.assertIn(SYMPTOMS[name][1], fresh.call(without_and_with, name) or "nothing was wrong without the mend")
+  def test_patch_cures_its_symptom(self, name):
+    self.assertIn(SYMPTOMS[name][1], fresh.call(without_and_with, name) or "nothing was wrong without the patch")
 
-  def test_every_mend_is_tested(self):
+  def test_every_patch_is_tested(self):
     elsewhere = {
       *("keep_order", "read_examples_plainly", "optimize_graph_once", "write_graph_fast", "fill_early"),
       # devices_test, parameter_servers_test, accelerators_test
@@ -269,7 +269,7 @@ class CompatTest(parameterized.TestCase, tf.test.TestCase):
     }
     self.assertEqual(set(ALL), set(SYMPTOMS) | elsewhere)
 
-  def test_mending_twice_is_mending_once(self):
+  def test_patching_twice_is_patching_once(self):
     self.assertTrue(fresh.call(mended_twice))
 
   def test_paper_model_has_the_variables_of_t2t_on_tensorflow_1(self):
@@ -309,9 +309,9 @@ class CompatTest(parameterized.TestCase, tf.test.TestCase):
       self.assertAllClose(ours, theirs, rtol=1e-3)
 
   def test_reading_plainly_changes_no_example(self):
-    mended, stock = (fresh.call(examples_read, choice) for choice in (True, False))
-    self.assertLen(mended, 50)
-    self.assertEqual(mended, stock)
+    patched, stock = (fresh.call(examples_read, choice) for choice in (True, False))
+    self.assertLen(patched, 50)
+    self.assertEqual(patched, stock)
 
   def test_graph_written_fast_is_the_graph(self):
     same, nodes = fresh.call(graph_on_disk)

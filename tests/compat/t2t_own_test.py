@@ -1,4 +1,4 @@
-"""t2t's own tests, as they lie in its wheel, under the mends: one module a process."""
+"""t2t's own tests, as they lie in its wheel, under the patches: one module a process."""
 
 import concurrent.futures
 import importlib
@@ -27,7 +27,7 @@ MODULES = (
   "utils.hparam_test",
   "utils.optimize_test",
 )
-# What no mend can make pass: test -> why. One of these that passes is an error here, as is another that fails.
+# What no patch can make pass: test -> why. One of these that passes is an error here, as is another that fails.
 CANNOT_PASS = {
   "utils.trainer_lib_test": {
     "TrainerLibTest.testCreateHparams": "reads test_data/transformer_test_ckpt/hparams.json, which t2t's wheel lacks",
@@ -68,7 +68,7 @@ class _Outcomes(unittest.TestResult):
 
 def run(name):
   """Runs one of t2t's test modules; returns what became of each test."""
-  compat.mend()
+  compat.apply_patches()
   outcomes = _Outcomes()
   module = importlib.import_module("tensor2tensor." + name)
   flags.FLAGS([name, f"--test_tmpdir={tempfile.mkdtemp()}"])

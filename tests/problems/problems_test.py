@@ -23,7 +23,7 @@ import tensorflow as tf  # noqa: E402
 
 from t2t_lottery import compat  # noqa: E402
 
-compat.mend()
+compat.apply_patches()
 
 from absl.testing import flagsaver  # noqa: E402
 from tensor2tensor.bin import t2t_trainer  # noqa: E402

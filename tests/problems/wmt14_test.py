@@ -24,7 +24,7 @@ from sacrebleu.dataset import DATASETS  # noqa: E402
 
 from t2t_lottery import compat  # noqa: E402
 
-compat.mend()
+compat.apply_patches()
 
 from tensor2tensor.data_generators import (  # noqa: E402
   generator_utils,

@@ -1,4 +1,4 @@
-"""Mends of what t2t takes from `tf.contrib`, which TF 2 does not have."""
+"""Patches of what t2t takes from `tf.contrib`, which TF 2 does not have."""
 
 from __future__ import annotations
 

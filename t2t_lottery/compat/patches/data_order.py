@@ -1,4 +1,4 @@
-"""A mend of the order in which t2t reads its data."""
+"""A patch of the order in which t2t reads its data."""
 
 from __future__ import annotations
 

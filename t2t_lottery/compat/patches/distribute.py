@@ -1,4 +1,4 @@
-"""Mends of training on several devices, and on several machines."""
+"""Patches of training on several devices, and on several machines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mends of how t2t builds its graph."""
+"""Patches of how t2t builds its graph."""
 
 import sys
 

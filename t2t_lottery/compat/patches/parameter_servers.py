@@ -1,4 +1,4 @@
-"""Mends of training with parameter servers, as `t2t-make-tf-configs` sets it up."""
+"""Patches of training with parameter servers, as `t2t-make-tf-configs` sets it up."""
 
 from __future__ import annotations
 

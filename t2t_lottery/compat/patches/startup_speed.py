@@ -1,4 +1,4 @@
-"""Mends of the wait before the first step. None changes what is trained."""
+"""Patches of the wait before the first step. None changes what is trained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mends of training by TPUEstimator."""
+"""Patches of training by TPUEstimator."""
 
 from __future__ import annotations
 

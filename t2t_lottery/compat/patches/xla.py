@@ -1,4 +1,4 @@
-"""Mend of training steps that XLA compiles on a CPU or GPU."""
+"""Patch of training steps that XLA compiles on a CPU or GPU."""
 
 from __future__ import annotations
 
