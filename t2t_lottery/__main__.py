@@ -28,7 +28,7 @@ def _help() -> str:
     [
       "usage: t2t-lottery VERB [flags]; t2t-lottery VERB --help lists a command's flags",
       *(f"  {verb:<10} {_summary(verb)}" for verb in VERBS),
-      "Whole methods: run_scripts/slt.sh --help",
+      "A method from start to end: run_scripts/slt.sh --help",
     ]
   )
 

@@ -1,5 +1,5 @@
-"""Makes a problem's data by t2t-datagen: `python -m t2t_lottery.datagen --problem=...`. At once if it is there
-whole.
+"""Makes a problem's data by t2t-datagen: `python -m t2t_lottery.datagen --problem=...`. Skipped if they
+are complete.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from t2t_lottery.runs import command_flags, config, paths, training_log
 from t2t_lottery.utils import command_line, errors, t2t_process
 
 _LEVELS = flags.DEFINE_string(
-  "levels", "", "Sparsities in percent of the runs to come, which are checked before anything is made."
+  "levels", "", "Sparsities in percent of the runs that follow; checked before anything is made."
 )
 _TRAIN, _DEV, _TEST = (
   flags.DEFINE_multi_string(

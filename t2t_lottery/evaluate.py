@@ -3,7 +3,7 @@
 
 Every checkpoint translates dev, the best by BLEU translates test (paper, section 4), and the run gets its line of
 results. Of a run that is pruned while it trains, only the checkpoints after its last pruning compete, and are averaged:
-of the paper's 20 the last 4. Each translation is kept, so that an interrupted evaluation goes on where it stopped.
+of the paper's 20 the last 4. Each translation is kept, so that an interrupted evaluation resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _RUN = flags.DEFINE_string("run", None, "Name of the run, such as slt-50.")
 _MODEL_DIR = flags.DEFINE_string(
   "model_dir", None, "In place of --run: the --output_dir of a run that t2t-trainer was called for by hand."
 )
-_AVERAGE = flags.DEFINE_integer("average", 0, "Evaluate also the mean of so many last checkpoints.", lower_bound=0)
+_AVERAGE = flags.DEFINE_integer("average", 0, "Also evaluate the mean of the last N checkpoints.", lower_bound=0)
 _DECODER = flags.DEFINE_enum(
   "decoder", decoding.CTRANSLATE2, decoding.DECODERS, "What translates: CTranslate2, or t2t_decoder as the reference."
 )

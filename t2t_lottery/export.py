@@ -33,7 +33,9 @@ _TO = flags.DEFINE_enum(
 )
 _OUT = flags.DEFINE_string("out", None, "Where to; must not exist yet.", required=True)
 _PROBLEM = flags.DEFINE_string("problem", None, "t2t problem whose vocabulary it is. Default: the run's.")
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the vocabulary lies. Default: where it lay in training.")
+_DATA_DIR = flags.DEFINE_string(
+  "data_dir", None, "Where the vocabulary is stored. Default: the data_dir of the training."
+)
 
 
 class Model:
@@ -41,7 +43,7 @@ class Model:
 
   Args:
     path: `model_source.find`.
-    problem, data_dir: whose vocabulary it is; None: as far as the model tells.
+    problem, data_dir: whose vocabulary it is; None: as far as the model says.
 
   Raises:
     UserError: if the model cannot be found, or what is known of it is damaged.
@@ -59,13 +61,13 @@ class Model:
     try:
       return self.about["hparams"]
     except KeyError:
-      raise UserError(f"no hparams.json beside {self.path}: copy the run's there") from None
+      raise UserError(f"no hparams.json next to {self.path}: copy the run's there") from None
 
   @property
   def data(self) -> tuple[str, str]:
     """Problem and data_dir; a UserError if they are not known."""
     if not self._problem or not self._data_dir:
-      raise UserError(f"{self.path} does not tell its vocabulary: give --problem and --data_dir")
+      raise UserError(f"{self.path} does not name its vocabulary: give --problem and --data_dir")
     if not file_names.is_name(self._problem):
       raise UserError(f"{self._problem!r} is not the name of a problem")
     data_dir = os.path.expanduser(self._data_dir)

@@ -1,9 +1,9 @@
-"""Shows a checkpoint's layers, beside another one's if given: `python -m t2t_lottery.inspect CHECKPOINT [OTHER] [--json]`.
+"""Shows a checkpoint's layers, compared with another one's if given: `python -m t2t_lottery.inspect CHECKPOINT [OTHER] [--json]`.
 
-A line a layer and one for all: sparsity, largest and mean magnitude of the kept weights; and beside another checkpoint
+A line a layer and one for all: sparsity, largest and mean magnitude of the kept weights; and compared with another checkpoint
 the share of equal signs among the weights that both keep, and how much of the two masks is in common (both / either).
-Below them what is pruned as a whole, if anything: embeddings of subwords, layers, heads, feed-forward units.
-A weight counts as pruned if the mask says so and it is zero; where it is not, that is told, and the exit status is 1.
+Below them what is pruned completely, if anything: embeddings of subwords, layers, heads, feed-forward units.
+A weight counts as pruned if the mask says so and it is zero; where it is not, that is reported, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from t2t_lottery.utils import atomic_files, command_line, errors, text_table
 from t2t_lottery.utils.errors import UserError
 
 _JSON = flags.DEFINE_bool(
-  "json", False, "One JSON object: layer, or `total`, -> figures; `emptied` -> how much is pruned as a whole."
+  "json", False, "One JSON object: layer, or `total`, -> figures; `emptied` -> how much is pruned completely."
 )
 
 
@@ -28,7 +28,7 @@ def read_layers(path: str) -> dict[str, np.ndarray]:
   """Layers and masks of a checkpoint.
 
   Args:
-    path: its prefix, or a run's folder, which stands for its newest checkpoint.
+    path: its prefix, or a run's folder, which means its newest checkpoint.
 
   Raises:
     UserError: if there is none, or it has no layers.
@@ -46,7 +46,7 @@ def _checkpoint(path: str) -> str:
 
 
 def emptied(path: str) -> weight_statistics.Emptied:
-  """What of a checkpoint is pruned as a whole; heads only where hparams.json, which says how many, lies beside it.
+  """What of a checkpoint is pruned completely; heads only where hparams.json, which says how many, is next to it.
 
   Raises:
     UserError: as `read_layers`.
@@ -85,11 +85,11 @@ def main(argv: list[str]) -> None:
   """The command."""
   with errors.one_line():
     found = figures(*argv[1:])
-    whole = emptied(argv[1])
+    pruned = emptied(argv[1])
     if _JSON.value:
-      print(atomic_files.to_json({**found, "emptied": whole.to_json()}), flush=True)
+      print(atomic_files.to_json({**found, "emptied": pruned.to_json()}), flush=True)
     else:
-      print("\n".join([table(found), *whole.in_words()]), flush=True)
+      print("\n".join([table(found), *pruned.in_words()]), flush=True)
     for path in argv[1:]:
       if wrong := weight_statistics.astray(read_layers(path)):
         raise UserError(f"{path}: {wrong}")

@@ -1,6 +1,6 @@
 """Trains one run by t2t-trainer: `python -m t2t_lottery.train --run=slt-50 --method=slt --level=50 --mask_from=dense`.
 
-Done at once when the run's last checkpoint is there; an interrupted run goes on from its newest checkpoint.
+Skipped if the run's last checkpoint exists; an interrupted run resumes from its newest checkpoint.
 """
 
 from __future__ import annotations

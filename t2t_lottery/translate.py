@@ -20,12 +20,12 @@ from t2t_lottery.inference.translator import Translator  # noqa: F401
 from t2t_lottery.utils import errors
 from t2t_lottery.utils.errors import UserError
 
-# The command translates so many lines at a time. A translation does not depend on its neighbors.
+# How many lines the command translates at a time. A translation does not depend on its neighbors.
 _LINES_AT_A_TIME = 1024
 
 
 class _Parser(argparse.ArgumentParser):
-  """Tells what is wrong on one line."""
+  """Prints an error on one line."""
 
   def error(self, message: str) -> NoReturn:
     self.exit(2, f"t2t-lottery: {message}: see python -m t2t_lottery.translate --help\n")

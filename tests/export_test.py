@@ -263,7 +263,7 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
       ((foreign, "sparse", new), "foreign is not a sparse file"),
       ((self.model.checkpoint + "1", "sparse", new), "no checkpoint .*: cannot read"),
       ((self.out, "sparse", new), "holds no layer of a Transformer"),
-      ((alone, "ctranslate2", new), "does not tell its vocabulary: give --problem and --data_dir"),
+      ((alone, "ctranslate2", new), "does not name its vocabulary: give --problem and --data_dir"),
       ((self.model.folder, "ctranslate2", new, "--data_dir=/nowhere"), "no complete data of .* in /nowhere"),
       ((self.model.folder, "sparse", os.path.join(foreign, "file")), "cannot write .*foreign/file: "),
     ):

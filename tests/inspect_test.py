@@ -84,7 +84,7 @@ class InspectTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_command_warns_of_completely_pruned_structures(self):
     pruned = self.checkpoint("pruned", [[3, 0], [-1, 0]])
-    self.assertRegex(self.run_command(pruned).stdout, r"\n1 feed-forward units pruned as a whole: 1 in .*layer_0/ffn\n")
+    self.assertRegex(self.run_command(pruned).stdout, r"\n1 feed-forward units pruned completely: 1 in .*layer_0/ffn\n")
     self.assertEqual(json.loads(self.run_command(pruned, "--json").stdout)["emptied"]["units"], 1)
 
   def run_command(self, *arguments):

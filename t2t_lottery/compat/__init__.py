@@ -12,7 +12,7 @@ _done: set[Callable[[], None]] = set()
 
 
 def apply_patches(functions: Iterable[Callable[[], None]] | None = None) -> None:
-  """Patches t2t in this process, before it builds a graph. Each patch is done once, however often it is asked for.
+  """Patches t2t in this process, before it builds a graph. Each patch is done once, however often it is requested.
 
   Args:
     functions: the patches to do, for measuring what the others bring; None: all of them.

@@ -32,11 +32,11 @@ def register_rest() -> None:
 
 
 def load_on_demand() -> None:
-  """Makes t2t's registry register the rest when it is listed or asked for a name that it does not have."""
+  """Makes t2t's registry register the rest when it is listed, or a name is requested that it does not have."""
   from tensor2tensor.utils import registry  # pylint: disable=import-outside-toplevel
 
   class _Registry(registry.Registry):
-    """A registry that is whole whenever it matters."""
+    """A registry that is complete whenever it matters."""
 
     _adding = False
 
@@ -79,7 +79,7 @@ def load_on_demand() -> None:
 
 
 class _LateModule(types.ModuleType):
-  """A module that is found, but executed only when an attribute is asked for that it does not have yet."""
+  """A module that is found, but executed only when an attribute is requested that it does not have yet."""
 
   def __getattr__(self, name):
     if self.__name__ in _REGISTERING and self.__spec__.submodule_search_locations:

@@ -1,4 +1,4 @@
-"""Which checkpoints of a run its result is chosen from, and whether they are as sparse as asked for. No TensorFlow."""
+"""Which checkpoints of a run its result is chosen from, and whether they are as sparse as requested. No TensorFlow."""
 
 from __future__ import annotations
 

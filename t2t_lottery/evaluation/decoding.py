@@ -34,7 +34,7 @@ def signature(decoder: str) -> str:
 
 
 class Decoding:
-  """Translates and scores dev and test by checkpoints of one run; keeps each result beside the run.
+  """Translates and scores dev and test by checkpoints of one run; stores each result with the run.
 
   Args:
     folder: the run's.
@@ -76,7 +76,7 @@ class Decoding:
     return os.path.exists(path) and run_files.loss(path)[1] == signature(self._decoder)
 
   def translation(self, split: str, checkpoint: str) -> list[str]:
-    """A checkpoint's translation of a split; one by a decoder of another signature is made anew.
+    """A checkpoint's translation of a split; one with another decoder's signature is made again.
 
     Raises:
       UserError: if the checkpoint cannot be read, the decoder fails, or the translation was changed since it was made.
@@ -98,7 +98,7 @@ class Decoding:
     """
     if self._decoder == CTRANSLATE2:
       return self._translator(checkpoint).translate(sentences, BEAM_SIZE, ALPHA)
-    # As CTranslate2's way does: t2t_decoder would tell of damage in its own words, and knows no masks.
+    # As for CTranslate2: t2t_decoder would report damage in its own words, and knows no masks.
     tensor_bundle.check(checkpoint)
     model_source.read(checkpoint)
     with tempfile.TemporaryDirectory() as folder:

@@ -33,12 +33,12 @@ def evaluate(
   decoder: str = decoding.CTRANSLATE2,
   keep: str = retention.ALL,
 ) -> dict[str, Any]:
-  """Evaluates a run; what is done already is not done again. Waits while another process is at work on the run.
+  """Evaluates a run; finished parts are not done again. Waits while another process works on the run.
 
   Args:
     settings: what to evaluate it with.
     run: its name.
-    average: if not 0, the mean of so many last checkpoints is evaluated as well.
+    average: if not 0, also evaluate the mean of the last N checkpoints.
     decoder: of `decoding.DECODERS`; results of another one, or of another version of it, are replaced.
     keep: of `retention.CHOICES`: which checkpoints stay.
 
@@ -57,7 +57,7 @@ def evaluate(
 def evaluate_folder(
   settings: config.Settings, folder: str, description: dict[str, Any], average: int, decoder: str, keep: str
 ) -> dict[str, Any]:
-  """As `evaluate`, of a run that lies in any folder, and is what the description says."""
+  """As `evaluate`, of a run in any folder that the description describes."""
   manifest.check_same(folder, description.get("data"), settings.runs.problem, settings.data_dir)
   metrics.check(manifest.target_language(settings.runs.problem, settings.data_dir))
   run_files.require_trained(folder, description)
@@ -194,7 +194,7 @@ def _print(
 
 
 def _evaluate_average(folder: str, decoded: decoding.Decoding, count: int, there: Sequence[int]) -> dict[str, Any]:
-  """Scores of the mean of the last checkpoints, as many as asked for if so many compete."""
+  """Scores of the mean of the last checkpoints, as many as requested if that many compete."""
   steps = list(there[-count:])
   retention.require(folder, steps)
   checkpoint = checkpoint_average.average(folder, steps)
@@ -224,21 +224,21 @@ def _write_segments(path: str, test: dict[str, metrics.Score]) -> None:
 def _looks(
   settings: config.Settings, folder: str, description: dict[str, Any], variables: dict[str, Any]
 ) -> dict[str, dict[str, float | None]]:
-  """Figures of each layer and in `total` (`weight_statistics.figures`): `signs` beside the run's own theta_0, `mask` beside
+  """Figures of each layer and in `total` (`weight_statistics.figures`): `signs` compared with the run's own theta_0, `mask` with
   the run that the mask was drawn from.
   """
 
-  def beside(checkpoint: str) -> dict[str, dict[str, float | None]]:
+  def compared_with(checkpoint: str) -> dict[str, dict[str, float | None]]:
     return weight_statistics.figures(variables, tensor_bundle.read(checkpoint, layers.is_prunable_or_mask))
 
-  found = beside(paths.kept(folder, 0))
+  found = compared_with(paths.kept(folder, 0))
   masks: dict[str, float | None] = {}
   mask_from = description.get("mask_checkpoint")
   if "mask_from" in description:
     parent, _, step = description["mask_from"].partition("@")
     mask_from = paths.stored(settings.runs.folder(parent), int(step))
   if mask_from:
-    above = beside(mask_from)
+    above = compared_with(mask_from)
     masks = {name: figures["mask"] for name, figures in above.items()}
   return {name: {**figures, "mask": masks.get(name)} for name, figures in found.items()}
 

@@ -30,7 +30,7 @@ from t2t_lottery.utils.errors import UserError
 METRICS: tuple[str, ...] = ("bleu", "bleu_tokenized", "chrf", "ter")
 HIGHER_IS_BETTER: dict[str, bool] = {"bleu": True, "bleu_tokenized": True, "chrf": True, "ter": False}
 
-# Languages whose sentences sacreBLEU's default, 13a, would take for a word or two, and how it is to be told their words.
+# Languages whose sentences sacreBLEU's default, 13a, would take for a word or two, and the tokenizer that finds their words.
 _TOKENIZERS = {
   "zh": "zh",
   "yue": "zh",
@@ -182,7 +182,7 @@ def _tokenize(language: str) -> Callable[[str], str]:
 
 
 def _moses_languages() -> set[str]:
-  """Languages that Moses' tokenizer has rules for; any other it would tokenize by English ones and say nothing."""
+  """Languages that Moses' tokenizer has rules for; it would silently tokenize any other by English rules."""
   # Imported late: it takes half a second, which most commands can do without.
   from sacremoses.corpus import NonbreakingPrefixes
 
@@ -202,7 +202,7 @@ def _moses(language: str) -> Callable[[str], str]:
 def _with_statistics(
   metric: Metric, hypotheses: Sequence[str], references: Sequence[str]
 ) -> tuple[str, float, np.ndarray]:
-  """The two steps of `metric.corpus_score`, which keeps the statistics that lie between them to itself."""
+  """The two steps of `metric.corpus_score`, which does not return the statistics between them."""
   statistics = metric._extract_corpus_statistics(hypotheses, [references])
   found = metric._aggregate_and_compute(statistics)
   return found.name, found.score, np.array(statistics, dtype=np.int64)

@@ -39,7 +39,7 @@ def compare(
   """Two-sided stratified approximate randomization test over sentences and runs.
 
   If the systems were the same, the translations of a sentence by all runs of both could change places at will. So each
-  shuffle deals them out anew, sentence by sentence, to as many runs as each system has; p is the share of the shuffles,
+  shuffle assigns them at random, sentence by sentence, to the same number of runs as each system has; p is the share of the shuffles,
   the observed dealing counted among them, whose difference is at least as large as that observed.
 
   Where this departs from MultEval's code: that counts larger differences only, but a tie speaks for chance too (Noreen

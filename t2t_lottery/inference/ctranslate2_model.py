@@ -123,7 +123,7 @@ def _convert(
   converter = _Converter(checkpoint, variables)
   spec, embedding = converter.model(hparams, vocab_size)
   if converter.variables:
-    raise UserError(f"{checkpoint} does not fit its hparams: they do not tell of {next(iter(converter.variables))}")
+    raise UserError(f"{checkpoint} does not fit its hparams: {next(iter(converter.variables))} is not among them")
   spec.validate()
   spec.optimize()
   return spec, embedding

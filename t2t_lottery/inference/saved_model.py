@@ -53,7 +53,7 @@ def save(
     variables: name -> value, of a `transformer` of t2t.
     hparams: of the run, as t2t-trainer saves them in `hparams.json`.
     problem: t2t's name of the problem.
-    data_dir: where its vocabulary lies.
+    data_dir: where its vocabulary is stored.
     vocabulary: path of the subword vocabulary, which is put into `assets/`.
     beam_size: 1 for greedy search.
     alpha: exponent of the length penalty.
@@ -135,4 +135,4 @@ def _set_weights(session: tf.Session, variables: Mapping[str, np.ndarray]) -> No
     variable.op.name for variable in tf.global_variables()
   }
   if unknown:
-    raise UserError(f"the model does not fit its hparams: they do not tell of {min(unknown)}")
+    raise UserError(f"the model does not fit its hparams: {min(unknown)} is not among them")

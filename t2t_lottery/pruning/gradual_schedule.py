@@ -27,7 +27,7 @@ class Plan(NamedTuple):
 
 
 def plan(initial_sparsity: float, final_sparsity: float, until: int, every: int) -> Plan:
-  """s_T + (s_0 - s_T)(1 - t/until)^3, every so many steps (paper, section 3; Zhu and Gupta 2018).
+  """s_T + (s_0 - s_T)(1 - t/until)^3, every N steps (paper, section 3; Zhu and Gupta 2018).
 
   Pruning at step 0, where tfmot would start, changes nothing and is left out, as in Zhu and Gupta's own code. So that
   the last target is met exactly, pruning at step `until` is always part of it.
@@ -46,6 +46,6 @@ def plan(initial_sparsity: float, final_sparsity: float, until: int, every: int)
     schedule = pruning_schedule.PolynomialDecay(initial_sparsity, final_sparsity, 0, until, power=3, frequency=every)
     is_due, sparsity = session.run(schedule(tf.constant(steps)))
   is_due[-1] = True
-  # float32 has 0.9 as 0.89999998: the two ends are what was asked for.
+  # float32 has 0.9 as 0.89999998: both ends are exactly as requested.
   rising = np.clip(sparsity[is_due].astype(float), initial_sparsity, final_sparsity).tolist()
   return Plan(steps[is_due].tolist(), [*rising[:-1], final_sparsity])

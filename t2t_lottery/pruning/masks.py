@@ -15,7 +15,7 @@ from t2t_lottery.utils.errors import UserError
 def check_sparsity(sparsity: float) -> None:
   """Raises UserError if sparsity is outside [0, 1)."""
   if not 0.0 <= sparsity < 1.0:
-    raise UserError(f"sparsity is {sparsity}, but a share of pruned weights lies in [0, 1): 0.9 prunes 90%")
+    raise UserError(f"sparsity is {sparsity}, but a share of pruned weights must be in [0, 1): 0.9 prunes 90%")
 
 
 def kept_count(size: int, sparsity: float) -> int:
@@ -44,8 +44,8 @@ def magnitude_mask(weights: np.ndarray, sparsity: float, within: np.ndarray | No
     kept.
 
   Raises:
-    UserError: if sparsity is outside [0, 1) or leaves no weight, or `within` keeps fewer weights than asked for.
-    ValueError: if a weight is not finite (its magnitude says nothing), or shapes differ.
+    UserError: if sparsity is outside [0, 1) or leaves no weight, or `within` keeps fewer weights than requested.
+    ValueError: if a weight is not finite (it has no magnitude to compare), or shapes differ.
   """
   kept = kept_count(weights.size, sparsity)
   magnitude = np.abs(weights).ravel()

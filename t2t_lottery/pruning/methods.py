@@ -1,4 +1,4 @@
-"""The paper's methods (section 3) and the controls beside them: what tells one from another. Standard library only.
+"""The paper's methods (section 3) and their controls: how they differ. Standard library only.
 
 Each method is a set of t2t's hparams; each choice below is the value of one of them.
 """
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 # By what score a ticket's mask keeps weights, those of the highest (hparam `ticket_score`).
 MAGNITUDE = "magnitude"  # |w|, as the paper
-RANDOM = "random"  # by lot
+RANDOM = "random"  # at random
 SNIP = "snip"  # |w * dL/dw| over some batches (Lee et al. 2019)
 SYNFLOW = "synflow"  # w * dR/dw of the network with |w| for w, in many rounds (Tanaka et al. 2020)
 SCORES = (MAGNITUDE, RANDOM, SNIP, SYNFLOW)
@@ -23,7 +23,7 @@ SCOPES = (LAYER, GLOBAL)
 # What the kept weights of a ticket are set to (hparam `ticket_values`), their signs first kept.
 REWOUND = "rewound"  # the rewind checkpoint's, as LT and SLT
 CONSTANT = "constant"  # one value per layer, as CLT
-REDRAWN = "redrawn"  # drawn anew from the distribution that t2t initializes the layer from
+REDRAWN = "redrawn"  # resampled from the distribution that t2t initializes the layer from
 PERMUTED = "permuted"  # the rewind checkpoint's, shuffled among the kept weights of the layer, signs and all
 VALUES = (REWOUND, CONSTANT, REDRAWN, PERMUTED)
 
@@ -63,7 +63,7 @@ class Method(NamedTuple):
     return self.from_ticket and self.gradual
 
 
-# Hparam -> its value where it says nothing, and the methods that it says something of.
+# Hparam -> its default, and the methods that use it.
 MEANINGS: dict[str, tuple[str | float | bool, Callable[[Method], bool]]] = {
   "mask_checkpoint": ("", lambda method: method.from_ticket),
   "rewind_checkpoint": ("", lambda method: method.from_ticket),

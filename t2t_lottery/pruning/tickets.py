@@ -26,7 +26,7 @@ class TicketSpec(NamedTuple):
     score, scope, values, signs, fan: of `methods.SCORES`, `SCOPES`, `VALUES`, `SIGNS` and `FANS`.
     shuffle: whether the mask's places are shuffled within each layer.
     prune_embedding: whether the embedding is pruned.
-    seed: of what is drawn by lot.
+    seed: of everything drawn at random.
   """
 
   sparsity: float
@@ -105,7 +105,7 @@ def draw(
     if given_scores is not None:
       return given_scores[name]
     if choices.score == methods.RANDOM:
-      return _lot(name, choices, "mask").random_sample(mask_from.shapes[name])
+      return _rng(name, choices, "mask").random_sample(mask_from.shapes[name])
     return mask_from.read(name)
 
   together = _global_masks(mask_from, choices, trainable, scores) if choices.scope == methods.GLOBAL else {}
@@ -116,7 +116,7 @@ def draw(
     if layers.is_prunable(name):
       mask = together[name] if name in together else _layer_mask(mask_from, choices, name, scores)
       if choices.shuffle:
-        mask = _lot(name, choices, "places").permutation(mask.ravel()).reshape(mask.shape)
+        mask = _rng(name, choices, "places").permutation(mask.ravel()).reshape(mask.shape)
       already = rewind_to.mask(name)
       if already is not None and np.any(mask & ~already):
         raise UserError(
@@ -145,8 +145,8 @@ def alpha(name: str, shape: tuple[int, ...], fan: str) -> float:
   return math.sqrt(6 / (n_in + n_out))
 
 
-def _lot(name: str, choices: TicketSpec, what: str) -> np.random.RandomState:
-  """The generator of what is drawn by lot for a layer, whatever the order of layers."""
+def _rng(name: str, choices: TicketSpec, what: str) -> np.random.RandomState:
+  """A layer's random generator; does not depend on the order of layers."""
   return np.random.RandomState([choices.seed, zlib.crc32(f"{what} {name}".encode())])
 
 
@@ -177,11 +177,11 @@ def _changed(name, value, mask, choices: TicketSpec, initialize) -> np.ndarray:
   if choices.values == methods.CONSTANT:
     changed[mask] = np.copysign(value.dtype.type(alpha(name, value.shape, choices.fan)), value[mask])
   elif choices.values == methods.REDRAWN:
-    seed = int(_lot(name, choices, "values").randint(2**31))
+    seed = int(_rng(name, choices, "values").randint(2**31))
     changed[mask] = np.copysign(initialize(name, value.shape, seed)[mask], value[mask])
   elif choices.values == methods.PERMUTED:
-    changed[mask] = _lot(name, choices, "values").permutation(value[mask])
+    changed[mask] = _rng(name, choices, "values").permutation(value[mask])
   if choices.signs == methods.RANDOM:
-    lot = _lot(name, choices, "signs").randint(0, 2, np.count_nonzero(mask)) * 2 - 1
-    changed[mask] = np.copysign(changed[mask], lot)
+    signs = _rng(name, choices, "signs").randint(0, 2, np.count_nonzero(mask)) * 2 - 1
+    changed[mask] = np.copysign(changed[mask], signs)
   return changed

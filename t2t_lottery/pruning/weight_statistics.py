@@ -38,7 +38,7 @@ class Statistics(NamedTuple):
     """The figures to look at.
 
     Returns:
-      `sparsity`, share of pruned weights; `largest` and `mean` magnitude of a kept one; and beside another model `signs`,
+      `sparsity`, share of pruned weights; `largest` and `mean` magnitude of a kept one; and compared with another model `signs`,
       the share of equal ones among the weights that both keep, and `mask`, that of the weights that both keep among
       those that either keeps. None for a share of nothing.
     """
@@ -159,7 +159,7 @@ def figures(
 
 
 class Emptied(NamedTuple):
-  """What is pruned as a whole.
+  """What is pruned completely.
 
   Attributes:
     embedding_rows: how many subwords have an embedding of zeros: in a source, t2t takes them for padding
@@ -198,7 +198,7 @@ class Emptied(NamedTuple):
     for kind, found in (("heads", self.heads), ("feed-forward units", self.units)):
       if found:
         where = ", ".join(f"{count} in {block}" for block, count in found.items())
-        lines.append(f"{sum(found.values())} {kind} pruned as a whole: {where}")
+        lines.append(f"{sum(found.values())} {kind} pruned completely: {where}")
     return lines
 
 
@@ -225,7 +225,7 @@ def emptied(variables: Mapping[str, np.ndarray], num_heads: int | None = None) -
       rows += int(np.count_nonzero(~used.any(axis=1)))
       vocabulary += len(used)
     elif num_heads and (match := _ATTENTION_PART.fullmatch(name)):
-      # Queries, keys and values of the heads stand side by side in the columns, what reads their outputs in the rows.
+      # Queries, keys and values of the heads are next to each other in the columns, what reads their outputs in the rows.
       side_by_side = (
         used.reshape(-1, used.shape[-1]) if match[2] == "output_transform" else used.reshape(len(used), -1).T
       )

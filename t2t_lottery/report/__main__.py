@@ -14,10 +14,10 @@ from t2t_lottery.report import archive, builder
 from t2t_lottery.report import study as studies
 from t2t_lottery.utils import command_line, errors
 
-_RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Where runs lie.")
+_RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Where runs are stored.")
 _PROBLEM = flags.DEFINE_string("problem", None, "t2t problem; needed where there are runs of several.")
 _SIZE = flags.DEFINE_string("size", None, "Model size; needed where there are runs of several.")
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Where datagen put the text, to show it beside translations.")
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Where datagen put the text, to show it next to translations.")
 _OUT = flags.DEFINE_string("out", None, "Where the report goes.", required=True)
 _ARCHIVE = flags.DEFINE_string("archive", None, "Copies to this folder all that a report needs of the runs.")
 _LEARNING_CURVES = flags.DEFINE_bool("learning_curves", False, "Plot dev BLEU by step as well.")

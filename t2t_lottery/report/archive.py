@@ -11,24 +11,24 @@ from t2t_lottery.utils.errors import UserError
 
 
 def copy(study: Study, folder: str) -> int:
-  """Copies the runs of a study in the layout they lie in; nothing of the test set's source or reference.
+  """Copies the runs of a study in their layout; nothing of the test set's source or reference.
 
   Args:
     study: the runs.
-    folder: where to; what else lies there stays.
+    folder: where to; other files there stay.
 
   Returns:
     How many bytes the files have.
 
   Raises:
-    UserError: if the runs lie there themselves, or a file cannot be written.
+    UserError: if the runs themselves are there, or a file cannot be written.
   """
   size = 0
   for runs in study.runs.values():
     for run in runs:
       to = paths.Runs(folder, study.problem, study.size, run.seed).folder(run.about["run"])
       if os.path.realpath(to) == os.path.realpath(run.folder):
-        raise UserError(f"{folder} is where the runs lie: give another --archive")
+        raise UserError(f"{folder} is where the runs are: give another --archive")
       for path in _small_files(run):
         if os.path.exists(path):
           size += _copy(path, os.path.join(to, os.path.relpath(path, run.folder)))
@@ -43,7 +43,7 @@ def _small_files(run: Run) -> list[str]:
 
 
 def _copy(path: str, to: str) -> int:
-  """Copies a file whole or not at all."""
+  """Copies a file atomically."""
   try:
     with open(path, "rb") as file:
       content = file.read()

@@ -37,17 +37,17 @@ def write_tables(study: studies.Study, out: str, samples: int) -> tuple[list[Ent
   placed = {title: there for title, places in placed.items() if (there := [p for p in places if p.run in study.runs])}
   made = Entries(study, samples)
   entries = made.columns(placed)
-  beside = made.relatives([one for one in relatives if one.run in study.runs])
+  related = made.relatives([one for one in relatives if one.run in study.runs])
   printed = paper_scores.scores(study.problem, study.size)
   mean = f"mean over seeds {', '.join(map(str, study.seeds))}" if len(study.seeds) > 1 else f"seed {study.seeds[0]}"
   of = f"{study.problem}, {study.size}"
   found = {"Methods": paper_tables.main_table(f"{of}: BLEU and TER on test, in percent, {mean}", entries, printed)}
   atomic_files.write_text(os.path.join(out, "table.csv"), paper_tables.to_csv(entries, printed))
-  if beside:
+  if related:
     others = {entry.place.run: entry for entry in entries}
-    caption = f"{of}: controls and relatives, each beside the run that it varies, {mean}"
-    found["Controls and relatives"] = paper_tables.relatives_table(caption, beside, others)
-    atomic_files.write_text(os.path.join(out, "controls.csv"), paper_tables.to_csv(beside, {}))
+    caption = f"{of}: controls and relatives, each with the run that it varies, {mean}"
+    found["Controls and relatives"] = paper_tables.relatives_table(caption, related, others)
+    atomic_files.write_text(os.path.join(out, "controls.csv"), paper_tables.to_csv(related, {}))
   for name, table in zip(("table", "controls"), found.values()):
     atomic_files.write_text(os.path.join(out, f"{name}.md"), table_formats.markdown(table))
     atomic_files.write_text(os.path.join(out, f"{name}.tex"), table_formats.latex(table, f"tab:{name}"))
@@ -60,7 +60,7 @@ def report(study: studies.Study, out: str, data_dir: str | None, samples: int, l
   Args:
     study: the runs.
     out: folder to write to.
-    data_dir: where the test set's text lies, if it is to be shown.
+    data_dir: where the test set's text is, if it is to be shown.
     samples: of intervals and tests of significance.
     learning_curves: whether to plot them.
   """

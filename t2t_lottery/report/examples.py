@@ -11,7 +11,7 @@ from t2t_lottery.evaluation import metrics
 from t2t_lottery.report.study import Run, Study
 from t2t_lottery.utils import errors
 
-# BLEU of a single sentence is 0 as soon as one order of n-grams has no match; chrF tells sentences apart.
+# BLEU of a single sentence is 0 as soon as one order of n-grams has no match; chrF distinguishes sentences.
 METRIC = "chrf"
 
 
@@ -49,7 +49,7 @@ def text_of(study: Study, data_dir: str | None) -> Text:
     return Text(*manifest.raw_text(study.problem, data_dir, "test"), "")
   except errors.UserError:
     # Its message names folders of this machine; the page may go elsewhere.
-    return Text([], [], f"--data_dir has no whole data of {study.problem}")
+    return Text([], [], f"--data_dir has no complete data of {study.problem}")
 
 
 def chosen(sentences: np.ndarray, count: int = 3) -> dict[str, list[int]]:

@@ -54,7 +54,7 @@ def panel(runs: Sequence[tuple[float, Sequence[Mapping[str, Mapping[str, Any]]]]
 
 
 def short(name: str) -> str:
-  """A layer's name as it fits beside a row, such as "dec 1 cross q"."""
+  """A layer's name as it fits next to a row, such as "dec 1 cross q"."""
   place = re.search(r"/(enc|dec)oder/layer_(\d+)/(\w+)/", name)
   if place is None:
     shard = re.search(r"/weights_(\d+)$", name)
@@ -79,7 +79,7 @@ def draw(panels: Mapping[str, Panel], title: str) -> Figure:
   """A figure of panels side by side on one scale.
 
   Args:
-    panels: what stands above a panel -> its values.
+    panels: title of a panel -> its values.
     title: what the scale shows.
   """
   rows = max(len(one.layers) for one in panels.values())

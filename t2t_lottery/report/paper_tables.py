@@ -29,7 +29,7 @@ class Cell(NamedTuple):
     text: what it shows.
     value: what to sort by; None sorts last.
     best: whether it is highlighted.
-    marks: what stands behind it, raised.
+    marks: superscripts behind it.
   """
 
   text: str
@@ -43,7 +43,7 @@ class Table(NamedTuple):
 
   Attributes:
     caption: a sentence, which ends without a full stop.
-    heads: (what stands above several columns, or nothing; the column's name) for each column.
+    heads: (title above several columns, or nothing; the column's name) for each column.
     groups: rows that belong together, as ours and the paper's of a level.
     notes: what the marks in it mean, a sentence each.
   """
@@ -91,7 +91,7 @@ def main_table(caption: str, entries: Sequence[Entry], printed: Mapping[tuple[st
 
 
 def relatives_table(caption: str, entries: Sequence[Entry], others: Mapping[str, Entry]) -> Table:
-  """A row a control or relative, beside the run that it varies.
+  """A row per control or relative, next to the run that it varies.
 
   Args:
     caption: what the table is of.
@@ -101,7 +101,7 @@ def relatives_table(caption: str, entries: Sequence[Entry], others: Mapping[str,
   groups = []
   for entry in entries:
     size = entry.mean("megabytes", "paper")
-    beside = others.get(entry.varied or "")
+    run_varied = others.get(entry.varied or "")
     row = [
       Cell(percent(entry.place.level), entry.place.level),
       _number(size, _megabytes),
@@ -109,7 +109,7 @@ def relatives_table(caption: str, entries: Sequence[Entry], others: Mapping[str,
       Cell(entry.column, entry.column),
       *_pair(entry),
       Cell(entry.varied, entry.varied) if entry.varied else Cell(NONE),
-      *(cell._replace(best=False, marks=()) for cell in _pair(beside)),
+      *(cell._replace(best=False, marks=()) for cell in _pair(run_varied)),
     ]
     groups.append([row])
   heads = [("", "sparsity"), ("", "MB"), ("", "run"), ("", "differs in"), *(("", name) for name in SHOWN.values())]

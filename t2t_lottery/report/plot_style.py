@@ -1,4 +1,4 @@
-"""How the plots look: told apart by colour, by marker and by line, so also without colour; and the same file each time."""
+"""How the plots look: distinguished by color, by marker and by line, so also without color; and the same file each time."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _SETTINGS: Any = {
   "lines.markersize": 5,
   # Letters as shapes: a machine without the font shows the same.
   "svg.fonttype": "path",
-  # Names inside an SVG are otherwise drawn by lot.
+  # Names inside an SVG are otherwise random.
   "svg.hashsalt": "t2t-lottery",
 }
 

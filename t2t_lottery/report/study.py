@@ -20,9 +20,9 @@ class Run(NamedTuple):
   """One run of one seed.
 
   Attributes:
-    folder: where it lies.
+    folder: where it is stored.
     about: what it is (`run.json`).
-    result: its line of results; None while there is none, or it cannot stand beside the others.
+    result: its line of results; None while there is none, or it cannot be compared with the others.
     differs: in what it differs from the others, if it cannot.
   """
 
@@ -102,7 +102,7 @@ def read(runs_dir: str, problem: str | None = None, size: str | None = None) -> 
   """Reads the runs of one problem and size.
 
   Args:
-    runs_dir: where all runs lie.
+    runs_dir: where all runs are stored.
     problem, size: None: there is but one.
 
   Raises:
@@ -115,7 +115,7 @@ def read(runs_dir: str, problem: str | None = None, size: str | None = None) -> 
     try:
       run = _read_run(folder)
     except UserError as error:
-      # Where it lies tells whose it is.
+      # Its path says whose it is.
       _, of, by, _, _ = folder.rsplit(os.sep, 4)
       if problem in (None, of) and size in (None, by):
         damaged.append(str(error))
@@ -146,13 +146,16 @@ def _comparable(runs: Sequence[Run]) -> list[Run]:
   """The runs, those without their result that were trained on other data, or tested on another number of sentences, than
   most: scores of different texts have no mean, and cannot be compared.
   """
-  for fact, told in ((_data, "trained on data {}, others on {}"), (_sentences, "tested on {} sentences, others on {}")):
+  for fact, message in (
+    (_data, "trained on data {}, others on {}"),
+    (_sentences, "tested on {} sentences, others on {}"),
+  ):
     found = [fact(run) for run in runs]
     known = Counter(value for value in found if value is not None)
     if len(known) > 1:
       ((usual, _),) = known.most_common(1)
       runs = [
-        run if value in (None, usual) else run._replace(result=None, differs=told.format(value, usual))
+        run if value in (None, usual) else run._replace(result=None, differs=message.format(value, usual))
         for run, value in zip(runs, found)
       ]
   return list(runs)
@@ -193,7 +196,7 @@ def on_target(study: Study) -> Study:
 
 
 def unfinished(study: Study) -> list[str]:
-  """What is missing, a line each: runs without a result, without a folder, or without the files beside their result; and
+  """What is missing, a line each: runs without a result, without a folder, or without the files next to their result; and
   runs that are in no table.
   """
   lines = list(study.damaged)

@@ -1,4 +1,4 @@
-"""Which run stands where in the paper's tables: a column a method, a row a sparsity level."""
+"""Where each run is in the paper's tables: a column per method, a row per sparsity level."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Place(NamedTuple):
 
 
 class Relative(NamedTuple):
-  """A run beside the columns.
+  """A run next to the columns.
 
   Attributes:
     run: its name.
@@ -50,7 +50,7 @@ def is_plain(name: str, about: Mapping[str, Any]) -> bool:
   return "+" not in name and not about.get("controls")
 
 
-def descent(name: str, about: About) -> list[str]:
+def lineage(name: str, about: About) -> list[str]:
   """A run and those it is drawn from, in turn, as far as they are known: the run itself last."""
   line = [name]
   while (parent := _parent(line[0], about)) in about and parent not in line:
@@ -65,7 +65,7 @@ def _parent(name: str, about: About) -> str:
 def assign(about: About) -> dict[str, list[Place]]:
   """The columns that there are runs for.
 
-  Of several runs of a method at one level, that one has the place which lies on the method's longest chain. The columns of
+  Of several runs of a method at one level, the one on the method's longest chain has the place. The columns of
   SLT-MP and MP-SLT each follow one switch, the one with the most levels above it.
 
   Args:
@@ -84,7 +84,7 @@ def assign(about: About) -> dict[str, list[Place]]:
     head = _head(of[method], first, plain)
     above = [name for name in of[method] if _switch(name, first, plain) == head]
     if method == "slt_mp" and head:
-      line = [name for name in descent(head, plain) if plain[name]["method"] == first]
+      line = [name for name in lineage(head, plain) if plain[name]["method"] == first]
       _fill(found[method], line, plain, DAGGER)
     elif head:
       below = {level: place for level, place in found["mp"].items() if level < plain[head]["sparsity_asked"]}
@@ -112,29 +112,29 @@ def _lengths(names: list[str], about: About) -> dict[str, int]:
   """Of each run, how many runs the longest chain of its method has that goes through it."""
   longest = dict.fromkeys(names, 0)
   for name in names:
-    chain = [one for one in descent(name, about) if one in longest]
+    chain = [one for one in lineage(name, about) if one in longest]
     for one in chain:
       longest[one] = max(longest[one], len(chain))
   return longest
 
 
 def _switch(name: str, first: str, about: About) -> str | None:
-  """The run in whose place a method of two halves changes over: the last of a run's descent that is of the first half."""
-  line = [one for one in descent(name, about) if about[one]["method"] == first]
+  """The run in whose place a method of two halves changes over: the last of a run's lineage that is of the first half."""
+  line = [one for one in lineage(name, about) if about[one]["method"] == first]
   return line[-1] if line else None
 
 
 def _head(names: list[str], first: str, about: About) -> str | None:
-  """The switch with the most runs above it; of equals the one of the longest descent."""
+  """The switch with the most runs above it; of equals the one of the longest lineage."""
   heads = [_switch(name, first, about) for name in names]
   known = {head for head in heads if head}
-  return max(known, key=lambda head: (heads.count(head), len(descent(head, about)), head), default=None)
+  return max(known, key=lambda head: (heads.count(head), len(lineage(head, about)), head), default=None)
 
 
 def relatives(about: About, columns: Mapping[str, list[Place]]) -> list[Relative]:
-  """All runs that have no place in a column, each beside the run that it varies; levels rising.
+  """All runs that have no place in a column, each with the run that it varies; levels rising.
 
-  That is the run of its name without what stands behind a "+", or else its method's at its level.
+  That is the run of its name without what follows a "+", or else its method's at its level.
   """
   placed = {place.run for column in columns.values() for place in column}
   found = []
@@ -143,9 +143,9 @@ def relatives(about: About, columns: Mapping[str, list[Place]]) -> list[Relative
       continue
     level = what["sparsity_asked"]
     column = columns.get(COLUMNS.get(what["method"], ""), [])
-    beside = [place.run for place in column if place.level == level]
+    same_level = [place.run for place in column if place.level == level]
     base = re.sub(r"\+[a-z_]+", "", name)
-    varied = base if base in placed else next(iter(beside), None)
+    varied = base if base in placed else next(iter(same_level), None)
     more = [part for part in re.findall(r"\+([a-z_]+)", name) if part not in what.get("controls", [])]
     differs = ", ".join([*what.get("controls", []), *more]).replace("_", " ")
     found.append(Relative(name, level, differs or "another chain", varied))

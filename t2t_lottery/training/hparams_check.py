@@ -1,4 +1,4 @@
-"""Whether a run's hparams make sense together, told before its graph is built."""
+"""Whether a run's hparams are consistent, checked before its graph is built."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CHOICES = {
 _NEEDED = (*methods.MEANINGS, "rewind_step", "prune_until", "prune_every")
 # t2t's schedules that train (`--schedule`); the others look at a run that is trained.
 _TRAINING = ("train", "train_and_evaluate", "continuous_train_and_eval", "train_eval_and_decode", "test")
-# The values of these in the hparams sets, where they say nothing to a run that is not pruned while it trains.
+# The values of these in the hparams sets, where a run that is not pruned while it trains ignores them.
 _PRUNING_STEPS = {
   name: {getattr(presets.for_length(size.train_steps), name) for size in presets.SIZES.values()}
   for name in ("prune_until", "prune_every")
@@ -99,7 +99,7 @@ def check(hparams) -> None:
     if hparams.get(noise):
       raise UserError(f"{noise}={hparams.get(noise)} would move pruned weights away from zero: set it to 0")
   if method.from_ticket and is_new:
-    _check_ticket(hparams, method)  # A resumed run goes on with the masks of its own checkpoint.
+    _check_ticket(hparams, method)  # A resumed run continues with the masks of its own checkpoint.
 
 
 def check_devices(hparams, config) -> None:
@@ -142,7 +142,7 @@ def _check_model(hparams) -> None:
   for name in ("num_encoder_layers", "num_decoder_layers", "rewind_step"):
     if (hparams.get(name) or 0) < 0:
       raise UserError(f"{name}={hparams.get(name)} is below 0")
-  # For t2t, 0 stands for the batch size; a sentence is a subword and its end at least.
+  # To t2t, 0 means the batch size; a sentence is at least a subword and its end.
   if hparams.max_length < 0 or hparams.max_length == 1:
     raise UserError(f"max_length={hparams.max_length} leaves no sentence to train on: 2 is the least, 0 is no limit")
   for name, value in hparams.values().items():
@@ -212,17 +212,15 @@ def _check_meanings(hparams, method: methods.Method, is_new: bool) -> None:
 
 
 def _check_training(hparams, method: methods.Method, is_new: bool) -> None:
-  """Checks what t2t-trainer is told by flags."""
+  """Checks t2t-trainer's flags."""
   steps = hparams.get("train_steps")
   if steps is not None and steps < 1:
     raise UserError(f"--train_steps={steps} trains nothing: 1 is the least")
   if steps is not None and hparams.rewind_step > steps:
-    tf.logging.warning(
-      "rewind_step=%d lies after --train_steps=%d: nothing can rewind to it", hparams.rewind_step, steps
-    )
+    tf.logging.warning("rewind_step=%d is after --train_steps=%d: nothing can rewind to it", hparams.rewind_step, steps)
   if method.gradual and steps is not None and hparams.prune_until >= steps:
     raise UserError(
-      f"prune_until={hparams.prune_until} must lie before the end of the run, train_steps={steps}: otherwise no checkpoint has "
+      f"prune_until={hparams.prune_until} must be before the end of the run, train_steps={steps}: otherwise no checkpoint has "
       f"the sparsity {hparams.sparsity}"
     )
   for name in ("warm_start_from", "warm_start_from_second"):

@@ -10,7 +10,7 @@ from t2t_lottery.utils import tf_config
 def name(variable: tf.Variable) -> str:
   """The variable's name, the same on every replica.
 
-  `variable.op.name`, asked for by a replica, is that of its own copy.
+  `variable.op.name`, requested by a replica, is that of its own copy.
   """
   return variable.name.rpartition(":")[0]
 

@@ -1,4 +1,4 @@
-"""Hooks that guard a training run: it stops when its loss is no number, ends within a step when told to, and saves at the
+"""Hooks that guard a training run: it stops when its loss is not a number, ends within a step on a signal, and saves at the
 same steps however often it was interrupted.
 """
 
@@ -14,7 +14,7 @@ import tensorflow.compat.v1 as tf
 from t2t_lottery.runs import failure_marker, paths
 from t2t_lottery.utils import errors, shutdown
 
-# So long a run that is told to end may still take to its first step.
+# How long a run that got a signal may still take to its first step.
 _SECONDS_TO_FIRST_STEP = 3
 
 
@@ -89,7 +89,7 @@ class StopHook(tf.estimator.SessionRunHook):
     del run_values
     self._has_stepped.set()
     if self._signal is not None:
-      tf.logging.info("Told to end by %s", signal.Signals(self._signal).name)
+      tf.logging.info("Stopping on %s", signal.Signals(self._signal).name)
       run_context.request_stop()
 
   def end(self, session) -> None:
@@ -100,7 +100,7 @@ class StopHook(tf.estimator.SessionRunHook):
       raise SystemExit(128 + self._signal)
 
   def release(self) -> None:
-    """Gives the signals back, once; for a process that goes on after a session that an error ended without `end`."""
+    """Gives the signals back, once; for a process that continues after an error ended a session without `end`."""
     for number, handler in self._before.items():
       signal.signal(number, handler)
     if self._before:

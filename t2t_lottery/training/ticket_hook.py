@@ -18,7 +18,7 @@ from t2t_lottery.utils import errors
 class TicketHook(tf.estimator.SessionRunHook):
   """Starts a new run from its ticket; silent when a run resumes.
 
-  The ticket is written beside the run as a checkpoint from which the graph's variables are initialized, so it is in
+  The ticket is written next to the run as a checkpoint from which the graph's variables are initialized, so it is in
   `model.ckpt-0`, and restoring any later checkpoint takes its place. Step and optimizer slots start fresh.
 
   Args:

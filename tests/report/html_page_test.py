@@ -162,7 +162,7 @@ class ReportPageTest(tf.test.TestCase):
   def test_without_the_text_translations_stand_alone_and_it_says_why(self):
     made = made_up_runs.Runs(os.path.join(self.folder, "small"))
     made.evaluated("dense", "dense", 0, 27, 64)
-    for data_dir, why in ((None, "no --data_dir was given"), (self.folder, "--data_dir has no whole data of")):
+    for data_dir, why in ((None, "no --data_dir was given"), (self.folder, "--data_dir has no complete data of")):
       page = Page(read(os.path.join(self.report(made.folder, "small_out", data_dir), "index.html")).decode())
       text = "".join(page.text)
       self.assertIn(why, text)

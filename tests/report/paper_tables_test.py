@@ -188,7 +188,7 @@ class ReportTablesTest(tf.test.TestCase):
         [f"--runs_dir={two.folder}"],
         "holds runs of translate_ende_grammar, small; translate_ende_grammar, tiny: choose",
       ),
-      ([f"--runs_dir={two.folder}", "--size=tiny", f"--archive={two.folder}"], "is where the runs lie"),
+      ([f"--runs_dir={two.folder}", "--size=tiny", f"--archive={two.folder}"], "is where the runs are"),
     ):
       done = self.run_command(*arguments, f"--out={empty}/out", "--samples=10")
       self.assertEqual(done.returncode, 1)

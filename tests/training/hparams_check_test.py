@@ -215,7 +215,7 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     hparams = "sparsity=0.9,prune_until=200000,prune_every=1000"
     self.check(hparams, "transformer_mp_tiny", train_steps=200_001, schedule=schedule)
     for steps in (200_000, 100):
-      with self.assertRaisesRegex(UserError, f"prune_until=200000 must lie before the end .*train_steps={steps}:"):
+      with self.assertRaisesRegex(UserError, f"prune_until=200000 must be before the end .*train_steps={steps}:"):
         self.check(hparams, "transformer_mp_tiny", train_steps=steps, schedule=schedule)
     with self.assertRaisesRegex(UserError, "--train_steps=0 trains nothing"):
       self.check("", "transformer_dense_tiny", train_steps=0, schedule=schedule)

@@ -36,7 +36,7 @@ def end_training(message: str) -> Iterator[None]:
   except _DEATHS as error:
     tf.logging.error("%s", error)
     print(
-      f"t2t-lottery: {message}, to go on from the last checkpoint ({type(error).__name__}, told above)",
+      f"t2t-lottery: {message}, to resume from the last checkpoint ({type(error).__name__}, see above)",
       file=sys.stderr,
       flush=True,
     )

@@ -8,7 +8,7 @@ import tensorflow.compat.v1 as tf
 
 
 class ValidationMonitor(tf.estimator.SessionRunHook):
-  """Evaluates the newest checkpoint every so many steps and at the end; may end training early.
+  """Evaluates the newest checkpoint every N steps and at the end; may end training early.
 
   Args:
     input_fn: the estimator's input function for evaluation.
@@ -95,7 +95,7 @@ class ValidationMonitor(tf.estimator.SessionRunHook):
 
 
 def replace_monitors_with_hooks(hooks: list | None, estimator: tf.estimator.Estimator) -> list:
-  """As in `tf.contrib.learn.monitors`: tells each `ValidationMonitor` which estimator it belongs to."""
+  """As in `tf.contrib.learn.monitors`: gives each `ValidationMonitor` its estimator."""
   for hook in hooks or []:
     if isinstance(hook, ValidationMonitor):
       hook.set_estimator(estimator)
