@@ -16,7 +16,7 @@ usage: $0 [flags]
   --levels="L ..."    sparsity of each level in percent, rising        [the paper's]
   --seeds="N ..."     random seeds                                     [1 2]
   --jobs=N            runs to train side by side, each with its share of cores and GPUs, as memory allows [1]
-  --dry_run           only show the runs in their order, and the steps, time and disk to come
+  --dry_run           only show the runs in their order, and the steps, time and disk that remain
   --devices=N         with --dry_run: how long all of it takes on N GPUs or TPUs, one run each [--jobs]
   --status            only show the status of each run: watch $0 --status ...
   --on=slurm          hand the runs to Slurm, a job each; --status and --cancel then look at the queue as well  [here]

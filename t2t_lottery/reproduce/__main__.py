@@ -1,7 +1,7 @@
 """All runs of a table: `python -m t2t_lottery.reproduce --methods="mp slt" --seeds="1 2" ...`.
 
 What is done already, by this command or by a driver, is not done again. A run that fails is reported, and what does not
-depend on it goes on.
+depend on it continues.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from t2t_lottery.runs import command_flags, config, run_status
 from t2t_lottery.utils import command_line, errors, shutdown
 from t2t_lottery.utils.errors import UserError
 
-_DRY_RUN = flags.DEFINE_bool("dry_run", False, "Only show the runs in their order, and what is to come.")
+_DRY_RUN = flags.DEFINE_bool("dry_run", False, "Only show the runs in their order, and what remains.")
 _DEVICES = flags.DEFINE_integer(
   "devices", None, "Of a dry run: how many devices train side by side. Default: --jobs.", lower_bound=1
 )
-_STATUS = flags.DEFINE_bool("status", False, "Only show how each run stands.")
+_STATUS = flags.DEFINE_bool("status", False, "Only show the status of each run.")
 _ON = flags.DEFINE_enum("on", "here", ["here", "slurm"], "Whether to do the runs here, or hand them to Slurm.")
 _CANCEL = flags.DEFINE_bool("cancel", False, "Take what --on=slurm has submitted from the queue.")
 _ONLY = flags.DEFINE_string("only", None, "Do one part, as a job of Slurm: datagen, table, or a run as seed1/slt-50.")
@@ -34,7 +34,7 @@ def check() -> None:
   if flags.FLAGS["hosts"].present:
     raise UserError("--hosts is for the drivers, such as slt.sh: this command trains each run on one machine")
   if _CANCEL.value and _ON.value != "slurm":
-    raise UserError("--cancel is for --on=slurm; what goes on here ends with Ctrl-C, or kill")
+    raise UserError("--cancel is for --on=slurm; what runs here ends with Ctrl-C, or kill")
   request.check()
   config.check_levels(command_flags.read(), sorted({run.level for run in request.graph()}, key=float))
 
@@ -50,23 +50,23 @@ def main(argv: list[str]) -> None:
     elif _ON.value == "slurm":
       print(_on_slurm(settings, runs))
     elif _STATUS.value:
-      print(console.status(runs, request.stands(settings, runs), settings.steps.train_steps))
+      print(console.status(runs, request.statuses(settings, runs), settings.steps.train_steps))
     else:
       _here(settings, runs)
 
 
 def _print_ahead(settings: config.Settings, runs: list[run_graph.PlannedRun]) -> None:
-  stands, length = request.stands(settings, runs), settings.steps.train_steps
-  ahead = forecast.predict(runs, stands, request.of_outlook(settings))
-  print(console.dry_run(runs, stands, length, ahead))
-  lengths = [forecast.steps_to_come(stand, length) for stand in stands]
+  statuses, length = request.statuses(settings, runs), settings.steps.train_steps
+  ahead = forecast.predict(runs, statuses, request.workload(settings))
+  print(console.dry_run(runs, statuses, length, ahead))
+  lengths = [forecast.steps_remaining(current, length) for current in statuses]
   if costs := paper_cost.dry_run(runs, lengths, _DEVICES.value or request.jobs(), settings.runs.size, ahead.speed):
     print(costs)
 
 
 def _on_slurm(settings: config.Settings, runs: list[run_graph.PlannedRun]) -> str:
   def look() -> list[run_status.Status]:
-    return request.stands(settings, runs)
+    return request.statuses(settings, runs)
 
   if _CANCEL.value:
     return slurm_executor.cancel(settings, runs)
@@ -76,19 +76,19 @@ def _on_slurm(settings: config.Settings, runs: list[run_graph.PlannedRun]) -> st
 
 
 def _here(settings: config.Settings, runs: list[run_graph.PlannedRun]) -> None:
-  # Told to end, this process ends the steps at work.
+  # On a signal, this process ends the running steps.
   for number in shutdown.signals():
     signal.signal(number, _end)
   try:
     if _ONLY.value:
       sys.exit(local_executor.only(settings, runs, _ONLY.value))
     sys.exit(0 if local_executor.reproduce(settings, runs) else 1)
-  except _ToldToEnd as told:
-    print("\nstopped; the same command goes on from here", file=sys.stderr)
-    sys.exit(128 + told.number)
+  except _Stopped as stopped:
+    print("\nstopped; the same command resumes from here", file=sys.stderr)
+    sys.exit(128 + stopped.number)
 
 
-class _ToldToEnd(BaseException):
+class _Stopped(BaseException):
   """A signal came."""
 
   def __init__(self, number: int):
@@ -98,13 +98,13 @@ class _ToldToEnd(BaseException):
 
 def _end(number: int, frame) -> None:
   del frame
-  # Slurm tells every process of a job, some twice: the step at work is still waited for, but told again.
+  # Slurm signals every process of a job, some twice: the running step is still waited for, but gets the signal again.
   for other in shutdown.signals():
-    signal.signal(other, _tell_again)
-  raise _ToldToEnd(number)
+    signal.signal(other, _signal_again)
+  raise _Stopped(number)
 
 
-def _tell_again(number: int, frame) -> None:
+def _signal_again(number: int, frame) -> None:
   del number, frame
   step_process.end_again()
 

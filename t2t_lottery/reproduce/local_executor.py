@@ -16,7 +16,7 @@ def reproduce(settings: config.Settings, runs: list[run_graph.PlannedRun]) -> bo
   """Goes through the graph, then shows the table and writes the report; returns whether all has gone well.
 
   Raises:
-    UserError: if the disk has too little left for what is to come.
+    UserError: if the disk has too little space for the remaining runs.
   """
   _check_disk(settings, runs)
   calls = step_process.Steps(resource_split.of_machine(request.jobs()))
@@ -61,34 +61,34 @@ def only(settings: config.Settings, runs: list[run_graph.PlannedRun], name: str)
 
 
 class _Room:
-  """For how many runs side by side this machine has the memory; says so when these are fewer than asked for."""
+  """How many runs fit side by side into this machine's memory; says so when these are fewer than requested."""
 
   def __init__(self, settings: config.Settings):
     self._config = settings
     self._memory = resource_split.available_memory()
-    self._told: int | None = None
+    self._reported: int | None = None
 
   def now(self) -> int:
-    """So many; the runs so far tell how much one takes."""
-    need = forecast.peak_memory(request.of_outlook(self._config))
+    """Their number; finished runs show how much one takes."""
+    need = forecast.peak_memory(request.workload(self._config))
     fit = max(1, self._memory // need)
-    if fit < request.jobs() and fit != self._told:
-      self._told = fit
+    if fit < request.jobs() and fit != self._reported:
+      self._reported = fit
       print(console.little_memory(self._memory, need, fit), file=sys.stderr)
     return min(request.jobs(), fit)
 
 
 def _check_disk(settings: config.Settings, runs: list[run_graph.PlannedRun]) -> None:
-  ahead = forecast.predict(runs, request.stands(settings, runs), request.of_outlook(settings))
+  ahead = forecast.predict(runs, request.statuses(settings, runs), request.workload(settings))
   if ahead.disk[request.keep()] > ahead.free:
     raise UserError(console.too_little_disk(ahead, request.keep(), settings.runs.runs_dir))
 
 
 def _do(settings: config.Settings, run: run_graph.PlannedRun, calls: step_process.Steps) -> str:
-  (stands,) = request.stands(settings, [run])
+  (current,) = request.statuses(settings, [run])
   # No step may leave a mark in a folder that is another run's.
-  is_other = stands.state == run_status.State.OTHER
-  return stands.error if is_other else calls.do(run, request.folder(settings, run), request.shared(settings))
+  is_other = current.state == run_status.State.OTHER
+  return current.error if is_other else calls.do(run, request.folder(settings, run), request.shared(settings))
 
 
 def _datagen(settings: config.Settings, runs: list[run_graph.PlannedRun], calls: step_process.Steps) -> bool:
@@ -109,12 +109,12 @@ def _table(settings: config.Settings, runs: list[run_graph.PlannedRun], calls: s
 
 
 def _last(settings: config.Settings, runs: list[run_graph.PlannedRun], calls: step_process.Steps) -> int:
-  """The table of the runs that are done; tells which are not."""
-  stands = request.stands(settings, runs)
-  is_done = [stand.state == run_status.State.DONE for stand in stands]
+  """The table of the runs that are done; says which are not."""
+  statuses = request.statuses(settings, runs)
+  is_done = [current.state == run_status.State.DONE for current in statuses]
   well = not any(is_done) or _table(settings, runs, calls)
   if not all(is_done):
-    print(console.status(runs, stands, settings.steps.train_steps), file=sys.stderr)
+    print(console.status(runs, statuses, settings.steps.train_steps), file=sys.stderr)
   return 0 if well and all(is_done) else 1
 
 

@@ -1,4 +1,4 @@
-"""Whether a problem is one whose runs can be scored, told before anything is downloaded or trained."""
+"""Whether a problem is one whose runs can be scored, checked before anything is downloaded or trained."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def check(problem: str, data_dir: str) -> None:
 
   Args:
     problem: the name.
-    data_dir: where its data lie, or will lie.
+    data_dir: where its data are, or will be, stored.
 
   Raises:
     UsageError: there is no such problem; the nearest names are given.

@@ -1,4 +1,4 @@
-"""What is asked for: the flags of the command for a whole table, and what they say together."""
+"""The request: the flags of the command for a table, and what they mean together."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _SEEDS = flags.DEFINE_string("seeds", "1 2", "Random seeds, with blanks between.
 # A driver reads them.
 for _flag in driver_flags.of_chain():
   (flags.DEFINE_string if _flag.metavar else flags.DEFINE_bool)(_flag.name, None, " ".join(_flag.help.split()))
-_AVERAGE = flags.DEFINE_integer("average", 0, "Evaluate also the mean of so many last checkpoints.", lower_bound=0)
+_AVERAGE = flags.DEFINE_integer("average", 0, "Also evaluate the mean of the last N checkpoints.", lower_bound=0)
 _DECODER = flags.DEFINE_enum("decoder", decoding.CTRANSLATE2, decoding.DECODERS, "What translates.")
 _KEEP = flags.DEFINE_enum("keep", retention.ALL, retention.CHOICES, "Which checkpoints of a finished run stay.")
-_GPUS = flags.DEFINE_integer("gpus", None, "Train each run on so many GPUs of its machine.", lower_bound=0)
+_GPUS = flags.DEFINE_integer("gpus", None, "Train each run on N GPUs of its machine.", lower_bound=0)
 _JOBS = flags.DEFINE_integer("jobs", 1, "How many runs to train side by side.", lower_bound=1)
 
 
@@ -36,7 +36,7 @@ for _flag in driver_flags.OF_TEXT:
 
 
 def check() -> None:
-  """Raises UserError if what is asked for makes no sense."""
+  """Raises UserError if the request is invalid."""
   given, problem = flags.FLAGS, flags.FLAGS.problem
   if _own_text() and given["name"].value is None:
     raise UserError(f"{_own_text()[0].partition('=')[0]} is for own text: give it a --name")
@@ -101,18 +101,18 @@ def _asked(settings: config.Settings, run: run_graph.PlannedRun, translation: st
 
 
 def folder(settings: config.Settings, run: run_graph.PlannedRun) -> str:
-  """Where a run lies, or would lie."""
+  """The folder of a run, which need not exist."""
   return settings.runs._replace(seed=run.seed).folder(run.name)
 
 
-def stands(settings: config.Settings, runs: list[run_graph.PlannedRun]) -> list[run_status.Status]:
-  """How each run stands."""
+def statuses(settings: config.Settings, runs: list[run_graph.PlannedRun]) -> list[run_status.Status]:
+  """The status of each run."""
   translation = decoding.signature(_DECODER.value)
   return [run_status.read(folder(settings, run), _asked(settings, run, translation)) for run in runs]
 
 
 def graph() -> list[run_graph.PlannedRun]:
-  """The runs that are asked for; side by side, those first that the longest chains wait for."""
+  """The requested runs; side by side, those first that the longest chains wait for."""
   runs = _graph()
   return runs if jobs() == 1 else cost_model.longest_first(runs)
 
@@ -127,8 +127,8 @@ def keep() -> str:
   return _KEEP.value
 
 
-def of_outlook(settings: config.Settings) -> forecast.Workload:
-  """What all runs share, for a look ahead."""
+def workload(settings: config.Settings) -> forecast.Workload:
+  """What all runs share, for a forecast."""
   vocabulary = validation.vocabulary_size(settings.runs.problem, settings.data_dir, flags.FLAGS["vocab_size"].value)
   checkpoints = flags.FLAGS.checkpoints
   return forecast.Workload(settings.runs, settings.steps.train_steps, settings.hparams, checkpoints, vocabulary, jobs())

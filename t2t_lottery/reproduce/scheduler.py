@@ -41,12 +41,12 @@ def follow(
   room: Callable[[], int] = lambda: 1,
   on_stop: Callable[[], None] = lambda: None,
 ) -> dict[Key, End]:
-  """Does every run after its parents; what does not depend on a failed one goes on.
+  """Does every run after its parents; what does not depend on a failed one continues.
 
   Args:
     runs: the graph, in the order of preference.
-    do: does a run, and tells whether it is done; called from threads, one for each run at work.
-    is_busy: whether another process is at work on a run; others are preferred to it, so that two go through one graph
+    do: does a run, and returns whether it is done; called from threads, one for each running one.
+    is_busy: whether another process works on a run; others are preferred to it, so that two go through one graph
       side by side.
     room: for how many runs side by side there is room.
     on_stop: called when this thread is interrupted; makes every `do` return soon.

@@ -27,12 +27,12 @@ _RESTARTS = flags.DEFINE_integer("restarts", 3, "How often a run that is killed 
 
 
 def _folder(settings: config.Settings) -> str:
-  """Where the jobs' logs lie; by it the queue knows them."""
+  """Where the jobs' logs are stored; the queue knows the jobs by it."""
   return os.path.join(os.path.realpath(settings.runs.runs_dir), settings.runs.problem, settings.runs.size, "slurm")
 
 
 def _command(settings: config.Settings, argv: Sequence[str], name: str) -> list[str]:
-  """What the job of a name is to do: what was asked for here, of it alone. Of a flag given twice the last counts."""
+  """What the job of a name does: what was requested here, of it alone. Of a flag given twice the last counts."""
   where = {"runs_dir": settings.runs.runs_dir, "data_dir": settings.data_dir}
   if flags.FLAGS["tmp_dir"].present:
     where["tmp_dir"] = settings.tmp_dir
@@ -52,8 +52,8 @@ def submit(
   Args:
     settings: the settings.
     runs: the graph.
-    look: tells how each run stands.
-    where: tells the folder of a run.
+    look: returns the status of each run.
+    where: returns the folder of a run.
     argv: the flags that this was called with.
 
   Returns:
@@ -86,7 +86,7 @@ def submit(
 
 
 def cancel(settings: config.Settings, runs: Sequence[PlannedRun]) -> str:
-  """Takes the graph from the queue; runs at work are saved.
+  """Takes the graph from the queue; running ones are saved.
 
   Returns:
     What has come of it, on one line.
@@ -101,13 +101,13 @@ def cancel(settings: config.Settings, runs: Sequence[PlannedRun]) -> str:
 def status(
   settings: config.Settings, runs: Sequence[PlannedRun], look: Callable[[], Sequence[Status]], train_steps: int
 ) -> str:
-  """How each run stands, by its files and by the queue; by its files alone where there is no squeue.
+  """The status of each run, by its files and by the queue; by its files alone where there is no squeue.
 
   Raises:
     UserError: if squeue does not answer.
   """
   jobs = queue.queue(_folder(settings)) if shutil.which("squeue") else {}
   found = [jobs.get(queue.name_of(run)) for run in runs]
-  stands = [queue.seen_from(job, stand) if job else stand for job, stand in zip(found, look())]
+  statuses = [queue.seen_from(job, current) if job else current for job, current in zip(found, look())]
   others = [f"{name}: {queue.in_words(jobs[name])}" for name in (queue.DATAGEN, queue.TABLE) if name in jobs]
-  return "\n".join([console.status(runs, stands, train_steps), *others])
+  return "\n".join([console.status(runs, statuses, train_steps), *others])

@@ -46,10 +46,10 @@ class Outcome(NamedTuple):
   def error(self) -> str:
     """The line that says what is wrong: this library's own message, if there is one."""
     lines = [line.strip() for line in self.said if line.strip()]
-    told = [line for line in lines if line.startswith("t2t-lottery: ")]
-    if self.status < 0 and not told:
+    own = [line for line in lines if line.startswith("t2t-lottery: ")]
+    if self.status < 0 and not own:
       return t2t_process.killed(-self.status)
-    return (told or lines or [f"it ended with status {self.status}"])[-1].replace("t2t-lottery: ", "", 1)
+    return (own or lines or [f"it ended with status {self.status}"])[-1].replace("t2t-lottery: ", "", 1)
 
 
 def command(step: str, flags: Sequence[str]) -> list[str]:
@@ -88,7 +88,7 @@ class Steps:
 
     Args:
       run: the run.
-      folder: where it lies.
+      folder: where it is stored.
       shared: what its steps are called with.
 
     Returns:
@@ -117,7 +117,7 @@ class Steps:
     said: deque[str] = deque(maxlen=100)
     process = self._start(arguments, share, subprocess.PIPE if prefix else None)
     if process is None:
-      return Outcome(1, ["this command was told to end"])
+      return Outcome(1, ["this command got a signal to end"])
     with process:
       try:
         assert process.stderr is not None
@@ -148,7 +148,7 @@ class Steps:
     return process
 
   def end(self) -> None:
-    """Ends the steps at work, and starts no more; called again, they are told again."""
+    """Ends the running steps, and starts no more; called again, it signals them again."""
     with self._lock:
       self._is_over = True
       for process in self._at_work:
@@ -159,7 +159,7 @@ _made: weakref.WeakSet[Steps] = weakref.WeakSet()
 
 
 def end_again() -> None:
-  """Tells all steps at work again that they are to end; for a signal's handler, so it waits for no lock."""
+  """Signals all running steps again to end; for a signal's handler, so it waits for no lock."""
   for steps in list(_made):
     for process in list(steps._at_work):
       process.terminate()

@@ -1,4 +1,4 @@
-"""Checks what is asked for, before anything starts. Standard library only."""
+"""Checks a request before anything starts. Standard library only."""
 
 from __future__ import annotations
 
@@ -77,15 +77,15 @@ def check_methods(methods: Sequence[str]) -> None:
     known("method", method, run_graph.METHODS)
 
 
-def vocabulary_size(problem: str, data_dir: str, asked: str | None = None) -> int:
+def vocabulary_size(problem: str, data_dir: str, requested: str | None = None) -> int:
   """About how many subwords a problem has.
 
   Args:
     problem: its name.
     data_dir: where its data, or its description if it is own text, may be.
-    asked: what a flag of own text says of own text that is not there yet.
+    requested: what a flag of own text says of own text that is not there yet.
   """
   found = manifest.facts(problem, data_dir).get("vocab_size") or PROBLEMS.get(problem)
   if not found and os.path.exists(own_text.path(problem, data_dir)):
     found = own_text.read(problem, data_dir).vocab_size
-  return int(found or asked or (own_text.VOCAB_SIZE if problem.endswith("8k") else _VOCAB_SIZE))
+  return int(found or requested or (own_text.VOCAB_SIZE if problem.endswith("8k") else _VOCAB_SIZE))

@@ -66,7 +66,7 @@ class MasksTest(parameterized.TestCase, tf.test.TestCase):
 
   @parameterized.parameters(-0.1, 1.0, 90.0, float("nan"))
   def test_refuses_a_sparsity_that_is_no_share(self, sparsity):
-    with self.assertRaisesRegex(UserError, r"lies in \[0, 1\)"):
+    with self.assertRaisesRegex(UserError, r"must be in \[0, 1\)"):
       masks.magnitude_mask(random_weights(), sparsity)
 
   def test_refuses_to_give_weights_back(self):

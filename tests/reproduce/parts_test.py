@@ -1,4 +1,4 @@
-"""What the command for a whole table is made of: the walk through the graph, how runs stand, what is to come."""
+"""The parts of the command for a table: the scheduler, the status of runs, the forecast."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class OptionsTest(parameterized.TestCase, tf.test.TestCase):
         validation.seeds(text)
 
 
-class WalkTest(tf.test.TestCase):
-  def walk(self, failing=(), busy=()):
+class SchedulerTest(tf.test.TestCase):
+  def follow(self, failing=(), busy=()):
     done = []
 
     def do(run):
@@ -63,19 +63,19 @@ class WalkTest(tf.test.TestCase):
     return done, {name: end for (_, name), end in ended.items()}
 
   def test_every_run_is_done_once_after_its_parents(self):
-    done, ended = self.walk()
+    done, ended = self.follow()
     self.assertEqual(done, [run.name for run in runs_of()])
     self.assertEqual(set(ended.values()), {scheduler.End.DONE})
 
   def test_what_does_not_depend_on_a_failed_run_goes_on(self):
-    done, ended = self.walk(failing=["slt-50"])
+    done, ended = self.follow(failing=["slt-50"])
     self.assertEqual(done, ["dense", "slt-50", "mp-50", "mp-80"])
     self.assertEqual(ended["slt-50"], scheduler.End.FAILED)
     self.assertEqual(ended["slt-50-mp-80"], scheduler.End.LEFT_OUT)
     self.assertEqual(ended["mp-80"], scheduler.End.DONE)
 
   def test_runs_that_others_are_at_work_on_come_last_but_come(self):
-    done, _ = self.walk(busy=["dense", "mp-50"])
+    done, _ = self.follow(busy=["dense", "mp-50"])
     self.assertEqual(done, ["mp-80", "dense", "slt-50", "slt-50-mp-80", "mp-50"])
 
   def test_a_seed_does_not_wait_for_another(self):

@@ -153,7 +153,7 @@ class ReproduceTest(tf.test.TestCase):
     self.assertEqual((done.returncode, done.stdout), (1, ""))
     self.assertRegex(
       done.stderr,
-      r"^t2t-lottery: the runs to come take about \S+ GB, but the disk of \S+ has \S+ GB left: free some, or give "
+      r"^t2t-lottery: the remaining runs take about \S+ GB, but the disk of \S+ has \S+ GB left: free some, or give "
       r"--keep=essential \(\S+ GB\)\n$",
     )
     self.assertFalse(os.path.exists(os.path.join(self.folder, "runs")))
@@ -270,7 +270,7 @@ class ReproduceTest(tf.test.TestCase):
     self.assertEqual(done.returncode, 0, done.stderr)
     rows = [line.split() for line in done.stdout.splitlines()]
     self.assertEqual(rows[1:5], [[seed, run, "3,000", "waiting"] for seed in "12" for run in ("dense", "slt-50")])
-    self.assertIn("training to come: 12,000 steps, time unknown", done.stdout)
+    self.assertIn("training remaining: 12,000 steps, time unknown", done.stdout)
     self.assertFalse(os.path.exists(os.path.join(self.folder, "runs")))
 
   def test_a_bad_flag_is_one_line_before_anything_starts(self):

@@ -180,10 +180,10 @@ class SubmitTest(tf.test.TestCase):
     self.assertEmpty(self.submit(folder, time="1:00:00"))
     self.assertEqual(
       self.submit(folder, time="2:00:00", mem="8G")[0],
-      "seed1/dense: job 1 is in the queue and keeps --time=1:00:00, asked for now is --time=2:00:00 --mem=8G: change it by "
+      "seed1/dense: job 1 is in the queue and keeps --time=1:00:00, requested now is --time=2:00:00 --mem=8G: change it by "
       "scontrol update JobId=1, or give --cancel and submit again",
     )
-    self.assertIn("asked for now is the defaults", self.submit(folder)[0])
+    self.assertIn("requested now is the defaults", self.submit(folder)[0])
     # Submitted by an older version, nothing is known of it.
     for name in ("seed1.dense", "table"):
       os.remove(os.path.join(folder, f"{name}.asked.json"))

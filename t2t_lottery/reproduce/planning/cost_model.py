@@ -53,7 +53,7 @@ class Cost(NamedTuple):
 
 
 def estimate(runs: Sequence[PlannedRun], lengths: Sequence[int], devices: int) -> Cost:
-  """What a graph costs on so many devices.
+  """What a graph costs on N devices.
 
   Args:
     runs: the graph, parents first.

@@ -32,7 +32,7 @@ class Device(NamedTuple):
     return self.subwords / subwords_a_step
 
   def hours(self, steps: float) -> float:
-    """Of so many of the paper's steps."""
+    """Of N of the paper's steps."""
     return steps / self.steps_a_second() / 3600
 
 
@@ -50,7 +50,7 @@ V100 = Device(
 A100 = Device(
   "A100",
   2 * V100.subwords,
-  "twice a V100 in float32, the lower end of what NVIDIA tells of TF32: 2 to 5 times"
+  "twice a V100 in float32, the lower end of what NVIDIA says of TF32: 2 to 5 times"
   " (developer.nvidia.com/blog/getting-immediate-speedups-with-a100-tf32)",
   extrapolated=True,
 )

@@ -34,7 +34,7 @@ class Flag(NamedTuple):
   Attributes:
     name: without dashes.
     help: a line, with a second one if need be.
-    metavar: what stands for its value in the help; nothing if it takes none.
+    metavar: name of its value in the help; nothing if it takes none.
     default: its value, nothing for none.
     default_help: what the help says of that; nothing to show `default`.
     choices: the values that it takes; any if there are none.
@@ -118,7 +118,7 @@ OF_TICKETS = (
   Flag("switch", "the level at which SLT-MP and MP-SLT change over", "L", "60"),
 )
 _FLAGS = {flag.name: flag for flag in (*OF_RUNS, *OF_TEXT, *OF_TICKETS)}
-# A plan as the graph of a whole table needs it: flags that the method has no use for are listed, not refused.
+# A plan as the graph of a table needs it: flags that the method has no use for are listed, not refused.
 _OF_TABLE = "table"
 
 
@@ -278,9 +278,9 @@ def _is_number(text: str) -> bool:
 
 def level_name(text: str) -> str:
   """A sparsity in percent as the names of runs have it: 50 for 050 and 50.0."""
-  whole, _, part = text.partition(".")
+  units, _, part = text.partition(".")
   part = part.rstrip("0")
-  return (whole.lstrip("0") or "0") + (f".{part}" if part else "")
+  return (units.lstrip("0") or "0") + (f".{part}" if part else "")
 
 
 def levels_of_shares(share: float, last: str) -> Iterator[str]:

@@ -21,19 +21,19 @@ from t2t_lottery.utils.errors import UserError
 _REWIND_CHECKPOINTS = 2
 # Of a run that is evaluated, these can be all (`retention.delete_intermediate`).
 _ESSENTIAL_CHECKPOINTS = 2
-# What t2t writes of the graph, in bytes for each layer of encoder and decoder (measured, tiny, 2 layers): beside each checkpoint;
+# What t2t writes of the graph, in bytes for each layer of encoder and decoder (measured, tiny, 2 layers): next to each checkpoint;
 # once, into graph.pbtxt and the events.
 _META_BYTES, _GRAPH_BYTES = 2_400_000, 14_000_000
 _TARGET_SPACES = 32
 
 
 class Outlook(NamedTuple):
-  """What is still to come.
+  """What remains to be done.
 
   Attributes:
     steps: of training.
     speed: steps a second of such runs so far; None if there is none.
-    disk: bytes by what is kept (`retention.CHOICES`); with `essential`, what runs at work hold before they are thinned
+    disk: bytes by what is kept (`retention.CHOICES`); with `essential`, what running ones hold before they are thinned
       counts as well.
     measured: whether the disk is that of finished runs, not computed from the model's size.
     free: bytes that the disk has left.
@@ -71,16 +71,16 @@ class Workload(NamedTuple):
   jobs: int = 1
 
 
-def steps_to_come(stands: Status, train_steps: int) -> int:
+def steps_remaining(current: Status, train_steps: int) -> int:
   """Steps that a run still has to train."""
-  return 0 if stands.state in (State.DONE, State.TRAINED) else max(0, train_steps - stands.step)
+  return 0 if current.state in (State.DONE, State.TRAINED) else max(0, train_steps - current.step)
 
 
-def predict(runs: Sequence[PlannedRun], stands: Sequence[Status], asked: Workload) -> Outlook:
-  """What is still to come.
+def predict(runs: Sequence[PlannedRun], statuses: Sequence[Status], asked: Workload) -> Outlook:
+  """What remains to be done.
 
   Args:
-    runs, stands: the graph, and how each of its runs stands.
+    runs, statuses: the graph, and the status of each of its runs.
     asked: what its runs share.
   """
   alike = list(_alike(asked))
@@ -88,17 +88,17 @@ def predict(runs: Sequence[PlannedRun], stands: Sequence[Status], asked: Workloa
   held = _held(alike, asked)
   disk = dict.fromkeys(retention.CHOICES, 0)
   unthinned = []
-  for run, stand in zip(runs, stands):
-    if stand.state in (State.DONE, State.TRAINED):
+  for run, current in zip(runs, statuses):
+    if current.state in (State.DONE, State.TRAINED):
       continue
     there = folder_bytes(asked.where._replace(seed=run.seed).folder(run.name))
-    whole, essential = (_run_bytes(held, asked, run, keep) for keep in retention.CHOICES)
-    disk[retention.ALL] += max(0, whole - there)
+    full, essential = (_run_bytes(held, asked, run, keep) for keep in retention.CHOICES)
+    disk[retention.ALL] += max(0, full - there)
     disk[retention.ESSENTIAL] += max(0, essential - there)
-    unthinned.append(whole - essential)
+    unthinned.append(full - essential)
   disk[retention.ESSENTIAL] += sum(sorted(unthinned)[-asked.jobs :])
   return Outlook(
-    steps=sum(steps_to_come(stand, asked.train_steps) for stand in stands),
+    steps=sum(steps_remaining(current, asked.train_steps) for current in statuses),
     speed=statistics.median(speeds) if speeds else None,
     disk=disk,
     measured=bool(held),
@@ -123,7 +123,7 @@ def _run_bytes(held: dict[tuple[bool, str], float], asked: Workload, run: Planne
 
 
 def peak_memory(asked: Workload) -> int:
-  """Bytes of memory that a trainer takes: the most that one of such runs took, or about as many as the model's size tells."""
+  """Bytes of memory that a trainer takes: the most that one of such runs took, or an estimate from the model's size."""
   measured = []
   for folder, _ in _alike(asked):
     with contextlib.suppress(UserError):
@@ -174,8 +174,8 @@ def run_bytes(size_name: str, vocabulary: int, prunes: bool, checkpoints: int, k
   size = presets.SIZES[size_name]
   model = parameters(size, vocabulary) * (5 if prunes else 4)
   # Step 0 is one more, until it is rotated out.
-  whole = max(checkpoints, min(checkpoints + 1, presets.CHECKPOINTS_KEPT))
-  kept = _ESSENTIAL_CHECKPOINTS if keep == retention.ESSENTIAL else whole
+  full = max(checkpoints, min(checkpoints + 1, presets.CHECKPOINTS_KEPT))
+  kept = _ESSENTIAL_CHECKPOINTS if keep == retention.ESSENTIAL else full
   graph = size.num_hidden_layers * (kept * _META_BYTES + _GRAPH_BYTES)
   return (kept + _REWIND_CHECKPOINTS) * model + graph
 

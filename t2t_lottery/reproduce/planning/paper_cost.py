@@ -132,7 +132,7 @@ def markdown(rows: Table) -> str:
 
 
 def dry_run(runs: Sequence[PlannedRun], lengths: Sequence[int], devices: int, size: str, speed: float | None) -> str:
-  """What a dry run says of a graph's cost, a line or a few; nothing if nothing is to come.
+  """What a dry run says of a graph's cost, a line or a few; nothing if no steps remain.
 
   Args:
     runs, lengths: the graph, and the steps that each run still takes.

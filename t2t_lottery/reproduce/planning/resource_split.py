@@ -35,7 +35,7 @@ class Share(NamedTuple):
 
 
 def of_machine(jobs: int) -> list[Share]:
-  """Shares of this machine for so many jobs; a single one gets all."""
+  """Shares of this machine for N jobs; a single one gets all."""
   return [Share()] if jobs == 1 else split(jobs, sorted(os.sched_getaffinity(0)), _gpus())
 
 

@@ -1,4 +1,4 @@
-"""The runs of a whole table as one graph, in which a run that methods share appears once. Standard library only.
+"""The runs of a table as one graph, in which a run that methods share appears once. Standard library only.
 
 The drivers in `run_scripts/` are the methods' recipes, and the only place where a chain of runs is described: each prints its
 runs for `--plan`.
@@ -42,7 +42,7 @@ class PlannedRun(NamedTuple):
 
   @property
   def key(self) -> tuple[int, str]:
-    """What tells it from all other runs of the graph."""
+    """Its key in the graph."""
     return self.seed, self.name
 
 
@@ -72,12 +72,12 @@ def graph(methods: Sequence[str], seeds: Sequence[int] = (1,), flags: Sequence[s
   for plan in plans:
     for run in plan.runs:
       runs.setdefault(run.name, run)
-  heirs: dict[str, set[str]] = {name: set() for name in runs}
+  descendants: dict[str, set[str]] = {name: set() for name in runs}
   for run in runs.values():
     for ancestor in _ancestors(run, runs):
-      heirs[ancestor].add(run.name)
+      descendants[ancestor].add(run.name)
   # All that depends on a run's child depends on the run, and the child as well, so the order is topological.
-  ordered = sorted(runs.values(), key=lambda run: -len(heirs[run.name]))
+  ordered = sorted(runs.values(), key=lambda run: -len(descendants[run.name]))
   return [run._replace(seed=seed) for seed in seeds for run in ordered]
 
 

@@ -100,7 +100,7 @@ def stay(restarts: int, path: str, folder: str, command: Sequence[str]) -> int:
   is_killed = status >= 128 and not received
   record = record._replace(killed=record.killed + is_killed, at_work=False)
   atomic_files.write_json(path, record._asdict())
-  # A job that is told to end for another's sake is put back by Slurm itself.
+  # Slurm itself requeues a job that it preempts.
   if not status or signal.SIGTERM in received or not (near_limit or is_killed):
     return status
   _check(record, restarts, folder)

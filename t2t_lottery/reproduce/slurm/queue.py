@@ -28,7 +28,7 @@ class Wanted(NamedTuple):
   Attributes:
     every: flags of sbatch for every job.
     runs: more of them for the jobs of runs.
-    user: what the user gives beside, which has the last word.
+    user: the user's own flags, which take precedence.
     restarts: how often a run that is killed is started again.
   """
 
@@ -106,11 +106,11 @@ def submit(
 
   Args:
     runs: the graph, parents before children.
-    look: tells how each run stands.
-    where: tells the folder of a run.
+    look: returns the status of each run.
+    where: returns the folder of a run.
     folder: of the jobs; made if missing.
     asked: what the jobs ask for.
-    command: tells what the job of a name is to do.
+    command: returns what the job of a name does.
     has_data: whether there is nothing to be generated.
 
   Returns:
@@ -143,13 +143,13 @@ def submit(
   with file_lock.exclusive(folder, "submit"):
     # A run whose job ends between the two looks is done in the second.
     there = queue(folder)
-    stands = look()
-    if other := next((stand.error for stand in stands if stand.state == State.OTHER), None):
+    statuses = look()
+    if other := next((current.error for current in statuses if current.state == State.OTHER), None):
       raise UserError(other)
     if not has_data:
       add(DATAGEN, "", [], "")
-    for run, stand in zip(runs, stands):
-      if stand.state != State.DONE:
+    for run, current in zip(runs, statuses):
+      if current.state != State.DONE:
         before = [DATAGEN, *(name_of(run._replace(name=parent)) for parent in run.parents)]
         limit = f"--signal=B:USR1@{_SECONDS_BEFORE_LIMIT}"
         add(name_of(run), "afterok", [name for name in before if name in ids], where(run), *asked.runs, limit)
@@ -161,7 +161,7 @@ def submit(
 
 
 def _unlike(path: str, job: str, wants: Sequence[str]) -> str | None:
-  """What a job in the queue was submitted with that is not asked for now, on one line; None if nothing, or not known."""
+  """What a job in the queue was submitted with that is not requested now, on one line; None if nothing, or not known."""
   try:
     noted = atomic_files.read_json(path, {"job": str, "flags": [str]})
   except UserError:
@@ -170,7 +170,7 @@ def _unlike(path: str, job: str, wants: Sequence[str]) -> str | None:
   if noted["job"] != job or not (before or now):
     return None
   return (
-    f"job {job} is in the queue and keeps {before or 'the defaults'}, asked for now is {now or 'the defaults'}: change it by "
+    f"job {job} is in the queue and keeps {before or 'the defaults'}, requested now is {now or 'the defaults'}: change it by "
     f"scontrol update JobId={job}, or give --cancel and submit again"
   )
 
@@ -193,19 +193,19 @@ def cancel(runs: Iterable[PlannedRun], folder: str) -> list[str]:
   return list(found)
 
 
-def seen_from(job: Job, stands: Status) -> Status:
-  """How a run stands that has a job in the queue."""
-  if job.state == "COMPLETING" or stands.state in (State.DONE, State.OTHER, State.RUNNING, State.EVALUATING):
-    return stands
+def seen_from(job: Job, current: Status) -> Status:
+  """The status of a run that has a job in the queue."""
+  if job.state == "COMPLETING" or current.state in (State.DONE, State.OTHER, State.RUNNING, State.EVALUATING):
+    return current
   if job.state == "RUNNING":
     # Where locks do not reach from node to node, the queue knows better than the files.
-    return stands._replace(state=State.RUNNING, error="")
-  so_far = f", step {stands.step:,}" if stands.step else ""
-  return Status(State.WAITING, stands.step, error=in_words(job) + so_far)
+    return current._replace(state=State.RUNNING, error="")
+  so_far = f", step {current.step:,}" if current.step else ""
+  return Status(State.WAITING, current.step, error=in_words(job) + so_far)
 
 
 def in_words(job: Job) -> str:
-  """How a job stands."""
+  """A job's status."""
   reason = "" if job.reason in ("None", "") else f" ({job.reason})"
   return f"job {job.id} is {job.state.lower()}{reason}"
 
@@ -231,6 +231,6 @@ def _call(*command: str) -> str:
     raise UserError(message) from error
   if done.returncode:
     said = [line.replace(f"{command[0]}: error: ", "", 1).strip() for line in done.stderr.splitlines()]
-    told = "; ".join(filter(None, said)) or f"status {done.returncode}"
-    raise UserError(f"{command[0]} refuses: {told}")
+    message = "; ".join(filter(None, said)) or f"status {done.returncode}"
+    raise UserError(f"{command[0]} refuses: {message}")
   return done.stdout
