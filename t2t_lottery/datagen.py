@@ -42,13 +42,14 @@ def describe_own_text(problem: str, data_dir: str) -> None:
     text = own_text.parse(name, _TRAIN.value, _DEV.value, _TEST.value, _LANGUAGES.value, _VOCAB_SIZE.value)
     if not os.path.exists(own_text.path(problem, data_dir)):
       problem_check.check_is_new(problem)
-    own_text.write(text, data_dir)
+    own_text.write(text, data_dir, is_used=manifest.is_complete(problem, data_dir))
   elif not os.path.exists(own_text.path(problem, data_dir)):
     return
   known = manifest.facts(problem, data_dir).get("text_checksums", {})
   if known and manifest.is_complete(problem, data_dir):
-    for file, found in own_text.checksums(own_text.read(problem, data_dir)).items():
-      if known.get(file) != found:
+    # The text itself is no longer needed.
+    for file, found in own_text.checksums([file for file in known if os.path.exists(file)]).items():
+      if known[file] != found:
         raise errors.UserError(
           f"{file} was changed since the data of {problem} was made from it: choose another --name, or restore the file"
         )
