@@ -123,7 +123,7 @@ class ServersTest(devices.TestCase):
 
   def test_a_master_ends_when_a_server_dies(self):
     self.assertRegex(
-      self.bereft, r"t2t-lottery: a parameter server has gone: start all of 127.0.0.1:\d+ again, to go on from the last"
+      self.bereft, r"t2t-lottery: a parameter server has gone: start all of 127.0.0.1:\d+ again, to resume from the last"
     )
 
   def test_masters_that_do_not_wait_for_one_another_cannot_prune_while_they_train(self):
