@@ -52,9 +52,9 @@ def main() -> int:
         "transformer_mp_small",
         "sparsity=0.9",
         [
-          rewind_hook.KeepHook(folder, [-1]),
+          rewind_hook.RewindCheckpointHook(folder, [-1]),
           gradual_pruning_hook.PruneHook(gradual_schedule.Plan([10**9], [0.9])),
-          statistics_hook.WatchHook(folder, 10**9),
+          statistics_hook.StatisticsHook(folder, 10**9),
         ],
         folder,
       ),

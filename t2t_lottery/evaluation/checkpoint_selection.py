@@ -47,7 +47,7 @@ def is_on_target(folder: str, description: Mapping[str, Any], variables: Mapping
   """
   if not methods.METHODS[description["method"]].prunes:
     return True
-  found = weight_statistics.of_model(variables)
+  found = weight_statistics.model_statistics(variables)
   pruned = {name: found[name] for name in layers.prunable(found, _hparam(folder, "prune_embedding"))}
   is_global = _hparam(folder, "ticket_scope") == methods.GLOBAL
   return weight_statistics.on_target(pruned, description["sparsity_asked"], is_global)

@@ -133,7 +133,7 @@ def _evaluate(
     "megabytes": model_size.megabytes(variables),
     "versions": {"python": platform.python_version(), **package_versions.installed(_VERSIONED)},
   }
-  _print(line, looks, description, [*emptied.in_words()], len(hypotheses))
+  _print(line, looks, description, emptied.describe(), len(hypotheses))
   return line
 
 

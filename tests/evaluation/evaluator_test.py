@@ -51,15 +51,15 @@ class EvaluateTest(tf.test.TestCase):
         self.assertNear(metrics.of_statistics(metric, segments[metric].sum(axis=0)), value, 1e-9)
 
   def test_layers_are_those_of_the_best_checkpoint_beside_step_0_and_the_level_before(self):
-    best = paths.checkpoint(self.folder, self.result["best_step"])
-    beside_start = inspect.figures(best, paths.kept(self.folder, 0))
-    beside_parent = inspect.figures(best, self.runs.last("slt-50"))
+    best = inspect.read(paths.checkpoint(self.folder, self.result["best_step"]))
+    compared_with_start = inspect.figures(best, inspect.read(paths.kept(self.folder, 0)))
+    compared_with_parent = inspect.figures(best, inspect.read(self.runs.last("slt-50")))
     found = atomic_files.read_json(paths.layers(self.folder))
     self.assertEqual(
-      {name: row["signs"] for name, row in found.items()}, {n: r["signs"] for n, r in beside_start.items()}
+      {name: row["signs"] for name, row in found.items()}, {n: r["signs"] for n, r in compared_with_start.items()}
     )
     self.assertEqual(
-      {name: row["mask"] for name, row in found.items()}, {n: r["mask"] for n, r in beside_parent.items()}
+      {name: row["mask"] for name, row in found.items()}, {n: r["mask"] for n, r in compared_with_parent.items()}
     )
     self.assertEqual(found["total"], self.result["weights"])
 
