@@ -80,7 +80,7 @@ class DevicesTest(devices.TestCase):
     first, second = self.killed
     self.assertIn("the process ended with -9", second)
     self.assertRegex(
-      first, r"t2t-lottery: another host has gone: start all of 127.0.0.1:\d+,127.0.0.1:\d+ again, to go on from"
+      first, r"t2t-lottery: another host has died: restart all of 127.0.0.1:\d+,127.0.0.1:\d+, to resume from"
     )
     # What the two had seen by then, one device sees in the same steps; what they see after it, they see from step 4 on.
     self.assertLen(self.seen["hosts"]["losses"], devices.STEPS - 4)
