@@ -1,4 +1,4 @@
-"""The door t2t walks through (`--t2t_usr_dir=usr_dir`): patches t2t, then registers what this project adds."""
+"""Entry point for `--t2t_usr_dir=usr_dir`: patches t2t, then registers what this project adds."""
 
 import os
 
@@ -10,7 +10,7 @@ from t2t_lottery.utils import errors
 
 compat.apply_patches()
 
-# The imports register problems, hparams sets and the model; all of them build on the patched t2t.
+# These imports register problems, hparams sets and the model, which need the patched t2t.
 # pylint: disable=wrong-import-position,unused-import
 import hparams  # noqa: E402,F401
 import problems  # noqa: E402,F401
@@ -18,6 +18,6 @@ from t2t_lottery.models import lottery_transformer  # noqa: E402,F401
 
 with errors.one_line():
   user_code.load()
-  # t2t's commands have parsed their flags by now.
+  # t2t's commands parse their flags before they import a usr_dir.
   if flags.FLAGS.is_parsed() and getattr(flags.FLAGS, "data_dir", None):
     problems.own_text.register(os.path.expanduser(flags.FLAGS.data_dir))

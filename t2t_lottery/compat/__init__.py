@@ -1,27 +1,27 @@
 """Patches of stock tensor2tensor 1.15.7 on TensorFlow 2.15.1; nothing of t2t is edited on disk or copied.
 
-`apply_patches` is the first thing that `usr_dir/__init__.py` calls. t2t's commands import t2t before a `usr_dir`, so every patch
-works on modules that are loaded already. Each patch is one function whose docstring names the symptom it cures.
+`usr_dir/__init__.py` calls `apply_patches` first. t2t's commands import t2t before a `usr_dir`, so every patch works on
+modules that are already loaded. Each patch is one function whose docstring names the symptom it fixes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-_done: set[Callable[[], None]] = set()
+_applied: set[Callable[[], None]] = set()
 
 
 def apply_patches(functions: Iterable[Callable[[], None]] | None = None) -> None:
-  """Patches t2t in this process, before it builds a graph. Each patch is done once, however often it is requested.
+  """Patches t2t in this process, before it builds a graph. Each patch is applied at most once.
 
   Args:
-    functions: the patches to do, for measuring what the others bring; None: all of them.
+    functions: the patches to apply, to measure the effect of the others; None: all of them.
   """
-  # Not at the top: this imports TensorFlow and t2t, and `python -m t2t_lottery.compat` has to come before them.
+  # Not at the top: this imports TensorFlow and t2t, and `python -m t2t_lottery.compat` must run before them.
   from t2t_lottery.compat import patch_list  # pylint: disable=import-outside-toplevel
 
   every = patch_list.NEEDED + patch_list.COMPLETE + patch_list.REPRODUCIBLE + patch_list.FAST
   for function in every if functions is None else functions:
-    if function not in _done:
+    if function not in _applied:
       function()
-      _done.add(function)
+      _applied.add(function)

@@ -1,8 +1,8 @@
-"""Runs one of t2t's commands, patched and with a quick start: `python -m t2t_lottery.compat t2t_trainer ...`.
+"""Runs one of t2t's commands, patched and with a faster start: `python -m t2t_lottery.compat t2t_trainer ...`.
 
-Besides the time, this is for the commands that never meet a patch, because they do not know the flag `--t2t_usr_dir`:
-`t2t_avg_all` (`tf.placeholder() is not compatible with eager execution`) and `t2t_bleu`; and for `t2t_translate_all`, whose
-default is to run the script `t2t-decoder`, which TF 2 breaks.
+It also patches the commands that lack the flag `--t2t_usr_dir`: `t2t_avg_all` (`tf.placeholder() is not compatible with
+eager execution`) and `t2t_bleu`; and `t2t_translate_all`, which by default runs the script `t2t-decoder`, which TF 2
+breaks.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from t2t_lottery.utils import command_line, errors, file_lock, t2t_process
 
 
 def _load(argv: list[str]):
-  """The module of the command that the arguments name.
+  """Imports the module of the command named by the first argument.
 
   Raises:
-    UserError: for anything but one of t2t's commands.
+    UserError: it is not one of t2t's commands.
   """
   name = argv[0] if argv else ""
   if not name.startswith("t2t_") or not importlib.util.find_spec(f"tensor2tensor.bin.{name}"):
-    raise errors.UserError(f"{name or 'nothing'!r} is no command of t2t; t2t_trainer is one (tensor2tensor/bin)")
-  # Nothing that an import makes is garbage soon.
+    raise errors.UserError(f"{name or 'nothing'!r} is not a t2t command; t2t_trainer is one (tensor2tensor/bin)")
+  # Imports create little garbage.
   gc.disable()
   lazy_imports.install()
   loaded = importlib.import_module(f"tensor2tensor.bin.{name}")
@@ -39,7 +39,7 @@ def _load(argv: list[str]):
 
 
 def main() -> None:
-  """Runs the command named by the first argument with the rest of the arguments."""
+  """Runs the command named by the first argument with the remaining arguments."""
   command_line.protect_streams()
   file_lock.hold_environment()
   command_line.exit_on_help(sys.argv)
@@ -49,7 +49,7 @@ def main() -> None:
   from absl import app, flags  # pylint: disable=import-outside-toplevel
 
   if "t2t_usr_dir" not in flags.FLAGS:
-    flags.DEFINE_string("t2t_usr_dir", None, "Taken by every command; this one needs nothing from there.")
+    flags.DEFINE_string("t2t_usr_dir", None, "Accepted by every command; not used by this one.")
   if "decoder_command" in flags.FLAGS:
     start = shlex.join(t2t_process.t2t("t2t_decoder"))
     flags.FLAGS.set_default("decoder_command", f"{start} {{params}}")

@@ -1,9 +1,9 @@
-"""Imports that wait for their first use, so that a command of t2t starts in about half the time.
+"""Lazy imports, so that a t2t command starts in about half the time.
 
 t2t imports all of its models and problems, and with them libraries that training a Transformer never calls (sympy,
-tensorflow-datasets, gym, ...). `install` comes before the first import of t2t. What a run asks for is there all the same:
-a module is executed at the first look into it, the rest of the models and problems at the first name that the registry
-does not know, or when the registry is listed.
+tensorflow-datasets, gym, ...). Call `install` before the first import of t2t. A lazy module is executed when an attribute
+is first read from it; the remaining models and problems are imported when the registry is listed or lacks a requested
+name.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ import importlib.machinery
 import sys
 import types
 
-# Importing these registers what is in them.
+# Importing these packages registers their models and problems.
 _REGISTERING = ("tensor2tensor.models", "tensor2tensor.problems")
-# Imported at the top of t2t modules (or of TensorFlow's), used in few functions.
+# Imported at the top of modules of t2t or TensorFlow, used by few functions.
 _LIBRARIES = ("googleapiclient.discovery", "scipy.signal", "tensorflow_addons", "tensorflow_probability")
 
 
 def install() -> None:
-  """Makes this process's later imports of these modules late."""
+  """Makes later imports of these modules lazy, in this process."""
   sys.meta_path.insert(0, _Finder())
 
 
 def register_rest() -> None:
-  """Imports the rest of t2t's models and problems; after the first call there is none."""
+  """Imports the remaining models and problems of t2t; a second call does nothing."""
   for name in _REGISTERING:
     _execute(importlib.import_module(name))
 
 
 def load_on_demand() -> None:
-  """Makes t2t's registry register the rest when it is listed, or a name is requested that it does not have."""
+  """Makes t2t's registry import the remaining modules when it is listed or lacks a requested name."""
   from tensor2tensor.utils import registry  # pylint: disable=import-outside-toplevel
 
   class _Registry(registry.Registry):
-    """A registry that is complete whenever it matters."""
+    """A registry that completes itself on demand."""
 
     _adding = False
 
@@ -48,7 +48,7 @@ def load_on_demand() -> None:
         self._adding = False
 
     def __contains__(self, key):
-      # t2t has bound `__getitem__` to other names already; it asks here.
+      # t2t has already bound `__getitem__` to other names; all of them call this.
       if not self._adding and not super().__contains__(key):
         register_rest()
       return super().__contains__(key)
@@ -67,7 +67,7 @@ def load_on_demand() -> None:
       return super().keys()
 
   registries = registry.Registries
-  for one in (
+  for each in (
     registries.models,
     registries.hparams,
     registries.ranged_hparams,
@@ -75,15 +75,15 @@ def load_on_demand() -> None:
     registries.env_problems,
     registries.mtf_layers,
   ):
-    one.__class__ = _Registry
+    each.__class__ = _Registry
 
 
-class _LateModule(types.ModuleType):
-  """A module that is found, but executed only when an attribute is requested that it does not have yet."""
+class _LazyModule(types.ModuleType):
+  """A module that is executed when an attribute that it lacks is first requested."""
 
   def __getattr__(self, name):
     if self.__name__ in _REGISTERING and self.__spec__.submodule_search_locations:
-      # `from tensor2tensor.models import transformer` wants one model, not all.
+      # `from tensor2tensor.models import transformer` needs one model, not all.
       try:
         return importlib.import_module(f"{self.__name__}.{name}")
       except ModuleNotFoundError:
@@ -93,7 +93,7 @@ class _LateModule(types.ModuleType):
 
 
 def _execute(module: types.ModuleType) -> None:
-  if isinstance(module, _LateModule):
+  if isinstance(module, _LazyModule):
     module.__class__ = types.ModuleType
     spec = module.__spec__
     if spec.submodule_search_locations is not None:
@@ -102,7 +102,7 @@ def _execute(module: types.ModuleType) -> None:
 
 
 class _Loader(importlib.abc.Loader):
-  """Puts a `_LateModule` in a module's place."""
+  """Replaces a module with a `_LazyModule`."""
 
   def __init__(self, loader: importlib.abc.Loader):
     self._loader = loader
@@ -112,16 +112,16 @@ class _Loader(importlib.abc.Loader):
     return None
 
   def exec_module(self, module) -> None:
-    """See `importlib.abc.Loader`; leaves the work to the first look into the module."""
+    """See `importlib.abc.Loader`; defers execution to the first attribute access."""
     module.__spec__.loader = module.__loader__ = self._loader
     if module.__name__ not in _REGISTERING:
-      # A submodule of a library wants its package executed; the import system asks for this attribute.
+      # Importing a submodule of a library must execute its package; the import system reads this attribute.
       module.__dict__.pop("__path__", None)
-    module.__class__ = _LateModule
+    module.__class__ = _LazyModule
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-  """Finds the late modules where Python would."""
+  """Finds the lazy modules where Python would."""
 
   def find_spec(self, fullname, path, target=None):
     """See `importlib.abc.MetaPathFinder`."""

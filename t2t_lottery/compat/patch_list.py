@@ -27,19 +27,19 @@ COMPLETE = (
   contrib.restore_framework,
   distribute.replicate_by_strategy,
   distribute.train_on_all_hosts,
-  distribute.read_apart,
+  distribute.shard_input_by_host,
   parameter_servers.share_variables,
-  parameter_servers.serve_own_session,
+  parameter_servers.start_own_server,
   tpu.restore_tpu_estimator,
-  tpu.look_for_no_tpu,
+  tpu.skip_tpu_lookup,
   xla.compile_step,
 )
 # Without this, a seed does not fix the order of batches.
 REPRODUCIBLE = (data_order.keep_order,)
 FAST = (
-  startup_speed.leave_code_unconverted,
-  startup_speed.read_examples_plainly,
+  startup_speed.disable_autograph,
+  startup_speed.map_single_examples,
   startup_speed.optimize_graph_once,
   startup_speed.write_graph_fast,
-  startup_speed.fill_early,
+  startup_speed.prefill_shuffle_buffer,
 )

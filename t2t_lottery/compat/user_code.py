@@ -11,12 +11,13 @@ from t2t_lottery.utils.errors import UserError
 
 
 def load() -> None:
-  """Imports the folder that `t2t_process.USER_DIR` names, if it names one, as t2t would: as a package of the folder's name.
+  """Imports the folder in the environment variable `t2t_process.USER_DIR`, if any, as t2t would: as a package named NAME
+  like the folder.
 
-  If a module of that name is loaded already, as this project's `usr_dir`, it gets the name `user_NAME`.
+  If that name is taken, as by this project's `usr_dir`, the package is named `user_NAME`.
 
   Raises:
-    UserError: it is no package, or importing it fails.
+    UserError: it is not a package, or importing it fails.
   """
   folder = os.environ.get(t2t_process.USER_DIR, "")
   if not folder:

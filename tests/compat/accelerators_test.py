@@ -1,4 +1,4 @@
-"""What is made for accelerators, as far as a CPU can show it: TPUEstimator on packed text, bfloat16 activations."""
+"""Features for accelerators, as far as a CPU can test them: TPUEstimator on packed text, bfloat16 activations, XLA."""
 
 import os
 import shutil
@@ -53,7 +53,7 @@ class AcceleratorsTest(devices.TestCase):
     for layer in plain.layers:
       self.assertAllEqual(ours.mask(layer), plain.mask(layer), layer)
 
-  def test_xla_has_compiled_what_reads_a_weight(self):
+  def test_xla_compiles_all_ops_that_read_a_weight(self):
     self.assertEmpty(self.seen["estimator"]["compiled"])
     trained = [name for name in self.last("xla").shapes if name.startswith("transformer/") and not layers.is_mask(name)]
     self.assertCountEqual(self.seen["xla"]["compiled"], trained)
@@ -73,22 +73,22 @@ class AcceleratorsTest(devices.TestCase):
       self.assertTrue(np.any(weights[mask] != start.read(layer)[mask]), layer)
 
   @parameterized.parameters(
-    (["--worker_gpu=2"], "", "makes a program for one device: .* with one GPU"),
-    (["--use_tpu_estimator"], "", "makes a program for one device: train without --use_tpu_estimator"),
+    (["--worker_gpu=2"], "", "compiles for one device: .* with one GPU"),
+    (["--use_tpu_estimator"], "", "compiles for one device: train without --use_tpu_estimator"),
     (
       [],
       "batch_size=63",
-      "pads each sentence to max_length=64, and batch_size=63 holds none of this length: set another",
+      "pads each sentence to max_length=64, and batch_size=63 is too small for one: set another",
     ),
   )
-  def test_what_xla_cannot_compile_is_refused(self, flags, hparams, message):
+  def test_xla_rejects_what_it_cannot_compile(self, flags, hparams, message):
     arguments = devices.arguments(self.model, self.run_folder("refused"), "dense", hparams, devices.STEPS, flags)
     with self.assertRaisesRegex(AssertionError, f"SystemExit: t2t-lottery: --xla_compile {message}"):
       fresh.call(devices.train, [*arguments, "--xla_compile"], [[0]], os.devnull)
 
 
 def batch_for_xla(folder):
-  """Shape of the batches that XLA's programs are made for, from text of one short sentence."""
+  """Shape of the batches that XLA compiles for, and the last row, of text of one short sentence."""
   compat.apply_patches()
   problem = devices.Numbers()
   (path,) = problem.training_filepaths(folder, 1, shuffled=True)
@@ -97,7 +97,7 @@ def batch_for_xla(folder):
   hparams = trainer_lib.create_hparams("transformer_dense_tiny", "batch_size=100,max_length=30")
   config = tf.estimator.RunConfig()
   config.use_tpu, config.data_parallelism = False, None
-  fixed = xla.of_one_shape(problem.input_fn)
+  fixed = xla.with_fixed_shape(problem.input_fn)
   rows = problem.tpu_batch_size_per_shard(hparams)
   dataset = fixed("train", hparams, data_dir=folder, params={"batch_size": rows}, config=config)
   features, _ = tf.data.make_one_shot_iterator(dataset).get_next()
@@ -106,7 +106,7 @@ def batch_for_xla(folder):
 
 
 class BatchTest(tf.test.TestCase):
-  def test_batches_for_xla_have_the_shape_that_t2t_gives_them_on_tpus(self):
+  def test_batches_for_xla_have_t2ts_shape_for_tpus(self):
     shape, row = fresh.call(batch_for_xla, self.create_tempdir().full_path)
     self.assertEqual(shape, [3, 30, 1, 1])
     self.assertEqual(row, [4, 5, 1] + 27 * [0])

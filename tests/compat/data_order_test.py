@@ -8,7 +8,7 @@ from tensor2tensor.models import transformer
 from t2t_lottery import compat
 from tests.support import fresh, shards
 
-# Buffers that the first batches already look beyond.
+# Buffers smaller than what the first batches read.
 SMALL = "hidden_size=16,num_hidden_layers=1,filter_size=16,num_heads=2,batch_size=256,batch_shuffle_size=4"
 BATCHES = 20
 

@@ -1,5 +1,5 @@
-"""Training with parameter servers, as `t2t-make-tf-configs` sets it up: beside the same on one device; and with two
-masters that do not wait for one another.
+"""Training with parameter servers, as `t2t-make-tf-configs` sets it up: compared with one device, and with two
+asynchronous masters.
 """
 
 import concurrent.futures
@@ -22,7 +22,7 @@ MANY = 24
 
 
 def tf_configs(masters, servers):
-  """What `t2t-make-tf-configs` prints for so many of each on this machine: a TF_CONFIG and the flags of each."""
+  """What `t2t-make-tf-configs` prints for N masters and M servers on this machine: a TF_CONFIG and the flags of each."""
   addresses = devices.free_addresses(masters + servers)
   flags = [f"--masters={','.join(addresses[:masters])}", f"--ps={','.join(addresses[masters:])}"]
   command = [sys.executable, "-m", "tensor2tensor.bin.make_tf_configs", *flags]
@@ -33,7 +33,7 @@ def tf_configs(masters, servers):
 
 @contextlib.contextmanager
 def serving(configs):
-  """Parameter servers, by the command that a user types."""
+  """Starts parameter servers with the command that a user types."""
   started = [
     subprocess.Popen(
       [*t2t_process.t2t("t2t_trainer"), f"--t2t_usr_dir={t2t_process.usr_dir()}", *flags],
@@ -53,7 +53,7 @@ def serving(configs):
 
 
 class ServersTest(devices.TestCase):
-  """A run that starts from a ticket; that of one master is pruned after steps 2 and 4, and saves every two steps."""
+  """Runs that start from a ticket; with one master, the run is pruned after steps 2 and 4 and saved every two steps."""
 
   @classmethod
   def setUpClass(cls):
@@ -69,12 +69,12 @@ class ServersTest(devices.TestCase):
     with serving([server]) as (process,):
       with concurrent.futures.ThreadPoolExecutor(2) as pool:
         cls.losses = [seen["losses"] for seen in pool.map(lambda master: cls.train("async", master, meet=2), masters)]
-      cls.bereft = cls.train("async", masters[0], steps=2 * MANY, kill=(5, process.pid))
+      cls.server_killed = cls.train("async", masters[0], steps=2 * MANY, kill=(5, process.pid))
       cls.refused = cls.train("refused", masters[0])
 
   @classmethod
   def train(cls, mode, master=("", []), steps=MANY, **recorder):
-    """What a master saw, or how it ended."""
+    """Trains on a master; returns what it recorded, or how it ended."""
     tf_config, flags = master
     if mode == "async":
       method, hparams = "slt", f"{devices.ticket(cls.model)},sparsity={devices.TICKET}"
@@ -83,17 +83,17 @@ class ServersTest(devices.TestCase):
     arguments = devices.arguments(cls.model, cls.run_folder(mode), method, hparams, steps, flags)
     (number,) = [flag.partition("=")[2] for flag in flags if flag.startswith("--worker_id=")] or ["0"]
     record = os.path.join(cls.folder, f"{mode}.{number}.json")
-    # Masters that do not wait for one another have batches of their own.
+    # Asynchronous masters have their own batches.
     groups = [[int(number)]] if mode == "async" else [[0, 1]]
     return fresh.outcome(devices.train, arguments, groups, record, tf_config=tf_config, **recorder)
 
   @parameterized.parameters("sync", "async")
-  def test_the_run_starts_from_the_ticket(self, mode):
+  def test_run_starts_from_the_ticket(self, mode):
     self.assert_same_start(mode, "single")
 
-  def test_servers_that_compute_train_and_prune_as_one_device(self):
+  def test_sync_servers_train_and_prune_as_one_device(self):
     self.assertIn("the process ended with -9", self.killed)
-    # The last is of the master that was started again, which knows the weights of step 4 from its checkpoint.
+    # The last is of the restarted master, which read the weights of step 4 from its checkpoint.
     for step in (2, 4, 6):
       ours, single = self.checkpoint("sync", step), self.checkpoint("single", step)
       self.assert_same_masks(ours, single)
@@ -103,12 +103,12 @@ class ServersTest(devices.TestCase):
     self.assertEqual(ours.read("global_step"), devices.STEPS)
     self.assert_pruned_to(ours, devices.FINAL)
 
-  def test_masters_that_do_not_wait_for_one_another_train_one_ticket(self):
+  def test_async_masters_train_one_ticket(self):
     self.assertGreaterEqual(min(map(len, self.losses)), 2)
-    # They count together; a step that one has begun before the other's last one is not taken back.
+    # They share one step counter; a step that one began before the other's last one still counts.
     self.assertBetween(sum(map(len, self.losses)), MANY, 2 * MANY - 1)
     folder = self.run_folder("async")
-    # One at the first step after each second one that the first master has seen, and at its end; none is removed.
+    # The first master saves at the first step that it sees after every second one, and at its end; none is deleted.
     self.assertGreater(len(paths.checkpoint_steps(folder)), 2)
     start = self.initial("async")
     for step in paths.checkpoint_steps(folder):
@@ -118,15 +118,16 @@ class ServersTest(devices.TestCase):
         self.assertAllEqual(checkpoint.mask(layer), mask, layer)
         self.assertFalse(np.any(weights.view(np.uint32)[~mask]), layer)
         self.assertEqual(np.any(weights != start.read(layer)), step > 0, layer)
-    # theta_t is of the first step from t on that the first master has seen.
+    # theta_t is of the first step >= t that the first master has seen.
     self.assertBetween(Checkpoint(paths.kept(folder, 2)).read("global_step"), 2, MANY)
 
-  def test_a_master_ends_when_a_server_dies(self):
+  def test_master_exits_when_a_server_dies(self):
     self.assertRegex(
-      self.bereft, r"t2t-lottery: a parameter server has gone: start all of 127.0.0.1:\d+ again, to resume from the last"
+      self.server_killed,
+      r"t2t-lottery: a parameter server has died: restart all of 127.0.0.1:\d+, to resume from the last",
     )
 
-  def test_masters_that_do_not_wait_for_one_another_cannot_prune_while_they_train(self):
+  def test_async_masters_cannot_prune_while_they_train(self):
     self.assertRegex(
       self.refused, "t2t-lottery: pruning_method=slt_mp prunes while it trains, and .*: use one master with --sync"
     )

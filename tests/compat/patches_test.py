@@ -1,4 +1,4 @@
-"""The patches: what fails without each, that each cures it, and what t2t can do with all of them."""
+"""The patches: what fails without each, that each fixes it, and what t2t can do with all of them."""
 
 import os
 import subprocess
@@ -38,7 +38,7 @@ def build(hparams_set, vocabulary, overrides=""):
 
 
 def optimizer_steps(name, steps=3):
-  """Lets one of t2t's registered optimizers train an embedding and a matrix; returns the values after each step."""
+  """Trains an embedding and a matrix with one of t2t's registered optimizers; returns the values after each step."""
   hparams = trainer_lib.create_hparams(
     "transformer_base_v3", f"optimizer={name},optimizer_multistep_accumulate_steps=2"
   )
@@ -112,7 +112,7 @@ def a_warm_start():
 
 
 def source_of_a_model():
-  """Where the functions come from that build a model's body: its module, not what AutoGraph writes."""
+  """Checks that the functions that build a model's body come from its module, not from AutoGraph."""
   files = []
 
   class Spy(transformer.Transformer):
@@ -129,7 +129,7 @@ def source_of_a_model():
   assert not any("__autograph_generated" in file for file in files), "AutoGraph rewrote t2t"
 
 
-# Patch -> what fails without it and works with it; what the failure says.
+# Patch -> what fails without it and works with it; part of the failure's message.
 SYMPTOMS = {
   "use_v1_behavior": (a_placeholder, "not compatible with eager execution"),
   "use_v1_layers": (names_of_variables, "AssertionError: transformer/parallel_0_"),
@@ -141,24 +141,24 @@ SYMPTOMS = {
   "restore_training": (waiting_for_checkpoints, "contrib is unavailable"),
   "restore_metrics": (a_correlation, "contrib is unavailable"),
   "restore_framework": (a_warm_start, "no attribute 'load_checkpoint'"),
-  "leave_code_unconverted": (source_of_a_model, "AutoGraph rewrote t2t"),
+  "disable_autograph": (source_of_a_model, "AutoGraph rewrote t2t"),
 }
 
 
 def without_and_with(name):
-  """What an action raises when one patch is missing; raises itself if the patch does not help."""
+  """The error of an action without one patch, or None; raises if the patch does not fix it."""
   action, _ = SYMPTOMS[name]
   compat.apply_patches([function for other, function in ALL.items() if other != name])
-  told = None
+  message = None
   try:
     with tf.Graph().as_default() if name != "use_v1_behavior" else tempfile.TemporaryFile():
       action()
   except Exception as error:
-    told = f"{type(error).__name__}: {error}"
+    message = f"{type(error).__name__}: {error}"
   compat.apply_patches([ALL[name]])
   with tf.Graph().as_default():
     action()
-  return told
+  return message
 
 
 def paper_variables():
@@ -166,7 +166,7 @@ def paper_variables():
   return {v.op.name: v.shape.as_list() for v in build("transformer_tpu", 33_288)}
 
 
-def mended_twice():
+def patched_twice():
   """Whether patching again changes anything that a patch touches."""
 
   def places():
@@ -189,7 +189,7 @@ def every_optimizer():
 
 
 def v1_adam(class_name, arguments, indices, gradients):
-  """An optimizer of this project on rows of a table, or on all of it if indices is None."""
+  """Applies an optimizer of this project to rows of a table, or to all of them if indices is None."""
   compat.apply_patches()
   optimizer = getattr(contrib.opt(), class_name)(**arguments)
   with tf.Graph().as_default(), tf.Session() as session:
@@ -204,7 +204,7 @@ def v1_adam(class_name, arguments, indices, gradients):
 
 
 def addons_adam(class_name, arguments, indices, gradients):
-  """The optimizer of tensorflow-addons that stands for the same method in TF 2."""
+  """Applies the optimizer of tensorflow-addons for the same method in TF 2."""
   import tensorflow as tf2
   import tensorflow_addons as tfa
 
@@ -218,8 +218,8 @@ def addons_adam(class_name, arguments, indices, gradients):
 
 
 def examples_read(patched):
-  """What a problem makes of some examples, in no order."""
-  compat.apply_patches(None if patched else [f for f in ALL.values() if f is not ALL["read_examples_plainly"]])
+  """What a problem makes of some examples, sorted."""
+  compat.apply_patches(None if patched else [f for f in ALL.values() if f is not ALL["map_single_examples"]])
   hparams = trainer_lib.create_hparams("transformer_tpu")
   raw = tf.data.Dataset.range(50).map(lambda i: {"inputs": tf.fill([i + 1], i), "targets": tf.fill([2 * i + 1], i)})
   made = problem.Problem().preprocess(raw, tf.estimator.ModeKeys.TRAIN, hparams)
@@ -234,7 +234,7 @@ def examples_read(patched):
 
 
 def graph_on_disk():
-  """Whether `graph.pbtxt`, written fast, is the graph, floats in full precision included."""
+  """Whether `graph.pbtxt`, written fast, equals the graph, with floats in full precision; and its number of nodes."""
   compat.apply_patches()
   with tempfile.TemporaryDirectory() as folder, tf.Graph().as_default() as graph:
     build("transformer_tpu", 10, SMALL)
@@ -257,20 +257,20 @@ def session_configs():
 
 class CompatTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters(*SYMPTOMS)
-  def test_patch_cures_its_symptom(self, name):
-    self.assertIn(SYMPTOMS[name][1], fresh.call(without_and_with, name) or "nothing was wrong without the patch")
+  def test_patch_fixes_its_symptom(self, name):
+    self.assertIn(SYMPTOMS[name][1], fresh.call(without_and_with, name) or "nothing failed without the patch")
 
   def test_every_patch_is_tested(self):
     elsewhere = {
-      *("keep_order", "read_examples_plainly", "optimize_graph_once", "write_graph_fast", "fill_early"),
+      *("keep_order", "map_single_examples", "optimize_graph_once", "write_graph_fast", "prefill_shuffle_buffer"),
       # devices_test, parameter_servers_test, accelerators_test
-      *("replicate_by_strategy", "train_on_all_hosts", "read_apart", "share_variables", "serve_own_session"),
-      *("restore_tpu_estimator", "look_for_no_tpu", "compile_step"),
+      *("replicate_by_strategy", "train_on_all_hosts", "shard_input_by_host", "share_variables", "start_own_server"),
+      *("restore_tpu_estimator", "skip_tpu_lookup", "compile_step"),
     }
     self.assertEqual(set(ALL), set(SYMPTOMS) | elsewhere)
 
-  def test_patching_twice_is_patching_once(self):
-    self.assertTrue(fresh.call(mended_twice))
+  def test_patching_twice_equals_patching_once(self):
+    self.assertTrue(fresh.call(patched_twice))
 
   def test_paper_model_has_the_variables_of_t2t_on_tensorflow_1(self):
     with open(PAPER_VARIABLES, encoding="utf-8") as file:
@@ -293,7 +293,7 @@ class CompatTest(parameterized.TestCase, tf.test.TestCase):
     ("adam_w", "AdamW", {"weight_decay": 0.01}, None),
     ("adam_w_on_rows", "AdamW", {"weight_decay": 0.01}, [3, 1]),
   )
-  def test_adams_are_those_of_tensorflow_addons(self, class_name, more, indices):
+  def test_adams_match_tensorflow_addons(self, class_name, more, indices):
     gradients = np.random.RandomState(0).randn(5, 4 if indices is None else 2, 2).astype(np.float32)
     settings = {"learning_rate": 0.1, "epsilon": 1e-5, **more}
     v1 = {**settings, "beta1": 0.8, "beta2": 0.9}
@@ -305,10 +305,10 @@ class CompatTest(parameterized.TestCase, tf.test.TestCase):
       if indices:
         self.assertAllEqual(ours[1], [1, 1])
     else:
-      # Keras' Adam scales epsilon another way.
+      # Keras' Adam scales epsilon differently.
       self.assertAllClose(ours, theirs, rtol=1e-3)
 
-  def test_reading_plainly_changes_no_example(self):
+  def test_mapping_single_examples_changes_no_example(self):
     patched, stock = (fresh.call(examples_read, choice) for choice in (True, False))
     self.assertLen(patched, 50)
     self.assertEqual(patched, stock)
@@ -329,10 +329,10 @@ class CommandTest(parameterized.TestCase, tf.test.TestCase):
     )
 
   @parameterized.parameters((), ("t2t_train",), ("os",))
-  def test_refuses_what_is_no_command_of_t2t(self, *arguments):
+  def test_rejects_anything_but_a_t2t_command(self, *arguments):
     done = self.run_command(*arguments)
     self.assertEqual(done.returncode, 1)
-    self.assertIn("is no command of t2t", done.stderr.splitlines()[-1])
+    self.assertIn("is not a t2t command", done.stderr.splitlines()[-1])
 
   def test_bleu(self):
     folder = self.create_tempdir()

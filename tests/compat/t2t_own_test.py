@@ -1,4 +1,4 @@
-"""t2t's own tests, as they lie in its wheel, under the patches: one module a process."""
+"""t2t's own tests, from its wheel, with the patches: each module in its own process."""
 
 import concurrent.futures
 import importlib
@@ -12,7 +12,7 @@ from absl.testing import parameterized
 from t2t_lottery import compat
 from tests.support import fresh
 
-# Those that take long come first: then two processes are busy to the end.
+# Slow modules come first, to keep two processes busy to the end.
 MODULES = (
   "models.transformer_test",
   "bin.t2t_trainer_test",
@@ -27,7 +27,7 @@ MODULES = (
   "utils.hparam_test",
   "utils.optimize_test",
 )
-# What no patch can make pass: test -> why. One of these that passes is an error here, as is another that fails.
+# Tests that no patch can make pass: test -> why. It is an error if one of these passes or any other fails.
 CANNOT_PASS = {
   "utils.trainer_lib_test": {
     "TrainerLibTest.testCreateHparams": "reads test_data/transformer_test_ckpt/hparams.json, which t2t's wheel lacks",
@@ -36,7 +36,7 @@ CANNOT_PASS = {
 
 
 class _Outcomes(unittest.TestResult):
-  """Collects what became of each test: "passed", or why not."""
+  """Collects the outcome of each test: "passed", or why not."""
 
   def __init__(self):
     super().__init__()
@@ -61,13 +61,13 @@ class _Outcomes(unittest.TestResult):
       self.addError(test, err)
 
   def addSkip(self, test, reason):
-    # tf.test.TestCase has a method `test_session` that is no test.
+    # `tf.test.TestCase.test_session` is not a test.
     if not test.id().endswith(".test_session"):
       self._note(test, f"skipped: {reason}")
 
 
 def run(name):
-  """Runs one of t2t's test modules; returns what became of each test."""
+  """Runs one of t2t's test modules; returns the outcome of each test."""
   compat.apply_patches()
   outcomes = _Outcomes()
   module = importlib.import_module("tensor2tensor." + name)
@@ -93,7 +93,7 @@ class T2TOwnTest(parameterized.TestCase, tf.test.TestCase):
     for test, outcome in outcomes.items():
       with self.subTest(test):
         if test in excused:
-          self.assertNotEqual(outcome, "passed", f"take it off the list: {excused[test]}")
+          self.assertNotEqual(outcome, "passed", f"remove it from CANNOT_PASS: {excused[test]}")
         else:
           self.assertEqual(outcome, "passed", outcome)
 

@@ -40,12 +40,12 @@ class UserCodeTest(tf.test.TestCase):
     self.assertIn("user_problem1", registry.Registries.problems)
     self.assertIn("my_code", sys.modules)
 
-  def test_its_folder_may_be_called_as_this_projects(self):
+  def test_its_folder_may_be_named_usr_dir(self):
     self.load("usr_dir", 2)
     self.assertIn("user_problem2", registry.Registries.problems)
     self.assertIn("user_usr_dir.mine", sys.modules)
 
-  def test_what_cannot_be_imported_is_one_line(self):
+  def test_failed_import_is_reported_in_one_line(self):
     with self.assertRaisesRegex(
       errors.UserError, "broken: importing it fails with ModuleNotFoundError: .*no_such_module"
     ):
@@ -54,7 +54,7 @@ class UserCodeTest(tf.test.TestCase):
     with self.assertRaisesRegex(errors.UserError, "has no __init__.py"):
       t2t_process.use_user_dir(self.create_tempdir().full_path)
 
-  def test_nothing_is_imported_if_none_is_named(self):
+  def test_without_a_folder_nothing_is_imported(self):
     with mock.patch.dict(os.environ, {t2t_process.USER_DIR: ""}):
       user_code.load()
 

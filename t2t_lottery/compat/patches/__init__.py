@@ -1,1 +1,1 @@
-"""The patches, each a function whose docstring names the symptom that it cures."""
+"""The patches, each a function whose docstring names the symptom that it fixes."""

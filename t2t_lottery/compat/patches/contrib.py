@@ -1,4 +1,4 @@
-"""Patches of what t2t takes from `tf.contrib`, which TF 2 does not have."""
+"""Patches of t2t's uses of `tf.contrib`, which TF 2 lacks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from t2t_lottery.compat.patches import contrib_optimizers, validation_monitor
 
 
 class _V1Contrib:
-  """`tensor2tensor.utils.contrib`, saying that this is not TF 2."""
+  """`tensor2tensor.utils.contrib` that reports TF 1."""
 
   is_tf2 = False
 
@@ -23,7 +23,7 @@ class _V1Contrib:
 def use_v1_optimizers() -> None:
   """Symptom: `'AdafactorOptimizer' object has no attribute 'get_gradients'`.
 
-  `ConditionalOptimizer` takes t2t's v1 optimizers for Keras ones, because this is TF 2.
+  On TF 2, `ConditionalOptimizer` takes t2t's v1 optimizers for Keras optimizers.
   """
   optimize.contrib = _V1Contrib()
 
@@ -37,7 +37,7 @@ def restore_adams() -> None:
 
 
 def register_base_optimizers() -> None:
-  """Symptom: `sgd never registered with registry optimizers`, and so `adagrad`, `ftrl` and `rms_prop`."""
+  """Symptom: `sgd never registered with registry optimizers`; likewise `adagrad`, `ftrl` and `rms_prop`."""
   for name, optimizer in slim_optimizers.OPTIMIZER_CLS_NAMES.items():
     optimize._register_base_optimizer(name, optimizer)
 

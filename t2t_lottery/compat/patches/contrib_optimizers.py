@@ -1,4 +1,4 @@
-"""The two optimizers of `tf.contrib.opt` that t2t registers and TF 2 has only for Keras."""
+"""The two optimizers of `tf.contrib.opt` that t2t registers and that TF 2 has only for Keras."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import tensorflow.compat.v1 as tf
 
 
 class LazyAdamOptimizer(tf.train.AdamOptimizer):
-  """Adam that leaves the rows of a variable alone that a sparse gradient does not name.
+  """Adam that, for a sparse gradient, updates only the rows that the gradient names.
 
-  `tf.train.AdamOptimizer` decays the moments of every row, and moves every row, at every step; this one treats only the
-  rows of the step's batch, as `tf.contrib.opt.LazyAdamOptimizer` of TF 1.15 does. On a dense gradient the two are the
-  same.
+  At every step, `tf.train.AdamOptimizer` decays the moments of every row and moves every row. This one updates only the
+  rows of the step's batch, as `tf.contrib.opt.LazyAdamOptimizer` of TF 1.15 does. For a dense gradient the two are equal.
   """
 
   def _apply_sparse_shared(self, grad, var, indices, scatter_add):
@@ -18,8 +17,8 @@ class LazyAdamOptimizer(tf.train.AdamOptimizer):
 
     Args:
       grad: float [rows, ...], the gradient of those rows.
-      var: the variable, of either kind.
-      indices: int [rows], without duplicates (the base class has summed them).
+      var: the reference or resource variable.
+      indices: int [rows], without duplicates (the base class sums them).
       scatter_add: not used; the moments are set, not added to.
 
     Returns:
@@ -43,14 +42,13 @@ class LazyAdamOptimizer(tf.train.AdamOptimizer):
 
 
 class AdamWOptimizer(tf.train.AdamOptimizer):
-  """Adam that first takes the share `weight_decay` off each weight that it updates.
+  """Adam that first decays each weight that it updates by the fraction `weight_decay`.
 
-  As `tf.contrib.opt.AdamWOptimizer` of TF 1.15: the decay is not scaled by the learning rate, and a sparse gradient
-  decays
+  As `tf.contrib.opt.AdamWOptimizer` of TF 1.15: the decay is not scaled by the learning rate, and a sparse gradient decays
   only the rows that it names.
 
   Args:
-    weight_decay: the share of a weight taken off at each step.
+    weight_decay: the fraction of a weight subtracted at each step.
     **adam: as for `tf.train.AdamOptimizer`.
   """
 

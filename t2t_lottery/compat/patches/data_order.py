@@ -6,10 +6,10 @@ import tensorflow.compat.v1 as tf
 
 
 def keep_order() -> None:
-  """Symptom: two runs of one seed train on other batches from the first step on.
+  """Symptom: two runs with the same seed train on different batches from the first step on.
 
-  t2t reads eight record files side by side and takes what is there first (`sloppy`), so the order hangs on threads. Taken in
-  turn, it depends on the seed alone, by which the files, the records in a buffer and the batches are still shuffled.
+  t2t reads eight record files in parallel and takes whichever record is ready first (`sloppy`), so the order depends on
+  threads. Read in turn, it depends only on the seed, which still shuffles the files, the records in a buffer and the batches.
   """
   experimental = tf.data.experimental
   stock = experimental.parallel_interleave

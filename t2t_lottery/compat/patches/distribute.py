@@ -1,4 +1,4 @@
-"""Patches of training on several devices, and on several machines."""
+"""Patches of training on several devices and on several machines."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from t2t_lottery.utils import tf_config
 
 
 def replicate_by_strategy() -> None:
-  """Symptom: `contrib is unavailable in tf2.` for `--optionally_use_dist_strat`; and with a TF_CONFIG of several workers
-  each trains a model of its own.
+  """Symptom: `contrib is unavailable in tf2.` for `--optionally_use_dist_strat`; and with a TF_CONFIG of several workers,
+  each worker trains its own model.
 
-  On one machine a MirroredStrategy, of `--worker_gpu` GPUs or of all logical CPUs; on several a
-  MultiWorkerMirroredStrategy. The estimator takes the latter only from its RunConfig's constructor.
+  On one machine, uses a MirroredStrategy of `--worker_gpu` GPUs or of all logical CPUs; on several, a
+  MultiWorkerMirroredStrategy. The estimator accepts the latter only from its RunConfig's constructor.
   """
   stock = trainer_lib.create_run_config
 
@@ -43,7 +43,7 @@ def replicate_by_strategy() -> None:
 
 
 def _strategy(model_name: str, options: dict):
-  """What replicates the model; None for what t2t does itself. The conditions are t2t's."""
+  """The strategy that replicates the model; None if t2t does that itself. The conditions are t2t's."""
   if tf_config.from_environment().several:
     return tf.distribute.experimental.MultiWorkerMirroredStrategy()
   if (
@@ -65,10 +65,10 @@ def _strategy(model_name: str, options: dict):
 
 def train_on_all_hosts() -> None:
   """Symptom: `Only STANDALONE_CLIENT mode is supported when you call estimator.train` for `--schedule=train` on several
-  hosts; and when one of them dies, the others wait for it for ever.
+  hosts; and when one of them dies, the others wait for it forever.
 
-  The chief's checkpoints are those of the run's own hook, if it has one. Each other host has a folder for what
-  TensorFlow makes it write; that goes when training ends.
+  If the run has its own checkpoint hook, the chief saves by that alone. Each other host has a folder for what TensorFlow
+  makes it write, which is deleted when training ends.
   """
   stock = trainer_lib.T2TExperiment.train
 
@@ -83,7 +83,7 @@ def train_on_all_hosts() -> None:
       # The estimator hands out copies of its config.
       self._estimator._config._save_checkpoints_steps = None
     spec = self._train_spec if max_steps is None else self._train_spec._replace(max_steps=max_steps)
-    with peer_failure.end_training(f"another host has gone: start all of {','.join(here.addresses)} again"):
+    with peer_failure.exit_on_peer_failure(f"another host has died: restart all of {','.join(here.addresses)}"):
       try:
         tf.estimator.train_and_evaluate(self._estimator, spec, self._eval_spec)
       finally:
@@ -92,12 +92,11 @@ def train_on_all_hosts() -> None:
   trainer_lib.T2TExperiment.train = train
 
 
-def read_apart() -> None:
-  """Symptom: of several hosts, or masters of parameter servers, that have one seed, each reads the same text in the same
-  order.
+def shard_input_by_host() -> None:
+  """Symptom: several hosts, or masters of parameter servers, with the same seed all read the same text in the same order.
 
-  Each reads its share of the data files; if there are fewer files than hosts, all of them from a place of its own, which
-  is what t2t does for its asynchronous replicas.
+  Each reads its share of the data files. If there are fewer files than hosts, each reads all of them from a different
+  position, as t2t does for its asynchronous replicas.
   """
   stock = problem.Problem.dataset
 
@@ -107,7 +106,7 @@ def read_apart() -> None:
     if readers > 1 and mode == tf.estimator.ModeKeys.TRAIN:
       if len(contrib.slim().parallel_reader.get_data_files(self.filepattern(data_dir, mode))) >= readers:
         options.update(partition_id=number, num_partitions=readers)
-      # The place in the files is one of the numbers that Python draws from the run's seed.
+      # t2t draws the position in the files from Python's random generator, which the run's seed has set.
       random.seed(f"{random.random()} {number}")
     return stock(self, mode, data_dir=data_dir, **options)
 

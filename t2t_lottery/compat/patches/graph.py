@@ -8,14 +8,14 @@ from tensorflow.python.framework import ops
 
 
 def use_v1_behavior() -> None:
-  """Symptom: t2t's sessions, placeholders and variable scopes meet eager mode and end in errors."""
+  """Symptom: t2t's sessions, placeholders and variable scopes fail in eager mode."""
   tf.disable_v2_behavior()
 
 
 def use_v1_layers() -> None:
-  """Symptom: variables are named `transformer/parallel_0_5/...`, so that no decoder reads a trainer's checkpoint.
+  """Symptom: variables are named `transformer/parallel_0_5/...`, so no decoder can read a trainer's checkpoint.
 
-  At import, TF 2 behavior still on, t2t has picked Keras layers for good.
+  t2t picks Keras layers at import, while TF 2 behavior is still on.
   """
   common_layers._cached_layers = tf.layers
   common_video = sys.modules.get("tensor2tensor.layers.common_video")

@@ -12,11 +12,11 @@ from t2t_lottery.utils import tf_config
 
 
 def share_variables() -> None:
-  """Symptom: `KeyError: 'evaluation_master'` for several masters; and what the servers hold is seen by one session alone.
+  """Symptom: `KeyError: 'evaluation_master'` for several masters; and only one session sees the servers' variables.
 
-  With several masters each talks to the servers only: it neither waits for the others at its start nor ends with them.
+  Each of several masters talks only to the servers: it does not wait for the others at its start or its end.
   """
-  # t2t deletes these arguments once for a cluster with a chief, and once for TF 2.
+  # t2t deletes these arguments once for a cluster with a chief and again for TF 2.
   trainer_lib.is_cloud_async_distributed = lambda: False
   stock = trainer_lib.create_run_config
 
@@ -32,9 +32,9 @@ def share_variables() -> None:
   trainer_lib.create_run_config = create_run_config
 
 
-def serve_own_session() -> None:
-  """Symptom: a master waits for itself for ever, for nobody listens at its address; and when a server dies, it tries to
-  reach it for ever.
+def start_own_server() -> None:
+  """Symptom: a master waits for itself forever, because nothing listens at its address; and when a server dies, the master
+  tries to reach it forever.
   """
   stock = trainer_lib.T2TExperiment.train
 
@@ -46,7 +46,9 @@ def serve_own_session() -> None:
     config = self._estimator.config
     # Lives as long as the process.
     self._server = tf.train.Server(config.cluster_spec, config.task_type, config.task_id, protocol=config.protocol)
-    with peer_failure.end_training(f"a parameter server has gone: start all of {','.join(tf_config.servers())} again"):
+    with peer_failure.exit_on_peer_failure(
+      f"a parameter server has died: restart all of {','.join(tf_config.servers())}"
+    ):
       stock(self, max_steps)
 
   trainer_lib.T2TExperiment.train = train

@@ -1,4 +1,4 @@
-"""What a process of a training does when another one dies."""
+"""What a process of a distributed run does when another one dies."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ _DEATHS = (tf.errors.AbortedError, tf.errors.UnavailableError, tf.errors.Cancell
 
 
 @contextlib.contextmanager
-def end_training(message: str) -> Iterator[None]:
-  """Ends the process at once, with one line and exit status 1, where TensorFlow would wait for ever.
+def exit_on_peer_failure(message: str) -> Iterator[None]:
+  """Exits at once with one line and status 1, where TensorFlow would wait forever.
 
-  TensorFlow takes a death for a preemption and connects again; but nobody comes back by itself. Nor can a session be
-  closed, by hand or by the interpreter's end, that the dead process took part in.
+  TensorFlow takes a death for a preemption and reconnects, but no process restarts by itself. Nor can a session that the
+  dead process took part in be closed, explicitly or at the interpreter's exit.
 
   Args:
-    message: who has gone, and what to do.
+    message: which process has died, and what to do.
   """
   monitored_session._PREEMPTION_ERRORS = ()
   close = monitored_session._MonitoredSession._close_internal
 
-  def close_if_all_live(self, exception_type=None):
+  def close_if_all_alive(self, exception_type=None):
     if not (exception_type and issubclass(exception_type, _DEATHS)):
       close(self, exception_type)
 
-  monitored_session._MonitoredSession._close_internal = close_if_all_live
+  monitored_session._MonitoredSession._close_internal = close_if_all_alive
   try:
     yield
   except _DEATHS as error:

@@ -1,4 +1,4 @@
-"""Patches of the wait before the first step. None changes what is trained."""
+"""Patches that shorten the time to the first step. None changes what is trained."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from tensorflow.core.protobuf import rewriter_config_pb2
 from tensorflow.python.framework import graph_io
 
 
-def leave_code_unconverted() -> None:
+def disable_autograph() -> None:
   """Symptom: building a model takes five times as long, most of it AutoGraph rewriting t2t's source.
 
-  t2t's models and readers are written for graphs, without a Python condition or loop over tensors.
+  t2t's models and readers are written for graphs: no Python condition or loop depends on a tensor.
   """
   for owner, name in ((t2t_model.T2TModel, "call"), (data_reader, "input_fn")):
     setattr(owner, name, tf.autograph.experimental.do_not_convert(getattr(owner, name)))
 
 
 def optimize_graph_once() -> None:
-  """Symptom: seconds of graph optimizing before the first step, and again before the second.
+  """Symptom: the graph is optimized for seconds before the first step, and again before the second.
 
-  The second pass over the graph, TF 2's default, finds next to nothing: steps take as long without it.
+  The second pass over the graph, TF 2's default, gains almost nothing: steps are as fast without it.
   """
   create = trainer_lib.create_session_config
 
@@ -38,13 +38,13 @@ def optimize_graph_once() -> None:
 
 
 def write_graph_fast() -> None:
-  """Symptom: seconds before checkpoint 0, spent on writing `graph.pbtxt` in pure Python.
+  """Symptom: pure Python writes `graph.pbtxt` for seconds before checkpoint 0.
 
-  protobuf's own `str` writes the same text format in C.
+  protobuf's `str` writes the same text format in C.
   """
 
   class _TextFormat:
-    """`text_format`, with the one function that `graph_io` uses made fast."""
+    """`text_format` with a fast version of the one function that `graph_io` uses."""
 
     @staticmethod
     def MessageToString(message, float_format):  # pylint: disable=invalid-name
@@ -57,12 +57,11 @@ def write_graph_fast() -> None:
   graph_io.text_format = _TextFormat()
 
 
-def read_examples_plainly() -> None:
-  """Symptom: half of the work of reading goes into handing each example on, and fills 512 batches before the first
-  step.
+def map_single_examples() -> None:
+  """Symptom: half of the time spent on reading is overhead per example, while 512 batches are filled before the first step.
 
-  t2t makes a dataset of each example and interleaves those in threads, for problems that make many examples of one.
-  For one that makes just one, a `map` yields the same examples; stock t2t's order is not fixed either.
+  t2t makes a dataset of each example and interleaves these in threads, for problems that make many examples of one. For a
+  problem that makes one of one, a `map` yields the same examples; the order is not fixed in stock t2t either.
   """
   stock = problem.Problem.preprocess
 
@@ -81,11 +80,10 @@ def read_examples_plainly() -> None:
   problem.Problem.preprocess = tf.autograph.experimental.do_not_convert(preprocess)
 
 
-def fill_early() -> None:
-  """Symptom: the shuffle buffer of 512 batches is filled only when the first step asks for a batch.
+def prefill_shuffle_buffer() -> None:
+  """Symptom: the shuffle buffer of 512 batches is filled only when the first step requests a batch.
 
-  It is filled by a thread of its own while the session still initializes variables, writes checkpoint 0 and optimizes
-  the graph.
+  Patched, a thread fills it while the session initializes variables, writes checkpoint 0 and optimizes the graph.
   """
   stock = data_reader.input_fn
 

@@ -1,4 +1,4 @@
-"""Patches of training by TPUEstimator."""
+"""Patches of training with TPUEstimator."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def restore_tpu_estimator() -> None:
   contrib.tpu = lambda: module
   contrib.cluster_resolver = lambda: tf.distribute.cluster_resolver
   problem.tpu_config = tpu_config
-  # t2t imports this one by its old name.
+  # t2t imports this module by its old name.
   sys.modules["tensorflow.contrib.tpu.python.tpu"] = contrib.DummyModule(tpu_estimator=tpu_estimator)
 
 
-def look_for_no_tpu() -> None:
-  """Symptom: `--use_tpu_estimator` without `--use_tpu` asks Google's cloud for a TPU named after the user."""
+def skip_tpu_lookup() -> None:
+  """Symptom: `--use_tpu_estimator` without `--use_tpu` queries Google Cloud for a TPU named after the user."""
   stock = trainer_lib.create_run_config
 
   @functools.wraps(stock)

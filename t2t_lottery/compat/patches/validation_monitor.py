@@ -12,9 +12,9 @@ class ValidationMonitor(tf.estimator.SessionRunHook):
 
   Args:
     input_fn: the estimator's input function for evaluation.
-    eval_steps: how many batches to evaluate.
+    eval_steps: number of batches to evaluate.
     every_n_steps: how often to look for a new checkpoint.
-    early_stopping_rounds: training ends once this many steps brought no better value; None: it never does.
+    early_stopping_rounds: training ends after this many steps without a better value; None: never.
     early_stopping_metric: name of the value, as evaluation returns it.
     early_stopping_metric_minimize: whether lower is better.
     hooks: hooks for evaluation.
@@ -43,7 +43,7 @@ class ValidationMonitor(tf.estimator.SessionRunHook):
     self._best: tuple[float, int] | None = None
 
   def set_estimator(self, estimator: tf.estimator.Estimator) -> None:
-    """Says what to evaluate; t2t creates the monitor without it."""
+    """Sets the estimator to evaluate; t2t creates the monitor without it."""
     self._estimator = estimator
 
   def begin(self) -> None:
@@ -51,18 +51,18 @@ class ValidationMonitor(tf.estimator.SessionRunHook):
     self._global_step = tf.train.get_global_step()
 
   def after_create_session(self, session, coord) -> None:
-    """Starts counting where training starts; that checkpoint is evaluated by the run that wrote it, or is step 0."""
+    """Starts counting where training starts; the run that wrote that checkpoint evaluated it, or it is of step 0."""
     del coord
     self._last_step = session.run(self._global_step)
     self._last_checkpoint = tf.train.latest_checkpoint(self._estimator.model_dir)
 
   def before_run(self, run_context):
-    """Asks for the step."""
+    """Requests the step."""
     del run_context
     return tf.estimator.SessionRunArgs(self._global_step)
 
   def after_run(self, run_context, run_values) -> None:
-    """Evaluates if it is time."""
+    """Evaluates if due."""
     step = run_values.results
     if step - self._last_step >= self._every_n_steps:
       self._last_step = step

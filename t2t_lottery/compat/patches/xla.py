@@ -1,4 +1,4 @@
-"""Patch of training steps that XLA compiles on a CPU or GPU."""
+"""Patch for training steps compiled by XLA on a CPU or GPU."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from t2t_lottery.utils import errors
 
 
 def compile_step() -> None:
-  """Symptom: `--xla_compile` does nothing, for t2t 1.15 has dropped what it needs of `tf.contrib`.
+  """Symptom: `--xla_compile` does nothing, because t2t 1.15 has dropped what it needs from `tf.contrib`.
 
-  The training step, masks and optimizer included, becomes one program for one device. XLA compiles a program for each
-  shape of a batch; so all have one, as t2t has it on TPUs: `batch_size // max_length` rows, padded to `max_length`.
+  The training step, masks and optimizer included, becomes one program for one device. XLA compiles one program per batch
+  shape, so all batches have the shape that t2t gives them on TPUs: `batch_size // max_length` rows, padded to `max_length`.
   """
   stock = trainer_lib.create_estimator
 
@@ -29,10 +29,10 @@ def compile_step() -> None:
     rows = problem.tpu_batch_size_per_shard(hparams)
     with errors.one_line():
       _check(hparams, estimator, rows)
-    # XLA knows no others; their names, and so checkpoints, are the same.
+    # XLA supports no other variables; their names, and so the checkpoints, are the same.
     tf.enable_resource_variables()
     run_config.use_xla = True
-    problem.input_fn = of_one_shape(problem.input_fn)
+    problem.input_fn = with_fixed_shape(problem.input_fn)
     model_fn = _compiled(estimator._model_fn)
     return tf.estimator.Estimator(model_fn, estimator.model_dir, run_config, {"batch_size": rows})
 
@@ -42,17 +42,15 @@ def compile_step() -> None:
 def _check(hparams, estimator: tf.estimator.Estimator, rows: int) -> None:
   config = estimator.config
   if type(estimator) is not tf.estimator.Estimator or config.train_distribute or config.data_parallelism.n > 1:
-    raise errors.UserError(
-      "--xla_compile makes a program for one device: train without --use_tpu_estimator, and with one GPU"
-    )
+    raise errors.UserError("--xla_compile compiles for one device: train without --use_tpu_estimator, and with one GPU")
   if not rows:
     raise errors.UserError(
-      f"--xla_compile pads each sentence to max_length={hparams.max_length}, and batch_size={hparams.batch_size} holds "
-      "none of this length: set another max_length or batch_size in --hparams"
+      f"--xla_compile pads each sentence to max_length={hparams.max_length}, and batch_size={hparams.batch_size} is "
+      "too small for one: set another max_length or batch_size in --hparams"
     )
 
 
-def of_one_shape(input_fn: Callable) -> Callable:
+def with_fixed_shape(input_fn: Callable) -> Callable:
   """A problem's `input_fn` whose training batches all have one shape."""
 
   def fixed(mode, *args, config=None, **options):
