@@ -1,8 +1,8 @@
-"""Cost of pruning the paper's model once while it trains: `python benchmarks/prune.py`.
+"""Cost of pruning the paper's model once during training: `python benchmarks/prune.py`.
 
-Builds the variables of the paper's 61M-parameter model with their masks and lets the hook of a gradually pruned run
-prune them from 0 to 90% in four updates; printed is the time of an update, beside that of reading and setting the same
-variables. Exit status 1 if the median takes more than 2 s.
+Builds the variables of the paper's 61M-parameter model with their masks, and prunes them by the hook of a gradually
+pruned run from 0 to 90% in four updates. Prints the median time of an update, compared with reading and setting the same
+variables. Exit status 1 if it is more than 2 s.
 """
 
 import os
@@ -52,7 +52,7 @@ def main() -> int:
   update, copy = statistics.median(updates), statistics.median(copies)
   print(
     f"pruning once / reading and setting the same variables: {update / copy:.2f} "
-    f"({update:.2f} s / {copy:.2f} s; reach {REACH_SECONDS} s)"
+    f"({update:.2f} s / {copy:.2f} s; at most {REACH_SECONDS} s)"
   )
   return int(update > REACH_SECONDS)
 
