@@ -1,8 +1,8 @@
 """Prints a checkpoint's layers, or compares two: `python -m t2t_lottery.inspect CHECKPOINT [OTHER] [--json]`.
 
-One line per layer and one for all: sparsity, largest and mean magnitude of the kept weights. With another checkpoint, also
-the fraction of equal signs among the weights that both keep, and the overlap of the two masks (both / either). Then the
-completely pruned structures, if any: embeddings of subwords, layers, heads, feed-forward units.
+One line per layer and one for all: sparsity, largest and mean magnitude of the kept weights. With another checkpoint,
+also the fraction of equal signs among the weights that both keep, and the overlap of the two masks (both / either).
+Then the completely pruned structures, if any: embeddings of subwords, layers, heads, feed-forward units.
 Weights that the mask prunes must be zero; otherwise this is reported, and the exit status is 1.
 """
 

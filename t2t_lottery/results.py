@@ -1,4 +1,4 @@
-"""The results of all runs in one file, and the table that a driver ends with: `python -m t2t_lottery.results --problem=...`."""
+"""Collects the results of all runs in one file and prints a table: `python -m t2t_lottery.results --problem=...`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from absl import flags
 from t2t_lottery.runs import command_flags, paths, results_file
 from t2t_lottery.utils import command_line, errors
 
-_RUNS = flags.DEFINE_list("runs", [], "Runs to show, in this order. Default: all that have results.")
+_RUNS = flags.DEFINE_list("runs", [], "Runs to show, in this order. Default: all with results.")
 
 
 def main(argv: list[str]) -> None:

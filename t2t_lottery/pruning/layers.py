@@ -49,8 +49,8 @@ def check_known(shapes: Mapping[str, Sequence[int]]) -> None:
   for name, shape in shapes.items():
     if len(shape) > 1 and not _DENSE.search(name) and not (is_prunable(name) and len(shape) == 2):
       raise UserError(
-        f"{name} of shape {list(shape)} is neither a matrix that lottery_transformer prunes nor one that it leaves dense: "
-        "use embeddings, attention kernels and the two kernels of a feed-forward block only "
+        f"{name} of shape {list(shape)} is neither a matrix that lottery_transformer prunes nor one that it leaves "
+        "dense: use embeddings, attention kernels and the two kernels of a feed-forward block only "
         "(attention_variables_3d=False, ffn_layer=dense_relu_dense, pos=timing)"
       )
 

@@ -89,7 +89,7 @@ def synflow(
 
 
 def _flow(weights: Mapping[str, tf.Tensor], num_heads: int) -> tf.Tensor:
-  """The sum R of the outputs for an input of ones; all positions of a sentence are equal, so one is enough: [1, hidden]."""
+  """The sum R of the outputs for an input of ones: all positions of a sentence are equal, so one is enough."""
   embedding = tf.concat([weights[name] for name in sorted(filter(layers.is_embedding, weights), key=_shard)], axis=0)
 
   def norm(x):

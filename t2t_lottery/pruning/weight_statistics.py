@@ -189,8 +189,8 @@ class Emptied(NamedTuple):
     lines = []
     if self.embedding_rows:
       lines.append(
-        f"{self.embedding_rows:,} of {self.vocabulary:,} subwords have no embedding left: t2t treats them as padding in a "
-        "source"
+        f"{self.embedding_rows:,} of {self.vocabulary:,} subwords have no embedding left: t2t treats them as padding "
+        "in a source"
       )
     if self.layers:
       lines.append(f"no weight left in {', '.join(self.layers)}")

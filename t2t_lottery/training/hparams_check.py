@@ -227,8 +227,8 @@ def _check_score(hparams, method: methods.Method) -> None:
       )
     if hparams.ticket_score == methods.SYNFLOW:
       raise UserError(
-        "ticket_score=synflow does not support ticket_scope=global: attention without softmax outweighs the feed-forward "
-        "blocks, which would be pruned completely; use ticket_scope=layer"
+        "ticket_score=synflow does not support ticket_scope=global: attention without softmax outweighs the "
+        "feed-forward blocks, which would be pruned completely; use ticket_scope=layer"
       )
   if hparams.ticket_score == methods.SYNFLOW and not hparams.shared_embedding_and_softmax_weights:
     raise UserError("ticket_score=synflow needs shared_embedding_and_softmax_weights=True")
@@ -243,8 +243,8 @@ def _check_training(hparams, method: methods.Method, is_new: bool) -> None:
     tf.logging.warning("rewind_step=%d is after --train_steps=%d: nothing can rewind to it", hparams.rewind_step, steps)
   if method.gradual and steps is not None and hparams.prune_until >= steps:
     raise UserError(
-      f"prune_until={hparams.prune_until} must be before the end of the run, train_steps={steps}: otherwise no checkpoint "
-      f"has the sparsity {hparams.sparsity}"
+      f"prune_until={hparams.prune_until} must be before the end of the run, train_steps={steps}: otherwise no "
+      f"checkpoint has the sparsity {hparams.sparsity}"
     )
   for name in ("warm_start_from", "warm_start_from_second"):
     path = hparams.get(name)
@@ -284,7 +284,7 @@ def _layer_sizes(hparams) -> list[int]:
 
 
 def check_lengths(hparams) -> None:
-  """Checks that some training pairs have a valid length: t2t drops the others, and would search forever if none is left.
+  """Checks that some training pairs have a valid length: t2t drops the others, and would hang if none were left.
 
   Logs the fraction that is dropped.
 

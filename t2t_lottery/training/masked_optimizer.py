@@ -71,8 +71,8 @@ def masked(learning_rate, hparams):
 class MaskedOptimizer(tf.train.Optimizer):
   """Sets the gradient of every pruned weight to zero before another optimizer sees it.
 
-  Masking the gradient instead of the weight in the forward pass keeps pruned weights at zero, so each checkpoint is also
-  valid for the stock model.
+  Masking the gradient instead of the weight in the forward pass keeps pruned weights at zero, so each checkpoint is
+  also valid for the stock model.
 
   Args:
     optimizer: the optimizer that applies the gradients.

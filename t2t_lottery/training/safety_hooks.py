@@ -1,4 +1,4 @@
-"""Hooks for fault tolerance: a run stops on a non-finite loss or a signal, and saves at the same steps if interrupted."""
+"""Hooks for fault tolerance: stop on a non-finite loss or a signal, save at the same steps despite interruptions."""
 
 from __future__ import annotations
 
@@ -126,8 +126,8 @@ class SaveHook(tf.train.CheckpointSaverHook):
   Args:
     model_dir: the run's folder.
     every: the number of steps.
-    counts_alone: whether this process alone increments the step, so that it sees each multiple; otherwise it saves at the
-      first step after one, and deletes nothing.
+    counts_alone: whether this process alone increments the step, so that it sees each multiple; otherwise it saves at
+      the first step after one, and deletes nothing.
   """
 
   def __init__(self, model_dir: str, every: int, counts_alone: bool = True):

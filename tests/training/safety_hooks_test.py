@@ -34,7 +34,7 @@ class SafetyHooksTest(parameterized.TestCase, tf.test.TestCase):
     self.steps = []
 
   def train(self, until, every=10, rate=1.0, keep=20, hooks=()):
-    """Trains like t2t-trainer: resumes, saves and stops at a step. The loss is the weight, multiplied by the rate each step."""
+    """Trains like t2t-trainer: resumes, saves, stops at a step. The loss is the weight, multiplied by the rate each step."""
     with tf.Graph().as_default():
       global_step = tf.train.get_or_create_global_step()
       weight = tf.get_variable("weight", [], initializer=tf.ones_initializer())
