@@ -28,13 +28,13 @@ def main(argv: list[str]) -> None:
     lines, others = results_file.split_by_data(lines)
     for line in others:
       print(f"{line['run']}, seed {line['seed']}: left out: trained on other data ({line['data']})")
-    shown = _RUNS.value or list(dict.fromkeys(line["run"] for line in lines))
+    names = _RUNS.value or list(dict.fromkeys(line["run"] for line in lines))
     seeds = sorted({line["seed"] for line in lines})
     print(
       f"\n{runs.problem}, {runs.size}, test scores of the checkpoint with the best dev BLEU, "
       f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
     )
-    print(results_file.table(lines, shown))
+    print(results_file.table(lines, names))
     print(f"\nResults: {paths.results(runs.runs_dir)}\nRuns:    {os.path.dirname(runs.folder('x'))}")
 
 

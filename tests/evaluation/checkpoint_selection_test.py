@@ -128,10 +128,10 @@ class MissedTest(parameterized.TestCase, tf.test.TestCase):
     self.assertContainsSubset([f"mp-80, seeds 1, 2: {why}", f"slt-50-60-mp-80, seed 2: {why}"], lines)
     out = self.create_tempdir().full_path
     entries, _ = builder.write_tables(study, out, samples=20)
-    shown = {entry.place.run: [run.seed for run in entry.runs] for entry in entries}
-    self.assertNotIn("mp-80", shown)
-    self.assertEqual(shown["slt-50-60-mp-80"], [1])
-    self.assertEqual(shown["slt-50-80"], [1, 2])
+    seeds = {entry.place.run: [run.seed for run in entry.runs] for entry in entries}
+    self.assertNotIn("mp-80", seeds)
+    self.assertEqual(seeds["slt-50-60-mp-80"], [1])
+    self.assertEqual(seeds["slt-50-80"], [1, 2])
     with open(os.path.join(out, "table.csv"), encoding="utf-8") as file:
       self.assertNotIn(",mp-80,", file.read())
 
