@@ -84,9 +84,9 @@ class LengthsTest(parameterized.TestCase, tf.test.TestCase):
       self.assertRegex(
         message, rf"^{30 - kept} of 30 training pairs \(\d+%\) are not used: .* max_length={bounds[1]} subwords"
       )
-      with mock.patch.object(training_log, "finish") as shown:
+      with mock.patch.object(training_log, "finish") as finish:
         training_log.Progress("dense", 40).read(f"INFO:tensorflow:{message}\n")
-      shown.assert_called_once_with(f"dense: {message}")
+      finish.assert_called_once_with(f"dense: {message}")
     self.assertEmpty(self.check("max_length=1000"))
 
   @parameterized.parameters(
@@ -119,11 +119,11 @@ class LengthsTest(parameterized.TestCase, tf.test.TestCase):
       run.send_signal(number)
       self.assertEqual(run.wait(), 128 + number)
 
-  def test_no_loss_is_shown_before_the_first(self):
-    shown = training_log.Progress("dense", 40)
-    self.assertNotIn("loss", shown.text())
-    shown.read("INFO:tensorflow:loss = nan, step = 3\n")
-    self.assertIn("step 3/40, loss nan", shown.text())
+  def test_progress_has_no_loss_before_the_first(self):
+    progress = training_log.Progress("dense", 40)
+    self.assertNotIn("loss", progress.text())
+    progress.read("INFO:tensorflow:loss = nan, step = 3\n")
+    self.assertIn("step 3/40, loss nan", progress.text())
 
 
 if __name__ == "__main__":
