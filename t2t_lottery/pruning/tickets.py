@@ -83,9 +83,9 @@ def draw(
   spec: TicketSpec,
   trainable: Iterable[str],
   initialize: Callable[[str, tuple[int, ...], int], np.ndarray] | None = None,
-  given_scores: Mapping[str, np.ndarray] | None = None,
+  precomputed_scores: Mapping[str, np.ndarray] | None = None,
 ) -> Ticket:
-  """Masks by the magnitudes of one checkpoint, or another score, applied to the values of another.
+  """Draws a ticket: masks from the magnitudes (or other scores) of one checkpoint, applied to the values of another.
 
   Args:
     mask_from: theta_T of the previous level; the new mask is a subset of its mask, if it has one.
@@ -93,7 +93,7 @@ def draw(
     spec: how the ticket is drawn.
     trainable: names of all trainable variables.
     initialize: (layer, shape, seed) -> new random values for a layer; needed for `methods.REDRAWN` only.
-    given_scores: layer -> scores that are not computed here: those of `methods.SNIP` and `SYNFLOW`.
+    precomputed_scores: layer -> scores that are not computed here: those of `methods.SNIP` and `SYNFLOW`.
 
   Raises:
     UserError: if a variable is missing or not finite, or the mask keeps weights that the rewind checkpoint has pruned.
@@ -101,8 +101,8 @@ def draw(
   trainable = list(trainable)
 
   def scores(name: str) -> np.ndarray:
-    if given_scores is not None:
-      return given_scores[name]
+    if precomputed_scores is not None:
+      return precomputed_scores[name]
     if spec.score == methods.RANDOM:
       return _rng(name, spec, "mask").random_sample(mask_from.shapes[name])
     return mask_from.read(name)
@@ -181,7 +181,7 @@ def _check_not_pruned(rewind_to: WeightSource, name: str, mask: np.ndarray) -> N
 
 
 def _change_kept(name, value, mask, spec: TicketSpec, initialize) -> np.ndarray:
-  """A layer's values, the kept ones changed according to the spec."""
+  """A layer's values with the kept ones changed according to the spec."""
   changed = value.copy()
   if spec.values == methods.CONSTANT:
     changed[mask] = np.copysign(value.dtype.type(alpha(name, value.shape, spec.fan)), value[mask])

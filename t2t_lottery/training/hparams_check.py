@@ -26,13 +26,13 @@ _REQUIRED = ("pruning_method", *methods.HPARAMS, "rewind_step", "prune_until", "
 _SOURCES = ("mask_checkpoint", "rewind_checkpoint")
 # t2t's schedules that train (`--schedule`); the others evaluate a trained run.
 _TRAINING = ("train", "train_and_evaluate", "continuous_train_and_eval", "train_eval_and_decode", "test")
-# Their values in the hparams sets, which a run ignores that is not pruned during training.
+# Their values in the hparams sets; a run that is not pruned during training ignores these.
 _PRUNING_STEPS = {
   name: {getattr(presets.for_length(size.train_steps), name) for size in presets.SIZES.values()}
   for name in ("prune_until", "prune_every")
 }
-# Hparams by which t2t cuts sentences before it filters them by length.
-_CUTTING = ("max_input_seq_length", "max_target_seq_length", "split_to_length")
+# Hparams that make t2t truncate or split sentences before it filters them by length.
+_TRUNCATING = ("max_input_seq_length", "max_target_seq_length", "split_to_length")
 
 
 def ticket_spec(hparams, seed: int) -> tickets.TicketSpec:
@@ -295,9 +295,9 @@ def check_lengths(hparams) -> None:
     UserError: if no training pair is left.
   """
   problem = getattr(hparams, "problem", None)
-  # Cutting or joining sentences changes their lengths.
+  # Truncating, splitting or joining sentences changes their lengths.
   joined = getattr(problem, "packed_length", None) or hparams.get("prepend_mode", "none") != "none"
-  if problem is None or joined or any(hparams.get(name) for name in _CUTTING):
+  if problem is None or joined or any(hparams.get(name) for name in _TRUNCATING):
     return
   shortest, longest = hparams.min_length, problem.max_length(hparams)
 
@@ -367,7 +367,7 @@ def _num_layers(hparams, name: str) -> int:
 
 
 def _characteristic_shapes(hparams) -> dict[str, list[int]]:
-  """Shapes that show a model's vocabulary, depth and widths, known without building it."""
+  """Shapes that identify a model's vocabulary, depth and widths, known without building it."""
   hidden = hparams.hidden_size
   shapes = {}
   vocab = hparams.problem_hparams.vocab_size["targets"]

@@ -1,4 +1,4 @@
-"""Hooks for fault tolerance: stop on a non-finite loss or a signal, save at the same steps despite interruptions."""
+"""Hooks for fault tolerance: a run stops on a non-finite loss or a signal, and saves at the same steps if interrupted."""
 
 from __future__ import annotations
 
@@ -126,15 +126,15 @@ class SaveHook(tf.train.CheckpointSaverHook):
   Args:
     model_dir: the run's folder.
     every: the number of steps.
-    counts_alone: whether this process alone increments the step, so that it sees each multiple; otherwise it saves at
+    is_only_master: whether this process alone increments the step, so that it sees each multiple; otherwise it saves at
       the first step after one, and deletes nothing.
   """
 
-  def __init__(self, model_dir: str, every: int, counts_alone: bool = True):
+  def __init__(self, model_dir: str, every: int, is_only_master: bool = True):
     super().__init__(model_dir, save_steps=every)
     self._model_dir = model_dir
     self._every = every
-    self._counts_alone = counts_alone
+    self._is_only_master = is_only_master
     self._timer = _Multiples(every)
     self._set_steps_per_run(1)
 
@@ -158,7 +158,7 @@ class SaveHook(tf.train.CheckpointSaverHook):
     return should_stop
 
   def _is_regular(self, step: int) -> bool:
-    return not self._counts_alone or step % self._every == 0
+    return not self._is_only_master or step % self._every == 0
 
 
 class _Multiples(tf.train.SecondOrStepTimer):

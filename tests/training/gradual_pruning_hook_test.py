@@ -66,9 +66,9 @@ class Training:
           "transformer_mp_tiny", f"optimizer={optimizer},optimizer_multistep_accumulate_steps=2"
         )
         masked_optimizer.wrap(hparams)
-        made = masked_optimizer.masked(0.1, hparams)
+        wrapped = masked_optimizer.masked(0.1, hparams)
         loss = tf.reduce_sum(self.weights * self.fed) + tf.reduce_sum(self.embedding)
-        self.train_op = made.apply_gradients(made.compute_gradients(loss), global_step=step)
+        self.train_op = wrapped.apply_gradients(wrapped.compute_gradients(loss), global_step=step)
       hook = hook or gradual_pruning_hook.PruneHook(plan, **options)
       self.session = tf.train.MonitoredTrainingSession(
         checkpoint_dir=folder,

@@ -31,29 +31,29 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     super().setUpClass()
     folder = tempfile.mkdtemp()
     cls.addClassCleanup(shutil.rmtree, folder)
-    made = small_model.SmallModel(os.path.join(folder, "made"))
-    cls.data_dir = made.data_dir
+    small = small_model.SmallModel(os.path.join(folder, "small"))
+    cls.data_dir = small.data_dir
     pruned = {
-      layers.mask_name(name): masks.magnitude_mask(made.variables[name], 0.9)
-      for name in layers.prunable(made.variables)
+      layers.mask_name(name): masks.magnitude_mask(small.variables[name], 0.9)
+      for name in layers.prunable(small.variables)
     }
-    cls.places = {}
-    for place, step, more in (
+    cls.checkpoints = {}
+    for name, step, more in (
       ("dense", 100, {}),
       ("theta_0", 0, {}),
       ("theta_t", 5, {}),
       ("slt90", 100, pruned),
       ("slt90_t", 5, pruned),
     ):
-      cls.places[place] = os.path.join(folder, place, "model.ckpt")
-      tf_checkpoint.write(cls.places[place], {**made.variables, **more, "global_step": np.int64(step)})
+      cls.checkpoints[name] = os.path.join(folder, name, "model.ckpt")
+      tf_checkpoint.write(cls.checkpoints[name], {**small.variables, **more, "global_step": np.int64(step)})
 
   def hparams(self, hparams_set, overrides, **flags):
-    hparams = trainer_lib.create_hparams(hparams_set, overrides.format(**self.places))
+    hparams = trainer_lib.create_hparams(hparams_set, overrides.format(**self.checkpoints))
     hparams.add_hparam("model_dir", self.create_tempdir().full_path)
     hparams.add_hparam("data_dir", self.data_dir)
     for name, value in flags.items():
-      hparams.add_hparam(name, value.format(**self.places) if isinstance(value, str) else value)
+      hparams.add_hparam(name, value.format(**self.checkpoints) if isinstance(value, str) else value)
     trainer_lib.add_problem_hparams(hparams, small_model.PROBLEM)
     return hparams
 
@@ -214,8 +214,8 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters(*methods.METHODS)
   def test_each_hparam_of_pruning_is_checked(self, method):
     """All hparams that the hparams sets add are known to the check."""
-    of_t2t = registry.hparams("transformer_tpu").values()
-    ours = set(registry.hparams(f"transformer_{method}_tiny").values()) - set(of_t2t)
+    stock = registry.hparams("transformer_tpu").values()
+    ours = set(registry.hparams(f"transformer_{method}_tiny").values()) - set(stock)
     self.assertEqual(ours, {*methods.HPARAMS, "pruning_method", "rewind_step", "prune_until", "prune_every"})
 
   @parameterized.parameters("train", "train_and_evaluate", "continuous_train_and_eval", "train_eval_and_decode", None)
@@ -245,9 +245,9 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
       check("dense", "{slt90}")
     with self.assertRaisesRegex(UserError, f"{flag}: no checkpoint /nowhere"):
       check("dense", "/nowhere/model.ckpt-1")
-    for place in ("{dense}", "{slt90}"):
+    for path in ("{dense}", "{slt90}"):
       with self.assertRaisesRegex(UserError, f"{flag} copies weights without a mask: .* _slt_mp"):
-        check("mp", place, "sparsity=0.95")
+        check("mp", path, "sparsity=0.95")
 
   def test_unknown_matrix_stops_the_run_when_its_graph_is_built(self):
     """Before that, it is not known which of t2t's many hparams add a matrix."""
@@ -277,15 +277,15 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
   def test_rejects_a_rewind_checkpoint_with_pruned_weights_that_the_mask_keeps(self):
     from t2t_lottery.pruning import tickets
 
-    dense = tf_checkpoint.Checkpoint(self.places["dense"], "mask_checkpoint")
-    pruned = tf_checkpoint.Checkpoint(self.places["slt90_t"], "rewind_checkpoint")
+    dense = tf_checkpoint.Checkpoint(self.checkpoints["dense"], "mask_checkpoint")
+    pruned = tf_checkpoint.Checkpoint(self.checkpoints["slt90_t"], "rewind_checkpoint")
     with self.assertRaisesRegex(UserError, "has pruned weights of .* that the mask keeps"):
       tickets.draw(dense, pruned, tickets.TicketSpec(0.5), dense.layers)
 
   def test_nan_is_an_error(self):
     from t2t_lottery.pruning import tickets
 
-    good = tf_checkpoint.Checkpoint(self.places["dense"], "mask_checkpoint")
+    good = tf_checkpoint.Checkpoint(self.checkpoints["dense"], "mask_checkpoint")
     values = {name: good.read(name).copy() for name in good.layers}
     values[good.layers[0]].flat[3] = np.nan
     prefix = os.path.join(self.create_tempdir().full_path, "bad", "model.ckpt-1")
@@ -295,6 +295,7 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_t2t_trainer_stops_with_one_line_and_writes_nothing(self):
     folder = os.path.join(self.create_tempdir().full_path, "run")
+    hparams = "mask_checkpoint={slt90},rewind_checkpoint={slt90_t},sparsity=0.5".format(**self.checkpoints)
     done = subprocess.run(
       [
         os.path.join(os.path.dirname(sys.executable), "t2t-trainer"),
@@ -306,7 +307,7 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
         "--hparams_set=transformer_slt_tiny",
         "--worker_gpu=0",
         "--schedule=train",
-        f"--hparams=mask_checkpoint={self.places['slt90']},rewind_checkpoint={self.places['slt90_t']},sparsity=0.5",
+        f"--hparams={hparams}",
       ],
       check=False,
       capture_output=True,
@@ -343,9 +344,9 @@ class LayersTest(parameterized.TestCase, tf.test.TestCase):
 class CheckDevicesTest(parameterized.TestCase, tf.test.TestCase):
   def check(self, hparams_set, overrides="", tf_config=None, **config):
     hparams = trainer_lib.create_hparams(hparams_set, overrides)
-    of_run = types.SimpleNamespace(**{"train_distribute": None, **config})
+    run_config = types.SimpleNamespace(**{"train_distribute": None, **config})
     with tf.test.mock.patch.dict(os.environ, {cluster_config.VARIABLE: json.dumps(tf_config or {})}):
-      hparams_check.check_devices(hparams, of_run)
+      hparams_check.check_devices(hparams, run_config)
 
   @parameterized.parameters(
     {"train_distribute": "a strategy"},
