@@ -17,7 +17,7 @@ import numpy as np
 from t2t_lottery.checkpoints import tf_checkpoint
 from t2t_lottery.pruning import layers, tickets
 
-REACH_SECONDS, REACH_BYTES = 3.0, 2e9
+MAX_SECONDS, MAX_BYTES = 3.0, 2e9
 _SHAPES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "transformer_tpu_vars.txt")
 
 
@@ -64,10 +64,10 @@ def main() -> int:
   peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
   print(
     f"{size} parameters: drawing the ticket / reading and writing checkpoints: "
-    f"{drawing / (reading + writing):.2f} ({drawing:.1f} s / {reading + writing:.1f} s, at most {REACH_SECONDS} s), "
-    f"peak memory {peak / 1e9:.2f} GB (at most {REACH_BYTES / 1e9:.0f} GB)"
+    f"{drawing / (reading + writing):.2f} ({drawing:.1f} s / {reading + writing:.1f} s, at most {MAX_SECONDS} s), "
+    f"peak memory {peak / 1e9:.2f} GB (at most {MAX_BYTES / 1e9:.0f} GB)"
   )
-  return int(drawing > REACH_SECONDS or peak > REACH_BYTES)
+  return int(drawing > MAX_SECONDS or peak > MAX_BYTES)
 
 
 if __name__ == "__main__":

@@ -261,7 +261,7 @@ class CommandTest(tf.test.TestCase):
       self.assertFalse(os.path.exists(self.data_dir))
     status, said = self.datagen("ende", self.train)
     self.assertEqual(status, 2)
-    self.assertIn("--train is for own text: its problem is called translate_NAME, not ende", said)
+    self.assertIn("--train is for own text: its problem is translate_NAME, not ende", said)
 
 
 if __name__ == "__main__":
