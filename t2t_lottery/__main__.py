@@ -42,7 +42,7 @@ def main() -> None:
     print("t2t-lottery", package_versions.installed(["t2t-lottery"]).get("t2t-lottery", "(not installed)"))
   elif verb not in VERBS:
     near = difflib.get_close_matches(verb, VERBS, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(VERBS)}"
+    hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(VERBS)}"
     print(f"t2t-lottery: unknown command {verb}: {hint}", file=sys.stderr)
     sys.exit(2)
   else:
