@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh" || exit
-about="Constant Lottery Ticket pruning (paper, section 3): as SLT, but all kept weights of a layer start at the same
-magnitude, with the signs of theta_t."
+about="Constant Lottery Ticket pruning (paper, section 3): like SLT, but all kept weights of a layer start with the same
+magnitude and the signs of theta_t."
 
 unused="--switch"
 parse "$@"

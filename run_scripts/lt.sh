@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh" || exit
-about="Lottery Ticket pruning (paper, section 3): each level's mask comes from the final weights of the level before and
-is applied to the initial weights, theta_0."
+about="Lottery Ticket pruning (paper, section 3): each level's mask comes from the final weights of the previous level
+and is applied to the initial weights, theta_0."
 
 unused="--switch"
 parse "$@"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh" || exit
-about="Magnitude Pruning (paper, section 3; Zhu and Gupta 2018): one run for each sparsity, pruned step by step while it
-trains."
+about="Magnitude Pruning (paper, section 3; Zhu and Gupta 2018): one run for each sparsity, pruned gradually during
+training."
 
 layer_by_layer=yes
 unused="--rewind --one_shot --controls --switch"

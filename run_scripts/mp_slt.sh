@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh" || exit
-about="MP-SLT (paper, section 3): MP to each sparsity up to the switch; from the last of these runs, SLT to those above."
+about="MP-SLT (paper, section 3): MP to each sparsity up to the switch; from the last of these runs, SLT to each above."
 
 layer_by_layer=yes
 parse "$@"
 dense
 separate mp "$below" mp
-mp=${shown[-1]}
+mp=${runs[-1]}
 iterative mp_slt "$above" "$mp" "$mp-slt"
 table

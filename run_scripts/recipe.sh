@@ -1,20 +1,20 @@
-# The words that the drivers' recipes are written in. Sourced by `lib.sh`, not run.
-# A step is done at once when its result is there, and writes its result completely or not at all. With --plan, runs are
-# printed, not done: NAME and what `t2t_lottery/train.py` takes, with tabs between (`planning/run_graph.py` reads them).
+# The functions that the drivers' recipes are written in. Sourced by `lib.sh`, not run.
+# A step is skipped if already done, and writes its result completely or not at all. With --plan, runs are printed, not
+# executed: tab-separated, NAME and the flags of `t2t_lottery/train.py` (`planning/run_graph.py` reads them).
 #
-# A run's name is its lineage: slt-50-60 is drawn from slt-50, which is drawn from dense; slt-50-60-mp-80 is pruned from
-# there on by MP. So runs that two methods share have one name, and are trained once.
+# A run's name states its lineage: slt-50-60 is drawn from slt-50, which is drawn from dense; slt-50-60-mp-80 is pruned
+# from slt-50-60 by MP. So a run that two methods share has one name and is trained once.
 
 step() { [[ -n $plan ]] || python "$1" "${common[@]}" "${@:2}"; }
-table() { step results --runs="$(IFS=,; echo "${shown[*]}")"; }
-report() { [[ -n $plan ]] || python report "${place[@]}" --out="$runs_dir/report"; }
+table() { step results --runs="$(IFS=,; echo "${runs[*]}")"; }
+report() { [[ -n $plan ]] || python report "${location[@]}" --out="$runs_dir/report"; }
 
 # Trains and evaluates one run: run NAME --method=... --level=... --mask_from=RUN
 run() {
   [[ -z $plan ]] || (IFS=$'\t'; echo "$*")
   step train --run="$1" ${training[@]+"${training[@]}"} "${@:2}"
   step evaluate --run="$1" "${evaluation[@]}"
-  shown+=("$1")
+  runs+=("$1")
 }
 
 # The dense run, from which every method but MP starts.
@@ -23,14 +23,14 @@ dense() {
   run dense
 }
 
-# A name that says, once, by which variant the run is pruned.
-varied() { [[ -z $variant || $1 == *+$variant* ]] && echo "$1" || echo "$1+$variant"; }
+# Adds the variant to a name that does not contain it.
+with_variant() { [[ -z $variant || $1 == *+$variant* ]] && echo "$1" || echo "$1+$variant"; }
 
-# Levels of one method, each a ticket drawn from the run before: iterative METHOD LEVELS FROM NAME; NAME-LEVEL is the first.
-# Leaves the name of the last one in `ticket`.
+# Levels of one method, each a ticket drawn from the previous run: iterative METHOD LEVELS FROM NAME; the first run is
+# NAME-LEVEL. Sets `ticket` to the name of the last one.
 iterative() {
   local first level control flags before=$3
-  first=$(varied "$4")${rewind_dense:++rewind_dense} ticket=$first
+  first=$(with_variant "$4")${rewind_dense:++rewind_dense} ticket=$first
   for level in $2; do
     [[ -z $one_shot ]] || ticket=$first
     ticket+=-$level
@@ -41,9 +41,9 @@ iterative() {
   done
 }
 
-# Levels of which none is drawn from another: separate METHOD LEVELS NAME [FLAG...]
+# Independent levels, none drawn from another: separate METHOD LEVELS NAME [FLAG...]
 separate() {
   local level name
-  name=$(varied "$3")
+  name=$(with_variant "$3")
   for level in $2; do run "$name-$level" --method="$1" --level="$level" "${@:4}" ${variant:+--control="$variant"}; done
 }

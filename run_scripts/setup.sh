@@ -5,47 +5,47 @@ script=${BASH_SOURCE[0]}
 [[ ! -L $script ]] || script=$(readlink -f "$script")
 root=$(CDPATH="" cd "$(dirname "$script")/.." && pwd -P)
 venv=$root/.venv
-# A new environment is made beside the old one, which stays until the new one is whole.
+# A new environment is made next to the old one, which stays until the new one is complete.
 new=$venv.new old=$venv.old
-# In an environment, what it was made from: copies of the locks and of pyproject.toml, the interpreter and, written last,
-# the folder.
+# Folder in an environment with what it was made from: copies of the locks and of pyproject.toml, the path of the
+# interpreter and, written last, the path of the checkout.
 made="made-from"
 
 usage() {
   cat <<EOF
-Makes .venv with all that this project needs; done at once when it is there. One that is to be made anew stays until the new
-one is whole, and as long as a command of this project runs in it.
+Makes .venv with everything that this project needs; does nothing if it is up to date. An outdated one is replaced when
+the new one is complete and no command of this project runs in the old one.
 
 usage: $0 [--gpu] [--dev]
   --gpu   TensorFlow for an NVIDIA GPU, with its CUDA libraries
-  --dev   also what the tests need
-Without them, what an earlier call added stays. The environment variable T2T_LOTTERY_PYTHON names the CPython 3.9, 3.10
-or 3.11 to use; without it one is looked for on PATH and among pyenv's versions, else uv, if there, downloads one.
-Packages come from where pip is configured to look.
+  --dev   also the packages for the tests
+Without these flags, what an earlier call added stays. Set the environment variable T2T_LOTTERY_PYTHON to choose a
+CPython 3.9, 3.10 or 3.11; by default, this searches PATH and pyenv's versions; else uv, if installed, downloads one.
+Packages come from pip's configured index.
 EOF
 }
 
-say() { echo "setup.sh: $1" >&2; }
+print() { echo "setup.sh: $1" >&2; }
 
 fail() {
-  say "$1"
+  print "$1"
   exit 1
 }
 
-# Whether an environment is whole and was made from these locks: holds ENVIRONMENT LOCK...
-holds() {
+# Whether an environment is complete and was made from these locks: matches ENVIRONMENT LOCK...
+matches() {
   local lock
-  # An environment's scripts name the folder it was made for.
+  # An environment's scripts contain the path it was made for.
   [[ -f $1/$made/root && $(<"$1/$made/root") == "$root" ]] || return 1
   [[ -x $1/bin/python ]] || return 1
   [[ -z ${T2T_LOTTERY_PYTHON:-} || $(probe "$T2T_LOTTERY_PYTHON") == "$(<"$1/$made/python")" ]] || return 1
   for lock in "${@:2}"; do cmp -s "$root/requirements/$lock.txt" "$1/$made/$lock.txt" || return 1; done
 }
 
-# Whether nothing is to be done: ready ENVIRONMENT
-ready() { holds "$1" "${locks[@]}" && cmp -s "$root/pyproject.toml" "$1/$made/pyproject.toml"; }
+# Whether an environment is up to date: is_current ENVIRONMENT
+is_current() { matches "$1" "${locks[@]}" && cmp -s "$root/pyproject.toml" "$1/$made/pyproject.toml"; }
 
-# Prints the path of a suitable interpreter, or says why it is none: probe COMMAND
+# Prints the path of a suitable interpreter, or why it is not suitable: probe COMMAND
 probe() {
   "$1" -I - 2>/dev/null <<'EOF' || echo "does not run"
 import os, platform, sys
@@ -57,7 +57,7 @@ for module in ("ensurepip", "venv", "_bz2", "_ctypes", "_lzma", "_ssl", "zlib"):
   if importlib.util.find_spec(module) is None:
     print("lacks the module", module)
     sys.exit()
-# Of a virtual environment, which may be the very one to be made anew: the interpreter it was made from.
+# In a virtual environment, which may be the one to be replaced: the interpreter that it was made from.
 print(os.path.realpath(sys._base_executable))
 EOF
 }
@@ -77,7 +77,7 @@ find_python() {
     reasons+="; $command $python"
   done
   if command -v uv >/dev/null; then
-    say "no suitable Python here, asking uv for one"
+    print "no suitable Python found, requesting one from uv"
     if python=$(uv python install --no-config 3.11 2>&1 && uv python find --no-config --no-project --managed-python 3.11 2>&1); then
       python=$(probe "${python##*$'\n'}")
       [[ $python == /* ]] && return
@@ -87,13 +87,13 @@ find_python() {
   fail "no CPython 3.9, 3.10 or 3.11 (install one, or uv, or name one in T2T_LOTTERY_PYTHON)$reasons"
 }
 
-# Says in one line why pip failed: explain OUTPUT
+# Prints in one line why pip failed: explain OUTPUT
 explain() {
   case $1 in
     *"No space left on device"* | *"Disk quota exceeded"*)
       echo "no space left on the disk of $root" ;;
     *"DO NOT MATCH THE HASHES"*)
-      echo "a package from pip's index is not the file that the lock names" ;;
+      echo "a package from pip's index does not match the hash in the lock" ;;
     *ConnectionError* | *"Max retries exceeded"* | *"onnection broken"* | *"onnection reset"* | *"imed out"* | *ProxyError* | *SSLError*)
       echo "no network: pip cannot reach its index" ;;
     *) echo "pip failed: $(awk '/^ERROR: / { sub(/^ERROR: /, ""); line = $0 } END { print line }' <<<"$1")" ;;
@@ -101,23 +101,23 @@ explain() {
 }
 
 # Installs into an environment: pip_install ENVIRONMENT ARGUMENT...
-# Python imports from the folder that it is called in: an environment holds nothing that it could take for its own.
+# Python imports from the working folder: in an environment, nothing shadows pip's modules.
 pip_install() {
   local output
-  # pip unpacks beside the environment, so that the space of one disk is what counts.
+  # pip unpacks within the environment, so that everything needs space on one disk only.
   export TMPDIR=$1/tmp
   mkdir -p "$TMPDIR"
   if ! output=$(cd "$1" && "$1/bin/python" -m pip install --no-deps --no-input --disable-pip-version-check --progress-bar off "${@:2}" 2>&1); then
     { echo "$output" >"$1/pip.log"; } 2>/dev/null || true
     rm -rf "$TMPDIR"
-    fail "$(explain "$output"); pip's own words are in $1/pip.log$(stays)"
+    fail "$(explain "$output"); pip's output is in $1/pip.log$(unchanged)"
   fi
   rm -rf "$TMPDIR"
 }
 
-stays() { [[ ! -d $venv ]] || echo "; $venv stays as it was"; }
+unchanged() { [[ ! -d $venv ]] || echo "; $venv is unchanged"; }
 
-# Installs what the locks name: install ENVIRONMENT LOCK...
+# Installs the packages of the locks: install ENVIRONMENT LOCK...
 install() {
   local lock arguments=()
   for lock in "${@:2}"; do arguments+=(--requirement "$root/requirements/$lock.txt"); done
@@ -125,10 +125,10 @@ install() {
   for lock in "${@:2}"; do cp "$root/requirements/$lock.txt" "$1/$made"; done
 }
 
-# Lets the scripts that packages bring as they are (t2t-trainer, ...) start where a first line cannot name the interpreter, for
-# its path holds a space or is too long for the system: pip cares for those alone that it writes itself. Of an environment that
-# is, or will be, .venv: let_scripts_start ENVIRONMENT
-let_scripts_start() {
+# Wraps the packages' own scripts (t2t-trainer, ...) if the interpreter's path contains a space or is too long for a
+# first line: pip does so only for scripts that it generates. For an environment that is, or will be, .venv:
+# wrap_scripts ENVIRONMENT
+wrap_scripts() {
   local script line name
   [[ $venv == *[[:space:]]* || ${#venv} -gt 100 ]] || return 0
   mkdir -p "$1/scripts"
@@ -149,15 +149,15 @@ install_project() {
   cp "$root/pyproject.toml" "$1/$made"
 }
 
-# Makes a whole environment in $new, of which the old one knows nothing.
+# Makes a complete environment in $new and leaves the old one alone.
 make() {
   local need=3000 free
   [[ $device == cpu ]] || need=10000
   find_python
   rm -rf "$new"
   free=$(df -Pm "$root" | awk 'END { print $4 }')
-  ((free >= need)) || fail "no space: the disk of $root has $free MiB free and this takes $need$(stays)"
-  say "making $venv with $python; with its downloads this takes some minutes"
+  ((free >= need)) || fail "no space: the disk of $root has $free MiB free and this takes $need$(unchanged)"
+  print "making $venv with $python; with its downloads this takes some minutes"
   mkdir -p "$new/$made"
   echo "$python" >"$new/$made/python"
   (cd "$new/$made" && "$python" -m venv "$new" --prompt .venv) || fail "$python cannot make a virtual environment in $new"
@@ -168,20 +168,21 @@ make() {
   echo "$root" >"$new/$made/root"
 }
 
-# Keeps commands from starting in .venv until this ends, or `release`; fails if some run there: take WHAT_THEN
-take() {
+# Locks .venv against new commands until this script ends or calls `unlock`; fails if commands run in it: lock ADVICE
+lock() {
   [[ -f $venv/pyvenv.cfg ]] || return 0
-  # Over NFS only who may write can lock out others.
-  exec {alone}<>"$venv/pyvenv.cfg"
-  flock -n "$alone" || fail "$venv is to be changed, but commands of this project run in it: call again when they have ended$1"
+  # Over NFS, an exclusive lock needs a file opened for writing.
+  exec {exclusive}<>"$venv/pyvenv.cfg"
+  flock -n "$exclusive" \
+    || fail "$venv must be changed, but commands of this project run in it: call again when they have ended$1"
 }
 
-release() { [[ -z ${alone:-} ]] || exec {alone}>&-; }
+unlock() { [[ -z ${exclusive:-} ]] || exec {exclusive}>&-; }
 
-# Puts $new in the place of .venv.
-swap() {
-  take "; the new environment is made, and waits in $new"
-  # Scripts name the interpreter by its path.
+# Replaces .venv by $new.
+replace() {
+  lock "; the new environment is complete and stored in $new"
+  # Scripts contain the path of the interpreter.
   "$new/bin/python" -I - "$new" "$venv" <<'EOF'
 import os, sys
 here, there = map(os.fsencode, sys.argv[1:])
@@ -194,7 +195,7 @@ for path in [os.path.join(here, b"pyvenv.cfg"), *(os.path.join(scripts, name) fo
       with open(path, "wb") as file:
         file.write(content.replace(here, there))
 EOF
-  let_scripts_start "$new"
+  wrap_scripts "$new"
   rm -rf "$old"
   [[ ! -e $venv && ! -L $venv ]] || mv -T "$venv" "$old"
   mv -T "$new" "$venv"
@@ -215,31 +216,31 @@ for flag; do
 done
 [[ -z $dev && ! -f $venv/$made/dev.txt ]] || dev=dev
 locks=(build base "$device" ${dev:+"$dev"})
-ready "$venv" && exit
+is_current "$venv" && exit
 [[ $(uname -sm) == "Linux x86_64" ]] || fail "the locks are for Linux on x86_64, not for $(uname -sm)"
-# Whoever cannot run what another user has made has no say in it.
+# Never replace another user's environment.
 [[ ! -e $venv || -O $venv ]] \
   || fail "$venv is another user's, and is out of date or cannot be run by you: ask its owner to call $0, or use a clone of your own"
 
-# Nothing of the caller's may decide what is imported here, or where pip puts things.
+# The caller's settings must not change imports here, or where pip installs.
 unset PYTHONHOME PYTHONPATH PIP_PREFIX PIP_TARGET CDPATH
 export PIP_USER=0
-exec {turn}<"$root/run_scripts/setup.sh"
-flock -n "$turn" || { say "another set-up is at work in this folder, waiting for it"; flock "$turn"; }
-# One that was ended between two renames.
+exec {single}<"$root/run_scripts/setup.sh"
+flock -n "$single" || { print "another setup.sh is running in this folder; waiting for it to finish"; flock "$single"; }
+# An earlier call was interrupted between two renames.
 [[ -e $venv || ! -e $old ]] || mv -T "$old" "$venv"
-ready "$venv" && exit
+is_current "$venv" && exit
 
-whole=(build base "$device")
-[[ ! -f $venv/$made/dev.txt ]] || whole+=(dev)
-[[ ! -e $venv || -d $venv/$made ]] || fail "$venv was made by something else: move it away"
-take ""
-if holds "$venv" "${whole[@]}"; then
+installed=(build base "$device")
+[[ ! -f $venv/$made/dev.txt ]] || installed+=(dev)
+[[ ! -e $venv || -d $venv/$made ]] || fail "$venv was not made by setup.sh: move it away"
+lock ""
+if matches "$venv" "${installed[@]}"; then
   [[ -z $dev || -f $venv/$made/dev.txt ]] || install "$venv" dev
   install_project "$venv"
 else
-  release
-  ready "$new" || make
-  swap
+  unlock
+  is_current "$new" || make
+  replace
 fi
-say "$venv is ready"
+print "$venv is ready"

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Sets everything up and runs all tests, with --quick those that train nothing, or what pytest makes of the arguments:
+# Sets everything up and runs all tests; with --quick, only those that train nothing. Passes other arguments to pytest:
 # run_scripts/test.sh -k masks
 set -euo pipefail
 cd "$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")"
 
 case ${1:-} in
-  --help | -h) echo "usage: $0 [--quick: only tests that train nothing] [what pytest takes, such as -k masks, or files of tests]"; exit 0 ;;
+  --help | -h) echo "usage: $0 [--quick: only tests that train nothing] [arguments of pytest, such as -k masks, or test files]"; exit 0 ;;
   --version) exec ./run_scripts/setup.sh --version ;;
 esac
 if [[ ${1:-} == --quick ]]; then
@@ -14,6 +14,6 @@ if [[ ${1:-} == --quick ]]; then
 fi
 ./run_scripts/setup.sh --dev
 unset PYTHONHOME PYTHONPATH
-# TensorFlow's C++ side speaks only of what goes wrong.
+# Hides all but errors of TensorFlow's C++ code.
 export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-2}
 exec .venv/bin/python -m pytest "$@"

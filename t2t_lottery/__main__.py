@@ -41,8 +41,8 @@ def main() -> None:
   elif verb == "--version":
     print("t2t-lottery", package_versions.installed(["t2t-lottery"]).get("t2t-lottery", "(not installed)"))
   elif verb not in VERBS:
-    similar = difflib.get_close_matches(verb, VERBS, n=1)
-    hint = f"did you mean {similar[0]}?" if similar else f"known are {', '.join(VERBS)}"
+    near = difflib.get_close_matches(verb, VERBS, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(VERBS)}"
     print(f"t2t-lottery: unknown command {verb}: {hint}", file=sys.stderr)
     sys.exit(2)
   else:

@@ -42,8 +42,8 @@ class MainTest(tf.test.TestCase):
       module, verb = run("t2t_lottery.results", *flags), run("t2t_lottery", "results", *flags)
       self.assertEqual((verb.returncode, verb.stdout, verb.stderr), (module.returncode, module.stdout, module.stderr))
 
-  def test_an_unknown_verb_prints_one_line(self):
-    for verb, hint in (("exprot", "did you mean export?"), ("magic", "known are datagen, train,")):
+  def test_an_unknown_verb_is_one_line(self):
+    for verb, hint in (("exprot", "did you mean export?"), ("magic", "choose from datagen, train,")):
       done = run("t2t_lottery", verb)
       self.assertEqual((done.returncode, done.stdout), (2, ""))
       self.assertStartsWith(done.stderr, f"t2t-lottery: unknown command {verb}: {hint}")

@@ -1,7 +1,7 @@
 """All runs of a table: `python -m t2t_lottery.reproduce --methods="mp slt" --seeds="1 2" ...`.
 
-What is done already, by this command or by a driver, is not done again. A run that fails is reported, and what does not
-depend on it continues.
+Runs that are already done, by this command or by a driver, are skipped. A run that fails is reported, and the runs that do
+not depend on it continue.
 """
 
 from __future__ import annotations
@@ -17,24 +17,28 @@ from t2t_lottery.runs import command_flags, config, run_status
 from t2t_lottery.utils import command_line, errors, shutdown
 from t2t_lottery.utils.errors import UserError
 
-_DRY_RUN = flags.DEFINE_bool("dry_run", False, "Only show the runs in their order, and what remains.")
+_DRY_RUN = flags.DEFINE_bool("dry_run", False, "Only print the runs in their order, and the forecast for what remains.")
 _DEVICES = flags.DEFINE_integer(
-  "devices", None, "Of a dry run: how many devices train side by side. Default: --jobs.", lower_bound=1
+  "devices", None, "For --dry_run: how many devices train in parallel. Default: --jobs.", lower_bound=1
 )
-_STATUS = flags.DEFINE_bool("status", False, "Only show the status of each run.")
-_ON = flags.DEFINE_enum("on", "here", ["here", "slurm"], "Whether to do the runs here, or hand them to Slurm.")
-_CANCEL = flags.DEFINE_bool("cancel", False, "Take what --on=slurm has submitted from the queue.")
-_ONLY = flags.DEFINE_string("only", None, "Do one part, as a job of Slurm: datagen, table, or a run as seed1/slt-50.")
+_STATUS = flags.DEFINE_bool("status", False, "Only print the status of each run.")
+_ON = flags.DEFINE_enum(
+  "on", "here", ["here", "slurm"], "Where to execute the runs: on this machine, or as Slurm jobs."
+)
+_CANCEL = flags.DEFINE_bool("cancel", False, "Cancel the jobs that --on=slurm has submitted.")
+_ONLY = flags.DEFINE_string(
+  "only", None, "Execute one part, as a Slurm job does: datagen, table, or a run as seed1/slt-50."
+)
 
 
 def check() -> None:
-  """Raises UserError if the flags make no sense together."""
+  """Raises UserError if the flags are invalid together."""
   if flags.FLAGS["seed"].present:
     raise UserError('seeds are given as --seeds="1 2"')
   if flags.FLAGS["hosts"].present:
     raise UserError("--hosts is for the drivers, such as slt.sh: this command trains each run on one machine")
   if _CANCEL.value and _ON.value != "slurm":
-    raise UserError("--cancel is for --on=slurm; what runs here ends with Ctrl-C, or kill")
+    raise UserError("--cancel is for --on=slurm: stop runs on this machine with Ctrl-C or kill")
   request.check()
   config.check_levels(command_flags.read(), sorted({run.level for run in request.graph()}, key=float))
 
@@ -46,7 +50,7 @@ def main(argv: list[str]) -> None:
     settings = command_flags.read()
     runs = request.graph()
     if _DRY_RUN.value:
-      _print_ahead(settings, runs)
+      _print_forecast(settings, runs)
     elif _ON.value == "slurm":
       print(_on_slurm(settings, runs))
     elif _STATUS.value:
@@ -55,30 +59,30 @@ def main(argv: list[str]) -> None:
       _here(settings, runs)
 
 
-def _print_ahead(settings: config.Settings, runs: list[run_graph.PlannedRun]) -> None:
+def _print_forecast(settings: config.Settings, runs: list[run_graph.PlannedRun]) -> None:
   statuses, length = request.statuses(settings, runs), settings.steps.train_steps
-  ahead = forecast.predict(runs, statuses, request.workload(settings))
-  print(console.dry_run(runs, statuses, length, ahead))
+  remaining = forecast.predict(runs, statuses, request.workload(settings))
+  print(console.dry_run(runs, statuses, length, remaining))
   lengths = [forecast.steps_remaining(current, length) for current in statuses]
-  if costs := paper_cost.dry_run(runs, lengths, _DEVICES.value or request.jobs(), settings.runs.size, ahead.speed):
+  if costs := paper_cost.dry_run(runs, lengths, _DEVICES.value or request.jobs(), settings.runs.size, remaining.speed):
     print(costs)
 
 
 def _on_slurm(settings: config.Settings, runs: list[run_graph.PlannedRun]) -> str:
-  def look() -> list[run_status.Status]:
+  def read_statuses() -> list[run_status.Status]:
     return request.statuses(settings, runs)
 
   if _CANCEL.value:
     return slurm_executor.cancel(settings, runs)
   if _STATUS.value:
-    return slurm_executor.status(settings, runs, look, settings.steps.train_steps)
-  return slurm_executor.submit(settings, runs, look, lambda run: request.folder(settings, run), sys.argv[1:])
+    return slurm_executor.status(settings, runs, read_statuses, settings.steps.train_steps)
+  return slurm_executor.submit(settings, runs, read_statuses, lambda run: request.folder(settings, run), sys.argv[1:])
 
 
 def _here(settings: config.Settings, runs: list[run_graph.PlannedRun]) -> None:
-  # On a signal, this process ends the running steps.
+  # On a signal, this process stops the running steps.
   for number in shutdown.signals():
-    signal.signal(number, _end)
+    signal.signal(number, _stop)
   try:
     if _ONLY.value:
       sys.exit(local_executor.only(settings, runs, _ONLY.value))
@@ -89,16 +93,16 @@ def _here(settings: config.Settings, runs: list[run_graph.PlannedRun]) -> None:
 
 
 class _Stopped(BaseException):
-  """A signal came."""
+  """This process received a signal."""
 
   def __init__(self, number: int):
     super().__init__()
     self.number = number
 
 
-def _end(number: int, frame) -> None:
+def _stop(number: int, frame) -> None:
   del frame
-  # Slurm signals every process of a job, some twice: the running step is still waited for, but gets the signal again.
+  # Slurm signals every process of a job, some twice: keep waiting for the running step, but pass a repeated signal on.
   for other in shutdown.signals():
     signal.signal(other, _signal_again)
   raise _Stopped(number)
@@ -106,7 +110,7 @@ def _end(number: int, frame) -> None:
 
 def _signal_again(number: int, frame) -> None:
   del number, frame
-  step_process.end_again()
+  step_process.terminate_again()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Whether a problem is one whose runs can be scored, checked before anything is downloaded or trained."""
+"""Checks that a problem's runs can be scored, before anything is downloaded or trained."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from t2t_lottery.utils.errors import UsageError, UserError
 
 
 def check(problem: str, data_dir: str) -> None:
-  """Checks a problem's name, and that translations into its language can be scored here.
+  """Checks a problem's name, and that translations into its target language can be scored.
 
   Args:
     problem: the name.
@@ -25,9 +25,9 @@ def check(problem: str, data_dir: str) -> None:
 
   Raises:
     UsageError: there is no such problem; the nearest names are given.
-    UserError: its translations could not be scored (`problems.stock_text.unsupported`), or a tokenizer is not installed.
+    UserError: its translations cannot be scored (`problems.stock_text.unsupported`), or a tokenizer is not installed.
   """
-  # Of these, much is known without importing t2t, which takes seconds.
+  # These need no import of t2t, which is slow.
   is_known = problem in validation.PROBLEMS or os.path.exists(own_text.path(problem, data_dir))
   if not is_known and not manifest.is_complete(problem, data_dir):
     _look_up(problem, data_dir)
@@ -37,18 +37,17 @@ def check(problem: str, data_dir: str) -> None:
 
 
 def check_is_new(problem: str) -> None:
-  """Refuses a name for own text that a problem of t2t or of this project has.
+  """Checks that a name for own text is not the name of a problem of t2t or of this project.
 
   Raises:
-    UsageError: there is such a problem.
+    UsageError: it is.
   """
   if problem in validation.PROBLEMS or problem in _registered():
     raise UsageError(f"there already is a problem {problem}: choose another --name for own text")
 
 
 def write_text_of_records(problem: str, data_dir: str) -> None:
-  """Writes dev and test text and the manifest of a problem whose t2t-datagen has made records only
-  (`problems.stock_text`).
+  """Writes dev and test text and the manifest of a problem for which t2t-datagen made only records (`problems.stock_text`).
 
   Raises:
     UserError: files are missing, or a sentence is too long to be evaluated.
@@ -63,18 +62,19 @@ def _look_up(problem: str, data_dir: str) -> None:
   importlib.import_module("problems.own_text").register(data_dir)
   if problem in found:
     if why := importlib.import_module("problems.stock_text").unsupported(found[problem]()):
-      raise UserError(f"{problem} {why}, so its runs cannot be evaluated here: train it by t2t-trainer alone")
+      raise UserError(f"{problem} {why}, so its runs cannot be evaluated here: train it with t2t-trainer")
     return
   base = importlib.import_module("problems.text").ParallelTextProblem
   ours = [name for name in found if isinstance(found[name], type) and issubclass(found[name], base)]
   near = difflib.get_close_matches(problem, ours, n=3, cutoff=0.5) or difflib.get_close_matches(problem, [*found], n=3)
   raise UsageError(
-    f"unknown problem {problem}: " + (f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(ours)}")
+    f"unknown problem {problem}: "
+    + (f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(ours)}")
   )
 
 
 def _registered():
-  """Name -> problem, of t2t's own and this project's; importing them takes seconds."""
+  """Name -> problem, of t2t, this project and the user's usr_dir; slow, because it imports them all."""
   with _quiet_libraries():
     from t2t_lottery import compat  # pylint: disable=import-outside-toplevel
 
@@ -89,7 +89,7 @@ def _registered():
 
 @contextlib.contextmanager
 def _quiet_libraries() -> Iterator[None]:
-  """Hides what TensorFlow and others report of themselves."""
+  """Hides warnings and log lines of TensorFlow and other libraries."""
   verbosity = logging.get_verbosity()
   logging.set_verbosity(logging.ERROR)
   try:

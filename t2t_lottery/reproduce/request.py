@@ -1,4 +1,4 @@
-"""The request: the flags of the command for a table, and what they mean together."""
+"""The request: the flags of the command for a table, and what follows from them."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from t2t_lottery.utils import package_versions
 from t2t_lottery.utils.errors import UserError
 
 _METHODS = flags.DEFINE_string(
-  "methods", " ".join(run_graph.PAPERS), f"Methods, with blanks between, of {', '.join(run_graph.METHODS)}."
+  "methods", " ".join(run_graph.PAPERS), f"Space-separated methods, of {', '.join(run_graph.METHODS)}."
 )
-_SEEDS = flags.DEFINE_string("seeds", "1 2", "Random seeds, with blanks between.")
-# A driver reads them.
+_SEEDS = flags.DEFINE_string("seeds", "1 2", "Space-separated random seeds.")
+# The drivers check their values.
 for _flag in driver_flags.of_chain():
   (flags.DEFINE_string if _flag.metavar else flags.DEFINE_bool)(_flag.name, None, " ".join(_flag.help.split()))
 _AVERAGE = flags.DEFINE_integer("average", 0, "Also evaluate the mean of the last N checkpoints.", lower_bound=0)
-_DECODER = flags.DEFINE_enum("decoder", decoding.CTRANSLATE2, decoding.DECODERS, "What translates.")
-_KEEP = flags.DEFINE_enum("keep", retention.ALL, retention.CHOICES, "Which checkpoints of a finished run stay.")
+_DECODER = flags.DEFINE_enum("decoder", decoding.CTRANSLATE2, decoding.DECODERS, "The decoder.")
+_KEEP = flags.DEFINE_enum("keep", retention.ALL, retention.CHOICES, "Which checkpoints of a finished run to keep.")
 _GPUS = flags.DEFINE_integer("gpus", None, "Train each run on N GPUs of its machine.", lower_bound=0)
-_JOBS = flags.DEFINE_integer("jobs", 1, "How many runs to train side by side.", lower_bound=1)
+_JOBS = flags.DEFINE_integer("jobs", 1, "How many runs to train in parallel.", lower_bound=1)
 
 
 for _flag in driver_flags.OF_TEXT:
@@ -42,7 +42,7 @@ def check() -> None:
     raise UserError(f"{_own_text()[0].partition('=')[0]} is for own text: give it a --name")
   if given["name"].value is None:
     if not validation.is_known(problem, given.data_dir):
-      # Takes seconds: it imports t2t.
+      # Slow, because it imports t2t.
       command_flags.read()
       problem_check.check(problem, given.data_dir)
   elif problem != own_text.problem_name(own_text.check_name(given["name"].value)):
@@ -52,7 +52,7 @@ def check() -> None:
 
 
 def _own_text() -> tuple[str, ...]:
-  """The flags that say which files own text is, for the step that makes its data."""
+  """The flags that name the files of own text, for datagen."""
   found: list[str] = []
   for flag in driver_flags.OF_TEXT:
     value = flags.FLAGS[flag.name].value
@@ -68,8 +68,8 @@ def _graph() -> list[run_graph.PlannedRun]:
   return run_graph.graph(_METHODS.value.split(), validation.seeds(_SEEDS.value), words)
 
 
-def shared(settings: config.Settings) -> step_process.Shared:
-  """What the steps of all runs are called with."""
+def shared(settings: config.Settings) -> step_process.SharedFlags:
+  """The flags that the steps of all runs share."""
   given = flags.FLAGS
   values = {
     "problem": settings.runs.problem,
@@ -83,10 +83,10 @@ def shared(settings: config.Settings) -> step_process.Shared:
   evaluation = (f"--average={_AVERAGE.value}", f"--decoder={_DECODER.value}", f"--keep={_KEEP.value}")
   training = () if _GPUS.value is None else (f"--gpus={_GPUS.value}",)
   common = tuple(f"--{name}={value}" for name, value in values.items())
-  return step_process.Shared(common, training, evaluation, _own_text())
+  return step_process.SharedFlags(common, training, evaluation, _own_text())
 
 
-def _asked(settings: config.Settings, run: run_graph.PlannedRun, translation: str) -> run_status.Requirements:
+def _requirements(settings: config.Settings, run: run_graph.PlannedRun, translation: str) -> run_status.Requirements:
   about: dict[str, Any] = {
     "method": run.method,
     "sparsity_asked": config.parse_level(run.level),
@@ -108,27 +108,27 @@ def folder(settings: config.Settings, run: run_graph.PlannedRun) -> str:
 def statuses(settings: config.Settings, runs: list[run_graph.PlannedRun]) -> list[run_status.Status]:
   """The status of each run."""
   translation = decoding.signature(_DECODER.value)
-  return [run_status.read(folder(settings, run), _asked(settings, run, translation)) for run in runs]
+  return [run_status.read(folder(settings, run), _requirements(settings, run, translation)) for run in runs]
 
 
 def graph() -> list[run_graph.PlannedRun]:
-  """The requested runs; side by side, those first that the longest chains wait for."""
+  """The requested runs; with several jobs, those first that the longest chains wait for."""
   runs = _graph()
   return runs if jobs() == 1 else cost_model.longest_first(runs)
 
 
 def jobs() -> int:
-  """How many runs to train side by side."""
+  """How many runs to train in parallel."""
   return _JOBS.value
 
 
 def keep() -> str:
-  """Which checkpoints of a finished run stay, of `retention.CHOICES`."""
+  """Which checkpoints of a finished run to keep, of `retention.CHOICES`."""
   return _KEEP.value
 
 
 def workload(settings: config.Settings) -> forecast.Workload:
-  """What all runs share, for a forecast."""
+  """What all runs have in common, for a forecast."""
   vocabulary = validation.vocabulary_size(settings.runs.problem, settings.data_dir, flags.FLAGS["vocab_size"].value)
   checkpoints = flags.FLAGS.checkpoints
   return forecast.Workload(settings.runs, settings.steps.train_steps, settings.hparams, checkpoints, vocabulary, jobs())

@@ -11,7 +11,7 @@ from t2t_lottery.data import manifest, own_text
 from t2t_lottery.reproduce.planning import run_graph
 from t2t_lottery.utils.errors import UserError
 
-# Problem -> what its vocabulary's size comes near to, as `problems/` says; importing that costs seconds.
+# Problem -> approximate size of its vocabulary, copied from `problems/`, which is slow to import.
 PROBLEMS = {
   **dict.fromkeys(("translate_ende_grammar", "translate_enfr_grammar"), 3 * 2**10),
   **dict.fromkeys(("translate_ende_multi30k", "translate_enfr_multi30k"), 2**12),
@@ -19,71 +19,71 @@ PROBLEMS = {
   **dict.fromkeys(("translate_ende_wmt14_packed", "translate_enfr_wmt14_packed"), 2**15),
 }
 
-# Of t2t's own problems, most of which are called ..32k.
+# Default for t2t's own problems, most of which are named ..32k.
 _VOCAB_SIZE = 2**15
 
 
 def known(what: str, name: str, names: Iterable[str]) -> str:
-  """The name, if it is among those.
+  """Returns the name if it is one of `names`.
 
   Raises:
-    UserError: naming the nearest one, or all.
+    UserError: it is not; names the nearest one, or all.
   """
   names = list(names)
   if name in names:
     return name
   near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
   raise UserError(
-    f"unknown {what} {name}: " + (f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}")
+    f"unknown {what} {name}: " + (f"did you mean {near[0]}?" if near else f"choose from {', '.join(names)}")
   )
 
 
 def once(what: str, words: Sequence[str]) -> tuple[str, ...]:
-  """The words, of which there must be at least one, and none twice.
+  """Returns the words as a tuple.
 
   Raises:
-    UserError: if it is not so.
+    UserError: there are none, or one is repeated.
   """
   if not words:
     raise UserError(f"--{what} is empty")
   for i, word in enumerate(words):
     if word in words[:i]:
-      raise UserError(f"--{what} names {word} twice")
+      raise UserError(f"--{what} contains {word} twice")
   return tuple(words)
 
 
 def seeds(text: str) -> tuple[int, ...]:
-  """Seeds of a list with blanks between.
+  """Parses space-separated seeds.
 
   Raises:
-    UserError: if one is no number from 0 on, or is there twice.
+    UserError: one is not a nonnegative integer, or is repeated.
   """
   words = text.split()
   for word in words:
     if not re.fullmatch(r"[0-9]+", word):
-      raise UserError(f"seed {word} is not a number from 0 on")
+      raise UserError(f"seed {word} is not a nonnegative integer")
   return tuple(int(word) for word in once("seeds", [str(int(word)) for word in words]))
 
 
 def is_known(problem: str, data_dir: str) -> bool:
-  """Whether a problem is one of this project's, or its data or its description as own text is in data_dir."""
+  """Whether a problem belongs to this project, or data_dir contains its data or its description as own text."""
   is_own = os.path.exists(own_text.path(problem, data_dir))
   return problem in PROBLEMS or is_own or manifest.is_complete(problem, data_dir)
 
 
 def check_methods(methods: Sequence[str]) -> None:
-  """Raises UserError if there is no such method, or one is named twice."""
+  """Raises UserError if a method is unknown or repeated."""
   for method in once("methods", methods):
     known("method", method, run_graph.METHODS)
 
 
 def vocabulary_size(problem: str, data_dir: str, requested: str | None = None) -> int:
-  """About how many subwords a problem has.
+  """The approximate number of subwords in a problem's vocabulary.
 
   Args:
     problem: its name.
     data_dir: where its data, or its description if it is own text, may be.
-    requested: what a flag of own text says of own text that is not there yet.
+    requested: the value of --vocab_size for own text that is not described there yet.
   """
   found = manifest.facts(problem, data_dir).get("vocab_size") or PROBLEMS.get(problem)
   if not found and os.path.exists(own_text.path(problem, data_dir)):

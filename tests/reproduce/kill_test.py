@@ -1,4 +1,4 @@
-"""kill -9 at random moments, of any process of a ladder of runs: nothing is lost, done twice, or taken for finished."""
+"""kill -9 at random moments, of any process of a chain of levels: nothing is lost, repeated, or taken for finished."""
 
 import contextlib
 import json
@@ -17,9 +17,9 @@ from t2t_lottery.runs import paths
 from t2t_lottery.utils import atomic_files
 from tests.support import trained
 
-# More of them for docs/reliability.md.
+# docs/reliability.md reports a test with more kills.
 KILLS = int(os.environ.get("T2T_LOTTERY_KILLS", "2"))
-# Seconds within which a process is killed; a run is trained and evaluated in somewhat more.
+# Seconds within which a process is killed; training and evaluating a run takes somewhat longer.
 WITHIN = float(os.environ.get("T2T_LOTTERY_KILL_WITHIN", "25"))
 LEVELS = "50 90"
 
@@ -51,7 +51,7 @@ class KillTest(tf.test.TestCase):
     )
 
   def kill_something(self, command, chance):
-    """Kills all processes of a command, as a machine's end does, or one of them; returns what."""
+    """Kills all processes of a command, as a power failure does, or one of them; returns their names."""
     with contextlib.suppress(psutil.NoSuchProcess):
       there = [psutil.Process(command.pid), *psutil.Process(command.pid).children(recursive=True)]
       victims = there if chance.random() < 0.3 else [chance.choice(there)]
@@ -62,7 +62,7 @@ class KillTest(tf.test.TestCase):
       return names
     return []
 
-  def test_ends_as_if_nothing_had_happened(self):
+  def test_result_is_the_same_as_without_kills(self):
     seed = random.SystemRandom().randrange(10**6)
     chance = random.Random(seed)
     killed = []
@@ -73,16 +73,16 @@ class KillTest(tf.test.TestCase):
         except subprocess.TimeoutExpired:
           killed.append(self.kill_something(command, chance))
           command.communicate()
-      if command.returncode == 0:  # All is done; from here on there is only the table to kill.
+      if command.returncode == 0:  # All runs are done; only the table would be killed from here on.
         break
     with self.start() as command:
-      said, _ = command.communicate()
-    with self.subTest(f"kills {killed} by chance {seed}"):
-      self.assertEqual(command.returncode, 0, said)
-      self.assert_whole()
-    print(f"\n{len(killed)} kills by chance {seed}: {killed}", file=sys.stderr)
+      output, _ = command.communicate()
+    with self.subTest(f"kills {killed}, random seed {seed}"):
+      self.assertEqual(command.returncode, 0, output)
+      self.assert_complete()
+    print(f"\n{len(killed)} kills, random seed {seed}: {killed}", file=sys.stderr)
 
-  def assert_whole(self):
+  def assert_complete(self):
     lines = [json.loads(line) for line in atomic_files.read_lines(paths.results(self.runs.runs_dir))]
     self.assertEqual([line["run"] for line in lines], ["dense", "slt-50", "slt-50-90"])
     for run in ("slt-50", "slt-50-90"):
@@ -99,12 +99,12 @@ class KillTest(tf.test.TestCase):
         for name, value in tensor_bundle.read(paths.checkpoint(folder, step), layers.is_prunable_or_mask).items():
           if layers.is_mask(name):
             self.assertAllEqual(value, last[name])
-    # The dense run was left alone, so the first ticket is what it is without any kill, bit by bit.
+    # The dense run was not killed, so the first ticket equals bit by bit the one without kills.
     ours, theirs = (tensor_bundle.read(paths.kept(runs.folder("slt-50"), 0)) for runs in (self.runs, self.made.runs))
     self.assertCountEqual(ours, theirs)
     for name, value in ours.items():
       self.assertAllEqual(value, theirs[name], name)
-    # The second's keeps the largest of what the first ended with.
+    # The second ticket keeps the largest weights with which the first run ended.
     before = tensor_bundle.read(paths.checkpoint(self.runs.folder("slt-50"), trained.STEPS.train_steps))
     ticket = tensor_bundle.read(paths.kept(self.runs.folder("slt-50-90"), 0))
     for name in layers.prunable(ticket):

@@ -34,83 +34,83 @@ def runs_of(seeds=(1,)):
 class OptionsTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters(
     (("slt", "stl"), "unknown method stl: did you mean slt?"),
-    (("magic",), "unknown method magic: known are dense, mp, lt, slt, clt, slt_mp, mp_slt"),
+    (("magic",), "unknown method magic: choose from dense, mp, lt, slt, clt, slt_mp, mp_slt"),
     ((), "--methods is empty"),
-    (("lt", "lt"), "--methods names lt twice"),
+    (("lt", "lt"), "--methods contains lt twice"),
   )
-  def test_wrong_methods_are_named(self, methods, message):
+  def test_rejects_invalid_methods(self, methods, message):
     validation.check_methods(run_graph.METHODS)
     with self.assertRaises(errors.UserError) as raised:
       validation.check_methods(methods)
     self.assertIn(message, str(raised.exception))
 
-  def test_seeds_are_numbers_each_once(self):
+  def test_seeds_are_distinct_integers(self):
     self.assertEqual(validation.seeds("1 2"), (1, 2))
-    for text, message in (("1 2 1", "--seeds names 1 twice"), ("one", "seed one is not"), ("", "--seeds is empty")):
+    for text, message in (("1 2 1", "--seeds contains 1 twice"), ("one", "seed one is not"), ("", "--seeds is empty")):
       with self.assertRaisesRegex(errors.UserError, message):
         validation.seeds(text)
 
 
 class SchedulerTest(tf.test.TestCase):
-  def follow(self, failing=(), busy=()):
+  def execute(self, failing=(), busy=()):
     done = []
 
     def do(run):
       done.append(run.name)
       return run.name not in failing
 
-    ended = scheduler.follow(runs_of(), do, lambda run: run.name in busy and run.name not in done)
-    return done, {name: end for (_, name), end in ended.items()}
+    ends = scheduler.execute(runs_of(), do, lambda run: run.name in busy and run.name not in done)
+    return done, {name: end for (_, name), end in ends.items()}
 
-  def test_every_run_is_done_once_after_its_parents(self):
-    done, ended = self.follow()
+  def test_executes_every_run_once_after_its_parents(self):
+    done, ends = self.execute()
     self.assertEqual(done, [run.name for run in runs_of()])
-    self.assertEqual(set(ended.values()), {scheduler.End.DONE})
+    self.assertEqual(set(ends.values()), {scheduler.End.DONE})
 
-  def test_what_does_not_depend_on_a_failed_run_goes_on(self):
-    done, ended = self.follow(failing=["slt-50"])
+  def test_runs_that_do_not_depend_on_a_failed_one_continue(self):
+    done, ends = self.execute(failing=["slt-50"])
     self.assertEqual(done, ["dense", "slt-50", "mp-50", "mp-80"])
-    self.assertEqual(ended["slt-50"], scheduler.End.FAILED)
-    self.assertEqual(ended["slt-50-mp-80"], scheduler.End.LEFT_OUT)
-    self.assertEqual(ended["mp-80"], scheduler.End.DONE)
+    self.assertEqual(ends["slt-50"], scheduler.End.FAILED)
+    self.assertEqual(ends["slt-50-mp-80"], scheduler.End.SKIPPED)
+    self.assertEqual(ends["mp-80"], scheduler.End.DONE)
 
-  def test_runs_that_others_are_at_work_on_come_last_but_come(self):
-    done, _ = self.follow(busy=["dense", "mp-50"])
+  def test_runs_of_other_processes_come_last(self):
+    done, _ = self.execute(busy=["dense", "mp-50"])
     self.assertEqual(done, ["mp-80", "dense", "slt-50", "slt-50-mp-80", "mp-50"])
 
   def test_a_seed_does_not_wait_for_another(self):
     runs = runs_of((1, 2))
-    ended = scheduler.follow(runs, lambda run: run.key != (1, "dense"), lambda run: False)
-    self.assertEqual(ended[2, "slt-50-mp-80"], scheduler.End.DONE)
-    self.assertEqual(ended[1, "slt-50-mp-80"], scheduler.End.LEFT_OUT)
+    ends = scheduler.execute(runs, lambda run: run.key != (1, "dense"), lambda run: False)
+    self.assertEqual(ends[2, "slt-50-mp-80"], scheduler.End.DONE)
+    self.assertEqual(ends[1, "slt-50-mp-80"], scheduler.End.SKIPPED)
 
 
-class SideBySideTest(tf.test.TestCase):
-  def test_as_many_runs_as_there_is_room_for_and_none_before_its_parents(self):
+class ParallelTest(tf.test.TestCase):
+  def test_fills_the_capacity_and_starts_no_run_before_its_parents(self):
     runs = run_graph.graph(("slt", "mp"), (1, 2), (LEVELS,))
     together = threading.Barrier(2, timeout=60)
-    at_work, most, before = set(), [], {run.key: {(run.seed, parent) for parent in run.parents} for run in runs}
+    running, counts, before = set(), [], {run.key: {(run.seed, parent) for parent in run.parents} for run in runs}
     done = set()
 
     def do(run):
       self.assertContainsSubset(before[run.key], done)
-      at_work.add(run.key)
-      # Ten runs go in five pairs only if two are always at work.
+      running.add(run.key)
+      # Ten runs make five pairs only if two are always running.
       together.wait()
-      most.append(len(at_work))
+      counts.append(len(running))
       together.wait()
-      at_work.remove(run.key)
+      running.remove(run.key)
       done.add(run.key)
       return True
 
-    ended = scheduler.follow(runs, do, lambda run: False, lambda: 2)
-    self.assertEqual(set(ended), set(before))
-    self.assertEqual(max(most), 2)
+    ends = scheduler.execute(runs, do, lambda run: False, lambda: 2)
+    self.assertEqual(set(ends), set(before))
+    self.assertEqual(max(counts), 2)
 
-  def test_interrupted_it_stops_what_is_at_work(self):
+  def test_interrupt_stops_running_runs(self):
     stopped = threading.Event()
 
-    def room():
+    def capacity():
       raise KeyboardInterrupt
 
     def do(run):
@@ -118,7 +118,7 @@ class SideBySideTest(tf.test.TestCase):
       return stopped.wait(60)
 
     with self.assertRaises(KeyboardInterrupt):
-      scheduler.follow(runs_of(), do, lambda run: False, room, stopped.set)
+      scheduler.execute(runs_of(), do, lambda run: False, capacity, stopped.set)
     self.assertTrue(stopped.is_set())
 
   def test_shares_are_even_and_cover_the_machine(self):
@@ -131,19 +131,21 @@ class SideBySideTest(tf.test.TestCase):
       frozenset().union(*(share.cores for share in resource_split.of_machine(2))), os.sched_getaffinity(0)
     )
 
-  def test_with_less_cores_than_jobs_some_share_one(self):
+  def test_with_fewer_cores_than_jobs_some_share_one(self):
     self.assertEqual([sorted(share.cores) for share in resource_split.split(3, [4, 7], [])], [[4], [4], [7]])
 
 
-class StandingTest(tf.test.TestCase):
+class StatusTest(tf.test.TestCase):
   def setUp(self):
     super().setUp()
     self.made = made_up_runs.Runs(self.create_tempdir().full_path)
     self.where = paths.Runs(self.made.folder, self.made.problem, self.made.size, 1)
-    self.asked = run_status.Requirements({"method": "slt", "sparsity_asked": 0.5, "train_steps": 2000}, TRANSLATION, 0)
+    self.required = run_status.Requirements(
+      {"method": "slt", "sparsity_asked": 0.5, "train_steps": 2000}, TRANSLATION, 0
+    )
 
-  def look(self, **asked):
-    return run_status.read(self.made.path("slt-50"), self.asked._replace(**asked))
+  def read(self, **required):
+    return run_status.read(self.made.path("slt-50"), self.required._replace(**required))
 
   def begin(self, *steps, log=""):
     self.made.begun("slt-50", "slt", 50, "dense")
@@ -155,115 +157,115 @@ class StandingTest(tf.test.TestCase):
       os.utime(path, (1000 + 10 * i, 1000 + 10 * i))
     return folder
 
-  def words(self):
-    return console.in_words(self.look(), 2000)
+  def describe(self):
+    return console.describe(self.read(), 2000)
 
-  def test_a_run_from_waiting_to_done(self):
-    self.assertEqual(self.words(), "waiting")
+  def test_run_from_waiting_to_done(self):
+    self.assertEqual(self.describe(), "waiting")
     folder = self.begin(0, 500, log=LOG)
-    self.assertEqual(self.words(), "stopped, step 500 of 2,000")
+    self.assertEqual(self.describe(), "stopped, step 500 of 2,000")
     with run_lock.held(folder):
-      self.assertEqual(self.words(), "running, step 700 of 2,000, 10.5 steps/s, 0:02:03 left")
+      self.assertEqual(self.describe(), "running, step 700 of 2,000, 10.5 steps/s, 0:02:03 left")
     self.begin(2000)
-    self.assertEqual(self.words(), "trained")
+    self.assertEqual(self.describe(), "trained")
     with run_lock.held(folder):
-      self.assertEqual(self.words(), "being evaluated")
+      self.assertEqual(self.describe(), "being evaluated")
     self.made.evaluated("slt-50", "slt", 50, 26.04, 65, "dense")
-    self.assertEqual(self.words(), "done, BLEU 26.0")
+    self.assertEqual(self.describe(), "done, BLEU 26.0")
 
-  def test_done_is_what_evaluation_would_not_do_again(self):
+  def test_run_is_done_if_evaluation_would_skip_it(self):
     self.begin(2000)
     self.made.evaluated("slt-50", "slt", 50, 26, 65, "dense")
-    self.assertEqual(self.look(translation="beam:1").state, run_status.State.TRAINED)
-    self.assertEqual(self.look(average=3).state, run_status.State.TRAINED)
+    self.assertEqual(self.read(translation="beam:1").state, run_status.State.TRAINED)
+    self.assertEqual(self.read(average=3).state, run_status.State.TRAINED)
 
-  def test_a_failed_run_says_what_went_wrong_until_it_is_taken_up_again(self):
+  def test_failed_run_has_its_error_until_it_is_resumed(self):
     folder = self.begin(500)
     atomic_files.write_json(paths.last_error(folder), {"status": 1, "error": "train: no space (full log: x)"})
-    self.assertEqual(self.words(), "failed: train: no space (full log: x)")
+    self.assertEqual(self.describe(), "failed: train: no space (full log: x)")
     with run_lock.held(folder):
-      self.assertEqual(self.words(), "running, step 500 of 2,000")
+      self.assertEqual(self.describe(), "running, step 500 of 2,000")
 
-  def test_a_folder_that_holds_another_run_is_told_beforehand(self):
+  def test_reports_a_folder_that_contains_another_run(self):
     self.begin(2000)
-    stands = self.look(about={"method": "slt", "train_steps": 40})
-    self.assertEqual(stands.state, run_status.State.OTHER)
-    self.assertIn("contains a run with train_steps=2000; requested 40", stands.error)
+    status = self.read(about={"method": "slt", "train_steps": 40})
+    self.assertEqual(status.state, run_status.State.OTHER)
+    self.assertIn("contains a run with train_steps=2000; requested 40", status.error)
 
-  def test_a_damaged_file_is_named(self):
+  def test_names_a_damaged_file(self):
     folder = self.begin(500)
     atomic_files.write_text(paths.description(folder), "{")
-    self.assertIn("run.json is damaged", self.look().error)
+    self.assertIn("run.json is damaged", self.read().error)
 
-  def test_speed_is_what_the_trainer_told_or_else_of_the_checkpoints(self):
+  def test_speed_comes_from_the_log_or_else_from_checkpoints(self):
     self.assertEqual(run_status.median_speed(self.begin(0, 100, log=LOG)), 10.5)
     self.assertEqual(run_status.median_speed(self.begin(0, 100, 200)), 10.0)
     self.assertIsNone(run_status.median_speed(self.made.path("slt-50") + "-80"))
 
 
-class OutlookTest(tf.test.TestCase):
+class ForecastTest(tf.test.TestCase):
   def setUp(self):
     super().setUp()
     self.made = made_up_runs.Runs(self.create_tempdir().full_path)
     self.where = paths.Runs(self.made.folder, self.made.problem, self.made.size, 1)
-    self.asked = forecast.Workload(self.where, 2000, "", 20, 3072)
+    self.workload = forecast.Workload(self.where, 2000, "", 20, 3072)
     self.runs = runs_of()
 
-  def outlook(self, stands, hparams=""):
-    return forecast.predict(self.runs, stands, self.asked._replace(hparams=hparams))
+  def predict(self, statuses, hparams=""):
+    return forecast.predict(self.runs, statuses, self.workload._replace(hparams=hparams))
 
-  def test_parameters_are_those_of_the_papers_model(self):
+  def test_counts_the_parameters_of_the_papers_model(self):
     # transformer_base_v3 with t2t's TPU adaptations and 33,288 subwords, counted in a checkpoint of t2t.
     self.assertEqual(forecast.parameters(presets.SIZES["base"], 33_288), 61_163_520)
 
-  def test_without_any_run_steps_are_known_time_is_not_and_disk_is_computed(self):
-    ahead = self.outlook([run_status.Status(run_status.State.WAITING)] * 5)
-    self.assertEqual(ahead.steps, 10_000)
-    self.assertIsNone(ahead.seconds)
-    self.assertFalse(ahead.measured)
+  def test_without_runs_time_is_unknown_and_disk_is_computed(self):
+    waiting = [run_status.Status(run_status.State.WAITING)] * 5
+    remaining = self.predict(waiting)
+    self.assertEqual(remaining.steps, 10_000)
+    self.assertIsNone(remaining.seconds)
+    self.assertFalse(remaining.measured)
     computed = forecast.run_bytes("tiny", 3072, False, 20) + 4 * forecast.run_bytes("tiny", 3072, True, 20)
-    self.assertEqual(ahead.disk["all"], computed)
-    # Five runs as they stay, and the one at work as it is before it is thinned.
-    stay = forecast.run_bytes("tiny", 3072, False, 20, "essential") + 4 * forecast.run_bytes(
+    self.assertEqual(remaining.disk["all"], computed)
+    # The essential checkpoints of five runs, and the intermediate ones of the running one.
+    essential = forecast.run_bytes("tiny", 3072, False, 20, "essential") + 4 * forecast.run_bytes(
       "tiny", 3072, True, 20, "essential"
     )
-    thinned = forecast.run_bytes("tiny", 3072, True, 20) - forecast.run_bytes("tiny", 3072, True, 20, "essential")
-    self.assertEqual(ahead.disk["essential"], stay + thinned)
-    side_by_side = forecast.predict(
-      self.runs, [run_status.Status(run_status.State.WAITING)] * 5, self.asked._replace(jobs=3)
-    )
-    self.assertEqual(side_by_side.disk["essential"], stay + 3 * thinned)
-    # 22 checkpoints of 5 bytes a parameter, and what t2t writes of the graph.
+    intermediate = forecast.run_bytes("tiny", 3072, True, 20) - forecast.run_bytes("tiny", 3072, True, 20, "essential")
+    self.assertEqual(remaining.disk["essential"], essential + intermediate)
+    parallel = forecast.predict(self.runs, waiting, self.workload._replace(jobs=3))
+    self.assertEqual(parallel.disk["essential"], essential + 3 * intermediate)
+    # 22 checkpoints of 5 bytes per parameter, and what t2t writes for the graph.
     self.assertBetween(forecast.run_bytes("base", 33_288, True, 20), 6.7e9, 7.2e9)
 
-  def test_time_and_disk_of_runs_so_far(self):
+  def test_time_and_disk_are_measured_on_similar_runs(self):
     self.made.evaluated("dense", "dense", 0, 26, 65)
     folder = self.made.path("dense")
     atomic_files.write_text(paths.train_log(folder), "INFO:tensorflow:global_step/sec: 4\n")
-    stands = [
+    statuses = [
       run_status.Status(run_status.State.DONE, 2000, bleu=26),
       run_status.Status(run_status.State.STOPPED, 1500),
       *[run_status.Status(run_status.State.WAITING)] * 3,
     ]
-    ahead = self.outlook(stands)
-    self.assertEqual(ahead.steps, 6500)
-    self.assertEqual(ahead.seconds, 6500 / 4)
-    self.assertTrue(ahead.measured)
-    self.assertEqual(ahead.disk["all"], 4 * forecast.folder_bytes(folder))
-    self.assertIsNone(self.outlook(stands, hparams="batch_size=512").seconds)
+    remaining = self.predict(statuses)
+    self.assertEqual(remaining.steps, 6500)
+    self.assertEqual(remaining.seconds, 6500 / 4)
+    self.assertTrue(remaining.measured)
+    self.assertEqual(remaining.disk["all"], 4 * forecast.folder_bytes(folder))
+    self.assertIsNone(self.predict(statuses, hparams="batch_size=512").seconds)
 
-  def test_memory_is_that_of_runs_so_far(self):
-    computed = forecast.peak_memory(self.asked)
+  def test_memory_is_measured_on_similar_runs(self):
+    computed = forecast.peak_memory(self.workload)
     self.assertBetween(computed, 1e9, 1.5e9)
     for run, peak in (("dense", 3_000), ("slt-50", 2_000)):
       self.made.begun(run, "slt", 50)
       atomic_files.write_json(paths.usage(self.made.path(run)), {"peak_memory": peak})
-    self.assertEqual(forecast.peak_memory(self.asked), 3_000)
-    self.assertEqual(forecast.peak_memory(self.asked._replace(hparams="batch_size=512")), computed)
+    self.assertEqual(forecast.peak_memory(self.workload), 3_000)
+    self.assertEqual(forecast.peak_memory(self.workload._replace(hparams="batch_size=512")), computed)
 
-  def test_when_all_is_done_nothing_is_to_come(self):
-    ahead = self.outlook([run_status.Status(run_status.State.DONE, 2000, bleu=26)] * 5)
-    self.assertEqual((ahead.steps, ahead.seconds, ahead.disk["all"], ahead.disk["essential"]), (0, 0, 0, 0))
+  def test_nothing_remains_when_all_runs_are_done(self):
+    remaining = self.predict([run_status.Status(run_status.State.DONE, 2000, bleu=26)] * 5)
+    self.assertEqual((remaining.steps, remaining.seconds), (0, 0))
+    self.assertEqual((remaining.disk["all"], remaining.disk["essential"]), (0, 0))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Problems whose runs cannot be scored are refused before anything is downloaded or trained."""
+"""Problems whose runs cannot be scored are rejected before anything is downloaded or trained."""
 
 import os
 import sys
@@ -13,24 +13,24 @@ from tests.support.trained import command
 
 
 class KnownProblemTest(tf.test.TestCase):
-  def test_a_mistyped_problem_is_told_the_nearest(self):
+  def test_suggests_the_nearest_problem(self):
     for mistyped, nearest in (
       ("translate_ende_wmt41", "translate_ende_wmt14"),
       ("translate_ende_multi30", "translate_ende_multi30k"),
       ("translate_enfr_gramar", "translate_enfr_grammar"),
-      # t2t takes it, but this project's data and runs have one name each.
+      # t2t accepts this name, but here each problem has only one.
       ("translate_ende_wmt14_rev", "translate_ende_wmt14"),
     ):
       with self.assertRaisesRegex(errors.UsageError, rf"unknown problem {mistyped}: did you mean {nearest}\b"):
         problem_check.check(mistyped, self.create_tempdir().full_path)
-    with self.assertRaisesRegex(errors.UsageError, "unknown problem xyz: known are .*translate_ende_wmt14"):
+    with self.assertRaisesRegex(errors.UsageError, "unknown problem xyz: choose from .*translate_ende_wmt14"):
       problem_check.check("xyz", self.create_tempdir().full_path)
 
-  def test_problems_of_this_project_are_fine(self):
+  def test_accepts_problems_of_this_project(self):
     for name in validation.PROBLEMS:
       problem_check.check(name, self.create_tempdir().full_path)
 
-  def test_a_step_refuses_problems_that_cannot_be_evaluated_and_unknown_ones_before_it_starts_anything(self):
+  def test_steps_reject_unsupported_and_unknown_problems_before_they_write_anything(self):
     root = self.create_tempdir().full_path
     flags = [f"--runs_dir={root}/runs", f"--data_dir={root}/data", f"--tmp_dir={root}/tmp"]
     done = command("datagen", "--problem=translate_ende_wmt32k_packed", *flags)
@@ -48,7 +48,7 @@ class KnownProblemTest(tf.test.TestCase):
         trainer.train(config, problem_check.check, None)
     self.assertEqual(os.listdir(root), [])
 
-  def test_a_language_whose_tokenizer_is_not_installed_is_refused(self):
+  def test_rejects_a_language_whose_tokenizer_is_not_installed(self):
     sys.modules.pop("sacrebleu.tokenizers.tokenizer_ja_mecab", None)
     names = {**validation.PROBLEMS, "translate_enja_own": 1}
     with mock.patch.dict(sys.modules, {"MeCab": None}), mock.patch.object(validation, "PROBLEMS", names):

@@ -23,7 +23,7 @@ from t2t_lottery.utils import atomic_files, errors
 from tests.support import one_node, stand_in
 
 PROBLEM = "translate_ende_grammar"
-# Told to end it saves step 10, as t2t-trainer between two checkpoints; that is gone when it has trained to its end.
+# On SIGTERM it saves step 10, as t2t-trainer does between two checkpoints; when it finishes, it deletes that.
 TRAINER = """
 import glob, os, shutil, signal, sys
 flags = dict(argument[2:].split("=", 1) for argument in sys.argv[1:] if "=" in argument)
@@ -45,7 +45,7 @@ save(flags["train_steps"])
 for path in glob.glob(f"{flags['output_dir']}/model.ckpt-10.*"):
   os.remove(path)
 """
-# Stands in for every step but training; the report, which comes last, tells that it is there.
+# Replaces every step but training; the report, the last step, signals that it has started.
 STEP = """
 import os, sys
 from t2t_lottery.evaluation import decoding
@@ -75,7 +75,7 @@ step_process.command = lambda step, flags: command(step, flags) if step == "trai
 
 
 class JobTest(tf.test.TestCase):
-  """What a job does on its node; a script stands in for scontrol."""
+  """A job on its node, with a script in place of scontrol."""
 
   def setUp(self):
     super().setUp()
@@ -86,8 +86,8 @@ class JobTest(tf.test.TestCase):
       file.write('#!/bin/sh\necho scontrol "$@"\n')
     os.chmod(scontrol, 0o755)
 
-  def stay(self, script, restarts=1):
-    """What a job whose command is a script of Python says and ends with, on one node."""
+  def run_job(self, script, restarts=1):
+    """Runs a job whose command is a Python script."""
     environment = {**os.environ, "PATH": f"{self.folder}{os.pathsep}{os.environ['PATH']}", "SLURM_JOB_ID": "7"}
     command = [sys.executable, "-c", f"import os, signal, sys\n{script}"]
     return subprocess.run(
@@ -99,30 +99,30 @@ class JobTest(tf.test.TestCase):
       check=False,
     )
 
-  def test_what_ends_by_itself_is_not_called_again(self):
+  def test_command_that_exits_is_not_requeued(self):
     for status in (0, 1):
-      done = self.stay(f"sys.exit({status})")
+      done = self.run_job(f"sys.exit({status})")
       self.assertEqual((done.returncode, done.stdout, done.stderr), (status, "", ""))
 
-  def test_a_killed_command_is_called_again_so_often_and_no_more(self):
+  def test_killed_command_is_requeued_up_to_the_limit(self):
     kills = "os.kill(os.getpid(), signal.SIGKILL)"
-    self.assertEqual(self.stay(kills).stdout, "killed (status 137), put back into the queue\nscontrol requeue 7\n")
-    done = self.stay(kills)
+    self.assertEqual(self.run_job(kills).stdout, "killed (status 137), requeued\nscontrol requeue 7\n")
+    done = self.run_job(kills)
     self.assertEqual((done.returncode, done.stdout), (1, ""))
-    self.assertEqual(done.stderr, "t2t-lottery: killed 2 times, not started again (--restarts=1)\n")
+    self.assertEqual(done.stderr, "t2t-lottery: killed 2 times, not restarted (--restarts=1)\n")
     self.assertStartsWith(atomic_files.read_json(paths.last_error(self.folder))["error"], "killed 2 times")
 
-  def test_a_stay_that_was_cut_off_counts_as_killed(self):
+  def test_job_that_was_cut_off_counts_as_killed(self):
     atomic_files.write_json(self.record, job.Record("7", killed=1)._asdict())
-    done = self.stay("print('called')")
+    done = self.run_job("print('called')")
     self.assertEqual((done.returncode, done.stdout), (1, ""))
-    # Another job begins anew.
+    # Another job starts from zero.
     atomic_files.write_json(self.record, job.Record("6", killed=1)._asdict())
-    self.assertEqual(self.stay("print('called')").stdout, "called\n")
+    self.assertEqual(self.run_job("print('called')").stdout, "called\n")
 
   def near_the_limit(self, saves):
     checkpoint = paths.checkpoint(self.folder, 10) + ".index"
-    return self.stay(
+    return self.run_job(
       f"""
 def end(*_):
   {f"open({checkpoint!r}, 'w').close()" if saves else ""}
@@ -133,29 +133,29 @@ signal.pause()
 """
     )
 
-  def test_near_its_time_limit_a_run_is_saved_and_put_back(self):
+  def test_near_its_time_limit_a_run_is_saved_and_requeued(self):
     done = self.near_the_limit(saves=True)
     self.assertEqual((done.returncode, done.stderr), (143, ""))
-    self.assertEqual(done.stdout, "near its time limit, put back into the queue\nscontrol requeue 7\n")
+    self.assertEqual(done.stdout, "near its time limit, requeued\nscontrol requeue 7\n")
     self.assertEqual(atomic_files.read_json(self.record)["killed"], 0)
 
-  def test_what_came_no_further_within_its_time_is_not_put_back(self):
+  def test_run_without_progress_within_its_time_limit_is_not_requeued(self):
     done = self.near_the_limit(saves=False)
     self.assertEqual((done.returncode, done.stdout), (1, ""))
     self.assertEqual(
-      done.stderr, "t2t-lottery: its job's time was too short for a single step: ask for more (--slurm_time)\n"
+      done.stderr, "t2t-lottery: its job's time limit was too short for a single step: increase --slurm_time\n"
     )
 
-  def test_told_to_end_it_ends(self):
-    done = self.stay("os.kill(os.getppid(), signal.SIGTERM)\nsignal.pause()")
+  def test_sigterm_ends_the_job(self):
+    done = self.run_job("os.kill(os.getppid(), signal.SIGTERM)\nsignal.pause()")
     self.assertEqual((done.returncode, done.stdout), (143, ""))
 
 
 class SubmitTest(tf.test.TestCase):
-  """With stand-ins for Slurm's commands."""
+  """Submission, with stand-ins for Slurm's commands."""
 
   def submit(self, folder, **flags):
-    """What a submission says."""
+    """Submits a run; returns the lines printed."""
     queue = os.path.join(folder, "queue")
     run = run_graph.PlannedRun("dense", "dense", "0", (), (), 1)
 
@@ -169,22 +169,24 @@ class SubmitTest(tf.test.TestCase):
 
     printed = io.StringIO()
     with mock.patch.object(slurm_queue, "_call", call), contextlib.redirect_stdout(printed):
-      wanted = slurm_queue.wanted(flags, None, "", 3)
-      look = [run_status.Status(run_status.State.WAITING)]
-      slurm_queue.submit([run], lambda: look, lambda run: folder, folder, wanted, lambda name: [name], has_data=True)
+      options = slurm_queue.job_options(flags, None, "", 3)
+      statuses = [run_status.Status(run_status.State.WAITING)]
+      slurm_queue.submit(
+        [run], lambda: statuses, lambda run: folder, folder, options, lambda name: [name], has_data=True
+      )
     return printed.getvalue().splitlines()
 
-  def test_jobs_in_the_queue_that_keep_another_time_limit_are_named(self):
+  def test_reports_queued_jobs_with_other_options(self):
     folder = self.create_tempdir().full_path
     self.assertEqual(self.submit(folder, time="1:00:00"), ["seed1/dense: job 1", "table: job 2, after seed1/dense"])
     self.assertEmpty(self.submit(folder, time="1:00:00"))
     self.assertEqual(
       self.submit(folder, time="2:00:00", mem="8G")[0],
-      "seed1/dense: job 1 is in the queue and keeps --time=1:00:00, requested now is --time=2:00:00 --mem=8G: change it by "
+      "seed1/dense: job 1 is in the queue with --time=1:00:00; requested --time=2:00:00 --mem=8G: change it by "
       "scontrol update JobId=1, or give --cancel and submit again",
     )
-    self.assertIn("requested now is the defaults", self.submit(folder)[0])
-    # Submitted by an older version, nothing is known of it.
+    self.assertIn("; requested the defaults", self.submit(folder)[0])
+    # An older version did not record its options.
     for name in ("seed1.dense", "table"):
       os.remove(os.path.join(folder, f"{name}.asked.json"))
     self.assertEmpty(self.submit(folder))
@@ -196,7 +198,7 @@ class SlurmTest(tf.test.TestCase):
     super().setUpClass()
     if why := one_node.missing():
       raise unittest.SkipTest(why)
-    # A socket's path is short.
+    # The path of a socket must be short.
     folder = tempfile.TemporaryDirectory(prefix="slurm")
     cls.addClassCleanup(folder.cleanup)
     cls.cluster = one_node.Cluster(folder.name)
@@ -223,7 +225,7 @@ class SlurmTest(tf.test.TestCase):
     )
 
   def slurm(self, *arguments, status=0):
-    """What the command says."""
+    """Runs the command; returns its stdout, or its stderr if it fails."""
     done = subprocess.run(
       self.command("slurm", "--on=slurm", "--slurm_cpus=2", *arguments),
       cwd=stand_in.ROOT,
@@ -237,34 +239,34 @@ class SlurmTest(tf.test.TestCase):
 
   def jobs(self):
     """Names and ids of the jobs in the queue."""
-    said = self.cluster.call("squeue", "--noheader", "--format=%j %i")
-    return dict(line.split() for line in said.splitlines())
+    output = self.cluster.call("squeue", "--noheader", "--format=%j %i")
+    return dict(line.split() for line in output.splitlines())
 
-  def until_the_node_is_free(self):
-    """All that is in the queue and can run has run."""
+  def wait_until_the_node_is_free(self):
+    """Waits until all jobs that can run have run."""
     self.cluster.call("sbatch", "--wait", "--cpus-per-task=2", "--output=/dev/null", "--nice=1000", "--wrap=true")
 
   def runs(self, where):
-    """What each run has left: the names of its files, but for logs; what it is, and its result.
+    """Name of a run -> the names of its files without logs, and its description and result.
 
-    `checkpoint` is t2t-trainer's, which the stand-in does not write, but resuming does.
+    `checkpoint` is left out: t2t-trainer writes it, the stand-in does not, but resuming does.
     """
-    left = {}
+    found = {}
     for folder in paths.run_folders(os.path.join(self.folder, where, "runs")):
       names = sorted(name for name in os.listdir(folder) if not name.endswith(".log") and name != "checkpoint")
       about = [atomic_files.read_json(path(folder)) for path in (paths.description, paths.result)]
-      left[os.path.basename(folder)] = names, about
-    return left
+      found[os.path.basename(folder)] = names, about
+    return found
 
-  def test_a_run_killed_and_one_put_back_give_the_same_runs_as_one_machine(self):
-    said = self.slurm()
-    ids = dict(re.findall(r"^(\S+): job (\d+)", said, re.MULTILINE))
+  def test_killed_and_requeued_runs_give_the_same_results_as_one_machine(self):
+    output = self.slurm()
+    ids = dict(re.findall(r"^(\S+): job (\d+)", output, re.MULTILINE))
     self.assertEqual(list(ids), ["datagen", "seed1/dense", "seed1/slt-50", "seed1/slt-50-80", "table"])
     os.kill(self.trainer.started(), signal.SIGKILL)
     self.trainer.started()
     self.trainer.finish()
     self.trainer.started()
-    # As Slurm does near a time limit.
+    # Slurm sends this near a time limit.
     self.cluster.call("scancel", "--batch", "--signal=USR1", ids["seed1/slt-50"])
     for _ in ("slt-50", "slt-50-80"):
       self.trainer.started()
@@ -283,70 +285,70 @@ class SlurmTest(tf.test.TestCase):
     self.assertLen(self.runs("here"), 3)
     self.assertEqual(self.runs("slurm"), self.runs("here"))
 
-    self.until_the_node_is_free()
+    self.wait_until_the_node_is_free()
     self.assertIn("3 runs: 3 done", self.slurm("--status"))
     logs = os.path.join(self.folder, "slurm", "runs", PROBLEM, "tiny", "slurm")
     self.assertIn("results dense,slt-50,slt-50-80\nreport", "\n".join(atomic_files.read_lines(f"{logs}/table.log")))
-    self.assertIn("killed (status 137), put back", "\n".join(atomic_files.read_lines(f"{logs}/seed1.dense.log")))
-    self.assertIn("near its time limit, put back", "\n".join(atomic_files.read_lines(f"{logs}/seed1.slt-50.log")))
+    self.assertIn("killed (status 137), requeued", "\n".join(atomic_files.read_lines(f"{logs}/seed1.dense.log")))
+    self.assertIn("near its time limit, requeued", "\n".join(atomic_files.read_lines(f"{logs}/seed1.slt-50.log")))
 
-  def test_status_and_cancel_and_no_run_is_submitted_twice(self):
+  def test_status_cancel_and_no_duplicate_jobs(self):
     self.slurm()
     self.trainer.started()
     jobs = self.jobs()
-    self.assertIn("\n0 jobs submitted, 4 in the queue before;", "\n" + self.slurm())
+    self.assertIn("\n0 jobs submitted, 4 already in the queue;", "\n" + self.slurm())
     self.assertEqual(self.jobs(), jobs)
     status = self.slurm("--status")
     self.assertRegex(status, r"1 +dense +running, step 0 of 3,000\n")
     self.assertRegex(status, rf"1 +slt-50 +waiting: job {jobs['seed1/slt-50']} is pending \(Dependency\)\n")
     self.assertIn(f"table: job {jobs['table']} is pending (Dependency)", status)
     self.assertStartsWith(self.slurm("--cancel"), "4 jobs cancelled: ")
-    self.until_the_node_is_free()
+    self.wait_until_the_node_is_free()
     self.assertEqual(self.jobs(), {})
-    # It was saved; the same command goes on from there.
+    # It was saved; the same command resumes from there.
     self.assertRegex(self.slurm("--status"), r"1 +dense +stopped, step 10 of 3,000\n")
     self.assertStartsWith(self.slurm(), "seed1/dense: job ")
 
-  def test_what_depends_on_a_run_that_is_killed_too_often_leaves_the_queue(self):
+  def test_jobs_that_depend_on_a_run_killed_too_often_leave_the_queue(self):
     self.slurm("--restarts=0")
     os.kill(self.trainer.started(), signal.SIGKILL)
-    self.until_the_node_is_free()
+    self.wait_until_the_node_is_free()
     self.assertEqual(self.jobs(), {})
     status = self.slurm("--status")
-    self.assertRegex(status, r"1 +dense +failed: killed 1 times, not started again \(--restarts=0\)\n")
+    self.assertRegex(status, r"1 +dense +failed: killed 1 times, not restarted \(--restarts=0\)\n")
     self.assertRegex(status, r"1 +slt-50 +waiting\n")
 
-  def test_what_slurm_does_not_understand_is_one_line_before_anything_is_submitted(self):
+  def test_invalid_options_are_reported_in_one_line_before_anything_is_submitted(self):
     for flag, message in (
-      ("--slurm_partition=gpus", "sbatch refuses: invalid partition specified: gpus; "),
-      ("--slurm_time=soon", "sbatch refuses: Invalid --time specification"),
-      ("--slurm_gpus=1", "sbatch refuses: Invalid generic resource (gres) specification"),
-      ("--sbatch=--frobnicate", "sbatch refuses: sbatch: unrecognized option '--frobnicate'"),
+      ("--slurm_partition=gpus", "sbatch failed: invalid partition specified: gpus; "),
+      ("--slurm_time=soon", "sbatch failed: Invalid --time specification"),
+      ("--slurm_gpus=1", "sbatch failed: Invalid generic resource (gres) specification"),
+      ("--sbatch=--frobnicate", "sbatch failed: sbatch: unrecognized option '--frobnicate'"),
       ("--sbatch='", "--sbatch=': No closing quotation"),
     ):
-      said = self.slurm(flag, status=1)
-      self.assertStartsWith(said, f"t2t-lottery: {message}")
-      self.assertEqual(said.count("\n"), 1)
+      output = self.slurm(flag, status=1)
+      self.assertStartsWith(output, f"t2t-lottery: {message}")
+      self.assertEqual(output.count("\n"), 1)
     self.assertEqual(self.jobs(), {})
     self.assertFalse(os.path.exists(os.path.join(self.folder, "slurm")))
 
 
 class WithoutSlurmTest(tf.test.TestCase):
-  def test_a_machine_that_submits_no_jobs_is_told_so(self):
-    wanted = slurm_queue.wanted({"partition": "main", "time": None}, None, "--qos=low", 3)
-    self.assertEqual((wanted.every, wanted.user), (("--partition=main",), ("--qos=low",)))
+  def test_reports_a_machine_without_slurm(self):
+    options = slurm_queue.job_options({"partition": "main", "time": None}, None, "--qos=low", 3)
+    self.assertEqual((options.every, options.user), (("--partition=main",), ("--qos=low",)))
     with mock.patch.dict(os.environ, {"PATH": ""}):
-      with self.assertRaisesRegex(errors.UserError, "--on=slurm needs a machine that submits jobs to Slurm"):
-        slurm_queue.check(wanted)
+      with self.assertRaisesRegex(errors.UserError, "--on=slurm needs a machine that can submit Slurm jobs"):
+        slurm_queue.check(options)
 
-  def test_of_a_run_with_a_job_the_files_tell_how_far_it_is(self):
+  def test_status_of_a_run_with_a_job_combines_queue_and_files(self):
     stopped = run_status.Status(run_status.State.STOPPED, 20)
     queued, running = slurm_queue.Job("7", "PENDING", "BeginTime"), slurm_queue.Job("7", "RUNNING", "None")
-    self.assertEqual(slurm_queue.seen_from(queued, stopped).error, "job 7 is pending (BeginTime), step 20")
-    # A lock may not be seen from another node.
-    self.assertEqual(slurm_queue.seen_from(running, stopped).state, run_status.State.RUNNING)
+    self.assertEqual(slurm_queue.status_of(queued, stopped).error, "job 7 is pending (BeginTime), step 20")
+    # A lock on another node may be invisible.
+    self.assertEqual(slurm_queue.status_of(running, stopped).state, run_status.State.RUNNING)
     done = run_status.Status(run_status.State.DONE, 20, bleu=20.0)
-    self.assertEqual(slurm_queue.seen_from(running, done), done)
+    self.assertEqual(slurm_queue.status_of(running, done), done)
 
 
 if __name__ == "__main__":

@@ -18,12 +18,12 @@ DRIVERS = (
   *("dense.sh", "mp.sh", "lt.sh", "slt.sh", "clt.sh", "slt_mp.sh", "mp_slt.sh"),
   *("snip.sh", "synflow.sh", "quickstart.sh"),
 )
-# Stands in for Python: saves when it is told to end twice.
+# Replaces Python: saves on the second SIGTERM.
 STEP_THAT_SAVES = """import signal
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-print("at work", flush=True)
+print("running", flush=True)
 signal.sigwait([signal.SIGTERM])
-print("told", flush=True)
+print("signaled", flush=True)
 signal.sigwait([signal.SIGTERM])
 print("saved", flush=True)
 raise SystemExit(143)
@@ -56,23 +56,23 @@ print(*run_spec.command(settings, run_spec.describe(settings, options), options)
 
 class DriversTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters(*DRIVERS)
-  def test_help_names_every_flag(self, name):
+  def test_help_lists_every_flag_with_an_effect(self, name):
     done = driver(name, "--help")
     self.assertEqual(done.returncode, 0)
-    shown = set(re.findall(r"^  (--[a-z_]+)", done.stdout, re.MULTILINE))
+    listed = set(re.findall(r"^  (--[a-z_]+)", done.stdout, re.MULTILINE))
     flags = (*driver_flags.OF_RUNS, *driver_flags.OF_TEXT, *driver_flags.OF_TICKETS)
     known = {f"--{flag.name}" for flag in flags} | {"--plan", "--version"}
-    self.assertContainsSubset(["--problem", "--seed"], shown)
+    self.assertContainsSubset(["--problem", "--seed"], listed)
     values = {flag.name: (flag.choices or ("1",))[0] for flag in driver_flags.of_chain() if flag.metavar}
     values.update(levels="50", controls="random_signs", variant="dense_embedding")
     given = ["--one_shot", *(f"--{flag}={value}" for flag, value in values.items())]
     unused = driver(name, "--plan=table", *given).stdout.splitlines()[0].split("\t")[1:]
-    self.assertEqual(shown, known - {*unused})
+    self.assertEqual(listed, known - {*unused})
     for flag in unused:
       (word,) = [word for word in given if word.partition("=")[0] == flag]
       done = driver(name, word)
       self.assertEqual(done.returncode, 2)
-      self.assertEqual(done.stderr, f"{name}: {flag} changes nothing here: {name} has no use for it\n")
+      self.assertEqual(done.stderr, f"{name}: {flag} has no effect in {name}: leave it out\n")
 
   @parameterized.parameters(
     ("--method=slt", "unknown flag --method=slt; --help lists all"),
@@ -82,22 +82,22 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ("--levels", '--levels needs a value: --levels="L ..."'),
     ("--rewind=first", "--rewind=first: choose last or dense"),
     ("--keep=essentials", "--keep=essentials: did you mean essential\\?"),
-    ("--levels=50 40", "levels must rise from above 0 to below 100: 50 40"),
-    ("--levels=50 100", "levels must rise from above 0 to below 100"),
-    ("--levels=0 50", "levels must rise from above 0"),
+    ("--levels=50 40", "levels must increase from above 0 to below 100: 50 40"),
+    ("--levels=50 100", "levels must increase from above 0 to below 100"),
+    ("--levels=0 50", "levels must increase from above 0"),
     ("--levels=half", "level half is not a percentage"),
     ("--levels=", "--levels is empty"),
     ("--switch=sixty", "level sixty is not a percentage"),
     ("--prune_each=100", "--prune_each=100 is not a share of weights in percent"),
     ("--controls=random_signs magic", "unknown control magic"),
-    ("--controls=random_signs random_signs", "--controls names random_signs twice"),
+    ("--controls=random_signs random_signs", "--controls contains random_signs twice"),
     ("--controls=shuffled_mask", "the control shuffled_mask needs .*: --rewind=dense"),
     ("--train=a.en,a.de", "--train is for own text: give it a --name"),
     ("--name=Mine", "--name=Mine: use lower-case letters"),
     ("--variant=magic", "--variant=magic: choose global_magnitude or dense_embedding"),
     ("--size=tinny", "--size=tinny: did you mean tiny\\?"),
   )
-  def test_a_bad_flag_is_one_line(self, flag, message):
+  def test_invalid_flag_is_reported_in_one_line(self, flag, message):
     done = driver("slt_mp.sh", flag)
     self.assertEqual(done.returncode, 2)
     self.assertLen(done.stderr.splitlines(), 1)
@@ -169,7 +169,7 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       ],
     ),
   )
-  def test_chains_the_runs_of_the_method(self, name, flags, expected):
+  def test_plan_is_the_chain_of_the_method(self, name, flags, expected):
     done = driver(name, "--plan", *flags)
     self.assertEqual(done.returncode, 0, done.stderr)
     runs = []
@@ -188,7 +188,7 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       self.assertEqual(run["level"], re.split(r"[-+]", re.sub(r"\+random_signs$", "", run["run"]))[-1])
 
   @parameterized.parameters("slt.sh", "mp_slt.sh", "quickstart.sh")
-  def test_trains_and_evaluates_what_it_plans_and_ends_with_the_table(self, name):
+  def test_executes_the_plan_and_prints_the_table(self, name):
     flags = ["--levels=50 80", "--hosts=a:1,b:1", "--host_index", "1", "--gpus=2", "--keep=essential", "--seed=3"]
     planned = [line.split("\t") for line in driver(name, "--plan", *flags).stdout.splitlines()]
     scripts = self.stand_in("printf '%s\\t' \"$@\"; echo")
@@ -199,7 +199,7 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       isolated, step, *words = line.rstrip("\t").split("\t")
       self.assertEqual(isolated, "-Im")
       steps.setdefault(step.removeprefix("t2t_lottery."), []).append(words)
-    # It checks the levels before anything is made.
+    # datagen checks the levels before anything else is done.
     self.assertEqual(list(steps)[0], "datagen")
     self.assertContainsSubset(["--levels=50 80 60"], steps["datagen"][0])
     shared = ["--size=", "--seed=3", "--host_index=1", "--hosts=a:1,b:1", "--tmp_dir="]
@@ -213,7 +213,7 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     self.assertIn("--runs=" + ",".join(run for run, *_ in planned), steps["results"][0])
     self.assertEqual("report" in steps, name == "quickstart.sh")
 
-  def test_own_text_goes_to_the_step_that_makes_its_data_and_names_the_problem_of_all(self):
+  def test_own_text_is_passed_to_datagen_and_sets_the_problem_of_all_steps(self):
     text = ["--train=a b.en,a.de", "--train=c.en-de.tsv", "--test=t.en,t.de", "--vocab_size=500"]
     scripts = self.stand_in("printf '%s\\t' \"$@\"; echo")
     command = [os.path.join(scripts, "slt.sh"), "--levels=50", "--name=mine", *text]
@@ -229,7 +229,7 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(done.stderr, "slt.sh: --name=mine is the problem translate_mine: leave out --problem\n")
 
   def stand_in(self, python):
-    """A copy of the drivers, with a script in place of Python for all but their flags, and no set-up; returns their folder."""
+    """Copies the drivers, with a script in place of Python except for their flags, and an empty setup.sh; returns the folder."""
     folder = self.create_tempdir()
     scripts = os.path.join(folder.full_path, "run_scripts")
     shutil.copytree(os.path.join(trained.ROOT, "run_scripts"), scripts)
@@ -244,7 +244,7 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     return scripts
 
   @parameterized.parameters("slt.sh", "reproduce.sh")
-  def test_a_link_to_a_driver_is_the_driver(self, name):
+  def test_symbolic_link_to_a_driver_works(self, name):
     scripts = self.stand_in('echo "$@"')
     elsewhere = self.create_tempdir().full_path
     link = os.path.join(elsewhere, "a link")
@@ -257,14 +257,14 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     self.assertNotEmpty(by_name)
     self.assertEqual(by_link, by_name)
 
-  def test_a_driver_without_its_library_ends(self):
+  def test_driver_without_its_library_fails(self):
     alone = shutil.copy(os.path.join(trained.ROOT, "run_scripts", "slt.sh"), self.create_tempdir().full_path)
     done = subprocess.run([alone], capture_output=True, text=True, check=False)
     self.assertNotEqual(done.returncode, 0)
     self.assertLen(done.stderr.splitlines(), 1)
 
-  def test_without_an_environment_flags_and_help_need_none(self):
-    """Whatever Python the machine has reads them."""
+  def test_flags_and_help_need_no_environment(self):
+    """Any Python of the machine parses them."""
     scripts = self.stand_in("exit 9")
     os.remove(os.path.join(os.path.dirname(scripts), ".venv", "bin", "python"))
     for flags, status in ((["--help"], 0), (["--plan"], 0), (["--levels=none"], 2)):
@@ -292,7 +292,7 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     self.assertNotEqual(done.returncode, 0)
     self.assertIn("none", done.stderr)
 
-  def test_what_such_a_process_starts_imports_nothing_from_there_either(self):
+  def test_child_processes_import_nothing_from_there_either(self):
     code = "from t2t_lottery.utils import t2t_process; print(t2t_process.t2t('t2t_trainer')[1:])"
     for flags, expected in (([], "-m"), (["-I"], "-Im")):
       done = subprocess.run(
@@ -300,14 +300,14 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       )
       self.assertEqual(done.stdout, f"['{expected}', 't2t_lottery.compat', 't2t_trainer']\n")
 
-  def test_hparams_of_the_user_take_the_place_of_the_drivers_own(self):
+  def test_hparams_of_the_user_override_those_of_the_driver(self):
     command = trainer_command("--method=mp", "--level=50", "--hparams=prune_every=400,dropout=0.2")
     (given,) = [line for line in command if line.startswith("--hparams=")]
     self.assertLen(re.findall("prune_every=", given), 1)
     self.assertIn("prune_until=1600", given)
     self.assertTrue(given.endswith(",prune_every=400,dropout=0.2"))
 
-  def test_hparams_go_to_the_runs_that_they_say_something_of(self):
+  def test_hparams_are_passed_only_to_runs_that_use_them(self):
     flags = "--hparams=prune_until=1000,embedding_fan=hidden,dropout=0.2"
     own = {"mp": ["prune_every", "prune_until"], "clt": ["embedding_fan"]}
     ticket = ["--level=50", "--mask_from=dense"]
@@ -315,8 +315,8 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       command = trainer_command(f"--method={method}", *more, flags)
       (given,) = [line for line in command if line.startswith("--hparams=")]
       self.assertIn("dropout=0.2", given)
-      there = [name for name in ("prune_every", "prune_until", "embedding_fan") if f"{name}=" in given]
-      self.assertEqual(there, own.get(method, []), method)
+      present = [name for name in ("prune_every", "prune_until", "embedding_fan") if f"{name}=" in given]
+      self.assertEqual(present, own.get(method, []), method)
 
   @parameterized.parameters(
     ("--method=slt --level=50", "slt needs --mask_from"),
@@ -328,7 +328,7 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ("--method=mp --level=90 --rewind_from=dense", "mp takes no --rewind_from=dense"),
     ("--level=90", "dense takes no --level=90"),
   )
-  def test_a_flag_of_a_run_is_needed_or_refused_or_has_an_effect(self, flags, message):
+  def test_missing_and_unused_flags_of_a_run_are_rejected(self, flags, message):
     folder = self.create_tempdir().full_path
     where = ["--problem=translate_ende_grammar", "--size=tiny", f"--runs_dir={folder}"]
     done = trained.command("train", *where, "--run=r", *flags.split())
@@ -336,8 +336,8 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     self.assertRegex(done.stderr, rf"^t2t-lottery: --method=\w+ {message.partition(' ')[2]}.*\n$")
     self.assertEmpty(os.listdir(folder))
 
-  def test_bad_hparams_and_step_counts_are_refused_before_anything_is_trained(self):
-    """As each step of a driver does, of which generating the data is the first."""
+  def test_invalid_hparams_and_step_counts_are_rejected_before_training(self):
+    """Each step of a driver checks them, from datagen on."""
     expected = {
       "--hparams=rewind_step=3": "rewind_step is given by --rewind_step",
       "--hparams=dropout=0.1,sparsity=0.5": "sparsity is given by --levels",
@@ -363,33 +363,33 @@ import json, sys
 from absl import flags
 from t2t_lottery.utils import errors
 from t2t_lottery.runs import command_flags
-said = {}
+outcomes = {}
 for flag in json.load(sys.stdin):
   flags.FLAGS.unparse_flags()
   flags.FLAGS(["", "--problem=p", "--steps=2000", "--hparams=", "--checkpoints=20", flag])
   try:
-    said[flag] = command_flags.read().hparams
+    outcomes[flag] = command_flags.read().hparams
   except errors.UserError as error:
-    said[flag] = str(error)
-print(json.dumps(said))
+    outcomes[flag] = str(error)
+print(json.dumps(outcomes))
 """
-    fine = "--hparams=batch_size=1024,prune_every=10, prune_until=1999,a[1]=2,list=[1,2]"
+    valid = "--hparams=batch_size=1024,prune_every=10, prune_until=1999,a[1]=2,list=[1,2]"
     done = subprocess.run(
       [sys.executable, "-c", code],
-      input=json.dumps([*expected, fine]),
+      input=json.dumps([*expected, valid]),
       cwd=trained.ROOT,
       check=True,
       capture_output=True,
       text=True,
     )
-    said = json.loads(done.stdout)
-    self.assertEqual(f"--hparams={said.pop(fine)}", fine)
+    outcomes = json.loads(done.stdout)
+    self.assertEqual(f"--hparams={outcomes.pop(valid)}", valid)
     for flag, message in expected.items():
-      self.assertIn(message, said[flag])
-      self.assertNotIn("\n", said[flag])
+      self.assertIn(message, outcomes[flag])
+      self.assertNotIn("\n", outcomes[flag])
 
   @parameterized.parameters("99.9999999", "99.998")
-  def test_a_level_that_leaves_a_layer_without_weights_is_refused_before_data_are_made(self, level):
+  def test_level_that_leaves_a_layer_without_weights_is_rejected_before_datagen(self, level):
     folder = self.create_tempdir().full_path
     flags = [
       "--problem=translate_ende_grammar",
@@ -410,14 +410,14 @@ print(json.dumps(said))
     self.assertEmpty(os.listdir(folder))
 
   @parameterized.parameters((40, 40, 40), (50, 20, 25), (45, 40, 45), (2000, 20, 20), (2000, 10, 20), (2001, 30, 30))
-  def test_no_checkpoint_that_competes_is_rotated_out(self, steps, checkpoints, kept):
+  def test_no_candidate_checkpoint_is_rotated_out(self, steps, checkpoints, kept):
     command = trainer_command(f"--steps={steps}", f"--checkpoints={checkpoints}")
     self.assertIn(f"--keep_checkpoint_max={kept}", command)
     (every,) = [int(flag.split("=")[1]) for flag in command if flag.startswith("--local_eval_frequency=")]
     self.assertLessEqual(len({*range(every, steps + 1, every), steps}), kept)
 
   @parameterized.parameters(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-  def test_told_to_end_it_ends_the_step_at_work_and_waits_for_it(self, number):
+  def test_signal_stops_the_running_step_and_waits_for_it(self, number):
     step = self.create_tempdir().create_file("step.py", STEP_THAT_SAVES, mode="w").full_path
     scripts = self.stand_in(f"exec {sys.executable} {step}")
     with subprocess.Popen(
@@ -425,14 +425,14 @@ print(json.dumps(said))
       stdout=subprocess.PIPE,
       stderr=subprocess.PIPE,
       text=True,
-      # A shell ignores what it was started to ignore, as Ctrl-C in the background and SIGHUP by nohup.
+      # A shell ignores the signals that its parent ignores, such as Ctrl-C in the background and SIGHUP under nohup.
       preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     ) as process:
       try:
-        self.assertEqual(process.stdout.readline(), "at work\n")
+        self.assertEqual(process.stdout.readline(), "running\n")
         process.send_signal(number)
-        self.assertEqual(process.stdout.readline(), "told\n")
-        # The step hears of it each time.
+        self.assertEqual(process.stdout.readline(), "signaled\n")
+        # The step receives each signal.
         process.send_signal(number)
         self.assertEqual(process.communicate(timeout=60)[0], "saved\n")
       finally:

@@ -1,4 +1,4 @@
-"""run_scripts/setup.sh: when it does what, and what it says when it cannot."""
+"""run_scripts/setup.sh: what it installs when, and its errors."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from absl.testing import parameterized
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TOOLS = "awk bash cat cmp cp df dirname env flock grep mkdir mv rm sleep uname".split()
 
-# Stands in for an interpreter: notes in $LOG what it is asked to install, and does what $PIP says
-# instead of installing it.
+# Replaces an interpreter: logs in $LOG what it is called to install, and runs $PIP instead of installing it.
 PYTHON = """#!/bin/bash
 case "$*" in
   "-I -") echo "$0" ;;
@@ -32,7 +31,7 @@ esac
 
 
 class Checkout:
-  """A copy of what setup.sh reads, a PATH with only the tools that it uses, and an empty home."""
+  """A copy of the files that setup.sh reads, a PATH with only the tools that it uses, and an empty home."""
 
   def __init__(self, folder: str):
     self.root = os.path.join(folder, "a checkout")
@@ -67,12 +66,12 @@ class Checkout:
     )
 
   def setup(self, *flags: str, **environment: str) -> tuple[int, list[str], list[str]]:
-    """Runs setup.sh: its exit status, what it said, and what it had installed."""
+    """Runs setup.sh; returns its exit status, the lines of its stderr, and what it installed."""
     if os.path.exists(self.log_path):
       os.remove(self.log_path)
     process = self.start(*flags, **environment)
-    _, said = process.communicate()
-    return process.returncode, said.splitlines(), self.log()
+    _, stderr = process.communicate()
+    return process.returncode, stderr.splitlines(), self.log()
 
   def log(self) -> list[str]:
     if not os.path.exists(self.log_path):
@@ -100,23 +99,23 @@ class SetupTest(tf.test.TestCase, parameterized.TestCase):
     self.checkout.command("python3.11", PYTHON)
 
   def installs(self, *flags, **environment):
-    status, said, log = self.checkout.setup(*flags, **environment)
-    self.assertEqual(status, 0, said)
+    status, stderr, log = self.checkout.setup(*flags, **environment)
+    self.assertEqual(status, 0, stderr)
     return log
 
   def fails(self, *flags, **environment):
-    """The last line of what setup.sh said, after the one that announces the work."""
-    status, said, _ = self.checkout.setup(*flags, **environment)
+    """Runs setup.sh, which must fail; returns its error, which at most the line that announces the work precedes."""
+    status, stderr, _ = self.checkout.setup(*flags, **environment)
     self.assertNotEqual(status, 0)
-    self.assertLessEqual(len(said), 2, said)
-    if len(said) == 2:
-      self.assertIn("some minutes", said[0])
-    return said[-1]
+    self.assertLessEqual(len(stderr), 2, stderr)
+    if len(stderr) == 2:
+      self.assertIn("some minutes", stderr[0])
+    return stderr[-1]
 
-  def test_a_second_call_does_nothing(self):
+  def test_second_call_does_nothing(self):
     self.assertEqual(self.installs(), MADE + PROJECT)
-    status, said, log = self.checkout.setup()
-    self.assertEqual((status, said, log), (0, [], []))
+    status, stderr, log = self.checkout.setup()
+    self.assertEqual((status, stderr, log), (0, [], []))
 
   def test_dev_is_added_and_stays(self):
     self.installs()
@@ -130,25 +129,25 @@ class SetupTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(self.installs(), [])
 
   @parameterized.parameters("build", "base", "cpu", "dev")
-  def test_another_lock_makes_it_anew(self, lock):
+  def test_changed_lock_remakes_it(self, lock):
     self.installs("--dev")
     self.checkout.append(f"requirements/{lock}.txt")
     self.assertEqual(self.installs(), MADE + DEV + PROJECT)
     self.assertEqual(self.installs(), [])
 
-  def test_another_project_file_installs_the_project_again(self):
+  def test_changed_project_file_reinstalls_the_project(self):
     self.installs()
     self.checkout.append("pyproject.toml")
     self.assertEqual(self.installs(), PROJECT)
     self.assertEqual(self.installs(), [])
 
-  def test_a_moved_checkout_makes_it_anew(self):
+  def test_moved_checkout_remakes_it(self):
     self.installs()
     os.rename(self.checkout.root, self.checkout.root + " moved")
     self.checkout.root += " moved"
     self.assertEqual(self.installs(), MADE + PROJECT)
 
-  def test_another_python_makes_it_anew(self):
+  def test_another_python_remakes_it(self):
     self.installs()
     self.checkout.command("other", PYTHON)
     other = os.path.join(self.checkout.bin, "other")
@@ -157,7 +156,7 @@ class SetupTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(self.installs(), [])
 
   @parameterized.parameters("build.txt", "base.txt", "dev.txt", "--editable")
-  def test_an_interrupted_setup_starts_again(self, where):
+  def test_interrupted_setup_starts_over(self, where):
     stop = f'[[ "$*" != *{where}* ]] || {{ echo here >>"$LOG"; sleep 60; }}'
     process = self.checkout.start("--dev", PIP=stop)
     while "here" not in self.checkout.log():
@@ -167,47 +166,47 @@ class SetupTest(tf.test.TestCase, parameterized.TestCase):
     process.communicate()
     self.assertEqual(self.installs("--dev"), MADE + DEV + PROJECT)
 
-  def test_the_old_environment_stays_until_the_new_one_is_whole(self):
+  def test_old_environment_stays_until_the_new_one_is_complete(self):
     self.installs("--dev")
     before = self.environment()
     self.checkout.append("requirements/cpu.txt")
     for step in ("build.txt", "base.txt", "dev.txt", "--editable"):
-      said = self.fails(PIP=f'[[ "$*" != *{step}* ]] || {{ echo "ERROR: none such"; exit 1; }}')
-      self.assertEndsWith(said, "/.venv stays as it was")
+      error = self.fails(PIP=f'[[ "$*" != *{step}* ]] || {{ echo "ERROR: none such"; exit 1; }}')
+      self.assertEndsWith(error, "/.venv is unchanged")
       self.assertEqual(self.environment(), before)
     self.assertEqual(self.installs(), MADE + DEV + PROJECT)
     self.assertNotEqual(self.environment(), before)
     self.assertEqual([name for name in os.listdir(self.checkout.root) if name.startswith(".venv")], [".venv"])
 
   def environment(self):
-    """Where the environment lies on the disk, and whether it works."""
+    """The inode of the environment, which must work."""
     venv = os.path.join(self.checkout.root, ".venv")
     self.assertTrue(os.access(os.path.join(venv, "bin", "python"), os.X_OK))
     return os.stat(venv).st_ino
 
   @parameterized.parameters("requirements/dev.txt", "pyproject.toml")
-  def test_what_cannot_be_added_leaves_it_whole(self, changed):
+  def test_failed_addition_leaves_it_intact(self, changed):
     self.installs()
     if changed == "pyproject.toml":
       self.checkout.append(changed)
     self.fails("--dev", PIP='echo "ERROR: none such"; exit 1')
     self.assertEqual(self.installs(), PROJECT if changed == "pyproject.toml" else [])
 
-  def test_an_environment_in_use_stays(self):
+  def test_environment_in_use_stays(self):
     self.installs()
     before = self.environment()
     with open(os.path.join(self.checkout.root, ".venv", "pyvenv.cfg"), encoding="utf-8") as in_use:
       fcntl.flock(in_use, fcntl.LOCK_SH)
-      self.assertEqual(self.installs(), [])  # There is nothing to change.
+      self.assertEqual(self.installs(), [])  # It is up to date.
       for changed in ("pyproject.toml", "requirements/base.txt"):
         self.checkout.append(changed)
-        status, said, log = self.checkout.setup()
-        self.assertEqual((status, len(said), log), (1, 1, []))
-        self.assertIn("commands of this project run in it: call again when they have ended", said[0])
+        status, stderr, log = self.checkout.setup()
+        self.assertEqual((status, len(stderr), log), (1, 1, []))
+        self.assertIn("commands of this project run in it: call again when they have ended", stderr[0])
         self.assertEqual(self.environment(), before)
     self.assertEqual(self.installs(), MADE + PROJECT)
 
-  def test_a_command_that_starts_while_it_is_made_keeps_its_environment(self):
+  def test_command_that_starts_during_setup_keeps_its_environment(self):
     self.installs()
     before = self.environment()
     self.checkout.append("requirements/base.txt")
@@ -220,21 +219,21 @@ class SetupTest(tf.test.TestCase, parameterized.TestCase):
     with open(os.path.join(self.checkout.root, ".venv", "pyvenv.cfg"), encoding="utf-8") as in_use:
       fcntl.flock(in_use, fcntl.LOCK_SH)
       with open(gate, "w", encoding="utf-8") as opened:
-        opened.write("go on\n")
-      said = process.communicate()[1]
+        opened.write("continue\n")
+      stderr = process.communicate()[1]
       self.assertEqual(process.returncode, 1)
-      self.assertIn("the new environment is made, and waits in ", said)
+      self.assertIn("the new environment is complete and stored in ", stderr)
       self.assertEqual(self.environment(), before)
     self.assertEqual(self.installs(), [])
     self.assertNotEqual(self.environment(), before)
 
-  def test_an_end_between_two_renames_loses_nothing(self):
+  def test_interruption_between_two_renames_loses_nothing(self):
     self.installs()
     venv = os.path.join(self.checkout.root, ".venv")
     os.rename(venv, venv + ".old")
     self.assertEqual(self.installs(), [])
 
-  def test_who_cannot_run_anothers_environment_deletes_nothing(self):
+  def test_another_users_environment_stays(self):
     self.installs()
     before = self.environment()
     venv = os.path.join(self.checkout.root, ".venv")
@@ -242,17 +241,17 @@ class SetupTest(tf.test.TestCase, parameterized.TestCase):
     other = os.stat(venv)
     if os.geteuid() == 0:
       os.chown(venv, 65534, -1)
-      status, said, log = self.checkout.setup()
-      self.assertEqual((status, len(said), log), (1, 1, []))
-      self.assertIn("is another user's", said[0])
+      status, stderr, log = self.checkout.setup()
+      self.assertEqual((status, len(stderr), log), (1, 1, []))
+      self.assertIn("is another user's", stderr[0])
       self.assertEqual(os.stat(venv).st_ino, before)
       os.chown(venv, other.st_uid, -1)
-    # Their own is made anew beside it.
+    # The user's own is remade next to it.
     self.fails(PIP='echo "ERROR: none such"; exit 1')
     self.assertEqual(os.stat(venv).st_ino, before)
 
-  def test_scripts_name_the_environment_as_it_is_called(self):
-    """With Python's own `venv`, and nothing installed but a script as pip writes it."""
+  def test_scripts_contain_the_final_path(self):
+    """Uses Python's `venv`, in which only a script is installed, as pip writes it."""
     self.checkout.command(
       "python3.11",
       f"""#!/bin/bash
@@ -272,12 +271,12 @@ fi
       done = subprocess.run(command, check=True, capture_output=True, text=True)
       self.assertEqual(done.stdout, venv + "\n")
 
-  def test_two_at_once_make_it_once(self):
+  def test_two_concurrent_calls_make_it_once(self):
     processes = [self.checkout.start("--dev", PIP="sleep 0.2") for _ in range(2)]
-    said = [process.communicate()[1] for process in processes]
-    self.assertEqual([process.returncode for process in processes], [0, 0], said)
+    outputs = [process.communicate()[1] for process in processes]
+    self.assertEqual([process.returncode for process in processes], [0, 0], outputs)
     self.assertEqual(self.checkout.log(), MADE + DEV + PROJECT)
-    self.assertEqual(sum("waiting" in words for words in said), 1, said)
+    self.assertEqual(sum("waiting" in output for output in outputs), 1, outputs)
 
   def test_settings_of_the_caller_do_not_leak(self):
     log = self.installs(
@@ -293,26 +292,29 @@ fi
   @parameterized.parameters(
     # What pip 26 prints.
     ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "no space left"),
-    ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "not the file that the lock names"),
+    (
+      "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.",
+      "does not match the hash in the lock",
+    ),
     ("WARNING: Retrying after connection broken by 'ReadTimeoutError(...)': /simple/pip/", "no network"),
     ("ERROR: No matching distribution found for pip==26.3", "pip failed: No matching distribution found for pip==26.3"),
   )
-  def test_says_why_pip_failed(self, output, reason):
-    said = self.fails(PIP=f'[[ "$*" != *base.txt* ]] || {{ echo "{output}"; exit 1; }}')
-    self.assertIn(reason, said)
+  def test_reports_why_pip_failed(self, output, reason):
+    error = self.fails(PIP=f'[[ "$*" != *base.txt* ]] || {{ echo "{output}"; exit 1; }}')
+    self.assertIn(reason, error)
     with open(os.path.join(self.checkout.root, ".venv.new", "pip.log"), encoding="utf-8") as file:
       self.assertEqual(file.read(), output + "\n")
     self.assertEqual(self.installs(), MADE + PROJECT)
 
   def test_no_network(self):
     # A real interpreter and pip, and an index on a port where nothing listens.
-    said = self.fails(
+    error = self.fails(
       T2T_LOTTERY_PYTHON=sys.executable,
       PIP_INDEX_URL="http://127.0.0.1:9/simple",
       PIP_CONFIG_FILE=os.devnull,
       PIP_RETRIES="1",
     )
-    self.assertIn("no network", said)
+    self.assertIn("no network", error)
 
   def test_no_space(self):
     self.checkout.command("df", "#!/bin/bash\necho /dev/sda1 100000 97001 2999 99% /\n")
@@ -323,15 +325,15 @@ fi
     os.remove(os.path.join(self.checkout.bin, "python3.11"))
     self.assertIn("no CPython 3.9, 3.10 or 3.11", self.fails())
 
-  def test_unsuitable_pythons_are_named(self):
+  def test_reports_unsuitable_pythons(self):
     self.checkout.command("python3.11", "#!/bin/bash\necho lacks the module _ssl\n")
     self.checkout.command("python3.10", "#!/bin/bash\nexit 1\n")
     self.checkout.command("python3", "#!/bin/bash\necho is CPython 3.13.1\n")
-    said = self.fails()
-    self.assertEndsWith(said, "; python3.11 lacks the module _ssl; python3.10 does not run; python3 is CPython 3.13.1")
+    error = self.fails()
+    self.assertEndsWith(error, "; python3.11 lacks the module _ssl; python3.10 does not run; python3 is CPython 3.13.1")
     for python, reason in (("python3", "is CPython 3.13.1"), ("/none", "does not run")):
-      said = self.fails(T2T_LOTTERY_PYTHON=python)
-      self.assertEndsWith(said, f": T2T_LOTTERY_PYTHON is {python}, which {reason}")
+      error = self.fails(T2T_LOTTERY_PYTHON=python)
+      self.assertEndsWith(error, f": T2T_LOTTERY_PYTHON is {python}, which {reason}")
 
   def test_pyenv(self):
     home = self.checkout.environment["HOME"]
@@ -344,11 +346,11 @@ fi
     del self.checkout.environment["HOME"]
     self.assertEqual(self.installs(), MADE + PROJECT)
 
-  def test_a_link_to_it_and_a_search_path_for_folders(self):
+  def test_symbolic_link_and_cdpath(self):
     link = os.path.join(self.checkout.bin, "set up")
     os.symlink(os.path.join(self.checkout.root, "run_scripts", "setup.sh"), link)
     os.symlink(shutil.which("readlink"), os.path.join(self.checkout.bin, "readlink"))
-    # Where CDPATH leads there is a folder of that name as well.
+    # CDPATH leads to another folder of that name.
     other = os.path.join(self.checkout.environment["HOME"], "other", "run_scripts")
     os.makedirs(other)
     environment = {**self.checkout.environment, "CDPATH": os.path.dirname(other)}
@@ -357,8 +359,8 @@ fi
       self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
     self.assertEqual(self.checkout.log(), MADE + PROJECT)
 
-  def test_scripts_of_packages_start_in_a_folder_with_a_space(self):
-    # As pip writes a script that a package brings as it is; and one of its own making.
+  def test_package_scripts_start_in_a_folder_with_a_space(self):
+    # A package's own script as pip installs it, and one that pip generates.
     write = 'printf "#!%s\\n\\"A text.\\"\\nfrom __future__ import division\\nimport sys\\nprint(sys.argv[1:])\\n" "$0" >"${0%/*}/t2t-trainer"'
     self.installs(PIP=write + '; printf "#!/bin/sh\\nexit 7\\n" >"${0%/*}/pip"')
     folder = os.path.join(self.checkout.root, ".venv", "bin")
@@ -376,8 +378,8 @@ fi
     log = self.installs(PIP='echo "in $PWD" >>"$LOG"')
     self.assertEqual({line for line in log if line.startswith("in ")}, {f"in {self.checkout.root}/.venv.new"})
 
-  def test_uv_brings_a_python(self):
-    python = os.path.join(self.checkout.bin, "brought")
+  def test_uv_installs_a_python(self):
+    python = os.path.join(self.checkout.bin, "installed")
     os.rename(os.path.join(self.checkout.bin, "python3.11"), python)
     self.checkout.command(
       "uv",
@@ -389,19 +391,19 @@ case $2 in install) echo "Installed Python 3.11" >&2 ;; find) echo "{python}" ;;
     self.assertEqual(self.installs(), ["uv python install", "uv python find"] + MADE + PROJECT)
     self.checkout.command("uv", "#!/bin/bash\necho 'error: Failed to install' >&2\nexit 1\n")
     shutil.rmtree(os.path.join(self.checkout.root, ".venv"))
-    _, said, _ = self.checkout.setup()
-    self.assertEndsWith(said[-1], "; uv: error: Failed to install")
+    _, stderr, _ = self.checkout.setup()
+    self.assertEndsWith(stderr[-1], "; uv: error: Failed to install")
 
-  def test_leaves_an_environment_of_the_user_alone(self):
+  def test_leaves_the_users_own_environment_alone(self):
     theirs = os.path.join(self.checkout.root, ".venv", "bin")
     os.makedirs(theirs)
     self.assertIn("move it away", self.fails())
     self.assertTrue(os.path.isdir(theirs))
 
   def test_flags(self):
-    status, said, _ = self.checkout.setup("--cpu")
-    self.assertEqual((status, len(said)), (2, 1))
-    self.assertIn("unknown flag --cpu", said[0])
+    status, stderr, _ = self.checkout.setup("--cpu")
+    self.assertEqual((status, len(stderr)), (2, 1))
+    self.assertIn("unknown flag --cpu", stderr[0])
     process = self.checkout.start("--help")
     self.assertIn("--gpu", process.communicate()[0])
     self.assertEqual(process.returncode, 0)

@@ -1,6 +1,6 @@
-"""What a graph of runs costs: steps, the longest chain of runs that wait for one another, and the time on several devices.
+"""The cost of a graph of runs: steps, the longest chain of dependent runs, and the time on several devices.
 
-Pure functions; standard library only. A device is what trains one run by itself: a GPU, all GPUs of a box, a TPU.
+Pure functions; standard library only. A device trains one run at a time: a GPU, all GPUs of a machine, a TPU.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from t2t_lottery.reproduce.planning.run_graph import PlannedRun
 
 
 class Slot(NamedTuple):
-  """When and where a run is trained; time is counted in steps of training.
+  """When and where a run is trained.
 
   Attributes:
     run: the run.
-    device: number of the device, from 0 on.
-    start, end: steps that a device has trained by then.
+    device: number of the device, from 0.
+    start, end: times, in steps of training.
   """
 
   run: PlannedRun
@@ -28,15 +28,15 @@ class Slot(NamedTuple):
 
 
 class Cost(NamedTuple):
-  """What a graph costs.
+  """The cost of a graph.
 
   Attributes:
-    runs: how many there are to train.
+    runs: number of runs to train.
     steps: of all of them.
-    chain: the longest chain: runs of which each needs the one before. No number of devices makes this shorter.
+    chain: the longest chain of runs in which each needs the previous one; more devices do not shorten it.
     chain_steps: its steps.
-    devices: how many train side by side.
-    wall_steps: steps that one device trains, or waits, from the first run's start to the last one's end.
+    devices: number of devices that train in parallel.
+    wall_steps: time from the first run's start to the last one's end, in steps.
   """
 
   runs: int
@@ -48,17 +48,17 @@ class Cost(NamedTuple):
 
   @property
   def busy(self) -> float:
-    """The share of the devices' time that is training."""
+    """The fraction of the devices' time spent training."""
     return self.steps / (self.devices * self.wall_steps) if self.wall_steps else 1.0
 
 
 def estimate(runs: Sequence[PlannedRun], lengths: Sequence[int], devices: int) -> Cost:
-  """What a graph costs on N devices.
+  """The cost of a graph on N devices.
 
   Args:
     runs: the graph, parents first.
-    lengths: steps that each run still takes; a run of none is done.
-    devices: how many train side by side, one run each.
+    lengths: remaining steps of each run; 0 if it is done.
+    devices: how many train in parallel, one run each.
   """
   chain = longest_chain(runs, lengths)
   steps_of = {run.key: steps for run, steps in zip(runs, lengths)}
@@ -73,12 +73,12 @@ def estimate(runs: Sequence[PlannedRun], lengths: Sequence[int], devices: int) -
 
 
 def longest_chain(runs: Sequence[PlannedRun], lengths: Sequence[int]) -> tuple[PlannedRun, ...]:
-  """Of the chains in which each run needs the one before, the one that takes the most steps; the first of equal ones.
+  """The chain of dependent runs with the most steps; the first of equal ones.
 
-  Runs of no steps are left out.
+  Runs without remaining steps are left out.
   """
   by_key = {run.key: run for run in runs}
-  # Key of a run -> steps until its end if nothing but its parents held it up, and the parent that it waits for longest.
+  # Key of a run -> steps until its end if it waits only for its parents, and the parent that ends last.
   ends: dict[tuple[int, str], int] = {}
   before: dict[tuple[int, str], PlannedRun | None] = {}
   last, steps_of = None, {}
@@ -98,7 +98,7 @@ def longest_chain(runs: Sequence[PlannedRun], lengths: Sequence[int]) -> tuple[P
 
 
 def longest_first(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
-  """The runs in another order, parents first as well: those first that the longest chains wait for."""
+  """The runs reordered, still parents first, so that the longest chains start first."""
   below: dict[tuple[int, str], int] = {run.key: 0 for run in runs}
   for run in reversed(runs):
     for parent in run.parents:
@@ -111,11 +111,11 @@ def schedule(runs: Sequence[PlannedRun], lengths: Sequence[int], devices: int) -
 
   Args:
     runs: the graph, parents first.
-    lengths: steps that each run still takes; runs of none are done from the start, and get no slot.
-    devices: how many there are, at least 1.
+    lengths: remaining steps of each run; runs with 0 are done and get no slot.
+    devices: number of devices, at least 1.
 
   Returns:
-    A slot for each run, in the order of their starts.
+    A slot for each remaining run, in order of their starts.
   """
   waiting = [(run, steps) for run, steps in zip(runs, lengths) if steps]
   done = {run.key for run, steps in zip(runs, lengths) if not steps}
@@ -123,8 +123,8 @@ def schedule(runs: Sequence[PlannedRun], lengths: Sequence[int], devices: int) -
   busy: list[tuple[int, int, tuple[int, str]]] = []
   now, slots = 0, []
   while waiting:
-    able = [one for one in waiting if all((one[0].seed, parent) in done for parent in one[0].parents)]
-    for (run, steps), device in zip(able, free[:]):
+    ready = [pair for pair in waiting if all((pair[0].seed, parent) in done for parent in pair[0].parents)]
+    for (run, steps), device in zip(ready, free[:]):
       slots.append(Slot(run, device, now, now + steps))
       heapq.heappush(busy, (now + steps, device, run.key))
       waiting.remove((run, steps))

@@ -1,4 +1,4 @@
-"""How fast devices train t2t's base Transformer, by what is published. Standard library only."""
+"""Published speeds of devices that train t2t's base Transformer. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ SUBWORDS_A_STEP = CORES * presets.SIZES["base"].batch_size
 
 
 class Device(NamedTuple):
-  """What trains one run.
+  """A device that trains one run.
 
   Attributes:
-    name: of it.
-    subwords: of the target side, padding included, that it trains on in a second.
-    source: where that comes from.
-    extrapolated: whether nobody measured it for this model on this device.
+    name: its name.
+    subwords: target subwords per second in training, padding included.
+    source: of this number.
+    extrapolated: whether no measurement of this model on this device is published.
   """
 
   name: str
@@ -28,11 +28,11 @@ class Device(NamedTuple):
   extrapolated: bool = False
 
   def steps_a_second(self, subwords_a_step: int = SUBWORDS_A_STEP) -> float:
-    """As if time grew with the subwords of a step; small steps are slower than that."""
+    """Steps per second, assuming that time is proportional to the subwords of a step; small steps are slower."""
     return self.subwords / subwords_a_step
 
   def hours(self, steps: float) -> float:
-    """Of N of the paper's steps."""
+    """Hours for N of the paper's steps."""
     return steps / self.steps_a_second() / 3600
 
 

@@ -1,6 +1,6 @@
-"""The flags of the drivers in `run_scripts/`: what they are, whether they make sense, and the words that a recipe uses.
+"""The flags of the drivers in `run_scripts/`: their definitions, their checks, and the shell variables that recipes use.
 
-Called by `run_scripts/lib.sh` before anything is set up, so this needs no more than the standard library:
+`run_scripts/lib.sh` calls this before anything is set up, so it needs only the standard library:
 
     python -m t2t_lottery.reproduce.planning.driver_flags --driver=slt.sh --about=... -- --levels="50 80"
 
@@ -22,7 +22,7 @@ from t2t_lottery.pruning import methods
 from t2t_lottery.utils.errors import UserError
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-# Controls as the drivers take them: trained next to each ticket, and of every ticket.
+# Names of --controls, which train controls next to each ticket, and of --variant, which changes how every ticket is drawn.
 CONTROLS = ("random_signs", "redrawn_values", "permuted_values", "reinitialized", "random_mask", "shuffled_mask")
 VARIANTS = ("global_magnitude", "dense_embedding")
 assert {*CONTROLS, *VARIANTS} <= set(methods.CONTROLS)
@@ -33,11 +33,11 @@ class Flag(NamedTuple):
 
   Attributes:
     name: without dashes.
-    help: a line, with a second one if need be.
-    metavar: name of its value in the help; nothing if it takes none.
-    default: its value, nothing for none.
-    default_help: what the help says of that; nothing to show `default`.
-    choices: the values that it takes; any if there are none.
+    help: a line, or two.
+    metavar: name of its value in the help; empty if it takes none.
+    default: its default; empty for none.
+    default_help: how the help describes the default; empty to print `default`.
+    choices: its allowed values; empty to allow any.
     is_repeatable: whether it may be given several times.
   """
 
@@ -50,20 +50,20 @@ class Flag(NamedTuple):
   is_repeatable: bool = False
 
 
-# Defaults are the paper's (section 4); a driver may have others.
+# Defaults are the paper's (section 4); a driver may override them.
 OF_RUNS = (
   Flag("problem", "t2t problem", "NAME", "translate_ende_wmt14"),
   Flag("size", "base (the paper's), small or tiny", "NAME", "base", choices=("base", "small", "tiny")),
-  Flag("levels", "sparsity of each level in percent, rising", '"L ..."', "10 20 30 40 50 60 70 80 85 90 95 98"),
+  Flag("levels", "sparsity of each level in percent, increasing", '"L ..."', "10 20 30 40 50 60 70 80 85 90 95 98"),
   Flag("seed", "random seed of each run", "N", "1"),
   Flag("steps", "length of each run; other step counts scale", "N", default_help="the size's"),
-  Flag("hparams", "more t2t hparams for each run, as batch_size=1024", "LIST", default_help="none"),
+  Flag("hparams", "more t2t hparams for each run, such as batch_size=1024", "LIST", default_help="none"),
   Flag("runs_dir", "where runs and results are stored", "DIR", os.path.join(ROOT, "runs"), "runs"),
   Flag("checkpoints", "how many checkpoints each run saves", "N", "20"),
-  Flag("average", "evaluate also the mean of the last N checkpoints", "N", "0"),
+  Flag("average", "also evaluate the mean of the last N checkpoints", "N", "0"),
   Flag(
     "keep",
-    "of a finished run all checkpoints, or essential: the best, the last, step 0 and t",
+    "checkpoints to keep of a finished run: all, or essential: best, last, step 0 and t",
     "WHICH",
     "all",
     choices=("all", "essential"),
@@ -77,14 +77,14 @@ OF_RUNS = (
   ),
   Flag("data_dir", "where t2t-datagen puts records", "DIR", os.path.join(ROOT, "data"), "data"),
   Flag("tmp_dir", "where raw text is, or is downloaded to", "DIR", default_help="DATA_DIR/tmp"),
-  Flag("t2t_usr_dir", "your own usr_dir, with problems of your own", "DIR"),
+  Flag("t2t_usr_dir", "your own usr_dir, with your own problems", "DIR"),
   Flag("gpus", "train each run on N GPUs of this machine together", "N", default_help="1 if it has one"),
   Flag("hosts", "train each run on these machines together: start the same command on each", "HOST:PORT,..."),
   Flag("host_index", "which of --hosts this machine is, 0 for the first", "N", default_help="by name or address"),
 )
 # Of own text (`t2t_lottery/data/own_text.py`).
 OF_TEXT = (
-  Flag("name", "of the text; its problem is called translate_NAME", "NAME"),
+  Flag("name", "of the text; its problem is named translate_NAME", "NAME"),
   Flag(
     "train",
     "training text: two files, or one tab-separated; plain or gzipped; repeatable",
@@ -99,8 +99,8 @@ OF_TEXT = (
     default_help="split off the training text",
     is_repeatable=True,
   ),
-  Flag("languages", "codes of the two languages, as en,de", "CODES", default_help="the files' endings"),
-  Flag("vocab_size", "about how many subwords the vocabulary has", "N", default_help=f"{own_text.VOCAB_SIZE}"),
+  Flag("languages", "codes of the two languages, such as en,de", "CODES", default_help="the files' extensions"),
+  Flag("vocab_size", "approximate number of subwords in the vocabulary", "N", default_help=f"{own_text.VOCAB_SIZE}"),
 )
 _TEXT_OF_DATAGEN = tuple(flag.name for flag in OF_TEXT if flag.name != "name")
 OF_TICKETS = (
@@ -108,34 +108,36 @@ OF_TICKETS = (
   Flag("rewind_step", "t, the step to rewind to", "N", default_help="5% of the length"),
   Flag("prune_each", "prune P% of the remaining weights at each level, up to the last of --levels", "P"),
   Flag("one_shot", "draw every level from the dense run"),
-  Flag("variant", "prune so: dense_embedding, or (LT, SLT and CLT alone) global_magnitude", "NAME", choices=VARIANTS),
+  Flag(
+    "variant", "pruning variant: dense_embedding, or (only LT, SLT, CLT) global_magnitude", "NAME", choices=VARIANTS
+  ),
   Flag(
     "controls",
-    "train next to each level also its ticket with random_signs, redrawn_values,\n"
+    "also train, for each level, its ticket with random_signs, redrawn_values,\n"
     "permuted_values, reinitialized, random_mask or (with --rewind=dense) shuffled_mask",
     '"C ..."',
   ),
-  Flag("switch", "the level at which SLT-MP and MP-SLT change over", "L", "60"),
+  Flag("switch", "the level at which SLT-MP and MP-SLT switch methods", "L", "60"),
 )
 _FLAGS = {flag.name: flag for flag in (*OF_RUNS, *OF_TEXT, *OF_TICKETS)}
-# A plan as the graph of a table needs it: flags that the method has no use for are listed, not refused.
+# `--plan=table` is for the graph of a table: flags without effect on the method are listed, not rejected.
 _OF_TABLE = "table"
 
 
 def of_chain() -> list[Flag]:
-  """The flags that say which runs there are, and what each is drawn from; all others are the same for every run."""
+  """The flags that define the runs and their parents; all other flags are the same for every run."""
   return [_FLAGS["levels"], *(flag for flag in OF_TICKETS if flag.name != "rewind_step")]
 
 
 class Driver(NamedTuple):
-  """What a driver is.
+  """A driver.
 
   Attributes:
     name: of its file.
     about: what it does, for its help.
-    defaults: its own, as flags.
-    unused: flags that change nothing in its chain of runs, with dashes.
-    layer_by_layer: whether its method prunes so alone.
+    defaults: its own defaults, as flags.
+    unused: flags without effect on its chain of runs, with dashes.
+    layer_by_layer: whether its method can only prune layer by layer.
   """
 
   name: str
@@ -146,14 +148,14 @@ class Driver(NamedTuple):
 
 
 def read(driver: Driver, words: Sequence[str]) -> str:
-  """Shell code for the words that a driver is called with.
+  """Shell code for a driver's command line.
 
   Args:
     driver: the driver.
     words: its flags, as `--name=value` or `--name value`.
 
   Raises:
-    UserError: a flag is unknown, has no value or none that makes sense, or says nothing to this driver.
+    UserError: a flag is unknown, lacks a value, has an invalid one, or has no effect in this driver.
   """
   values = {name: flag.default for name, flag in _FLAGS.items()}
   values.update(_parse(driver.defaults))
@@ -163,7 +165,7 @@ def read(driver: Driver, words: Sequence[str]) -> str:
   plan = given.pop("plan", "")
   surplus = [f"--{name}" for name in given if f"--{name}" in driver.unused]
   if surplus and plan != _OF_TABLE:
-    raise UserError(f"{surplus[0]} changes nothing here: {driver.name} has no use for it")
+    raise UserError(f"{surplus[0]} has no effect in {driver.name}: leave it out")
   if "name" in given and "problem" not in given:
     values["problem"] = own_text.problem_name(given["name"])
   values.update((name, value) for name, value in given.items() if f"--{name}" not in driver.unused)
@@ -220,20 +222,20 @@ def _usage(driver: Driver, values: Mapping[str, str]) -> str:
   lines += [
     f"  {'--plan':<21} only print the runs, each with its flags",
     f"  {'--version':<21} only print the version",
-    "A run, or a part of one, that is already there is not done again.",
+    "Runs that are already done are skipped; unfinished ones resume.",
   ]
   return "\n".join(lines)
 
 
 def check(values: Mapping[str, str], layer_by_layer: bool = False) -> None:
-  """Checks what the flags say of a chain of runs.
+  """Checks the flags of a chain of runs.
 
   Args:
     values: of all flags, by name.
-    layer_by_layer: whether the method prunes so alone.
+    layer_by_layer: whether the method can only prune layer by layer.
 
   Raises:
-    UserError: naming what makes no sense.
+    UserError: a value is invalid.
   """
   text = [flag.name for flag in OF_TEXT if values[flag.name]]
   if text and not values["name"]:
@@ -249,18 +251,18 @@ def check(values: Mapping[str, str], layer_by_layer: bool = False) -> None:
   for i, control in enumerate(controls):
     if control not in CONTROLS:
       near = difflib.get_close_matches(control, CONTROLS, n=1, cutoff=0.5)
-      hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(CONTROLS)}"
+      hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(CONTROLS)}"
       raise UserError(f"unknown control {control}: {hint}")
     if control in controls[:i]:
-      raise UserError(f"--controls names {control} twice")
+      raise UserError(f"--controls contains {control} twice")
   if "shuffled_mask" in controls and values["rewind"] != "dense":
-    raise UserError("the control shuffled_mask needs weights that no level has pruned: --rewind=dense")
+    raise UserError("the control shuffled_mask needs unpruned weights: give --rewind=dense")
   if values["variant"] == "global_magnitude" and layer_by_layer:
-    raise UserError("--variant=global_magnitude is for lt, slt and clt alone: this method does not prune so")
+    raise UserError("--variant=global_magnitude is only for lt, slt and clt: this method prunes layer by layer")
 
 
 def check_levels(levels: Sequence[str]) -> None:
-  """Raises UserError if levels are not percentages that rise from above 0 to below 100."""
+  """Raises UserError if levels are not increasing percentages above 0 and below 100."""
   if not levels:
     raise UserError("--levels is empty")
   before = 0.0
@@ -268,7 +270,7 @@ def check_levels(levels: Sequence[str]) -> None:
     if not _is_number(level):
       raise UserError(f"level {level} is not a percentage")
     if not before < float(level) < 100:
-      raise UserError(f"levels must rise from above 0 to below 100: {' '.join(levels)}")
+      raise UserError(f"levels must increase from above 0 to below 100: {' '.join(levels)}")
     before = float(level)
 
 
@@ -277,14 +279,14 @@ def _is_number(text: str) -> bool:
 
 
 def level_name(text: str) -> str:
-  """A sparsity in percent as the names of runs have it: 50 for 050 and 50.0."""
+  """A sparsity in percent as in the names of runs: 50 for 050 and 50.0."""
   units, _, part = text.partition(".")
   part = part.rstrip("0")
   return (units.lstrip("0") or "0") + (f".{part}" if part else "")
 
 
 def levels_of_shares(share: float, last: str) -> Iterator[str]:
-  """Levels that each prune the same share of the weights that the one before has left, in percent, up to the last."""
+  """Levels in percent that each prune the same share of the weights that the previous one kept, up to the last."""
   kept = 100 - share
   while 100 - kept < float(last):
     yield f"{100 - kept:.6g}"
@@ -306,14 +308,14 @@ def _assignments(values: Mapping[str, str]) -> list[str]:
     "above": above,
     "controls": values["controls"].split(),
   }
-  place = _flags(values, ["problem", "size", "runs_dir", "data_dir"])
+  location = _flags(values, ["problem", "size", "runs_dir", "data_dir"])
   common = _flags(
     values, ["seed", "checkpoints", "steps", "rewind_step", "hparams", "t2t_usr_dir", "hosts", "host_index"]
   )
   tmp_dir = values["tmp_dir"] or os.path.join(values["data_dir"], "tmp")
   arrays = {
-    "place": place,
-    "common": [*place, *common, f"--tmp_dir={tmp_dir}"],
+    "location": location,
+    "common": [*location, *common, f"--tmp_dir={tmp_dir}"],
     "text": [f"--{name}={value}" for name in _TEXT_OF_DATAGEN for value in values[name].split("\n") if value],
     "training": _flags(values, ["gpus"]),
     "evaluation": _flags(values, ["average", "decoder", "keep"]),
@@ -343,11 +345,11 @@ def main(argv: Sequence[str]) -> str:
   """The command: shell code for a driver's flags.
 
   Args:
-    argv: `--driver`, `--about`, `--unused`, `--layer_by_layer`, each with a value, and the driver's defaults; behind a
-      "--" what the driver is called with.
+    argv: `--driver`, `--about`, `--unused`, `--layer_by_layer`, each with a value, and the driver's defaults; after "--",
+      the driver's command line.
 
   Raises:
-    SystemExit: with status 2 and one line for flags that make no sense.
+    SystemExit: with status 2, after one line on stderr, if a flag is invalid.
   """
   end = list(argv).index("--")
   own = dict(word[2:].split("=", 1) for word in argv[:4])

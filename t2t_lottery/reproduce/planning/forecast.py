@@ -1,4 +1,4 @@
-"""What a graph of runs still takes: steps, time, disk, memory. No TensorFlow."""
+"""Forecasts the remaining steps, time, disk and memory of a graph of runs. No TensorFlow."""
 
 from __future__ import annotations
 
@@ -17,26 +17,25 @@ from t2t_lottery.runs import paths, presets, retention, run_files, run_status
 from t2t_lottery.runs.run_status import State, Status
 from t2t_lottery.utils.errors import UserError
 
-# Those that later levels rewind to.
+# Checkpoints that later levels rewind to.
 _REWIND_CHECKPOINTS = 2
-# Of a run that is evaluated, these can be all (`retention.delete_intermediate`).
+# Other checkpoints of an evaluated run with --keep=essential (`retention.delete_intermediate`).
 _ESSENTIAL_CHECKPOINTS = 2
-# What t2t writes of the graph, in bytes for each layer of encoder and decoder (measured, tiny, 2 layers): next to each checkpoint;
-# once, into graph.pbtxt and the events.
+# Bytes that t2t writes for the graph, per layer of encoder and decoder (measured, tiny, 2 layers): with each checkpoint; once,
+# into graph.pbtxt and the events.
 _META_BYTES, _GRAPH_BYTES = 2_400_000, 14_000_000
 _TARGET_SPACES = 32
 
 
-class Outlook(NamedTuple):
-  """What remains to be done.
+class Forecast(NamedTuple):
+  """Forecast for the remaining runs.
 
   Attributes:
     steps: of training.
-    speed: steps a second of such runs so far; None if there is none.
-    disk: bytes by what is kept (`retention.CHOICES`); with `essential`, what running ones hold before they are thinned
-      counts as well.
-    measured: whether the disk is that of finished runs, not computed from the model's size.
-    free: bytes that the disk has left.
+    speed: steps per second of similar runs so far; None if there are none.
+    disk: bytes, by retention (`retention.CHOICES`); `essential` includes the intermediate checkpoints of running runs.
+    measured: whether `disk` is measured on finished runs, not computed from the model's size.
+    free: free bytes of the disk.
   """
 
   steps: int
@@ -47,20 +46,20 @@ class Outlook(NamedTuple):
 
   @property
   def seconds(self) -> float | None:
-    """Of training, one run at a time."""
+    """Seconds of training, one run at a time; None if the speed is unknown."""
     return 0 if not self.steps else self.steps / self.speed if self.speed else None
 
 
 class Workload(NamedTuple):
-  """What every run of the graph shares.
+  """What every run of the graph has in common.
 
   Attributes:
     where: runs_dir, problem and size.
-    train_steps: each run's length.
+    train_steps: length of each run.
     hparams: as the user gave them.
-    checkpoints: how many each run saves.
-    vocabulary: about how many subwords there are.
-    jobs: how many runs are trained side by side.
+    checkpoints: number of checkpoints that each run saves.
+    vocabulary: approximate number of subwords.
+    jobs: number of runs trained in parallel.
   """
 
   where: paths.Runs
@@ -72,93 +71,95 @@ class Workload(NamedTuple):
 
 
 def steps_remaining(current: Status, train_steps: int) -> int:
-  """Steps that a run still has to train."""
+  """The remaining steps of a run."""
   return 0 if current.state in (State.DONE, State.TRAINED) else max(0, train_steps - current.step)
 
 
-def predict(runs: Sequence[PlannedRun], statuses: Sequence[Status], asked: Workload) -> Outlook:
-  """What remains to be done.
+def predict(runs: Sequence[PlannedRun], statuses: Sequence[Status], workload: Workload) -> Forecast:
+  """Forecasts what remains of a graph.
 
   Args:
     runs, statuses: the graph, and the status of each of its runs.
-    asked: what its runs share.
+    workload: what its runs have in common.
   """
-  alike = list(_alike(asked))
-  speeds = [speed for folder, _ in alike if (speed := run_status.median_speed(folder))]
-  held = _held(alike, asked)
+  similar = list(_similar_runs(workload))
+  speeds = [speed for folder, _ in similar if (speed := run_status.median_speed(folder))]
+  measured = _measured_bytes(similar, workload)
   disk = dict.fromkeys(retention.CHOICES, 0)
-  unthinned = []
+  intermediate = []
   for run, current in zip(runs, statuses):
     if current.state in (State.DONE, State.TRAINED):
       continue
-    there = folder_bytes(asked.where._replace(seed=run.seed).folder(run.name))
-    full, essential = (_run_bytes(held, asked, run, keep) for keep in retention.CHOICES)
-    disk[retention.ALL] += max(0, full - there)
-    disk[retention.ESSENTIAL] += max(0, essential - there)
-    unthinned.append(full - essential)
-  disk[retention.ESSENTIAL] += sum(sorted(unthinned)[-asked.jobs :])
-  return Outlook(
-    steps=sum(steps_remaining(current, asked.train_steps) for current in statuses),
+    present = folder_bytes(workload.where._replace(seed=run.seed).folder(run.name))
+    full, essential = (_run_bytes(measured, workload, run, keep) for keep in retention.CHOICES)
+    disk[retention.ALL] += max(0, full - present)
+    disk[retention.ESSENTIAL] += max(0, essential - present)
+    intermediate.append(full - essential)
+  disk[retention.ESSENTIAL] += sum(sorted(intermediate)[-workload.jobs :])
+  return Forecast(
+    steps=sum(steps_remaining(current, workload.train_steps) for current in statuses),
     speed=statistics.median(speeds) if speeds else None,
     disk=disk,
-    measured=bool(held),
-    free=shutil.disk_usage(_existing(asked.where.runs_dir)).free,
+    measured=bool(measured),
+    free=shutil.disk_usage(_existing(workload.where.runs_dir)).free,
   )
 
 
-def _held(alike: Iterable[tuple[str, dict]], asked: Workload) -> dict[tuple[bool, str], float]:
-  """What folders of finished runs of this length hold in bytes, by whether they have masks and by what was kept."""
-  held: dict[tuple[bool, str], list[int]] = defaultdict(list)
-  for folder, about in alike:
-    if about.get("train_steps") == asked.train_steps and os.path.exists(paths.result(folder)):
+def _measured_bytes(similar: Iterable[tuple[str, dict]], workload: Workload) -> dict[tuple[bool, str], float]:
+  """Median bytes of the folders of finished runs of this length, by whether they have masks and by retention."""
+  found: dict[tuple[bool, str], list[int]] = defaultdict(list)
+  for folder, about in similar:
+    if about.get("train_steps") == workload.train_steps and os.path.exists(paths.result(folder)):
       keep = retention.ESSENTIAL if os.path.exists(paths.thinned(folder)) else retention.ALL
-      held[methods.METHODS[about["method"]].prunes, keep].append(folder_bytes(folder))
-  return {kind: statistics.median(found) for kind, found in held.items()}
+      found[methods.METHODS[about["method"]].prunes, keep].append(folder_bytes(folder))
+  return {kind: statistics.median(sizes) for kind, sizes in found.items()}
 
 
-def _run_bytes(held: dict[tuple[bool, str], float], asked: Workload, run: PlannedRun, keep: str) -> int:
+def _run_bytes(measured: dict[tuple[bool, str], float], workload: Workload, run: PlannedRun, keep: str) -> int:
   prunes = methods.METHODS[run.method].prunes
-  known = held.get((prunes, keep), held.get((not prunes, keep)))
-  return round(known) if known else run_bytes(asked.where.size, asked.vocabulary, prunes, asked.checkpoints, keep)
+  known = measured.get((prunes, keep), measured.get((not prunes, keep)))
+  if known:
+    return round(known)
+  return run_bytes(workload.where.size, workload.vocabulary, prunes, workload.checkpoints, keep)
 
 
-def peak_memory(asked: Workload) -> int:
-  """Bytes of memory that a trainer takes: the most that one of such runs took, or an estimate from the model's size."""
+def peak_memory(workload: Workload) -> int:
+  """Bytes of memory that a trainer needs: the maximum of similar runs, or an estimate from the model's size."""
   measured = []
-  for folder, _ in _alike(asked):
+  for folder, _ in _similar_runs(workload):
     with contextlib.suppress(UserError):
       measured.append(run_files.peak_memory(folder))
-  size = presets.SIZES[asked.where.size]
-  return max(measured) if measured else resource_split.trainer_bytes(parameters(size, asked.vocabulary))
+  size = presets.SIZES[workload.where.size]
+  return max(measured) if measured else resource_split.trainer_bytes(parameters(size, workload.vocabulary))
 
 
-def _alike(asked: Workload) -> Iterable[tuple[str, dict]]:
-  """Folders and descriptions of the runs of this problem, size and hparams."""
-  wanted = (asked.where.problem, asked.where.size, asked.hparams)
-  for folder in paths.run_folders(asked.where.runs_dir):
+def _similar_runs(workload: Workload) -> Iterable[tuple[str, dict]]:
+  """Folders and descriptions of the runs with this problem, size and hparams."""
+  expected = (workload.where.problem, workload.where.size, workload.hparams)
+  for folder in paths.run_folders(workload.where.runs_dir):
     try:
       about = run_files.description(folder)
     except UserError:
       continue
     is_known = about.get("method") in methods.METHODS
-    if is_known and (about.get("problem"), about.get("size"), about.get("hparams", "")) == wanted:
+    if is_known and (about.get("problem"), about.get("size"), about.get("hparams", "")) == expected:
       yield folder, about
 
 
 def folder_bytes(folder: str) -> int:
-  """Bytes of all files in a folder; 0 without it."""
+  """Bytes of all files in a folder; 0 if there is none."""
   total = 0
   for where, _, names in os.walk(folder):
     for name in names:
       try:
         total += os.path.getsize(os.path.join(where, name))
-      except OSError:  # Gone meanwhile, as t2t rotates checkpoints.
+      except OSError:  # Deleted meanwhile, as t2t rotates checkpoints.
         continue
   return total
 
 
 def parameters(size: presets.Size, vocabulary: int) -> int:
-  """How many parameters t2t's Transformer of a size has."""
+  """The number of parameters of t2t's Transformer of a size."""
   hidden, ffn = size.hidden_size, 2 * size.hidden_size * size.filter_size + size.filter_size + size.hidden_size
   norm = 2 * hidden
   encoder = 4 * hidden**2 + ffn + 2 * norm
@@ -167,13 +168,13 @@ def parameters(size: presets.Size, vocabulary: int) -> int:
 
 
 def run_bytes(size_name: str, vocabulary: int, prunes: bool, checkpoints: int, keep: str = retention.ALL) -> int:
-  """About how many bytes the folder of a finished run holds.
+  """The approximate bytes of a finished run's folder.
 
-  float32 weights, a byte a weight for its mask, t2t's graph; Adafactor's factored moments hardly count.
+  Counts float32 weights, masks of one byte per weight, and t2t's graph; Adafactor's factored moments are negligible.
   """
   size = presets.SIZES[size_name]
   model = parameters(size, vocabulary) * (5 if prunes else 4)
-  # Step 0 is one more, until it is rotated out.
+  # Step 0 is saved as well, until it is rotated out.
   full = max(checkpoints, min(checkpoints + 1, presets.CHECKPOINTS_KEPT))
   kept = _ESSENTIAL_CHECKPOINTS if keep == retention.ESSENTIAL else full
   graph = size.num_hidden_layers * (kept * _META_BYTES + _GRAPH_BYTES)

@@ -1,4 +1,5 @@
-"""What the paper's tables cost, as `docs/scaling.md` has it: `python -m t2t_lottery.reproduce.planning.paper_cost` prints its tables.
+"""The cost of the paper's tables: `python -m t2t_lottery.reproduce.planning.paper_cost` prints the tables of
+`docs/scaling.md`.
 
 Standard library only.
 """
@@ -16,7 +17,7 @@ from t2t_lottery.runs import presets, retention, training_log
 Table = Sequence[Sequence[str]]
 
 STEPS = presets.PAPER.train_steps
-# Of the paper's model, which has 33,288 to 33,708 subwords; what a run saves by default.
+# The paper's model has 33,288 to 33,708 subwords; by default a run saves 20 checkpoints.
 _VOCABULARY, _CHECKPOINTS = 33_288, 20
 # Table 2 has neither LT nor MP-SLT.
 METHODS = {"Table 1": run_graph.PAPERS, "Table 2": ("mp", "slt", "clt", "slt_mp")}
@@ -32,7 +33,7 @@ _MACHINES = (
 
 
 def table_graph(name: str, seeds: tuple[int, ...] = (1, 2)) -> list[PlannedRun]:
-  """The runs of one of the paper's tables, or of both, those of Table 2 then under seeds of their own."""
+  """The runs of one of the paper's tables, or of both; for both, those of Table 2 get different seeds."""
   if name == "both":
     second = [run._replace(seed=run.seed + max(seeds)) for run in table_graph("Table 2", seeds)]
     return [*table_graph("Table 1", seeds), *second]
@@ -40,18 +41,18 @@ def table_graph(name: str, seeds: tuple[int, ...] = (1, 2)) -> list[PlannedRun]:
 
 
 def rounds(runs: Sequence[PlannedRun], devices: int) -> cost_model.Cost:
-  """What a graph costs, counted in runs of equal length."""
+  """The cost of a graph, in runs of equal length."""
   return cost_model.estimate(runs, [1] * len(runs), devices)
 
 
 def disk(runs: Sequence[PlannedRun], keep: str) -> int:
-  """Bytes of all finished runs of the paper's size, by what is kept (`retention.CHOICES`)."""
+  """Bytes of all finished runs of the paper's size; `keep` is one of `retention.CHOICES`."""
   prunes = [methods.METHODS[run.method].prunes for run in runs]
   return sum(forecast.run_bytes("base", _VOCABULARY, one, _CHECKPOINTS, keep) for one in prunes)
 
 
 def speed_table() -> Table:
-  """Devices, and how long the paper's run takes on one."""
+  """Devices, and the time of the paper's run on one."""
   rows: list[Sequence[str]] = [("device", "subwords/s", "steps/s", "hours a run", "source")]
   for device in device_speeds.DEVICES:
     kind = "extrapolated: " if device.extrapolated else ""
@@ -60,8 +61,8 @@ def speed_table() -> Table:
   return rows
 
 
-def whole_table() -> Table:
-  """What the tables take, on whatever device."""
+def totals_table() -> Table:
+  """Runs, steps and disk of the tables, independent of the device."""
   rows: list[Sequence[str]] = [
     ("", "seeds", "runs", "million steps", "longest chain", "TB, all checkpoints", "TB, essential")
   ]
@@ -85,7 +86,7 @@ def device_table() -> Table:
 
 
 def rounds_table() -> Table:
-  """How many runs one after the other the tables take on several devices, two seeds, and how busy these are."""
+  """Sequential runs of the tables on several devices, two seeds, and how busy the devices are."""
   names = ("Table 1", "Table 2", "both")
   rows: list[Sequence[str]] = [("devices", *names, *(f"{name}, longest chain first" for name in names))]
   for devices in _DEVICES:
@@ -96,7 +97,7 @@ def rounds_table() -> Table:
 
 
 def machine_table() -> Table:
-  """Days that the tables take on some machines, two seeds."""
+  """Days of the tables on some machines, two seeds."""
   names = ("Table 1", "Table 2", "both")
   rows: list[Sequence[str]] = [("days", *names, "longest chain")]
   for device, count in _MACHINES:
@@ -108,7 +109,7 @@ def machine_table() -> Table:
 
 
 def shorter_table() -> Table:
-  """What shortens the longest chain of Table 1, two seeds."""
+  """Flags that shorten the longest chain of Table 1, two seeds."""
   changes = (
     *("", "--rewind=dense", "--prune_each=20", "--levels=20 40 60 80 90 95 98", "--levels=50 80 90 95", "--one_shot"),
     "--one_shot --rewind=dense",
@@ -126,34 +127,34 @@ def shorter_table() -> Table:
 
 
 def markdown(rows: Table) -> str:
-  """A table whose first row is its head."""
+  """A Markdown table; the first row is its header."""
   head, *body = rows
   return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *body))
 
 
 def dry_run(runs: Sequence[PlannedRun], lengths: Sequence[int], devices: int, size: str, speed: float | None) -> str:
-  """What a dry run says of a graph's cost, a line or a few; nothing if no steps remain.
+  """The lines of a dry run about a graph's cost; empty if no steps remain.
 
   Args:
-    runs, lengths: the graph, and the steps that each run still takes.
-    devices: how many train side by side.
+    runs, lengths: the graph, and the remaining steps of each run.
+    devices: how many train in parallel.
     size: the model's.
-    speed: steps a second of such runs so far, if there are any.
+    speed: steps per second of similar runs so far; None if there are none.
   """
   costs = cost_model.estimate(runs, lengths, devices)
   if not costs.steps:
     return ""
-  chain = "1 run" if len(costs.chain) == 1 else f"{len(costs.chain)} runs, each waits for the one before"
+  chain = "1 run" if len(costs.chain) == 1 else f"{len(costs.chain)} runs in sequence"
   lines = [f"longest chain: {chain}, {costs.chain_steps:,} steps"]
   if devices > 1:
     clock = f", {training_log.clock(costs.wall_steps / speed)}" if speed else ""
     lines.append(
-      f"on {devices} devices, one run each: as long as {costs.wall_steps:,} steps one after the other{clock};"
-      f" {costs.busy:.0%} of the devices' time is training"
+      f"on {devices} devices, one run each: as long as {costs.wall_steps:,} sequential steps{clock};"
+      f" devices busy {costs.busy:.0%} of the time"
     )
   if size == "base":
     lines.append(
-      f"by published speeds, at the paper's {device_speeds.SUBWORDS_A_STEP:,} subwords a step (docs/scaling.md):"
+      f"at published speeds, with the paper's {device_speeds.SUBWORDS_A_STEP:,} subwords per step (docs/scaling.md):"
     )
     for device in device_speeds.DEVICES:
       side = f", {device.hours(costs.wall_steps) / 24:,.1f} days on {devices}" if devices > 1 else ""
@@ -164,7 +165,7 @@ def dry_run(runs: Sequence[PlannedRun], lengths: Sequence[int], devices: int, si
 
 def tables() -> list[str]:
   """All tables of `docs/scaling.md`, in Markdown."""
-  made = (speed_table, whole_table, device_table, rounds_table, machine_table, shorter_table)
+  made = (speed_table, totals_table, device_table, rounds_table, machine_table, shorter_table)
   return [markdown(make()) for make in made]
 
 

@@ -1,4 +1,4 @@
-"""What each of several runs side by side gets of the machine: cores, GPUs, memory."""
+"""Splits the machine's cores, GPUs and memory among parallel runs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import psutil
 
 from t2t_lottery.utils import t2t_process
 
-# Of a trainer whose like has not been measured: TensorFlow with t2t's graph (measured, tiny), and for each parameter its
-# value, its gradient and what an optimizer makes of them (a guess on the safe side).
+# Estimate for a trainer without measurements: TensorFlow with t2t's graph (measured, tiny), and for each parameter its
+# value, its gradient and optimizer state (a conservative guess).
 _BASE_BYTES, _BYTES_PER_PARAMETER = 1_100_000_000, 40
 
 _Item = TypeVar("_Item")
@@ -21,7 +21,7 @@ class Share(NamedTuple):
   """A share of the machine.
 
   Attributes:
-    cores: those that its processes may run on; None for all.
+    cores: numbers of the allowed cores; None for all.
     gpus: numbers or names of GPUs as in CUDA_VISIBLE_DEVICES; None for all.
   """
 
@@ -30,17 +30,17 @@ class Share(NamedTuple):
 
   @property
   def environment(self) -> dict[str, str]:
-    """Of its processes."""
+    """The environment of its processes."""
     return {**os.environ, **({} if self.gpus is None else {"CUDA_VISIBLE_DEVICES": ",".join(self.gpus)})}
 
 
 def of_machine(jobs: int) -> list[Share]:
-  """Shares of this machine for N jobs; a single one gets all."""
+  """Shares of this machine for N jobs; a single job gets all of it."""
   return [Share()] if jobs == 1 else split(jobs, sorted(os.sched_getaffinity(0)), _gpus())
 
 
 def split(jobs: int, cores: Sequence[int], gpus: Sequence[str]) -> list[Share]:
-  """As even shares as can be; with more jobs than there are cores or GPUs, some share one."""
+  """Shares as even as possible; with more jobs than cores or GPUs, some jobs use the same one."""
   return [Share(frozenset(_part(cores, i, jobs)), tuple(_part(gpus, i, jobs)) if gpus else None) for i in range(jobs)]
 
 
@@ -55,10 +55,10 @@ def _gpus() -> list[str]:
 
 
 def available_memory() -> int:
-  """Bytes that processes can take without anything being swapped out."""
+  """Bytes of memory that processes can use without swapping."""
   return psutil.virtual_memory().available
 
 
 def trainer_bytes(parameters: int) -> int:
-  """About how much memory a trainer takes."""
+  """The approximate memory of a trainer, in bytes."""
   return _BASE_BYTES + _BYTES_PER_PARAMETER * parameters

@@ -1,7 +1,6 @@
-"""The runs of a table as one graph, in which a run that methods share appears once. Standard library only.
+"""The runs of a table as one graph, in which a run shared by several methods appears once. Standard library only.
 
-The drivers in `run_scripts/` are the methods' recipes, and the only place where a chain of runs is described: each prints its
-runs for `--plan`.
+Only the drivers in `run_scripts/`, the methods' recipes, describe a chain of runs: each prints its runs for `--plan`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from t2t_lottery.reproduce.planning import driver_flags
 from t2t_lottery.utils.errors import UsageError, UserError
 
 DENSE = "dense"
-# The paper's methods; the others are what its tickets are compared with. Each has a driver of its name.
+# The paper's methods; the others are baselines for its tickets. Each has a driver with its name.
 PAPERS = (DENSE, "mp", "lt", "slt", "clt", "slt_mp", "mp_slt")
 METHODS = (*PAPERS, "snip", "synflow")
 
@@ -25,11 +24,11 @@ class PlannedRun(NamedTuple):
   """A run of the graph.
 
   Attributes:
-    name: its lineage.
+    name: its name, which states its lineage.
     method: of `methods.METHODS`.
     level: sparsity in percent.
-    parents: names of the runs whose checkpoints it needs, of the same seed.
-    flags: what `python -m t2t_lottery.train` gets in addition to the flags that all steps share.
+    parents: names of the runs with the same seed whose checkpoints it needs.
+    flags: of `python -m t2t_lottery.train`, in addition to the flags that all steps share.
     seed: its random seed.
   """
 
@@ -47,27 +46,27 @@ class PlannedRun(NamedTuple):
 
 
 class _Plan(NamedTuple):
-  """What a driver prints: its runs, and the flags that it has no use for."""
+  """The output of a driver: its runs, and the flags without effect."""
 
   runs: tuple[PlannedRun, ...]
   unused: frozenset[str]
 
 
 def graph(methods: Sequence[str], seeds: Sequence[int] = (1,), flags: Sequence[str] = ()) -> list[PlannedRun]:
-  """The runs, each once, parents before children: seed by seed, those first on which the most others depend.
+  """The runs, each once, parents before children: seed by seed, those with the most descendants first.
 
   Args:
-    methods: of `METHODS`; the dense run is always there.
+    methods: of `METHODS`; the dense run is always included.
     seeds: random seeds.
-    flags: those of a driver that say which runs there are (`driver_flags.of_chain`), such as "--levels=50 80".
+    flags: flags of a driver that define the runs (`driver_flags.of_chain`), such as "--levels=50 80".
 
   Raises:
-    UsageError: a flag makes no sense, or says nothing to any of the methods.
+    UsageError: a flag is invalid, or has no effect on any of the methods.
     UserError: a driver cannot be run.
   """
   plans = [_plan(method, tuple(flags)) for method in methods]
   if useless := frozenset.intersection(*(plan.unused for plan in plans)):
-    raise UsageError(f"{min(useless)} changes nothing here: {', '.join(methods)} have no use for it")
+    raise UsageError(f"{min(useless)} has no effect on {', '.join(methods)}: leave it out")
   runs: dict[str, PlannedRun] = {}
   for plan in plans:
     for run in plan.runs:
@@ -76,7 +75,7 @@ def graph(methods: Sequence[str], seeds: Sequence[int] = (1,), flags: Sequence[s
   for run in runs.values():
     for ancestor in _ancestors(run, runs):
       descendants[ancestor].add(run.name)
-  # All that depends on a run's child depends on the run, and the child as well, so the order is topological.
+  # A parent has more descendants than its child, so the order is topological.
   ordered = sorted(runs.values(), key=lambda run: -len(descendants[run.name]))
   return [run._replace(seed=seed) for seed in seeds for run in ordered]
 
@@ -90,7 +89,7 @@ def _ancestors(run: PlannedRun, runs: dict[str, PlannedRun]) -> set[str]:
 
 @functools.cache
 def _plan(method: str, flags: tuple[str, ...]) -> _Plan:
-  """What the driver of a method prints."""
+  """Calls the driver of a method for its runs."""
   driver = os.path.join(driver_flags.ROOT, "run_scripts", f"{method}.sh")
   try:
     done = subprocess.run([driver, "--plan=table", *flags], capture_output=True, text=True, check=False)

@@ -1,6 +1,6 @@
-"""A graph of runs as jobs of a Slurm cluster: one job a run, each after its parents'. Standard library only.
+"""A graph of runs as jobs of a Slurm cluster: one job per run, which depends on those of its parents. Standard library only.
 
-The queue itself is asked what is in it, by the user, a job's name and its folder; no accounting database is needed.
+`squeue` lists the jobs, which are identified by user, name and folder; no accounting database is needed.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from t2t_lottery.utils import atomic_files, file_lock, t2t_process
 from t2t_lottery.utils.errors import UserError
 
 DATAGEN, TABLE = "datagen", "table"
-# The trainer saves within a step; the rest is for slow disks. Slurm may send the signal a minute too soon.
+# The trainer saves within a step; the rest is for slow disks. Slurm may send the signal a minute early.
 _SECONDS_BEFORE_LIMIT = 300
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 
-class Wanted(NamedTuple):
-  """What jobs ask Slurm for.
+class JobOptions(NamedTuple):
+  """Options of the jobs.
 
   Attributes:
     every: flags of sbatch for every job.
-    runs: more of them for the jobs of runs.
+    runs: more flags for the jobs of runs.
     user: the user's own flags, which take precedence.
-    restarts: how often a run that is killed is started again.
+    restarts: how often to restart a killed run.
   """
 
   every: tuple[str, ...]
@@ -39,31 +39,47 @@ class Wanted(NamedTuple):
 
 
 class Job(NamedTuple):
-  """A job in the queue: its id, its state and the reason for that as squeue names them."""
+  """A job in the queue: its id, its state and the reason for the state, as squeue prints them."""
 
   id: str
   state: str
   reason: str
 
 
-def wanted(flags: Mapping[str, str | int | None], gpus: str | None, user: str, restarts: int) -> Wanted:
-  """What jobs ask for.
+class _Submission(NamedTuple):
+  """A call of `submit`.
+
+  Attributes:
+    folder, options, command: as for `submit`.
+    queued: jobs in the queue before, by name.
+    ids: ids of the graph's jobs so far, by name.
+  """
+
+  folder: str
+  options: JobOptions
+  command: Callable[[str], Sequence[str]]
+  queued: dict[str, Job]
+  ids: dict[str, str]
+
+
+def job_options(flags: Mapping[str, str | int | None], gpus: str | None, user: str, restarts: int) -> JobOptions:
+  """Makes the options of the jobs.
 
   Args:
     flags: sbatch's flags -> their values, or None.
-    gpus: of each run, as `--gpus-per-node` takes it.
-    user: more flags, as a shell would split them.
-    restarts: see `Wanted`.
+    gpus: of each run, as for `--gpus-per-node`.
+    user: more flags, as on a shell's command line.
+    restarts: see `JobOptions`.
 
   Raises:
-    UserError: if the user's flags cannot be split.
+    UserError: the user's flags cannot be split.
   """
   try:
     words = tuple(shlex.split(user))
   except ValueError as error:
     raise UserError(f"--sbatch={user}: {error}") from error
   every = tuple(f"--{name}={value}" for name, value in flags.items() if value is not None)
-  return Wanted(every, () if gpus is None else (f"--gpus-per-node={gpus}",), words, restarts)
+  return JobOptions(every, () if gpus is None else (f"--gpus-per-node={gpus}",), words, restarts)
 
 
 def name_of(run: PlannedRun) -> str:
@@ -71,119 +87,143 @@ def name_of(run: PlannedRun) -> str:
   return f"seed{run.seed}/{run.name}"
 
 
-def check(asked: Wanted) -> None:
-  """Raises UserError if Slurm would not take the jobs; submits nothing."""
-  for more in {(), asked.runs}:
-    _call("sbatch", "--test-only", *_flags(asked), *more, *asked.user, "--wrap=true")
+def check(options: JobOptions) -> None:
+  """Raises UserError if Slurm would reject the jobs; submits nothing."""
+  for more in {(), options.runs}:
+    _call("sbatch", "--test-only", *_flags(options), *more, *options.user, "--wrap=true")
 
 
 def queue(folder: str) -> dict[str, Job]:
-  """The jobs of a folder that wait, run or will be run again, by name.
+  """The jobs of a folder that are pending, running or requeued, by name.
 
   Raises:
-    UserError: if Slurm does not answer.
+    UserError: squeue fails.
   """
   jobs = {}
-  said = _call("squeue", "--noheader", f"--user={os.getuid()}", "--format=%i|%T|%r|%j|%Z")
-  for line in said.splitlines():
-    number, state, reason, name, where = line.split("|", 4)
-    # Such a job is about to leave the queue.
-    if where == folder and reason != "DependencyNeverSatisfied":
+  output = _call("squeue", "--noheader", f"--user={os.getuid()}", "--format=%i|%T|%r|%j|%Z")
+  for line in output.splitlines():
+    number, state, reason, name, job_folder = line.split("|", 4)
+    # Slurm is about to remove such a job.
+    if job_folder == folder and reason != "DependencyNeverSatisfied":
       jobs[name] = Job(number, state, reason)
   return jobs
 
 
 def submit(
   runs: Sequence[PlannedRun],
-  look: Callable[[], Sequence[Status]],
-  where: Callable[[PlannedRun], str],
+  read_statuses: Callable[[], Sequence[Status]],
+  folder_of: Callable[[PlannedRun], str],
   folder: str,
-  asked: Wanted,
+  options: JobOptions,
   command: Callable[[str], Sequence[str]],
   has_data: bool,
 ) -> dict[str, Job | None]:
-  """Hands to Slurm what is neither done nor in the queue, and says so.
+  """Submits jobs for all that is neither done nor in the queue, and prints them.
 
   Args:
     runs: the graph, parents before children.
-    look: returns the status of each run.
-    where: returns the folder of a run.
-    folder: of the jobs; made if missing.
-    asked: what the jobs ask for.
-    command: returns what the job of a name does.
-    has_data: whether there is nothing to be generated.
+    read_statuses: returns the status of each run.
+    folder_of: returns the folder of a run.
+    folder: of the jobs; created if missing.
+    options: of the jobs.
+    command: returns the command of the job of a name.
+    has_data: whether the data are complete.
 
   Returns:
-    The names of the jobs now in the queue -> the job, if it was there before.
+    Names of the jobs now in the queue -> the job if it was there before, else None.
 
   Raises:
-    UserError: if a folder holds another run; or if Slurm refuses a job: those before it are in the queue, and the same
-      call takes up the rest.
+    UserError: a folder contains another run; or Slurm rejects a job: those before it are in the queue, and the same call
+      submits the rest.
   """
-  ids: dict[str, str] = {}
-
-  def add(name: str, kind: str, after: Sequence[str], at: str, *more: str) -> None:
-    wants = [*asked.every, *more, *asked.user]
-    if name not in there:
-      job = t2t_process.module("t2t_lottery.reproduce.slurm.job")
-      words = [*job, str(asked.restarts), _file(folder, name, "json"), at]
-      depends = [f"--dependency={kind}:" + ":".join(ids[one] for one in after)] if after else []
-      own = [f"--job-name={name}", f"--chdir={folder}", f"--output={_file(folder, name, 'log')}", "--open-mode=append"]
-      script = f"cd {shlex.quote(_ROOT)} && exec {shlex.join([*words, *command(name)])}"
-      flags = [*_flags(asked), *own, *depends, *more, *asked.user]
-      # A federation's answer names the cluster as well.
-      ids[name] = _call("sbatch", "--parsable", *flags, f"--wrap={script}").split()[-1].partition(";")[0]
-      atomic_files.write_json(_file(folder, name, "asked.json"), {"job": ids[name], "flags": wants})
-      print(f"{name}: job {ids[name]}" + (f", after {', '.join(after)}" if after else ""), flush=True)
-    else:
-      ids[name] = there[name].id
-      if said := _unlike(_file(folder, name, "asked.json"), ids[name], wants):
-        print(f"{name}: {said}", flush=True)
-
   with file_lock.exclusive(folder, "submit"):
-    # A run whose job ends between the two looks is done in the second.
-    there = queue(folder)
-    statuses = look()
+    # In this order, a run whose job ends in between is seen as done.
+    submission = _Submission(folder, options, command, queue(folder), {})
+    statuses = read_statuses()
     if other := next((current.error for current in statuses if current.state == State.OTHER), None):
       raise UserError(other)
     if not has_data:
-      add(DATAGEN, "", [], "")
+      _add(submission, DATAGEN, "", [], "")
     for run, current in zip(runs, statuses):
       if current.state != State.DONE:
-        before = [DATAGEN, *(name_of(run._replace(name=parent)) for parent in run.parents)]
-        limit = f"--signal=B:USR1@{_SECONDS_BEFORE_LIMIT}"
-        add(name_of(run), "afterok", [name for name in before if name in ids], where(run), *asked.runs, limit)
-    if any(name not in there for name in ids):
-      # A table in the queue knows nothing of these.
-      there.pop(TABLE, None)
-    add(TABLE, "afterany", list(ids), "")
-  return {name: there.get(name) for name in ids}
+        _add_run(submission, run, folder_of(run))
+    _add_table(submission)
+  return {name: submission.queued.get(name) for name in submission.ids}
 
 
-def _unlike(path: str, job: str, wants: Sequence[str]) -> str | None:
-  """What a job in the queue was submitted with that is not requested now, on one line; None if nothing, or not known."""
+def _add_run(submission: _Submission, run: PlannedRun, run_folder: str) -> None:
+  before = [DATAGEN, *(name_of(run._replace(name=parent)) for parent in run.parents)]
+  after = [name for name in before if name in submission.ids]
+  limit = f"--signal=B:USR1@{_SECONDS_BEFORE_LIMIT}"
+  _add(submission, name_of(run), "afterok", after, run_folder, *submission.options.runs, limit)
+
+
+def _add_table(submission: _Submission) -> None:
+  if any(name not in submission.queued for name in submission.ids):
+    # A table in the queue does not wait for the new jobs.
+    submission.queued.pop(TABLE, None)
+  _add(submission, TABLE, "afterany", list(submission.ids), "")
+
+
+def _add(
+  submission: _Submission, name: str, dependency: str, after: Sequence[str], run_folder: str, *more: str
+) -> None:
+  """Submits a job unless it is in the queue, where it may have other options than requested: prints either.
+
+  Args:
+    submission: the call; its ids get the job's.
+    name: of the job.
+    dependency: type of its dependency.
+    after: names of the jobs that it depends on.
+    run_folder: folder of its run, or empty.
+    *more: flags of sbatch.
+  """
+  folder, options, _, queued, ids = submission
+  requested = [*options.every, *more, *options.user]
+  if name in queued:
+    ids[name] = queued[name].id
+    if mismatch := _mismatch(_file(folder, name, "asked.json"), ids[name], requested):
+      print(f"{name}: {mismatch}", flush=True)
+    return
+  flags = [f"--dependency={dependency}:" + ":".join(ids[each] for each in after)] if after else []
+  ids[name] = _sbatch(submission, name, run_folder, [*flags, *more, *options.user])
+  atomic_files.write_json(_file(folder, name, "asked.json"), {"job": ids[name], "flags": requested})
+  print(f"{name}: job {ids[name]}" + (f", after {', '.join(after)}" if after else ""), flush=True)
+
+
+def _sbatch(submission: _Submission, name: str, run_folder: str, flags: Sequence[str]) -> str:
+  """Submits a job; returns its id."""
+  folder, options, command, _, _ = submission
+  job = t2t_process.module("t2t_lottery.reproduce.slurm.job")
+  words = [*job, str(options.restarts), _file(folder, name, "json"), run_folder, *command(name)]
+  own = [f"--job-name={name}", f"--chdir={folder}", f"--output={_file(folder, name, 'log')}", "--open-mode=append"]
+  script = f"cd {shlex.quote(_ROOT)} && exec {shlex.join(words)}"
+  output = _call("sbatch", "--parsable", *_flags(options), *own, *flags, f"--wrap={script}")
+  # In a federation, the output names the cluster as well.
+  return output.split()[-1].partition(";")[0]
+
+
+def _mismatch(path: str, job: str, requested: Sequence[str]) -> str | None:
+  """On one line, how the flags of a job in the queue differ from those requested; None if they do not or are unknown."""
   try:
-    noted = atomic_files.read_json(path, {"job": str, "flags": [str]})
+    record = atomic_files.read_json(path, {"job": str, "flags": [str]})
   except UserError:
     return None
-  before, now = (" ".join(flag for flag in one if flag not in other) for one, other in _both(noted["flags"], wants))
-  if noted["job"] != job or not (before or now):
+  before = " ".join(flag for flag in record["flags"] if flag not in requested)
+  now = " ".join(flag for flag in requested if flag not in record["flags"])
+  if record["job"] != job or not (before or now):
     return None
   return (
-    f"job {job} is in the queue and keeps {before or 'the defaults'}, requested now is {now or 'the defaults'}: change it by "
+    f"job {job} is in the queue with {before or 'the defaults'}; requested {now or 'the defaults'}: change it by "
     f"scontrol update JobId={job}, or give --cancel and submit again"
   )
 
 
-def _both(one: Sequence[str], other: Sequence[str]) -> tuple[tuple[Sequence[str], Sequence[str]], ...]:
-  return (one, other), (other, one)
-
-
 def cancel(runs: Iterable[PlannedRun], folder: str) -> list[str]:
-  """Takes the jobs of runs, of their data and of their table from the queue; returns their names.
+  """Cancels the jobs of runs, of their data and of their table; returns their names.
 
   Raises:
-    UserError: if Slurm does not answer.
+    UserError: squeue or scancel fails.
   """
   with file_lock.exclusive(folder, "submit"):
     names = {DATAGEN, TABLE, *map(name_of, runs)}
@@ -193,19 +233,19 @@ def cancel(runs: Iterable[PlannedRun], folder: str) -> list[str]:
   return list(found)
 
 
-def seen_from(job: Job, current: Status) -> Status:
-  """The status of a run that has a job in the queue."""
+def status_of(job: Job, current: Status) -> Status:
+  """The status of a run with a job in the queue, from the job and the status that its files show."""
   if job.state == "COMPLETING" or current.state in (State.DONE, State.OTHER, State.RUNNING, State.EVALUATING):
     return current
   if job.state == "RUNNING":
-    # Where locks do not reach from node to node, the queue knows better than the files.
+    # A lock on another node may be invisible here, so trust the queue.
     return current._replace(state=State.RUNNING, error="")
   so_far = f", step {current.step:,}" if current.step else ""
-  return Status(State.WAITING, current.step, error=in_words(job) + so_far)
+  return Status(State.WAITING, current.step, error=describe(job) + so_far)
 
 
-def in_words(job: Job) -> str:
-  """A job's status."""
+def describe(job: Job) -> str:
+  """The status of a job as text."""
   reason = "" if job.reason in ("None", "") else f" ({job.reason})"
   return f"job {job.id} is {job.state.lower()}{reason}"
 
@@ -214,23 +254,23 @@ def _file(folder: str, name: str, kind: str) -> str:
   return os.path.join(folder, f"{name.replace('/', '.')}.{kind}")
 
 
-def _flags(asked: Wanted) -> list[str]:
-  return ["--requeue", "--kill-on-invalid-dep=yes", "--nodes=1", "--ntasks=1", *asked.every]
+def _flags(options: JobOptions) -> list[str]:
+  return ["--requeue", "--kill-on-invalid-dep=yes", "--nodes=1", "--ntasks=1", *options.every]
 
 
 def _call(*command: str) -> str:
-  """What one of Slurm's commands says.
+  """Calls one of Slurm's commands; returns its stdout.
 
   Raises:
-    UserError: if it is not there, or fails.
+    UserError: it cannot be called, or fails.
   """
   try:
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
   except OSError as error:
-    message = f"cannot call {command[0]} ({error.strerror}): --on=slurm needs a machine that submits jobs to Slurm"
+    message = f"cannot call {command[0]} ({error.strerror}): --on=slurm needs a machine that can submit Slurm jobs"
     raise UserError(message) from error
   if done.returncode:
-    said = [line.replace(f"{command[0]}: error: ", "", 1).strip() for line in done.stderr.splitlines()]
-    message = "; ".join(filter(None, said)) or f"status {done.returncode}"
-    raise UserError(f"{command[0]} refuses: {message}")
+    lines = [line.replace(f"{command[0]}: error: ", "", 1).strip() for line in done.stderr.splitlines()]
+    message = "; ".join(filter(None, lines)) or f"status {done.returncode}"
+    raise UserError(f"{command[0]} failed: {message}")
   return done.stdout

@@ -1,4 +1,4 @@
-"""The graph of a whole table: the drivers' runs, each once, parents first."""
+"""The graph of a table: the drivers' runs, each once, parents first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from t2t_lottery.utils.errors import UsageError
 
 
 class GraphTest(parameterized.TestCase, tf.test.TestCase):
-  def test_a_flag_is_refused_if_none_of_the_methods_has_a_use_for_it(self):
+  def test_rejects_flags_without_effect_on_all_methods(self):
     for methods, flag in (
       (("mp", "snip"), "--rewind=dense"),
       (("slt", "lt"), "--switch=70"),
@@ -18,16 +18,14 @@ class GraphTest(parameterized.TestCase, tf.test.TestCase):
       (("mp",), "--one_shot"),
     ):
       name = flag.partition("=")[0]
-      with self.assertRaisesRegex(
-        UsageError, f"^{name} changes nothing here: {', '.join(methods)} have no use for it$"
-      ):
+      with self.assertRaisesRegex(UsageError, f"^{name} has no effect on {', '.join(methods)}: leave it out$"):
         run_graph.graph(methods, (1,), (flag,))
       with_slt_mp = {run.name for run in run_graph.graph((*methods, "slt_mp"), (1,), (flag,))}
       self.assertContainsSubset({run.name for run in run_graph.graph(("slt_mp",), (1,), (flag,))}, with_slt_mp)
 
-  def test_what_a_driver_refuses_is_refused_in_its_words(self):
+  def test_passes_on_the_error_of_a_driver(self):
     for flag, message in (
-      ("--levels=50 40", "levels must rise from above 0 to below 100: 50 40"),
+      ("--levels=50 40", "levels must increase from above 0 to below 100: 50 40"),
       ("--levels=", "--levels is empty"),
       ("--controls=random_sign", "unknown control random_sign: did you mean random_signs?"),
       ("--variant=global", "--variant=global: did you mean global_magnitude?"),
@@ -36,7 +34,7 @@ class GraphTest(parameterized.TestCase, tf.test.TestCase):
         run_graph.graph(("slt",), (1,), (flag,))
       self.assertEqual(str(raised.exception), message)
 
-  def test_a_variant_and_where_to_rewind_to_go_through_the_whole_chain(self):
+  def test_variant_and_rewind_apply_to_the_entire_chain(self):
     methods, flags = ("mp", "slt_mp", "mp_slt", "snip"), ("--levels=50 80", "--variant=dense_embedding")
     runs = {run.name: run for run in run_graph.graph(methods, (1,), (*flags, "--rewind=dense"))}
     del runs[run_graph.DENSE]
@@ -57,26 +55,26 @@ class GraphTest(parameterized.TestCase, tf.test.TestCase):
     self.assertContainsSubset(["slt+dense_embedding-50-60-mp-80", "mp+dense_embedding-60-slt-80"], names)
 
   @parameterized.parameters("mp", "slt_mp", "mp_slt", "snip", "synflow")
-  def test_what_is_pruned_layer_by_layer_has_no_global_variant(self, method):
-    message = f"^--variant=global_magnitude is for lt, slt and clt alone: {method} does not prune so$"
+  def test_layer_by_layer_methods_have_no_global_variant(self, method):
+    message = f"^--variant=global_magnitude is only for lt, slt and clt: {method} prunes layer by layer$"
     with self.assertRaisesRegex(UsageError, message):
       run_graph.graph(("lt", method), (1,), ("--variant=global_magnitude",))
 
-  def test_a_level_has_one_name(self):
+  def test_equal_levels_have_one_name(self):
     def names(levels):
       return [run.name for run in run_graph.graph(("slt", "mp"), (1,), (f"--levels={levels}",))]
 
     self.assertEqual(names("050 80.0"), names("50 80"))
     self.assertEqual(names("48.80 0090.5"), names("48.8 90.5"))
 
-  def test_the_papers_table_is_some_sixty_runs_of_each_seed(self):
+  def test_the_papers_table_has_63_runs_per_seed(self):
     runs = run_graph.graph(run_graph.PAPERS, (1, 2))
     # Dense; four methods of 12 levels; SLT-MP's two of SLT and six of MP; MP-SLT's six above the switch.
     self.assertLen(runs, 2 * (1 + 4 * 12 + 2 + 6 + 6))
     self.assertLen({run.key for run in runs}, len(runs))
     self.assertEqual([run.seed for run in runs], sorted(run.seed for run in runs))
 
-  def test_parents_come_first_and_those_that_most_depend_on_before_others(self):
+  def test_order_is_parents_first_then_most_descendants(self):
     runs = run_graph.graph(("slt_mp", "mp"), (1,), ("--levels=50 70 80", "--controls=random_signs"))
     self.assertEqual(
       [run.name for run in runs],
@@ -91,7 +89,7 @@ class GraphTest(parameterized.TestCase, tf.test.TestCase):
         self.assertContainsSubset(run.parents, seen)
         seen.add(run.name)
 
-  def test_parents_are_the_runs_that_the_flags_name(self):
+  def test_parents_are_the_runs_named_by_flags(self):
     for flags in ((), ("--rewind=dense",)):
       for run in run_graph.graph(run_graph.METHODS, (1,), flags):
         named = {flag.split("=")[1] for flag in run.flags if flag.startswith(("--mask_from=", "--rewind_from="))}
