@@ -91,7 +91,7 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ("--prune_each=100", "--prune_each=100 is not a share of weights in percent"),
     ("--controls=random_signs magic", "unknown control magic"),
     ("--controls=random_signs random_signs", "--controls contains random_signs twice"),
-    ("--controls=shuffled_mask", "the control shuffled_mask needs .*: --rewind=dense"),
+    ("--controls=shuffled_mask", "the control shuffled_mask needs unpruned weights: give --rewind=dense"),
     ("--train=a.en,a.de", "--train is for own text: give it a --name"),
     ("--name=Mine", "--name=Mine: use lower-case letters"),
     ("--variant=magic", "--variant=magic: choose global_magnitude or dense_embedding"),
