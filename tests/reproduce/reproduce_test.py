@@ -317,7 +317,7 @@ class ReproduceTest(tf.test.TestCase):
       subprocess.run([os.path.join(scripts, name), "--help"], check=True, capture_output=True, text=True).stdout
       for name in ("reproduce.sh", "slt_mp.sh")
     )
-    for flag in re.findall(r"^  (--[a-z_]+)", driver, re.MULTILINE):
+    for flag in re.findall(r"^  (--[a-z0-9_]+)", driver, re.MULTILINE):
       self.assertIn(flag, own)
 
 
