@@ -194,7 +194,7 @@ class TranslateTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters(
     ("num_hidden_layers", 3, "has no variable transformer/body/encoder/layer_2/"),
     ("num_hidden_layers", 1, "they do not include transformer/body/decoder/layer_1/"),
-    ("hidden_size", 64, r"has an embedding of \[.*\], vocabulary and hparams need \[.*, 64\]"),
+    ("hidden_size", 64, r"has an embedding of \[.*\], but vocabulary and hparams need \[.*, 64\]"),
   )
   def test_hparams_of_another_model_are_an_error(self, name, value, message):
     with self.assertRaisesRegex(UserError, message):
