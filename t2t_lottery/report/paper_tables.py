@@ -1,4 +1,4 @@
-"""The tables in the paper's shape, before they are written in any form; and the numbers as CSV."""
+"""The tables in the paper's layout, independent of their format; and the numbers as CSV."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Cell(NamedTuple):
   """A cell.
 
   Attributes:
-    text: what it shows.
-    value: what to sort by; None sorts last.
+    text: its text.
+    value: its sort key; None sorts last.
     best: whether it is highlighted.
-    marks: superscripts behind it.
+    marks: superscripts after the text.
   """
 
   text: str
@@ -42,10 +42,10 @@ class Table(NamedTuple):
   """A table.
 
   Attributes:
-    caption: a sentence, which ends without a full stop.
-    heads: (title above several columns, or nothing; the column's name) for each column.
-    groups: rows that belong together, as ours and the paper's of a level.
-    notes: what the marks in it mean, a sentence each.
+    caption: a sentence without its period.
+    heads: (title above several columns, or empty; the column's name) for each column.
+    groups: rows that belong together, such as ours and the paper's of a level.
+    notes: the meaning of the marks, one sentence each.
   """
 
   caption: str
@@ -55,10 +55,10 @@ class Table(NamedTuple):
 
 
 def main_table(caption: str, entries: Sequence[Entry], printed: Mapping[tuple[str, float], Printed]) -> Table:
-  """A row a level: sparsity, memory, and for each method BLEU and TER; below it the paper's row if there is one.
+  """One row per level: sparsity, memory, and BLEU and TER of each method; below it the paper's row, if there is one.
 
   Args:
-    caption: what the table is of.
+    caption: of the table.
     entries: its cells.
     printed: (method, sparsity) -> the paper's scores.
   """
@@ -72,7 +72,7 @@ def main_table(caption: str, entries: Sequence[Entry], printed: Mapping[tuple[st
     for title in titles:
       row += _pair(by_place.get((title, level)))
     groups.append([row])
-    # A level that is not exactly one of the paper's has no row of it.
+    # Only levels that are exactly one of the paper's have a row of it.
     theirs = [printed.get((title, round(level, 4))) for title in titles]
     if any(theirs):
       memory = next((one.memory for one in theirs if one), None)
@@ -91,10 +91,10 @@ def main_table(caption: str, entries: Sequence[Entry], printed: Mapping[tuple[st
 
 
 def relatives_table(caption: str, entries: Sequence[Entry], others: Mapping[str, Entry]) -> Table:
-  """A row per control or relative, next to the run that it varies.
+  """One row per control or relative, next to the run that it varies.
 
   Args:
-    caption: what the table is of.
+    caption: of the table.
     entries: its rows.
     others: name of a run -> its entry in the main table.
   """
@@ -137,12 +137,12 @@ def _score(entry: Entry, figure: Figure | None) -> Cell:
 
 def _notes(groups: list[list[list[Cell]]], more: dict[str, str]) -> list[str]:
   cells = [cell for group in groups for row in group for cell in row]
-  shown = {mark for cell in cells for mark in (*cell.marks, cell.text)}
-  return [f"{mark} {meaning}." for mark, meaning in {**_NOTES, **more}.items() if mark in shown]
+  used = {mark for cell in cells for mark in (*cell.marks, cell.text)}
+  return [f"{mark} {meaning}." for mark, meaning in {**_NOTES, **more}.items() if mark in used]
 
 
 def percent(level: float) -> str:
-  """A level as the tables name it."""
+  """A level as text, such as 50%."""
   return f"{level * 100:g}%"
 
 
@@ -155,10 +155,11 @@ def _number(value: float | None, form) -> Cell:
 
 
 def to_csv(entries: Sequence[Entry], printed: Mapping[tuple[str, float], Printed]) -> str:
-  """The numbers behind a table, unrounded: a row a cell, all metrics, what is missing left empty.
+  """The unrounded numbers of a table: one row per cell, with all metrics; missing ones are empty.
 
   `_low` and `_high` are the 95% interval over sentences, `_min` and `_max` the extremes and `_s_opt` the standard
-  deviation over seeds; `_difference` and `_p` are to the best of the level, or of a relative to the run that it varies.
+  deviation over seeds; `_difference` and `_p` compare with the best of the level, or a relative with the run that it
+  varies.
   """
   rows = [_csv_row(entry, printed.get((entry.column, round(entry.place.level, 4)))) for entry in entries]
   file = io.StringIO()
