@@ -12,7 +12,7 @@ from t2t_lottery.report.study import Run, Study
 from t2t_lottery.report.table_columns import Place, Relative
 
 # The paper's metrics, in the order of its columns.
-SHOWN = {"bleu": "BLEU", "ter": "TER"}
+PAPER_METRICS = {"bleu": "BLEU", "ter": "TER"}
 # From this p on, a difference is called not significant.
 ALPHA = 0.05
 
@@ -130,7 +130,7 @@ class Entries:
 
   def _with_best(self, level: list[Entry]) -> list[Entry]:
     """The entries of a level, with the best marked and the others compared with it."""
-    for metric in SHOWN:
+    for metric in PAPER_METRICS:
       scored = [entry for entry in level if metric in entry.figures]
       if len({entry.place.run for entry in scored}) < 2:
         continue
@@ -144,7 +144,7 @@ class Entries:
       level = [self._compared(entry, best.place.run, [metric]) for entry in level]
     return level
 
-  def _compared(self, entry: Entry, other: str | None, metrics: Sequence[str] = tuple(SHOWN)) -> Entry:
+  def _compared(self, entry: Entry, other: str | None, metrics: Sequence[str] = tuple(PAPER_METRICS)) -> Entry:
     for metric in metrics:
       if other and other != entry.place.run and metric in entry.figures and self._evaluated(other):
         found = self._comparison(metric, entry.place.run, other)

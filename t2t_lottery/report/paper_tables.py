@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from t2t_lottery.evaluation import metrics
 from t2t_lottery.report import table_columns
-from t2t_lottery.report.aggregates import ALPHA, SHOWN, Entry, Figure
+from t2t_lottery.report.aggregates import ALPHA, PAPER_METRICS, Entry, Figure
 from t2t_lottery.report.paper_scores import Printed
 
 FEWER, EQUAL = "(*)", "≈"
@@ -81,7 +81,7 @@ def main_table(caption: str, entries: Sequence[Entry], printed: Mapping[tuple[st
         marks = (one.mark,) if one and one.mark else ()
         row += [Cell(f"{v:.1f}", v, marks=marks) if v else Cell(NONE) for v in (one[:2] if one else (None, None))]
       groups[-1].append(row)
-  heads = [("", "sparsity"), ("", "MB"), *((title, metric) for title in titles for metric in SHOWN.values())]
+  heads = [("", "sparsity"), ("", "MB"), *((title, metric) for title in titles for metric in PAPER_METRICS.values())]
   notes = _notes(groups, {EQUAL: f"not significantly worse than the level's best (p ≥ {ALPHA})"})
   if len(titles) > 1:
     notes.insert(0, "Bold: the level's best.")
@@ -112,8 +112,14 @@ def relatives_table(caption: str, entries: Sequence[Entry], others: Mapping[str,
       *(cell._replace(best=False, marks=()) for cell in _pair(run_varied)),
     ]
     groups.append([row])
-  heads = [("", "sparsity"), ("", "MB"), ("", "run"), ("", "differs in"), *(("", name) for name in SHOWN.values())]
-  heads += [("", "varies"), *(("varied run", name) for name in SHOWN.values())]
+  heads = [
+    ("", "sparsity"),
+    ("", "MB"),
+    ("", "run"),
+    ("", "differs in"),
+    *(("", name) for name in PAPER_METRICS.values()),
+  ]
+  heads += [("", "varies"), *(("varied run", name) for name in PAPER_METRICS.values())]
   return Table(
     caption, heads, groups, _notes(groups, {EQUAL: f"not significantly different from the varied run (p ≥ {ALPHA})"})
   )
@@ -122,10 +128,10 @@ def relatives_table(caption: str, entries: Sequence[Entry], others: Mapping[str,
 def _pair(entry: Entry | None) -> list[Cell]:
   """The cells of an entry: BLEU and TER."""
   if entry is None:
-    return [Cell(NONE)] * len(SHOWN)
+    return [Cell(NONE)] * len(PAPER_METRICS)
   if not entry.figures:
-    return [Cell(UNFINISHED)] * len(SHOWN)
-  return [_score(entry, entry.figures.get(metric)) for metric in SHOWN]
+    return [Cell(UNFINISHED)] * len(PAPER_METRICS)
+  return [_score(entry, entry.figures.get(metric)) for metric in PAPER_METRICS]
 
 
 def _score(entry: Entry, figure: Figure | None) -> Cell:
@@ -193,7 +199,7 @@ def _csv_row(entry: Entry, theirs: Printed | None) -> dict[str, object]:
     row.update({metric: figure and figure.mean, f"{metric}_low": low, f"{metric}_high": high})
     row.update({f"{metric}_min": figure and figure.low, f"{metric}_max": figure and figure.high})
     row.update({f"{metric}_s_opt": figure and figure.s_opt})
-    if metric in SHOWN:
+    if metric in PAPER_METRICS:
       row.update({f"{metric}_best": int(figure.best) if figure else None})
       row.update({f"{metric}_difference": figure and figure.difference, f"{metric}_p": figure and figure.p})
   if theirs:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from t2t_lottery.report import heatmaps, plot_style
-from t2t_lottery.report.aggregates import SHOWN, Entry
+from t2t_lottery.report.aggregates import PAPER_METRICS, Entry
 
 
 class Plot(NamedTuple):
@@ -42,7 +42,7 @@ def all_plots(entries: Sequence[Entry], learning_curves: bool = False) -> list[P
     return []
   with plot_style.settings():
     made: list[Plot | None] = [
-      _scores(entries, metric) for metric in SHOWN if any(metric in entry.figures for entry in entries)
+      _scores(entries, metric) for metric in PAPER_METRICS if any(metric in entry.figures for entry in entries)
     ]
     made += [_sizes(entries), _magnitudes(entries)]
     made += [
@@ -88,12 +88,12 @@ def _scores(entries: Sequence[Entry], metric: str) -> Plot:
     spread = [(f.low, f.high) if several else f.interval or (f.mean, f.mean) for f in figures]
     _line(axes, column, [entry.place.level * 100 for entry in ours], [f.mean for f in figures], spread)
   _sparsity_axis(axes, scored)
-  axes.set_ylabel(f"{SHOWN[metric]} [%]")
+  axes.set_ylabel(f"{PAPER_METRICS[metric]} [%]")
   axes.legend()
   bars = "from the lowest to the highest seed" if several else "95% intervals over test sentences, for one seed"
   if not several and not any(entry.figures[metric].interval for entry in scored):
     bars = "none, because there is one seed without sentence statistics"
-  name = SHOWN[metric]
+  name = PAPER_METRICS[metric]
   return Plot(
     metric,
     made,
