@@ -1,11 +1,10 @@
-"""Time to translate with one checkpoint, all included: this project's way against `t2t_decoder`.
+"""Total time to translate with one checkpoint: this project compared with `t2t_decoder`.
 
   python benchmarks/evaluate.py --checkpoint=.../seed1/dense/model.ckpt-3000 \
     --problem=translate_ende_multi30k --data_dir=data
 
-Both translate the problem's dev sentences with beam 4 and alpha 0.6, in turn, each in a process of
-its own that is timed from start to end; the quickest of each counts. Exit status 1 when the
-speed-up is below --reach.
+Both translate the problem's dev sentences with beam 4 and alpha 0.6, in turn, each in its own process, timed from start
+to end; the fastest run of each counts. Exit status 1 if the speed-up is below --reach.
 """
 
 import os
@@ -24,14 +23,14 @@ from t2t_lottery.evaluation import decoding  # noqa: E402
 from t2t_lottery.utils import atomic_files, errors  # noqa: E402
 
 _CHECKPOINT = flags.DEFINE_string(
-  "checkpoint", None, "Prefix of a checkpoint; hparams.json lies beside it.", required=True
+  "checkpoint", None, "Prefix of a checkpoint; hparams.json is next to it.", required=True
 )
 _PROBLEM = flags.DEFINE_string("problem", None, "Its t2t problem.", required=True)
-_DATA_DIR = flags.DEFINE_string("data_dir", "data", "Where the problem's data lies.")
-_TIMES = flags.DEFINE_integer("times", 3, "How often each translates.", lower_bound=1)
-_REACH = flags.DEFINE_float("reach", 10, "Speed-up to reach.")
+_DATA_DIR = flags.DEFINE_string("data_dir", "data", "Folder of the problem's data.")
+_TIMES = flags.DEFINE_integer("times", 3, "Number of runs of each.", lower_bound=1)
+_REACH = flags.DEFINE_float("reach", 10, "Required speed-up.")
 
-# What an evaluation does with a checkpoint; it spares the start of a process for all but the first.
+# The code of an evaluation for one checkpoint; a real evaluation starts only one process for all of them.
 _OURS = """
 import sys
 from t2t_lottery.utils import atomic_files
@@ -44,7 +43,7 @@ atomic_files.write_text(out, "".join(line + "\\n" for line in lines))
 
 
 def commands(folder, checkpoint, hparams, source):
-  """Both commands, each of which writes `folder/NAME.txt`."""
+  """Both commands; each writes `folder/NAME.txt`."""
   problem, data_dir = _PROBLEM.value, os.path.abspath(_DATA_DIR.value)
   ours = [sys.executable, "-c", _OURS, checkpoint, hparams, manifest.vocabulary(problem, data_dir), source]
   t2t = decoding.t2t_command(checkpoint, hparams, problem, data_dir, source, f"{folder}/t2t.txt", folder)
@@ -52,7 +51,7 @@ def commands(folder, checkpoint, hparams, source):
 
 
 def seconds(command):
-  """Runs a command in the checkout; returns how long it took, and how long it computed."""
+  """Runs a command in the checkout; returns wall time and CPU time in seconds."""
   start, computed = time.monotonic(), cpu_seconds()
   done = subprocess.run(
     command,
@@ -68,7 +67,7 @@ def seconds(command):
 
 
 def cpu_seconds():
-  """CPU time of all ended child processes: what a busy machine does not change much."""
+  """CPU time of all ended child processes, which load on the machine changes little."""
   usage = resource.getrusage(resource.RUSAGE_CHILDREN)
   return usage.ru_utime + usage.ru_stime
 
@@ -90,7 +89,7 @@ def main(argv):
         print(f"{name:>4}: {wall:6.2f} s ({cpu:6.2f} s of CPU)", flush=True)
     ours, t2t = (atomic_files.read_lines(f"{folder}/{name}.txt") for name in both)
     same = sum(a == b for a, b in zip(ours, t2t))
-    # Other load on the machine only ever adds time.
+    # Other load on the machine only adds time.
     ratio = min(times["t2t"]) / min(times["ours"])
     print(f"{len(sentences)} sentences, {same} translated the same; speed-up {ratio:.1f}")
     sys.exit(ratio < _REACH.value)

@@ -1,6 +1,6 @@
-"""Two runs that do not depend on one another: one after the other, and side by side (`reproduce.sh --jobs=2`).
+"""Two independent runs: one after the other, and in parallel (`reproduce.sh --jobs=2`).
 
-python benchmarks/jobs.py [--steps=N] [--rounds=N]; prints the times of each round and the median of their ratios.
+python benchmarks/jobs.py [--steps=N] [--rounds=N]; prints the times of each round and the median ratio.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def _command(folder: str, jobs: int, runs_dir: str, steps: int) -> list[str]:
-  # The dense run and one of MP start from random weights both.
+  # The dense run and an MP run both start from random weights.
   return [
     *(sys.executable, "-m", "t2t_lottery.reproduce", "--problem=translate_ende_grammar", "--size=tiny"),
     *("--methods=mp", "--levels=50", "--seeds=1", f"--steps={steps}", "--checkpoints=5", "--hparams=batch_size=512"),
@@ -42,13 +42,13 @@ def main() -> None:
     data = ["--problem=translate_ende_grammar", f"--data_dir={folder}/data", f"--tmp_dir={folder}/tmp"]
     subprocess.run([sys.executable, "-m", "t2t_lottery.datagen", *data], cwd=_ROOT, check=True)
     for i in range(given.rounds):
-      # In turn, for a machine has slow and fast hours.
+      # In alternating order, because the speed of a machine varies over time.
       order = (1, 2) if i % 2 == 0 else (2, 1)
       took = {jobs: _seconds(_command(folder, jobs, f"runs-{i}-{jobs}", given.steps)) for jobs in order}
       ratios.append(took[1] / took[2])
-      print(f"one after the other {took[1]:.1f} s, side by side {took[2]:.1f} s", flush=True)
+      print(f"one after the other {took[1]:.1f} s, in parallel {took[2]:.1f} s", flush=True)
   print(f"two runs, {given.steps} steps each, on {len(os.sched_getaffinity(0))} cores:")
-  print(f"side by side {statistics.median(ratios):.2f} times as fast (median of {given.rounds})")
+  print(f"in parallel {statistics.median(ratios):.2f} times as fast (median of {given.rounds})")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Size of a model at the paper's 13 levels, beside the paper's Memory column.
+"""Size of a model at the paper's 13 levels, compared with the paper's Memory column.
 
   python benchmarks/memory.py RUN_OR_CHECKPOINT
 
 Prunes the weights of a dense checkpoint by magnitude, layer by layer, to each level, and prints the three sizes of
-`t2t_lottery/evaluation/model_size.py` in MB of 10^6 bytes. Exit status 1 if the project's own file is larger than 0.8 of the paper's
-column at 50, 90 or 98%, which says something for a model of the paper's size alone.
+`t2t_lottery/evaluation/model_size.py` in MB of 10^6 bytes. Exit status 1 if the sparse file is larger than 0.8 of the
+paper's column at 50, 90 or 98%, which is meaningful only for a model of the paper's size.
 """
 
 import os
@@ -27,13 +27,13 @@ PAPER = {
   sparsity: printed.memory
   for (_, sparsity), printed in sorted(paper_scores.scores("translate_ende_wmt14", "base").items())
 }
-REACH, REACH_LEVELS = 0.8, (0.5, 0.9, 0.98)
+MAX_RATIO, REQUIRED_LEVELS = 0.8, (0.5, 0.9, 0.98)
 
 
 def main(argv):
   with errors.one_line():
     if len(argv) != 2:
-      raise errors.UserError("one checkpoint must be given: python benchmarks/memory.py RUN_OR_CHECKPOINT")
+      raise errors.UserError("one checkpoint is required: python benchmarks/memory.py RUN_OR_CHECKPOINT")
     checkpoint = argv[1]
     if os.path.isdir(checkpoint):
       checkpoint = paths.checkpoint(checkpoint, paths.checkpoint_steps(checkpoint)[-1])
@@ -48,7 +48,7 @@ def main(argv):
         variables[name] = np.where(mask, variables[name], np.float32(0))
       found = model_size.megabytes(variables)
       ratio = found["file"] / printed
-      missed |= level in REACH_LEVELS and ratio > REACH
+      missed |= level in REQUIRED_LEVELS and ratio > MAX_RATIO
       print(
         f"| {100 * level:g}% | {printed:g} | {found['paper']:.1f} | {found['csc']:.1f} | {found['file']:.1f} | {ratio:.2f} |",
         flush=True,

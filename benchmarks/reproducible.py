@@ -1,7 +1,7 @@
-"""Whether training itself can be repeated to the bit: `python benchmarks/reproducible.py [--steps=60]`.
+"""Determinism of training: `python benchmarks/reproducible.py [--steps=60]`.
 
-The tiny model is trained on the grammar by four processes of one seed, two on one core and two on two; printed is where the
-weights of each pair begin to differ, and by how much they do in the end.
+Trains the tiny model on the grammar in four processes with the same seed, two on one core and two on two cores. Prints
+the step at which the weights of each pair start to differ, and the difference at the end.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PROBLEM = "translate_ende_grammar"
 
 
 def _step(name: str, cores: int, *flags: str) -> None:
-  # Threads are as many as there are cores to run on.
+  # The number of threads is the number of available cores.
   wanted = sorted(os.sched_getaffinity(0))[:cores]
   code = f"import os, runpy, sys; os.sched_setaffinity(0, {wanted}); runpy.run_module('t2t_lottery.{name}', None, '__main__')"
   command = [sys.executable, "-c", code, f"--problem={_PROBLEM}", "--size=tiny", *flags]
@@ -31,13 +31,13 @@ def _step(name: str, cores: int, *flags: str) -> None:
 
 
 def _compare(one: str, other: str) -> str:
-  """How the checkpoints of two runs differ."""
-  first = furthest = None
+  """Describes the difference between the checkpoints of two runs."""
+  first = largest = None
   for step in [0, *paths.checkpoint_steps(one)]:
     ours, theirs = (tensor_bundle.read(paths.stored(folder, step), layers.is_prunable) for folder in (one, other))
-    furthest = max(float(np.abs(ours[name] - theirs[name]).max()) for name in ours)
-    first = step if first is None and furthest else first
-  return "the same to the bit" if first is None else f"differ at step {first}, by up to {furthest:.1e} in the end"
+    largest = max(float(np.abs(ours[name] - theirs[name]).max()) for name in ours)
+    first = step if first is None and largest else first
+  return "bitwise equal" if first is None else f"differ from step {first}, by up to {largest:.1e} at the end"
 
 
 def main() -> None:

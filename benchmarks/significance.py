@@ -1,7 +1,7 @@
-"""CPU time of a significance test beside that of sacreBLEU's: `python benchmarks/significance.py`.
+"""CPU time of a significance test compared with sacreBLEU's: `python benchmarks/significance.py`.
 
-Both score two translations of as many sentences as newstest2014 has, made of random words, and test their difference
-with 10,000 trials.
+Both score two translations of random words, with the number of sentences of newstest2014, and test their difference with
+10,000 trials.
 """
 
 import random

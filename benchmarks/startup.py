@@ -1,13 +1,13 @@
-"""Time to the first step, and steps per second after it, against t2t with only the patches it cannot live without.
+"""Time to the first step, and steps per second, compared with t2t with only the required patches.
 
 Both train t2t's `transformer` (2+2 layers, width 128, the paper's optimizer and batches) on the same random text: the
-stock `t2t-trainer` with `patch_list.NEEDED`, and `python -m t2t_lottery.compat t2t_trainer` with all patches; for the record also the
-stock `t2t-trainer` with all patches. Starts are measured in turn; then both train and are stopped and continued in turn, so
-that a busy machine is as busy for one as for the other.
+stock `t2t-trainer` with `patch_list.NEEDED`, and `python -m t2t_lottery.compat t2t_trainer` with all patches; for
+reference also the stock `t2t-trainer` with all patches. Starts are measured in turn; then both train, and are paused and
+resumed in turn, so that other load on the machine affects both equally.
 
   python benchmarks/startup.py [--starts=3] [--blocks=40]
 
-Exits with 1 if a reach is missed.
+Exit status 1 if a requirement is missed.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ import threading
 import time
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-# At most this share of t2t's time to the first step, at least this share of its steps per second.
-REACH_START, REACH_STEPS = 0.45, 0.98
+# At most this fraction of t2t's time to the first step, at least this fraction of its steps per second.
+MAX_START_RATIO, MIN_SPEED_RATIO = 0.45, 0.98
 USR_DIR = textwrap.dedent("""
     import os, random
     from t2t_lottery import compat
@@ -63,20 +63,20 @@ TRAIN = (
 )
 OURS = (sys.executable, "-m", "t2t_lottery.compat")
 SCRIPT = (str(pathlib.Path(sys.executable).with_name("t2t-trainer")),)
-# Name of a way to start -> command, patches.
-WAYS = {"t2t": (SCRIPT, "needed"), "patched": (SCRIPT, "all"), "compat": ((*OURS, "t2t_trainer"), "all")}
+# Launcher -> command, patches.
+LAUNCHERS = {"t2t": (SCRIPT, "needed"), "patched": (SCRIPT, "all"), "compat": ((*OURS, "t2t_trainer"), "all")}
 
 
 class Run:
-  """A training run that notes when each step was done; a context manager that ends it.
+  """A training run that records the time of each step; a context manager that kills it.
 
   Args:
-    way: key of `WAYS`.
-    folder: where the data is; the run goes below it.
+    launcher: key of `LAUNCHERS`.
+    folder: contains the data; the run gets a subfolder.
   """
 
-  def __init__(self, way: str, folder: str):
-    command, patches = WAYS[way]
+  def __init__(self, launcher: str, folder: str):
+    command, patches = LAUNCHERS[launcher]
     output = tempfile.mkdtemp(dir=folder)
     self.steps: list[float] = []
     self._start = time.monotonic()
@@ -98,25 +98,25 @@ class Run:
         self.steps.append(time.monotonic())
 
   def wait_for(self, step: int) -> float:
-    """Waits until a step is done; returns how many seconds after the start of the process that was."""
+    """Waits until a step is done; returns its time in seconds since the start of the process."""
     while len(self.steps) < step:
       if self._process.poll() is not None:
         raise RuntimeError("training ended:\n" + "".join(self._tail))
       time.sleep(0.01)
     return self.steps[step - 1] - self._start
 
-  def go_on(self, seconds: float) -> tuple[int, float]:
-    """Continues the run for some seconds; returns how many whole steps that brought, and their seconds."""
+  def resume(self, seconds: float) -> tuple[int, float]:
+    """Resumes the run for some seconds; returns the number of complete steps, and their total time in seconds."""
     before = len(self.steps)
     self._process.send_signal(signal.SIGCONT)
     time.sleep(seconds)
     self.pause()
-    # The first one was under way when the run was paused.
+    # The first one was running when the run was paused.
     done = self.steps[before + 1 :]
     return len(done) - 1, done[-1] - done[0]
 
   def pause(self) -> None:
-    """Stops the process where it is."""
+    """Suspends the process."""
     self._process.send_signal(signal.SIGSTOP)
 
   def __enter__(self) -> Run:
@@ -131,47 +131,47 @@ def _environment(patches: str) -> dict[str, str]:
   return {**os.environ, "PATCHES": patches, "PYTHONPATH": str(REPOSITORY), "CUDA_VISIBLE_DEVICES": ""}
 
 
-def _first_step(way: str, folder: str) -> float:
-  with Run(way, folder) as run:
+def _first_step(launcher: str, folder: str) -> float:
+  with Run(launcher, folder) as run:
     return run.wait_for(1)
 
 
 def _compare_starts(folder: str, count: int) -> dict[str, float]:
-  """Each way's median time to the first step, as a share of t2t's."""
-  times = {way: [] for way in WAYS}
+  """Launcher -> median time to the first step, as a fraction of t2t's."""
+  times = {launcher: [] for launcher in LAUNCHERS}
   for _ in range(count):
-    for way, measured in times.items():
-      measured.append(_first_step(way, folder))
-  for way, measured in times.items():
-    print(f"seconds to the first step, {way}: {', '.join(f'{t:.1f}' for t in measured)}", flush=True)
-  medians = {way: statistics.median(measured) for way, measured in times.items()}
-  return {way: median / medians["t2t"] for way, median in medians.items()}
+    for launcher, measured in times.items():
+      measured.append(_first_step(launcher, folder))
+  for launcher, measured in times.items():
+    print(f"seconds to the first step, {launcher}: {', '.join(f'{t:.1f}' for t in measured)}", flush=True)
+  medians = {launcher: statistics.median(measured) for launcher, measured in times.items()}
+  return {launcher: median / medians["t2t"] for launcher, median in medians.items()}
 
 
 def _compare_steps(folder: str, blocks: int, seconds: float = 2.0) -> float:
-  """Steps per second with all patches, as a share of t2t's."""
+  """Steps per second with all patches, as a fraction of t2t's."""
   runs = {}
-  totals = {way: [0, 0.0] for way in ("t2t", "compat")}
+  totals = {launcher: [0, 0.0] for launcher in ("t2t", "compat")}
   with contextlib.ExitStack() as stack:
-    for way in totals:
-      runs[way] = stack.enter_context(Run(way, folder))
-      # Past the graphs that are optimized at the first steps and the first summary.
-      runs[way].wait_for(110)
-      runs[way].pause()
+    for launcher in totals:
+      runs[launcher] = stack.enter_context(Run(launcher, folder))
+      # After graph optimization at the first steps and at the first summary.
+      runs[launcher].wait_for(110)
+      runs[launcher].pause()
     for block in range(blocks):
-      for way in list(runs) if block % 2 else list(runs)[::-1]:
-        for i, value in enumerate(runs[way].go_on(seconds)):
-          totals[way][i] += value
-  speeds = {way: steps / spent for way, (steps, spent) in totals.items()}
-  print("steps per second:", ", ".join(f"{way} {speed:.2f}" for way, speed in speeds.items()))
+      for launcher in list(runs) if block % 2 else list(runs)[::-1]:
+        for i, value in enumerate(runs[launcher].resume(seconds)):
+          totals[launcher][i] += value
+  speeds = {launcher: steps / spent for launcher, (steps, spent) in totals.items()}
+  print("steps per second:", ", ".join(f"{launcher} {speed:.2f}" for launcher, speed in speeds.items()))
   return speeds["compat"] / speeds["t2t"]
 
 
 def main() -> None:
   """Measures, prints the ratios, exits."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument("--starts", type=int, default=3, help="starts of each, in turn")
-  parser.add_argument("--blocks", type=int, default=40, help="blocks of 2 s of training of each, in turn")
+  parser.add_argument("--starts", type=int, default=3, help="number of starts of each")
+  parser.add_argument("--blocks", type=int, default=40, help="number of 2 s blocks of training of each")
   args = parser.parse_args()
   folder = tempfile.mkdtemp(prefix="t2t_lottery_startup_")
   try:
@@ -184,11 +184,11 @@ def main() -> None:
   finally:
     shutil.rmtree(folder)
   print(
-    f"time to the first step: {starts['compat']:.3f} of t2t's (reach: at most {REACH_START}); "
+    f"time to the first step: {starts['compat']:.3f} of t2t's (required: at most {MAX_START_RATIO}); "
     f"by the script t2t-trainer: {starts['patched']:.3f}"
   )
-  print(f"steps per second: {steps:.3f} of t2t's (reach: at least {REACH_STEPS})")
-  sys.exit(starts["compat"] > REACH_START or steps < REACH_STEPS)
+  print(f"steps per second: {steps:.3f} of t2t's (required: at least {MIN_SPEED_RATIO})")
+  sys.exit(starts["compat"] > MAX_START_RATIO or steps < MIN_SPEED_RATIO)
 
 
 if __name__ == "__main__":

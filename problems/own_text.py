@@ -112,7 +112,7 @@ class OwnTextProblem(text.ParallelTextProblem):
     return part.files[0], part.files[-1]
 
   def facts(self) -> dict[str, object]:
-    return {"text": dataclasses.asdict(self.counts), "text_checksums": own_text.checksums(self.own)}
+    return {"text": dataclasses.asdict(self.counts), "text_checksums": own_text.checksums(self.own.files)}
 
   def _given(self, split: str) -> own_text.Part | None:
     """The user's part for a split; None if there is none."""

@@ -1,4 +1,4 @@
-"""All commands behind one name: `t2t-lottery VERB [flags]` is `python -m t2t_lottery.VERB [flags]`."""
+"""Runs any command: `t2t-lottery VERB [flags]` is short for `python -m t2t_lottery.VERB [flags]`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import sys
 
 from t2t_lottery.utils import package_versions
 
-# In the order of a run's life.
+# In order of use.
 VERBS = ("datagen", "train", "evaluate", "results", "inspect", "translate", "export", "reproduce", "report")
 
 
 def _summary(verb: str) -> str:
-  """The start of a command's docstring, read without importing it, which may take seconds."""
+  """The first phrase of a command's docstring, read without importing it, which may take seconds."""
   path = os.path.join(os.path.dirname(__file__), verb)
   path = os.path.join(path, "__main__.py") if os.path.isdir(path) else f"{path}.py"
   with open(path, encoding="utf-8") as file:
@@ -28,14 +28,14 @@ def _help() -> str:
     [
       "usage: t2t-lottery VERB [flags]; t2t-lottery VERB --help lists a command's flags",
       *(f"  {verb:<10} {_summary(verb)}" for verb in VERBS),
-      "A method from start to end: run_scripts/slt.sh --help",
+      "All steps of a method: run_scripts/slt.sh --help",
     ]
   )
 
 
 def main() -> None:
-  """The command; ends with status 2 and one line if there is no such verb."""
-  verb, *words = sys.argv[1:] or ["--help"]
+  """The command; exits with status 2 and one line if the verb is unknown."""
+  verb, *arguments = sys.argv[1:] or ["--help"]
   if verb in ("--help", "-h"):
     print(_help())
   elif verb == "--version":
@@ -46,7 +46,7 @@ def main() -> None:
     print(f"t2t-lottery: unknown command {verb}: {hint}", file=sys.stderr)
     sys.exit(2)
   else:
-    sys.argv[1:] = words
+    sys.argv[1:] = arguments
     runpy.run_module(f"t2t_lottery.{verb}", run_name="__main__", alter_sys=True)
 
 

@@ -1,6 +1,4 @@
-"""Makes a problem's data by t2t-datagen: `python -m t2t_lottery.datagen --problem=...`. Skipped if they
-are complete.
-"""
+"""Generates a problem's data by t2t-datagen: `python -m t2t_lottery.datagen --problem=...`. Skipped if complete."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from t2t_lottery.runs import command_flags, config, paths, training_log
 from t2t_lottery.utils import command_line, errors, t2t_process
 
 _LEVELS = flags.DEFINE_string(
-  "levels", "", "Sparsities in percent of the runs that follow; checked before anything is made."
+  "levels", "", "Sparsities in percent of the runs that follow; checked before data is generated."
 )
 _TRAIN, _DEV, _TEST = (
   flags.DEFINE_multi_string(
@@ -22,50 +20,53 @@ _TRAIN, _DEV, _TEST = (
   )
   for split, more in (("train", "; may be repeated"), ("dev", ""), ("test", "; may be repeated, each a test set"))
 )
-_LANGUAGES = flags.DEFINE_string("languages", "", "Own text: codes of source and target. Default: the files' endings.")
+_LANGUAGES = flags.DEFINE_string(
+  "languages", "", "Own text: codes of source and target. Default: the files' extensions."
+)
 _VOCAB_SIZE = flags.DEFINE_integer(
-  "vocab_size", own_text.VOCAB_SIZE, "Own text: about how many subwords the vocabulary has.", lower_bound=300
+  "vocab_size", own_text.VOCAB_SIZE, "Own text: approximate number of subwords in the vocabulary.", lower_bound=300
 )
 
 
 def describe_own_text(problem: str, data_dir: str) -> None:
-  """Makes the problem of the text that the flags name, if they name any; checks that its files are as they were.
+  """Registers the text given by flags, if any, as a problem; checks that its files are unchanged since data generation.
 
   Raises:
-    UserError: the flags are wrong, or there already is other text, or another problem, of that name.
+    UserError: if the flags are invalid, or the name is used by other text or another problem.
   """
   given = [flag for flag in ("train", "dev", "test", "languages", "vocab_size") if flags.FLAGS[flag].present]
   if given and not problem.startswith(own_text.problem_name("")):
-    raise errors.UsageError(f"--{given[0]} is for own text: its problem is called translate_NAME, not {problem}")
+    raise errors.UsageError(f"--{given[0]} is for own text: its problem is translate_NAME, not {problem}")
   name = problem.removeprefix(own_text.problem_name(""))
   if given:
     text = own_text.parse(name, _TRAIN.value, _DEV.value, _TEST.value, _LANGUAGES.value, _VOCAB_SIZE.value)
     if not os.path.exists(own_text.path(problem, data_dir)):
       problem_check.check_is_new(problem)
-    own_text.write(text, data_dir)
+    own_text.write(text, data_dir, is_used=manifest.is_complete(problem, data_dir))
   elif not os.path.exists(own_text.path(problem, data_dir)):
     return
   known = manifest.facts(problem, data_dir).get("text_checksums", {})
   if known and manifest.is_complete(problem, data_dir):
-    for file, found in own_text.checksums(own_text.read(problem, data_dir)).items():
-      if known.get(file) != found:
+    # The text itself is no longer needed.
+    for file, found in own_text.checksums([file for file in known if os.path.exists(file)]).items():
+      if known[file] != found:
         raise errors.UserError(
           f"{file} was changed since the data of {problem} was made from it: choose another --name, or restore the file"
         )
 
 
 def datagen(settings: config.Settings) -> None:
-  """Makes the data.
+  """Generates the data.
 
   Raises:
-    UserError: if there is no such problem, or its translations could not be scored; if t2t-datagen fails.
+    UserError: if there is no such problem, its translations cannot be scored, or t2t-datagen fails.
   """
   problem = settings.runs.problem
   if manifest.is_complete(problem, settings.data_dir):
     return
   problem_check.check(problem, settings.data_dir)
   print(f"{problem}: generating data", flush=True)
-  shown = training_log.DataProgress(problem)
+  progress = training_log.DataProgress(problem)
   log = paths.datagen_log(settings.data_dir, problem)
   status = t2t_process.run(
     [
@@ -76,7 +77,7 @@ def datagen(settings: config.Settings) -> None:
       f"--tmp_dir={settings.tmp_dir}",
     ],
     log,
-    shown.read,
+    progress.read,
   )
   if status:
     raise t2t_process.failed(f"{problem}: t2t-datagen", status, log)

@@ -1,9 +1,9 @@
-"""Evaluates a trained run: `python -m t2t_lottery.evaluate --run=slt-50 ...`; one that t2t-trainer was called for by hand:
+"""Evaluates a trained run: `python -m t2t_lottery.evaluate --run=slt-50 ...`; for a run trained by calling t2t-trainer:
 `python -m t2t_lottery.evaluate --model_dir=FOLDER --problem=... --data_dir=...`.
 
-Every checkpoint translates dev, the best by BLEU translates test (paper, section 4), and the run gets its line of
-results. Of a run that is pruned while it trains, only the checkpoints after its last pruning compete, and are averaged:
-of the paper's 20 the last 4. Each translation is kept, so that an interrupted evaluation resumes where it stopped.
+Every checkpoint translates dev, the one with the best BLEU translates test (paper, section 4), and the run gets its
+line of results. For a run that is pruned during training, only the checkpoints after its last pruning compete and are
+averaged: the last 4 of the paper's 20. Each translation is stored, so an interrupted evaluation resumes.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from t2t_lottery.utils import command_line, errors, file_names
 
 _RUN = flags.DEFINE_string("run", None, "Name of the run, such as slt-50.")
 _MODEL_DIR = flags.DEFINE_string(
-  "model_dir", None, "In place of --run: the --output_dir of a run that t2t-trainer was called for by hand."
+  "model_dir", None, "Instead of --run: the --output_dir of a run trained by calling t2t-trainer."
 )
 _AVERAGE = flags.DEFINE_integer("average", 0, "Also evaluate the mean of the last N checkpoints.", lower_bound=0)
 _DECODER = flags.DEFINE_enum(
-  "decoder", decoding.CTRANSLATE2, decoding.DECODERS, "What translates: CTranslate2, or t2t_decoder as the reference."
+  "decoder", decoding.CTRANSLATE2, decoding.DECODERS, "The decoder: CTranslate2, or t2t_decoder for reference."
 )
 _KEEP = flags.DEFINE_enum(
   "keep",
   retention.ALL,
   retention.CHOICES,
-  "Keep all checkpoints, or only the best, the last, and those of step 0 and t.",
+  "Keep all checkpoints, or only the best, the last, and those of steps 0 and t.",
 )
 
 
-def _evaluate_by_hand(settings: config.Settings, folder: str) -> None:
+def _evaluate_model_dir(settings: config.Settings, folder: str) -> None:
   description, data_dir = manual_run.describe(folder, settings.runs.problem)
   if not flags.FLAGS["data_dir"].present and data_dir:
     settings = settings._replace(data_dir=data_dir)
@@ -46,9 +46,9 @@ def main(argv: list[str]) -> None:
   with errors.one_line():
     settings = command_flags.read()
     if (_RUN.value is None) == (_MODEL_DIR.value is None):
-      raise errors.UsageError("give --run=NAME, or --model_dir=FOLDER of a run that was trained by hand")
+      raise errors.UsageError("give --run=NAME, or --model_dir=FOLDER of a run trained by calling t2t-trainer")
     if _MODEL_DIR.value is not None:
-      _evaluate_by_hand(settings, os.path.expanduser(_MODEL_DIR.value))
+      _evaluate_model_dir(settings, os.path.expanduser(_MODEL_DIR.value))
       return
     run = file_names.check_name("run", _RUN.value or "")
     if not settings.hosts.is_chief:

@@ -1,10 +1,10 @@
 """Exports a model: `python -m t2t_lottery.export --checkpoint=RUN_FOLDER --to=ctranslate2 --out=PATH`.
 
-`--to` says what for:
-- `ctranslate2`: a folder that translates raw text (`translator.Translator.load`), vocabulary included; no TensorFlow.
-- `saved_model`: a SavedModel of t2t's own inference, subword ids in and out (`saved_model.save`).
-- `t2t`: a folder with a plain `transformer` checkpoint, which stock t2t_decoder reads.
-- `sparse`: one small lossless file (`sparse_file`), from which each of the others can be made.
+Formats (`--to`):
+- `ctranslate2`: a folder for translating raw text without TensorFlow (`translator.Translator.load`).
+- `saved_model`: a SavedModel of t2t's own inference, with subword ids as input and output (`saved_model.save`).
+- `t2t`: a folder with a plain `transformer` checkpoint for stock t2t_decoder.
+- `sparse`: one small lossless file (`sparse_file`), which can be exported to each of the others.
 """
 
 from __future__ import annotations
@@ -25,28 +25,24 @@ from t2t_lottery.utils.errors import UserError
 _CHECKPOINT = flags.DEFINE_string(
   "checkpoint",
   None,
-  "Checkpoint, sparse file, or a run's folder: its best checkpoint if it is evaluated, else its newest.",
+  "Checkpoint, sparse file, or a run's folder (its best checkpoint if evaluated, else its newest).",
   required=True,
 )
-_TO = flags.DEFINE_enum(
-  "to", None, ["ctranslate2", "saved_model", "t2t", "sparse"], "What to export to.", required=True
-)
-_OUT = flags.DEFINE_string("out", None, "Where to; must not exist yet.", required=True)
-_PROBLEM = flags.DEFINE_string("problem", None, "t2t problem whose vocabulary it is. Default: the run's.")
-_DATA_DIR = flags.DEFINE_string(
-  "data_dir", None, "Where the vocabulary is stored. Default: the data_dir of the training."
-)
+_TO = flags.DEFINE_enum("to", None, ["ctranslate2", "saved_model", "t2t", "sparse"], "Format.", required=True)
+_OUT = flags.DEFINE_string("out", None, "Output path; must not exist yet.", required=True)
+_PROBLEM = flags.DEFINE_string("problem", None, "t2t problem of the vocabulary. Default: the run's.")
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the vocabulary. Default: the data_dir of the training.")
 
 
 class Model:
-  """A stored model, and what is known of it.
+  """A stored model and its metadata.
 
   Args:
-    path: `model_source.find`.
-    problem, data_dir: whose vocabulary it is; None: as far as the model says.
+    path: see `model_source.find`.
+    problem, data_dir: of its vocabulary; None for those in the metadata.
 
   Raises:
-    UserError: if the model cannot be found, or what is known of it is damaged.
+    UserError: if the model cannot be found or its metadata is damaged.
   """
 
   def __init__(self, path: str, problem: str | None = None, data_dir: str | None = None):
@@ -57,7 +53,7 @@ class Model:
 
   @property
   def hparams(self) -> dict[str, Any]:
-    """The run's; a UserError if there are none."""
+    """The run's hparams; raises UserError if unknown."""
     try:
       return self.about["hparams"]
     except KeyError:
@@ -65,7 +61,7 @@ class Model:
 
   @property
   def data(self) -> tuple[str, str]:
-    """Problem and data_dir; a UserError if they are not known."""
+    """Problem and data_dir; raises UserError if unknown."""
     if not self._problem or not self._data_dir:
       raise UserError(f"{self.path} does not name its vocabulary: give --problem and --data_dir")
     if not file_names.is_name(self._problem):
@@ -83,8 +79,8 @@ def to_ctranslate2(model: Model, out: str) -> None:
     padding = translator.save(folder, model.path, model.hparams, vocabulary)
   if padding:
     print(
-      f"{len(padding)} subwords have no embedding left, so t2t takes them for padding in a source. Translator does the same; "
-      f"what else reads {out} must leave them out of its sources (padding.json)"
+      f"{len(padding)} subwords have no embedding left, so t2t treats them as padding in a source. Translator does the "
+      f"same; other programs that use {out} must remove them from sources (padding.json)"
     )
 
 
@@ -94,17 +90,17 @@ def to_saved_model(model: Model, out: str) -> None:
 
   vocabulary = manifest.vocabulary(*model.data)
   with atomic_files.new_folder(out) as folder:
-    # TensorFlow writes into a folder that is not there yet.
+    # TensorFlow requires a folder that does not exist.
     os.rmdir(folder)
     saved_model.save(folder, model_source.read(model.path), model.hparams, *model.data, vocabulary)
 
 
 def to_t2t(model: Model, out: str) -> None:
-  """Writes a folder with a checkpoint of t2t's `transformer`, and hparams.json where known."""
+  """Writes a folder with a checkpoint of t2t's `transformer`, and hparams.json if known."""
   from t2t_lottery.checkpoints import tf_checkpoint
 
   variables = model_source.read(model.path)
-  # Stock t2t_decoder reads no checkpoint without it.
+  # Stock t2t_decoder needs it.
   step = variables.setdefault(model_source.GLOBAL_STEP, np.array(0, np.int64))
   with atomic_files.new_folder(out) as folder:
     prefix = paths.checkpoint(folder, int(step))
@@ -117,7 +113,7 @@ def to_t2t(model: Model, out: str) -> None:
 
 
 def to_sparse(model: Model, out: str) -> None:
-  """Writes a sparse file, with what is known of the model."""
+  """Writes a sparse file with the model's metadata."""
   if os.path.lexists(out):
     raise UserError(f"{out} already exists: choose another path, or delete it")
   sparse_file.write(out, model_source.read(model.path), model.about)

@@ -1,14 +1,15 @@
-"""Shows a checkpoint's layers, compared with another one's if given: `python -m t2t_lottery.inspect CHECKPOINT [OTHER] [--json]`.
+"""Prints a checkpoint's layers, or compares two: `python -m t2t_lottery.inspect CHECKPOINT [OTHER] [--json]`.
 
-A line a layer and one for all: sparsity, largest and mean magnitude of the kept weights; and compared with another checkpoint
-the share of equal signs among the weights that both keep, and how much of the two masks is in common (both / either).
-Below them what is pruned completely, if anything: embeddings of subwords, layers, heads, feed-forward units.
-A weight counts as pruned if the mask says so and it is zero; where it is not, that is reported, and the exit status is 1.
+One line per layer and one for all: sparsity, largest and mean magnitude of the kept weights. With another checkpoint,
+also the fraction of equal signs among the weights that both keep, and the overlap of the two masks (both / either).
+Then the completely pruned structures, if any: embeddings of subwords, layers, heads, feed-forward units.
+Weights that the mask prunes must be zero; otherwise this is reported, and the exit status is 1.
 """
 
 from __future__ import annotations
 
 import os
+from typing import NamedTuple
 
 import numpy as np
 from absl import flags
@@ -20,55 +21,67 @@ from t2t_lottery.utils import atomic_files, command_line, errors, text_table
 from t2t_lottery.utils.errors import UserError
 
 _JSON = flags.DEFINE_bool(
-  "json", False, "One JSON object: layer, or `total`, -> figures; `emptied` -> how much is pruned completely."
+  "json",
+  False,
+  "Print one JSON object: layer, or `total`, -> figures; `emptied` -> counts of completely pruned structures.",
 )
 
 
-def read_layers(path: str) -> dict[str, np.ndarray]:
+class Layers(NamedTuple):
   """Layers and masks of a checkpoint.
 
+  Attributes:
+    path: as given, for errors.
+    checkpoint: its prefix.
+    variables: name -> value.
+  """
+
+  path: str
+  checkpoint: str
+  variables: dict[str, np.ndarray]
+
+
+def read(path: str) -> Layers:
+  """Reads the layers and masks of a checkpoint.
+
   Args:
-    path: its prefix, or a run's folder, which means its newest checkpoint.
+    path: its prefix, or a run's folder, for its newest checkpoint.
 
   Raises:
     UserError: if there is none, or it has no layers.
   """
-  path = _checkpoint(path)
-  found = tensor_bundle.read(path, layers.is_prunable_or_mask)
-  if not layers.prunable(found):
-    raise UserError(f"{path} holds no layer of a Transformer")
-  return found
+  checkpoint = os.path.expanduser(path)
+  if os.path.isdir(checkpoint):
+    checkpoint = model_source.newest(checkpoint)
+  variables = tensor_bundle.read(checkpoint, layers.is_prunable_or_mask)
+  if not layers.prunable(variables):
+    raise UserError(f"{checkpoint} holds no layer of a Transformer")
+  return Layers(path, checkpoint, variables)
 
 
-def _checkpoint(path: str) -> str:
-  path = os.path.expanduser(path)
-  return model_source.newest(path) if os.path.isdir(path) else path
-
-
-def emptied(path: str) -> weight_statistics.Emptied:
-  """What of a checkpoint is pruned completely; heads only where hparams.json, which says how many, is next to it.
+def emptied(model: Layers) -> weight_statistics.Emptied:
+  """The completely pruned structures; heads only if their number is known from a hparams.json next to the checkpoint.
 
   Raises:
-    UserError: as `read_layers`.
+    UserError: if hparams.json is damaged.
   """
-  hparams = model_source.about(_checkpoint(path)).get("hparams", {})
-  return weight_statistics.emptied(read_layers(path), hparams.get("num_heads"))
+  hparams = model_source.about(model.checkpoint).get("hparams", {})
+  return weight_statistics.emptied(model.variables, hparams.get("num_heads"))
 
 
-def figures(path: str, other_path: str | None = None) -> dict[str, dict[str, float | None]]:
-  """Layer -> figures, and `total` last (`weight_statistics.figures`).
+def figures(model: Layers, other: Layers | None = None) -> dict[str, dict[str, float | None]]:
+  """Layer -> figures; last, `total` (`weight_statistics.figures`).
 
   Raises:
-    UserError: if a checkpoint cannot be read, or the two are of different models.
+    UserError: if the two are of different models.
   """
-  variables = read_layers(path)
-  other = read_layers(other_path) if other_path else None
-  if other is not None:
-    for name in layers.prunable({*variables, *other}):
-      shapes = [model[name].shape if name in model else "missing" for model in (variables, other)]
-      if shapes[0] != shapes[1]:
-        raise UserError(f"{path} and {other_path} are of different models: {name} is {shapes[0]} and {shapes[1]}")
-  return weight_statistics.figures(variables, other)
+  if other is None:
+    return weight_statistics.figures(model.variables)
+  for name in layers.prunable({*model.variables, *other.variables}):
+    shapes = [one.variables[name].shape if name in one.variables else "missing" for one in (model, other)]
+    if shapes[0] != shapes[1]:
+      raise UserError(f"{model.path} and {other.path} are of different models: {name} is {shapes[0]} and {shapes[1]}")
+  return weight_statistics.figures(model.variables, other.variables)
 
 
 def table(found: dict[str, dict[str, float | None]]) -> str:
@@ -84,15 +97,16 @@ def table(found: dict[str, dict[str, float | None]]) -> str:
 def main(argv: list[str]) -> None:
   """The command."""
   with errors.one_line():
-    found = figures(*argv[1:])
-    pruned = emptied(argv[1])
+    models = [read(path) for path in argv[1:]]
+    found = figures(*models)
+    structures = emptied(models[0])
     if _JSON.value:
-      print(atomic_files.to_json({**found, "emptied": pruned.to_json()}), flush=True)
+      print(atomic_files.to_json({**found, "emptied": structures.to_json()}), flush=True)
     else:
-      print("\n".join([table(found), *pruned.in_words()]), flush=True)
-    for path in argv[1:]:
-      if wrong := weight_statistics.astray(read_layers(path)):
-        raise UserError(f"{path}: {wrong}")
+      print("\n".join([table(found), *structures.describe()]), flush=True)
+    for model in models:
+      if wrong := weight_statistics.describe_nonzero_pruned(model.variables):
+        raise UserError(f"{model.path}: {wrong}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The results of all runs in one file, and the table that a driver ends with: `python -m t2t_lottery.results --problem=...`."""
+"""Collects the results of all runs in one file and prints a table: `python -m t2t_lottery.results --problem=...`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from absl import flags
 from t2t_lottery.runs import command_flags, paths, results_file
 from t2t_lottery.utils import command_line, errors
 
-_RUNS = flags.DEFINE_list("runs", [], "Runs to show, in this order. Default: all that have results.")
+_RUNS = flags.DEFINE_list("runs", [], "Runs to show, in this order. Default: all with results.")
 
 
 def main(argv: list[str]) -> None:
@@ -28,13 +28,13 @@ def main(argv: list[str]) -> None:
     lines, others = results_file.split_by_data(lines)
     for line in others:
       print(f"{line['run']}, seed {line['seed']}: left out: trained on other data ({line['data']})")
-    shown = _RUNS.value or list(dict.fromkeys(line["run"] for line in lines))
+    names = _RUNS.value or list(dict.fromkeys(line["run"] for line in lines))
     seeds = sorted({line["seed"] for line in lines})
     print(
       f"\n{runs.problem}, {runs.size}, test scores of the checkpoint with the best dev BLEU, "
       f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
     )
-    print(results_file.table(lines, shown))
+    print(results_file.table(lines, names))
     print(f"\nResults: {paths.results(runs.runs_dir)}\nRuns:    {os.path.dirname(runs.folder('x'))}")
 
 

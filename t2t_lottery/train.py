@@ -13,27 +13,25 @@ from t2t_lottery.runs import command_flags, run_spec, trainer
 from t2t_lottery.utils import command_line, errors
 
 _RUN = flags.DEFINE_string("run", None, "Name of the run, such as slt-50.", required=True)
-_METHOD = flags.DEFINE_enum("method", "dense", list(methods.METHODS), "Method: which hparams set the run takes.")
+_METHOD = flags.DEFINE_enum("method", "dense", list(methods.METHODS), "Method, which selects the hparams set.")
 _LEVEL = flags.DEFINE_string("level", "0", "Sparsity in percent.")
-_MASK_FROM = flags.DEFINE_string("mask_from", None, "The run whose final weights the mask is drawn from.")
-_MASK_STEP = flags.DEFINE_integer("mask_step", None, "The step of that run. Default: its last.", lower_bound=0)
-_REWIND_FROM = flags.DEFINE_string(
-  "rewind_from", None, "The run to rewind to. Default: the one the mask is drawn from."
-)
+_MASK_FROM = flags.DEFINE_string("mask_from", None, "The run from whose final weights the mask is drawn.")
+_MASK_STEP = flags.DEFINE_integer("mask_step", None, "Step of that run. Default: its last.", lower_bound=0)
+_REWIND_FROM = flags.DEFINE_string("rewind_from", None, "The run to rewind to. Default: that of --mask_from.")
 _INITIAL_LEVEL = flags.DEFINE_string(
-  "initial_level", "0", "Sparsity in percent of the ticket of a run that is pruned while it trains."
+  "initial_level", "0", "Sparsity in percent of the ticket of a run that is pruned further during training."
 )
-_CONTROLS = flags.DEFINE_multi_enum(
-  "control", [], list(methods.CONTROLS), "In what the run differs from its method; may be repeated."
-)
+_CONTROLS = flags.DEFINE_multi_enum("control", [], list(methods.CONTROLS), "Change to the method; may be repeated.")
 _GPUS = flags.DEFINE_integer(
-  "gpus", None, "How many GPUs of this machine train the run together. Default: 1 if it has one, else 0.", lower_bound=0
+  "gpus", None, "Number of GPUs of this machine for the run. Default: 1 if there is one, else 0.", lower_bound=0
 )
-_TRAINER_FLAGS = flags.DEFINE_multi_string("trainer_flag", [], "More flags for t2t-trainer, such as --profile.")
+_TRAINER_FLAGS = flags.DEFINE_multi_string(
+  "trainer_flag", [], "Additional flag for t2t-trainer, such as --profile; may be repeated."
+)
 
 
 def options() -> run_spec.Options:
-  """What the flags say of the run."""
+  """The run's options from the flags."""
   return run_spec.Options(
     run=_RUN.value,
     method=_METHOD.value,

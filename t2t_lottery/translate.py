@@ -1,7 +1,7 @@
 """Translates with a checkpoint through CTranslate2: checkpoint in, text out, no TensorFlow.
 
-`python -m t2t_lottery.translate FOLDER < text > translation` translates with a folder that
-`python -m t2t_lottery.export --to=ctranslate2` has written, a line each.
+`python -m t2t_lottery.translate FOLDER < text > translation` translates line by line; FOLDER was written by
+`python -m t2t_lottery.export --to=ctranslate2`.
 
 The search is described in `t2t_lottery/inference/translator.py`.
 """
@@ -20,8 +20,8 @@ from t2t_lottery.inference.translator import Translator  # noqa: F401
 from t2t_lottery.utils import errors
 from t2t_lottery.utils.errors import UserError
 
-# How many lines the command translates at a time. A translation does not depend on its neighbors.
-_LINES_AT_A_TIME = 1024
+# Lines translated at a time. Translations do not depend on their neighbors.
+_CHUNK_LINES = 1024
 
 
 class _Parser(argparse.ArgumentParser):
@@ -34,11 +34,11 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
   parser = _Parser(
     prog="python -m t2t_lottery.translate",
-    description="Translates the lines of its input, UTF-8, by a model that python -m t2t_lottery.export --to=ctranslate2 "
-    "has written.",
+    description="Translates lines of UTF-8 from stdin to stdout, with a model written by "
+    "python -m t2t_lottery.export --to=ctranslate2.",
   )
   parser.add_argument("folder", help="the exported model")
-  parser.add_argument("--beam_size", type=_positive, default=4, help="hypotheses of the search, 1 for greedy [4]")
+  parser.add_argument("--beam_size", type=_positive, default=4, help="size of the beam, 1 for greedy search [4]")
   parser.add_argument("--alpha", type=float, default=0.6, help="exponent of the length penalty [0.6]")
   return parser
 
@@ -55,16 +55,14 @@ def _lines(stream: IO[bytes]) -> Iterator[str]:
     try:
       yield line.decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\n")
     except UnicodeDecodeError as error:
-      raise UserError(
-        f"line {number} of the input is not UTF-8 ({error.reason} at its byte {error.start + 1})"
-      ) from None
+      raise UserError(f"line {number} of the input is not UTF-8 ({error.reason} at byte {error.start + 1})") from None
 
 
 def _translate_lines(
   loaded: translator.Translator, text: Iterator[str], to: IO[bytes], beam_size: int, alpha: float
 ) -> None:
   done = 0
-  while lines := list(itertools.islice(text, _LINES_AT_A_TIME)):
+  while lines := list(itertools.islice(text, _CHUNK_LINES)):
     translations = loaded.translate(lines, beam_size, alpha, first=done + 1)
     to.writelines(line.encode("utf-8") + b"\n" for line in translations)
     to.flush()
@@ -72,19 +70,19 @@ def _translate_lines(
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-  """The command. What it prints is UTF-8, whatever the locale is."""
-  asked = _parser().parse_args(argv)
+  """The command. Input and output are UTF-8 in any locale."""
+  args = _parser().parse_args(argv)
   with errors.one_line():
-    folder = os.path.expanduser(asked.folder)
-    if not os.path.exists(os.path.join(folder, translator._VOCABULARY)):
+    folder = os.path.expanduser(args.folder)
+    if not os.path.exists(os.path.join(folder, translator.VOCABULARY)):
       raise UserError(
-        f"{folder} is no exported model: make one by python -m t2t_lottery.export --checkpoint=RUN --to=ctranslate2"
+        f"{folder} is not an exported model: run python -m t2t_lottery.export --checkpoint=RUN --to=ctranslate2"
       )
     loaded = translator.Translator.load(folder)
     try:
-      _translate_lines(loaded, _lines(sys.stdin.buffer), sys.stdout.buffer, asked.beam_size, asked.alpha)
+      _translate_lines(loaded, _lines(sys.stdin.buffer), sys.stdout.buffer, args.beam_size, args.alpha)
     except BrokenPipeError:
-      # Nobody reads on, as `head` after its lines; nor must Python's own flush at the end find that.
+      # The reader has closed the pipe, like `head`. Python's flush at exit must not fail too.
       os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -25,8 +25,8 @@ from tests.inference.translator_test import t2t_translations
 from tests.support import small_model
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-# Calls a SavedModel like a user: with TensorFlow 2, without t2t. Reads lines of ids; prints the output for each line by either
-# signature, then for all lines as one batch.
+# Calls a SavedModel like a user: with TensorFlow 2, without t2t. Reads lines of ids; prints the output for each line by
+# either signature, then for all lines as one batch.
 CALL_SAVED_MODEL = """
 import sys
 import tensorflow as tf
@@ -157,11 +157,11 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
     for given, flags, status, message in (
       (b"a\nb\xe4\n", [self.out], 1, "line 2 of the input is not UTF-8"),
       (b"a\n" * 5 + b"a " * 5000, [self.out], 1, "sentence 6 has .* subwords"),
-      (b"a\n", [self.model.folder], 1, "is no exported model: make one by .*export"),
+      (b"a\n", [self.model.folder], 1, "is not an exported model: run .*export"),
       (b"a\n", [], 2, "folder"),
       (b"a\n", [self.out, "--beam_size=0"], 2, "--beam_size"),
     ):
-      with mock.patch.object(translate, "_LINES_AT_A_TIME", 2):
+      with mock.patch.object(translate, "_CHUNK_LINES", 2):
         _, returned, stderr = translated(given, *flags)
       self.assertEqual(returned, status, stderr)
       self.assertRegex(stderr, rf"^t2t-lottery: .*{message}.*$")
@@ -290,7 +290,10 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
 
     def exported(**about):
       atomic_files.write_json(path, about)
-      code = "import sys; from t2t_lottery.utils import errors; from t2t_lottery import export\nwith errors.one_line(): print(export.Model(sys.argv[1]).data[0])"
+      code = (
+        "import sys; from t2t_lottery.utils import errors; from t2t_lottery import export\n"
+        "with errors.one_line(): print(export.Model(sys.argv[1]).data[0])"
+      )
       return subprocess.run(
         [sys.executable, "-c", code, self.model.checkpoint], cwd=ROOT, capture_output=True, text=True, check=False
       )

@@ -29,27 +29,28 @@ class InspectTest(parameterized.TestCase, tf.test.TestCase):
     return prefix
 
   def test_figures_of_one_checkpoint(self):
-    found = inspect.figures(self.checkpoint("one", [[3, -1, 0, 0]], mask=[[1, 1, 1, 0]]))
+    found = inspect.figures(inspect.read(self.checkpoint("one", [[3, -1, 0, 0]], mask=[[1, 1, 1, 0]])))
     self.assertEqual(found[FFN], {"sparsity": 0.25, "largest": 3, "mean": 4 / 3, "signs": None, "mask": None})
     self.assertEqual(found["total"]["sparsity"], 1 / 40)
     self.assertEqual(found["total"]["mean"], (4 + 72) / 39)
 
   def test_without_a_mask_nonzero_weights_are_kept(self):
-    self.assertEqual(inspect.figures(self.checkpoint("one", [[3, -1, 0, 0]]))[FFN]["sparsity"], 0.5)
+    model = inspect.read(self.checkpoint("one", [[3, -1, 0, 0]]))
+    self.assertEqual(inspect.figures(model)[FFN]["sparsity"], 0.5)
 
   def test_figures_compared_with_another_checkpoint(self):
     one = self.checkpoint("one", [[3, -1, 5, 0]], mask=[[1, 1, 1, 0]])
     other = self.checkpoint("other", [[-3, -2, 0, 4]], mask=[[1, 1, 0, 1]])
-    found = inspect.figures(one, other)
+    found = inspect.figures(inspect.read(one), inspect.read(other))
     self.assertEqual((found[FFN]["signs"], found[FFN]["mask"]), (0.5, 0.5))
     self.assertEqual((found["total"]["signs"], found["total"]["mean"]), (37 / 38, (9 + 72) / 39))
 
   def test_statistics_of_parts_add_up(self):
     rng = np.random.RandomState(0)
     values = [rng.randn(60) * (rng.rand(60) < 0.5) for _ in range(2)]
-    parts = [weight_statistics.of_layer(a, None, b) for a, b in zip(*(np.split(v, [10, 35]) for v in values))]
-    expected = weight_statistics.of_layer(values[0], None, values[1])
-    self.assertAllClose(weight_statistics.together(parts), expected)
+    parts = [weight_statistics.layer_statistics(a, None, b) for a, b in zip(*(np.split(v, [10, 35]) for v in values))]
+    expected = weight_statistics.layer_statistics(values[0], None, values[1])
+    self.assertAllClose(weight_statistics.combined(parts), expected)
 
   def test_completely_pruned_structures(self):
     hidden, heads = 4, 2
@@ -80,7 +81,7 @@ class InspectTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(found.heads, {name(i, "self_attention"): count for i, count in ((0, 2), (1, 1), (2, 2))})
     self.assertEqual(found.units, {name(0, "ffn"): 2})
     self.assertEqual(found.to_json(), {"embedding_rows": 2, "layers": 1, "heads": 5, "units": 2})
-    self.assertIn("2 of 5 subwords have no embedding left", found.in_words()[0])
+    self.assertIn("2 of 5 subwords have no embedding left", found.describe()[0])
 
   def test_command_warns_of_completely_pruned_structures(self):
     pruned = self.checkpoint("pruned", [[3, 0], [-1, 0]])
@@ -99,17 +100,17 @@ class InspectTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(lines[1].split(), ["25.00%", "5", "3", FFN])
     # A folder means its newest checkpoint.
     printed = json.loads(self.run_command(os.path.dirname(one), other, "--json").stdout)
-    self.assertEqual(printed.pop("emptied"), inspect.emptied(one).to_json())
-    self.assertEqual(printed, inspect.figures(one, other))
+    self.assertEqual(printed.pop("emptied"), inspect.emptied(inspect.read(one)).to_json())
+    self.assertEqual(printed, inspect.figures(inspect.read(one), inspect.read(other)))
 
   def test_nonzero_pruned_weights_are_an_error(self):
     wrong = self.checkpoint("wrong", [[3, -1, 5, np.nan]], mask=[[1, 0, 1, 0]])
-    found = inspect.figures(wrong)
+    found = inspect.figures(inspect.read(wrong))
     # 36 of the embedding's, and all four here.
     self.assertEqual((found[FFN]["sparsity"], found["total"]["sparsity"]), (0, 0))
     intact = self.checkpoint("intact", [[3, -0.0, 0, 0]], mask=[[1, 0, 1, 0]])
-    self.assertEqual(inspect.figures(intact)[FFN]["sparsity"], 0.5)
-    self.assertIsNone(weight_statistics.astray(inspect.read_layers(intact)))
+    self.assertEqual(inspect.figures(inspect.read(intact))[FFN]["sparsity"], 0.5)
+    self.assertIsNone(weight_statistics.describe_nonzero_pruned(inspect.read(intact).variables))
     for arguments in ([wrong], [intact, wrong]):
       done = self.run_command(*arguments)
       self.assertEqual(done.returncode, 1)

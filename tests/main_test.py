@@ -1,4 +1,4 @@
-"""`t2t-lottery VERB` is `python -m t2t_lottery.VERB`."""
+"""`t2t-lottery VERB` runs `python -m t2t_lottery.VERB`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from t2t_lottery import __main__ as main
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-def run(*words):
-  return subprocess.run([sys.executable, "-m", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+def run(*arguments):
+  return subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 class MainTest(tf.test.TestCase):
@@ -37,7 +37,7 @@ class MainTest(tf.test.TestCase):
     # `compat` starts t2t's own commands.
     self.assertEqual(commands - {"compat"}, {*main.VERBS})
 
-  def test_a_verb_gets_its_flags_and_has_the_same_output(self):
+  def test_a_verb_gets_its_flags_and_prints_the_same_output(self):
     for flags in (["--help"], ["--no_such_flag"], ["--problem=p", "--size=huge"]):
       module, verb = run("t2t_lottery.results", *flags), run("t2t_lottery", "results", *flags)
       self.assertEqual((verb.returncode, verb.stdout, verb.stderr), (module.returncode, module.stdout, module.stderr))

@@ -63,9 +63,9 @@ class OwnText(NamedTuple):
     return problem_name(self.name)
 
   @property
-  def parts(self) -> tuple[Part, ...]:
-    """All parts."""
-    return (*self.train, *self.dev, *self.test)
+  def files(self) -> list[str]:
+    """All files."""
+    return [file for part in (*self.train, *self.dev, *self.test) for file in part.files]
 
 
 def problem_name(name: str) -> str:
@@ -212,14 +212,19 @@ def read(problem: str, data_dir: str) -> OwnText:
   return OwnText(name, (source, target), train, dev, test, content["vocab_size"])
 
 
-def write(text: OwnText, data_dir: str) -> None:
+def write(text: OwnText, data_dir: str, is_used: bool = True) -> None:
   """Writes the description of a text to a folder, which makes it a problem there.
+
+  Args:
+    text: the text.
+    data_dir: the folder.
+    is_used: whether its data may exist already; if not, the description of another text of that name is replaced.
 
   Raises:
     UserError: the folder has a problem of that name with other text.
   """
   target = path(text.problem, data_dir)
-  if os.path.exists(target):
+  if os.path.exists(target) and is_used:
     found = read(text.problem, data_dir)
     if found != text:
       what = next(field for field in OwnText._fields if getattr(found, field) != getattr(text, field))
@@ -240,23 +245,22 @@ def _format(value: Any) -> str:
   return str(value)
 
 
-def checksums(text: OwnText) -> dict[str, str]:
-  """SHA-256 (hexadecimal) of each of its files.
+def checksums(files: Iterable[str]) -> dict[str, str]:
+  """SHA-256 (hexadecimal) of each file.
 
   Raises:
     UserError: one cannot be read.
   """
   found = {}
-  for part in text.parts:
-    for file in part.files:
-      digest = hashlib.sha256()
-      try:
-        with open(file, "rb") as stream:
-          while block := stream.read(1 << 20):
-            digest.update(block)
-      except OSError as error:
-        raise UserError(f"{file}: {error.strerror}") from error
-      found[file] = digest.hexdigest()
+  for file in files:
+    digest = hashlib.sha256()
+    try:
+      with open(file, "rb") as stream:
+        while block := stream.read(1 << 20):
+          digest.update(block)
+    except OSError as error:
+      raise UserError(f"{file}: {error.strerror}") from error
+    found[file] = digest.hexdigest()
   return found
 
 

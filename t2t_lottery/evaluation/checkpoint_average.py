@@ -1,4 +1,4 @@
-"""The mean of several checkpoints of a run, as one more checkpoint (paper, section 5: fails at high sparsity)."""
+"""The mean of several checkpoints of a run, as a new checkpoint (paper, section 5: fails at high sparsity)."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from t2t_lottery.utils.errors import UserError
 
 
 def average(model_dir: str, steps: Sequence[int]) -> str:
-  """Writes the mean of the model's variables over checkpoints, with the mask of the last; once.
+  """Writes the mean of the model's variables over checkpoints, with their mask; skipped if it exists.
 
-  Unlike `t2t_avg_all`, which also takes means of optimizer slots and masks.
+  Unlike `t2t_avg_all`, this does not average optimizer slots and masks.
 
   Args:
     model_dir: the run's folder.
-    steps: of the checkpoints, rising.
+    steps: of the checkpoints, ascending.
 
   Returns:
     The prefix of the new checkpoint.
 
   Raises:
-    UserError: if their masks differ: the mean of a weight that only some of them prune is not zero.
+    UserError: if the masks differ: the mean of a weight that only some of them prune is not zero.
   """
   prefix = paths.average(model_dir, steps)
   if not paths.checkpoint_exists(prefix):
-    from t2t_lottery.checkpoints import tf_checkpoint  # Imports TensorFlow, which evaluation does without.
+    from t2t_lottery.checkpoints import tf_checkpoint  # Imports TensorFlow, which the rest of evaluation does not need.
 
     found = tensor_bundle.read(
       paths.checkpoint(model_dir, steps[-1]), lambda n: tensor_bundle.is_model_variable(n) or layers.is_mask(n)
@@ -37,13 +37,14 @@ def average(model_dir: str, steps: Sequence[int]) -> str:
     total = {name: np.zeros(value.shape) for name, value in found.items() if tensor_bundle.is_model_variable(name)}
     for step in steps:
       prefix_of_step = paths.checkpoint(model_dir, step)
-      there = tensor_bundle.read(prefix_of_step, lambda n: tensor_bundle.is_model_variable(n) or layers.is_mask(n))
-      for name, value in there.items():
+      variables = tensor_bundle.read(prefix_of_step, lambda n: tensor_bundle.is_model_variable(n) or layers.is_mask(n))
+      for name, value in variables.items():
         if name in total:
           total[name] += value
         elif not np.array_equal(value, found[name]):
           raise UserError(
-            f"{prefix_of_step} is pruned otherwise than the checkpoint of step {steps[-1]}: no mean of both"
+            f"{prefix_of_step} and the checkpoint of step {steps[-1]} have different masks, so their mean is "
+            "not sparse: average fewer checkpoints"
           )
     means = {name: (value / len(steps)).astype(found[name].dtype) for name, value in total.items()}
     tf_checkpoint.write(prefix, {**found, **means})

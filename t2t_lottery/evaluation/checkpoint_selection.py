@@ -1,4 +1,4 @@
-"""Which checkpoints of a run its result is chosen from, and whether they are as sparse as requested. No TensorFlow."""
+"""Selects the checkpoints that compete for a run's result, and checks their sparsity. No TensorFlow."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from t2t_lottery.utils.errors import UserError
 
 
 def steps(folder: str, description: Mapping[str, Any]) -> list[int]:
-  """Steps of the checkpoints that a run is judged by, rising: of a gradually pruned one those after its last pruning.
+  """Steps of the competing checkpoints, ascending: for a gradually pruned run, those after its last pruning.
 
   Args:
     folder: the run's.
-    description: what it is (`run.json`).
+    description: content of `run.json`.
 
   Raises:
-    UserError: if it is not trained to its end.
+    UserError: if training is not complete.
   """
   run, last = description["run"], description["train_steps"]
   found = [step for step in retention.steps(folder) if step > 0]
@@ -30,33 +30,33 @@ def steps(folder: str, description: Mapping[str, Any]) -> list[int]:
   if not methods.METHODS[description["method"]].gradual:
     return found
   until = _hparam(folder, "prune_until")
-  # A checkpoint of the step itself is saved before the pruning after it.
+  # The checkpoint of step `until` itself is saved before the pruning after that step.
   found = [step for step in found if step > until]
   if not found:
-    raise UserError(f"{run} is pruned until step {until}, and has no checkpoint after that: its last is of step {last}")
+    raise UserError(f"{run} is pruned until step {until} and has no later checkpoint: its last one is of step {last}")
   return found
 
 
 def is_on_target(folder: str, description: Mapping[str, Any], variables: Mapping[str, np.ndarray]) -> bool:
-  """Whether the layers of a run's checkpoint have as many weights as the run was to leave them, to within one each.
+  """Whether the layers of a checkpoint have the run's requested sparsity, to within one weight per layer.
 
   Args:
     folder: the run's.
-    description: what it is (`run.json`).
-    variables: name -> value, as the checkpoint holds them.
+    description: content of `run.json`.
+    variables: name -> value, of the checkpoint.
   """
   if not methods.METHODS[description["method"]].prunes:
     return True
-  found = weight_statistics.of_model(variables)
+  found = weight_statistics.model_statistics(variables)
   pruned = {name: found[name] for name in layers.prunable(found, _hparam(folder, "prune_embedding"))}
   is_global = _hparam(folder, "ticket_scope") == methods.GLOBAL
   return weight_statistics.on_target(pruned, description["sparsity_asked"], is_global)
 
 
 def _hparam(folder: str, name: str) -> Any:
-  """A run's own hparam, as t2t-trainer has left it."""
+  """An hparam of a run, as saved by t2t-trainer."""
   path = paths.hparams(folder)
   hparams = atomic_files.read_json(path)
   if not isinstance(hparams, dict) or name not in hparams:
-    raise UserError(f"{path} has no hparam {name}, so it is not of a run of lottery_transformer")
+    raise UserError(f"{path} has no hparam {name}, so it is not from a run of lottery_transformer")
   return hparams[name]

@@ -1,4 +1,4 @@
-"""A run's translations and losses, each made once: by CTranslate2, or as the reference by t2t_decoder."""
+"""A run's translations and losses, each computed once: by CTranslate2, or by t2t_decoder for reference."""
 
 from __future__ import annotations
 
@@ -23,24 +23,25 @@ BEAM_SIZE, ALPHA = 4, 0.6
 
 
 def signature(decoder: str) -> str:
-  """How translations come about, in the manner of sacreBLEU's signatures."""
+  """How translations are computed, in the style of sacreBLEU's signatures."""
   if decoder == CTRANSLATE2:
     return translator.signature(BEAM_SIZE, ALPHA)
-  # Its batches hold sentences of like length; the longest of each sets the cap.
+  # Its batches contain sentences of similar length; the longest one sets the cap.
   return (
-    f"beam:{BEAM_SIZE}|alpha:{ALPHA:g}|penalty:((5+len)/6)^alpha|cap:longest source of the batch+{subword_vocabulary.EXTRA_LENGTH}"
+    f"beam:{BEAM_SIZE}|alpha:{ALPHA:g}|penalty:((5+len)/6)^alpha"
+    f"|cap:longest source of the batch+{subword_vocabulary.EXTRA_LENGTH}"
     f"|type:float32|decoder:t2t-{importlib.metadata.version('tensor2tensor')}"
   )
 
 
 class Decoding:
-  """Translates and scores dev and test by checkpoints of one run; stores each result with the run.
+  """Translates dev and test with checkpoints of one run and computes losses; stores each result in the run's folder.
 
   Args:
     folder: the run's.
-    problem: whose dev and test.
+    problem: t2t's name of the problem.
     data_dir: t2t's.
-    decoder: of `DECODERS`.
+    decoder: one of `DECODERS`.
   """
 
   def __init__(self, folder: str, problem: str, data_dir: str, decoder: str = CTRANSLATE2):
@@ -49,20 +50,20 @@ class Decoding:
     self._data_dir = data_dir
     self._decoder = decoder
     self._raw_text = functools.cache(lambda split: manifest.raw_text(problem, data_dir, split))
-    # One model in memory: what is wanted of a checkpoint is wanted at once.
+    # One model in memory is enough: callers finish one checkpoint before the next.
     self._translator = functools.lru_cache(maxsize=1)(self._load)
 
   @property
   def language(self) -> str:
-    """Code of the language that is translated to."""
+    """Code of the target language."""
     return manifest.target_language(self._problem, self._data_dir)
 
   def references(self, split: str) -> list[str]:
     """The references of a split."""
     return self._raw_text(split)[1]
 
-  def is_there(self, split: str, checkpoint: str) -> bool:
-    """Whether a checkpoint's translation of a split, and its loss, are there as today's decoder makes them."""
+  def is_complete(self, split: str, checkpoint: str) -> bool:
+    """Whether a checkpoint's translation of a split and its loss exist, with the current decoder's signature."""
     return self._is_translated(split, checkpoint) and (
       self._decoder != CTRANSLATE2 or self._has_loss(split, checkpoint)
     )
@@ -76,29 +77,29 @@ class Decoding:
     return os.path.exists(path) and run_files.loss(path)[1] == signature(self._decoder)
 
   def translation(self, split: str, checkpoint: str) -> list[str]:
-    """A checkpoint's translation of a split; one with another decoder's signature is made again.
+    """A checkpoint's translation of a split; one with another signature is replaced.
 
     Raises:
-      UserError: if the checkpoint cannot be read, the decoder fails, or the translation was changed since it was made.
+      UserError: if the checkpoint cannot be read, the decoder fails, or the stored translation was changed.
     """
     sources, _ = self._raw_text(split)
     path = paths.translation(self._folder, split, checkpoint, self._decoder)
     lines = run_files.translation(path) if self._is_translated(split, checkpoint) else []
     if len(lines) != len(sources):
-      with self._naming_the_text(split):
+      with self._naming_file(split):
         lines = self.translations(sources, checkpoint)
       run_files.write_translation(path, lines, signature(self._decoder))
     return lines
 
   def translations(self, sentences: list[str], checkpoint: str) -> list[str]:
-    """A checkpoint's translation of any sentences, a line each.
+    """A checkpoint's translation of any sentences, one line each.
 
     Raises:
       UserError: as `translation`.
     """
     if self._decoder == CTRANSLATE2:
       return self._translator(checkpoint).translate(sentences, BEAM_SIZE, ALPHA)
-    # As for CTranslate2: t2t_decoder would report damage in its own words, and knows no masks.
+    # t2t_decoder would report damage in its own words, and ignores masks.
     tensor_bundle.check(checkpoint)
     model_source.read(checkpoint)
     with tempfile.TemporaryDirectory() as folder:
@@ -113,30 +114,30 @@ class Decoding:
       raise t2t_process.failed(f"{checkpoint}: t2t_decoder", status, log)
     if len(lines) != len(sentences):
       raise UserError(
-        f"t2t_decoder ended with status {status} and {len(lines)} of {len(sentences)} translations by {checkpoint}: "
+        f"t2t_decoder ended with status {status} and {len(lines)} of {len(sentences)} translations with {checkpoint}: "
         f"{t2t_process.last_line(log)} (full log: {log})"
       )
     return lines
 
   def loss(self, split: str, checkpoint: str) -> float | None:
-    """A checkpoint's loss on a split, in nats per subword of the references; None with t2t's decoder, which has none."""
+    """A checkpoint's loss on a split, in nats per subword of the references; None for t2t_decoder."""
     if self._decoder != CTRANSLATE2:
       return None
     path = paths.loss(self._folder, split, checkpoint)
     if not self._has_loss(split, checkpoint):
-      with self._naming_the_text(split):
+      with self._naming_file(split):
         loss = self._translator(checkpoint).loss(*self._raw_text(split))
       atomic_files.write_json(path, {"loss": loss, "signature": signature(self._decoder)})
     return run_files.loss(path)[0]
 
   @contextlib.contextmanager
-  def _naming_the_text(self, split: str) -> Iterator[None]:
-    """Says of which text a sentence is that is too long; datagen of today refuses such a one."""
+  def _naming_file(self, split: str) -> Iterator[None]:
+    """Adds the file to the error about a sentence that is too long; the current datagen rejects such sentences."""
     try:
       yield
     except translator.TooLong as error:
       name = manifest.raw_name(self._problem, split, "source or .reference")
-      raise UserError(f"{os.path.join(self._data_dir, name)}: {error}: make the data again without it") from error
+      raise UserError(f"{os.path.join(self._data_dir, name)}: {error}: generate the data again without it") from error
 
   def _load(self, checkpoint: str) -> translator.Translator:
     vocabulary = manifest.vocabulary(self._problem, self._data_dir)
@@ -146,14 +147,14 @@ class Decoding:
 def t2t_command(
   checkpoint: str, hparams: str, problem: str, data_dir: str, source: str, target: str, folder: str
 ) -> list[str]:
-  """The t2t_decoder command that translates a file, in an empty folder of its own.
+  """The t2t_decoder command that translates a file, in its own empty folder.
 
   Args:
     checkpoint: prefix.
     hparams: path of the run's hparams.json.
     problem, data_dir: t2t's.
-    source, target: paths of the text and of its translation.
-    folder: where t2t_decoder looks for hparams and may write.
+    source, target: paths of the text and its translation.
+    folder: where t2t_decoder reads hparams.json and may write.
   """
   shutil.copy(hparams, folder)
   return [

@@ -20,9 +20,9 @@ from t2t_lottery.pruning import layers, weight_statistics
 from t2t_lottery.runs import config, model_source, paths, retention, run_files, run_lock, run_spec, training_log
 from t2t_lottery.utils import atomic_files, package_versions
 
-# Below this brevity penalty, translations are so short that it is said.
+# A brevity penalty below this is reported.
 _SHORT = 0.95
-# What decides a number that is not stated elsewhere in its line.
+# Packages that affect a result and are not named elsewhere in its line.
 _VERSIONED = ("t2t-lottery", "tensorflow", "tensor2tensor", "ctranslate2", "sacrebleu", "numpy")
 
 
@@ -33,20 +33,20 @@ def evaluate(
   decoder: str = decoding.CTRANSLATE2,
   keep: str = retention.ALL,
 ) -> dict[str, Any]:
-  """Evaluates a run; finished parts are not done again. Waits while another process works on the run.
+  """Evaluates a run; finished parts are skipped. Waits while another process has locked the run.
 
   Args:
-    settings: what to evaluate it with.
+    settings: of the runs and the data.
     run: its name.
     average: if not 0, also evaluate the mean of the last N checkpoints.
-    decoder: of `decoding.DECODERS`; results of another one, or of another version of it, are replaced.
-    keep: of `retention.CHOICES`: which checkpoints stay.
+    decoder: one of `decoding.DECODERS`; results of another decoder or version are replaced.
+    keep: one of `retention.CHOICES`: which checkpoints are kept.
 
   Returns:
     The run's line of results.
 
   Raises:
-    UserError: if the run is not trained, or a checkpoint that is needed was removed.
+    UserError: if the run is not trained, or a required checkpoint was deleted.
   """
   folder = settings.runs.folder(run)
   description = run_files.description(folder)
@@ -57,7 +57,7 @@ def evaluate(
 def evaluate_folder(
   settings: config.Settings, folder: str, description: dict[str, Any], average: int, decoder: str, keep: str
 ) -> dict[str, Any]:
-  """As `evaluate`, of a run in any folder that the description describes."""
+  """Like `evaluate`, for a run with this description in any folder."""
   manifest.check_same(folder, description.get("data"), settings.runs.problem, settings.data_dir)
   metrics.check(manifest.target_language(settings.runs.problem, settings.data_dir))
   run_files.require_trained(folder, description)
@@ -83,7 +83,7 @@ def _evaluate_once(
     print(
       f"{run}: test BLEU {line['average']['test_bleu']:.2f} with the mean of the last {count} checkpoints "
       f"(dev {line['average']['dev_bleu']:.2f})"
-      + (f"; --average={average}, but no more of them compete" if count < average else ""),
+      + (f"; --average={average}, but only these compete" if count < average else ""),
       flush=True,
     )
     atomic_files.write_json(paths.result(folder), line)
@@ -93,7 +93,7 @@ def _evaluate_once(
 def _evaluate(
   settings: config.Settings, folder: str, decoded: decoding.Decoding, decoder: str, description: dict[str, Any]
 ) -> dict[str, Any]:
-  """The line of results of a run that has none."""
+  """Computes and prints the run's line of results."""
   bleu, loss = _dev_scores(folder, decoded, description)
   best = max(bleu, key=lambda step: (bleu[step], step))
   checkpoint = paths.checkpoint(folder, best)
@@ -104,15 +104,15 @@ def _evaluate(
   others = {name: _test_scores(decoded, split, checkpoint)[1] for split, name in sets.items() if split != "test"}
   variables = tensor_bundle.read(checkpoint)
   model_source.require_zeros(checkpoint, variables)
-  looks = _looks(settings, folder, description, variables)
-  atomic_files.write_json(paths.layers(folder), looks)
+  figures = _layer_figures(settings, folder, description, variables)
+  atomic_files.write_json(paths.layers(folder), figures)
   left_out = metrics.left_out(decoded.language)
   emptied = weight_statistics.emptied(variables, atomic_files.read_json(paths.hparams(folder)).get("num_heads"))
   line = {
     **description,
-    "sparsity": looks["total"]["sparsity"],
+    "sparsity": figures["total"]["sparsity"],
     "on_target": checkpoint_selection.is_on_target(folder, description, variables),
-    "weights": looks["total"],
+    "weights": figures["total"],
     "emptied": emptied.to_json(),
     "decoder": decoder,
     "best_step": best,
@@ -133,28 +133,28 @@ def _evaluate(
     "megabytes": model_size.megabytes(variables),
     "versions": {"python": platform.python_version(), **package_versions.installed(_VERSIONED)},
   }
-  _print(line, looks, description, [*emptied.in_words()], len(hypotheses))
+  _print(line, figures, description, emptied.describe(), len(hypotheses))
   return line
 
 
 def _dev_scores(
   folder: str, decoded: decoding.Decoding, description: dict[str, Any]
 ) -> tuple[dict[int, float], dict[int, float | None]]:
-  """BLEU and loss on dev of each checkpoint that competes, by its step."""
+  """Step -> BLEU, and step -> loss, on dev for each competing checkpoint."""
   bleu, loss = {}, {}
-  shown = training_log.Throttled()
+  progress = training_log.Throttled()
   for step in checkpoint_selection.steps(folder, description):
     checkpoint = paths.checkpoint(folder, step)
-    if not decoded.is_there("dev", checkpoint):
+    if not decoded.is_complete("dev", checkpoint):
       retention.require(folder, [step])
     bleu[step] = _dev_bleu(decoded, checkpoint)
     loss[step] = decoded.loss("dev", checkpoint)
-    shown.show(f"{description['run']}: dev BLEU {bleu[step]:.2f} at step {step}")
+    progress.show(f"{description['run']}: dev BLEU {bleu[step]:.2f} at step {step}")
   return bleu, loss
 
 
 def _test_scores(decoded: decoding.Decoding, split: str, checkpoint: str) -> tuple[list[str], dict[str, metrics.Score]]:
-  """A checkpoint's translation of a test set, and its scores by each metric that applies to the language."""
+  """A checkpoint's translation of a test set, and metric -> score for the metrics that apply to the language."""
   hypotheses, language = decoded.translation(split, checkpoint), decoded.language
   references = decoded.references(split)
   return hypotheses, {
@@ -168,34 +168,34 @@ def _values(others: dict[str, dict[str, metrics.Score]]) -> dict[str, dict[str, 
 
 def _print(
   line: dict[str, Any],
-  looks: dict[str, dict[str, float | None]],
+  figures: dict[str, dict[str, float | None]],
   description: dict[str, Any],
   emptied: Sequence[str],
   sentences: int,
 ) -> None:
-  """Prints what the line of results says, and what in it needs attention."""
+  """Prints the main results and warnings."""
   run, best, test = line["run"], line["best_step"], line["test"]
   training_log.finish(
     f"{run}: test BLEU {test['bleu']:.2f}, TER {test['ter']:.2f} with the checkpoint of step {best} "
     f"(dev BLEU {line['dev_bleu']:.2f}), {line['megabytes']['paper']:.2f} MB"
   )
-  said = [
+  notes = [
     f"{name}: BLEU {scores['bleu']:.2f}, TER {scores['ter']:.2f}"
     for name, scores in line.get("other_test_sets", {}).items()
   ]
-  said.append(_in_words(looks["total"], description))
-  said += [f"no {name}: {why}" for name, why in line.get("left_out", {}).items()]
-  said += emptied
+  notes.append(_describe_weights(figures["total"], description))
+  notes += [f"no {name}: {why}" for name, why in line.get("left_out", {}).items()]
+  notes += emptied
   empty, penalty = line["empty_translations"], line["brevity_penalty"]
   if empty or penalty < _SHORT:
-    said.append(f"{empty} of {sentences} translations of test are empty; BLEU's brevity penalty is {penalty:.3f}")
-  for one in said:
-    print(f"{run}: {one}", flush=True)
+    notes.append(f"{empty} of {sentences} translations of test are empty; BLEU's brevity penalty is {penalty:.3f}")
+  for note in notes:
+    print(f"{run}: {note}", flush=True)
 
 
-def _evaluate_average(folder: str, decoded: decoding.Decoding, count: int, there: Sequence[int]) -> dict[str, Any]:
-  """Scores of the mean of the last checkpoints, as many as requested if that many compete."""
-  steps = list(there[-count:])
+def _evaluate_average(folder: str, decoded: decoding.Decoding, count: int, competing: Sequence[int]) -> dict[str, Any]:
+  """Scores of the mean of the last `count` checkpoints, or fewer if not that many compete."""
+  steps = list(competing[-count:])
   retention.require(folder, steps)
   checkpoint = checkpoint_average.average(folder, steps)
   test = metrics.bleu(decoded.translation("test", checkpoint), decoded.references("test"), decoded.language)
@@ -215,17 +215,17 @@ def _dev_bleu(decoded: decoding.Decoding, checkpoint: str) -> float:
 
 
 def _write_segments(path: str, test: dict[str, metrics.Score]) -> None:
-  """Keeps what significance is computed from (`Score.segments`), an array per metric."""
+  """Writes the statistics for significance tests (`Score.segments`), one array per metric."""
   file = io.BytesIO()
   np.savez_compressed(file, **{name: score.segments for name, score in test.items()})
   atomic_files.write_bytes(path, [file.getvalue()])
 
 
-def _looks(
+def _layer_figures(
   settings: config.Settings, folder: str, description: dict[str, Any], variables: dict[str, Any]
 ) -> dict[str, dict[str, float | None]]:
-  """Figures of each layer and in `total` (`weight_statistics.figures`): `signs` compared with the run's own theta_0, `mask` with
-  the run that the mask was drawn from.
+  """Layer, and `total`, -> figures (`weight_statistics.figures`): `signs` compared with the run's own theta_0, `mask`
+  with the run that the mask was drawn from.
   """
 
   def compared_with(checkpoint: str) -> dict[str, dict[str, float | None]]:
@@ -238,17 +238,16 @@ def _looks(
     parent, _, step = description["mask_from"].partition("@")
     mask_from = paths.stored(settings.runs.folder(parent), int(step))
   if mask_from:
-    above = compared_with(mask_from)
-    masks = {name: figures["mask"] for name, figures in above.items()}
+    masks = {name: figures["mask"] for name, figures in compared_with(mask_from).items()}
   return {name: {**figures, "mask": masks.get(name)} for name, figures in found.items()}
 
 
-def _in_words(looks: dict[str, float | None], description: dict[str, Any]) -> str:
+def _describe_weights(total: dict[str, float | None], description: dict[str, Any]) -> str:
   text = (
-    f"{looks['sparsity']:.2%} sparse, |w| at most {looks['largest']:.4g}, on average {looks['mean']:.4g}; "
-    f"{looks['signs']:.1%} of the signs as at step 0"
+    f"{total['sparsity']:.2%} sparse, |w| at most {total['largest']:.4g}, on average {total['mean']:.4g}; "
+    f"{total['signs']:.1%} of the signs as at step 0"
   )
-  if looks["mask"] is not None:
-    of = description.get("mask_from") or description["mask_checkpoint"]
-    text += f"; {looks['mask']:.1%} of the weights that it or {of} keeps are kept by both"
+  if total["mask"] is not None:
+    source = description.get("mask_from") or description["mask_checkpoint"]
+    text += f"; {total['mask']:.1%} of the weights that it or {source} keeps are kept by both"
   return text

@@ -1,14 +1,14 @@
-"""Scores of translations, each with the signature that says how it came about and the statistics it is made of.
+"""Scores of translations, each with a signature of how it was computed, and its statistics per sentence.
 
 All are sacreBLEU's, in percent, with one reference:
 
-- `bleu`: BLEU of the raw text, cased, tokenized as sacreBLEU does for the language: 13a for most; by characters where a
-  language is written without spaces and sacreBLEU has nothing of its own.
-- `bleu_tokenized`: BLEU of both sides tokenized by Moses' tokenizer, cased; only where that has rules for the language.
+- `bleu`: BLEU of the raw text, cased, with sacreBLEU's tokenizer for the language: 13a for most; characters for
+  languages written without spaces for which sacreBLEU has none.
+- `bleu_tokenized`: BLEU of text tokenized by Moses' tokenizer, cased; only if that has rules for the language.
 - `chrf`: chrF2 of the raw text.
-- `ter`: TER as MultEval computes it: on text that is tokenized already (here as for `bleu`) and lowercased, punctuation kept. Of a
-  translation far shorter than its reference sacreBLEU may count one edit more than MultEval's tercom: the beam of its edit
-  distance begins a word later ("Ein" for 27 words: 27 edits, tercom's 26). Of the 26 runs of a study 23 had MultEval's
+- `ter`: TER as in MultEval: of tokenized (here as for `bleu`), lowercased text with punctuation. If a translation is
+  far shorter than its reference, sacreBLEU may count one edit more than MultEval's tercom, because the beam of its edit
+  distance starts one word later ("Ein" for 27 words: 27 edits instead of 26). Of a study's 26 runs, 23 had MultEval's
   score; the largest difference was 0.025.
 """
 
@@ -30,7 +30,7 @@ from t2t_lottery.utils.errors import UserError
 METRICS: tuple[str, ...] = ("bleu", "bleu_tokenized", "chrf", "ter")
 HIGHER_IS_BETTER: dict[str, bool] = {"bleu": True, "bleu_tokenized": True, "chrf": True, "ter": False}
 
-# Languages whose sentences sacreBLEU's default, 13a, would take for a word or two, and the tokenizer that finds their words.
+# Tokenizers for languages that sacreBLEU's default, 13a, cannot split into words.
 _TOKENIZERS = {
   "zh": "zh",
   "yue": "zh",
@@ -39,7 +39,7 @@ _TOKENIZERS = {
   # Written without spaces between words: Thai, Lao, Khmer, Burmese, Tibetan, Dzongkha.
   **dict.fromkeys(("th", "lo", "km", "my", "bo", "dz"), "char"),
 }
-# What such a tokenizer needs that is not installed with sacreBLEU, and what pip calls it.
+# Tokenizer -> the pip package that it needs besides sacreBLEU.
 _PACKAGES = {"ja-mecab": "sacrebleu[ja]", "ko-mecab": "sacrebleu[ko]"}
 
 
@@ -48,11 +48,10 @@ class Score(NamedTuple):
 
   Attributes:
     value: the number, in percent.
-    signature: its name and sacreBLEU's signature, which names metric options and version; `text:` says what was done to
-      the text before.
-    segments: int64 [sentences, n], sufficient statistics of each sentence, whose sum gives the score (`of_statistics`).
+    signature: name and sacreBLEU's signature, which names metric options and version; `text:` describes preprocessing.
+    segments: int64 [sentences, n], sufficient statistics of each sentence; their sum gives the score (`corpus_scores`).
       BLEU: length of translation and reference, matching n-grams for n = 1 to 4, n-grams for n = 1 to 4. chrF: for
-      n = 1 to 6 n-grams of the translation, of the reference, and those that match. TER: edits, words of the reference.
+      n = 1 to 6, n-grams of the translation, of the reference, and matching ones. TER: edits, words of the reference.
   """
 
   value: float
@@ -65,9 +64,9 @@ def score(metric: str, hypotheses: Sequence[str], references: Sequence[str], lan
 
   Args:
     metric: one of METRICS.
-    hypotheses: raw translations, a sentence each.
-    references: one for each translation, raw too.
-    language: ISO 639 code of their language, by which the tokenizer is chosen.
+    hypotheses: raw translations, one sentence each.
+    references: one for each translation, raw.
+    language: ISO 639 code of their language, which selects the tokenizer.
 
   Raises:
     UserError: if the two differ in length or are empty, the metric does not apply to the language (`left_out`), or its
@@ -93,48 +92,48 @@ def applicable(language: str) -> tuple[str, ...]:
 
 
 def left_out(language: str) -> dict[str, str]:
-  """The metrics that do not apply to a language, each with the reason."""
+  """Metric -> reason, for those that do not apply to a language."""
   if language in _moses_languages() - {*_TOKENIZERS}:
     return {}
   return {"bleu_tokenized": f"Moses' tokenizer has no rules for the language {language!r}"}
 
 
 def check(language: str) -> None:
-  """Checks that translations into a language can be scored here.
+  """Checks that translations into a language can be scored.
 
   Raises:
-    UserError: if a tokenizer that its scores need is not installed.
+    UserError: if the tokenizer for the language is not installed.
   """
   _tokenize(language)
 
 
-def of_statistics(metric: str, totals: np.ndarray) -> np.ndarray:
-  """Corpus scores of summed statistics, as sacreBLEU computes them.
+def corpus_scores(metric: str, totals: np.ndarray) -> np.ndarray:
+  """Corpus scores from summed statistics, with sacreBLEU's formulas.
 
   Args:
     metric: one of METRICS.
-    totals: [..., n], sums of rows of `Score.segments`.
+    totals: [..., n], sums over rows of `Score.segments`.
 
   Returns:
     float64 [...], in percent.
 
   Raises:
-    ValueError: if there is no such metric, or n is not that of its statistics.
+    ValueError: if there is no such metric, or n is wrong.
   """
   if metric not in _FORMULAS:
     raise ValueError(f"metric must be one of {METRICS}, not {metric!r}")
   width, formula = _FORMULAS[metric]
   totals = np.asarray(totals, dtype=np.float64)
   if totals.shape[-1:] != (width,):
-    raise ValueError(f"{metric} has {width} statistics, these are of shape {totals.shape}")
+    raise ValueError(f"{metric} has {width} statistics, but these have shape {totals.shape}")
   return formula(totals)
 
 
 def brevity_penalty(score: Score) -> float:
-  """The factor by which BLEU lowers the score of translations that are shorter than their references; 1 if they are not.
+  """BLEU's factor for translations that are shorter than their references; 1 if they are not.
 
   Args:
-    score: of `bleu` or `bleu_tokenized`.
+    score: from `bleu` or `bleu_tokenized`.
   """
   return float(_brevity_penalty(score.segments.sum(axis=0)))
 
@@ -146,7 +145,7 @@ class _Recipe(NamedTuple):
 
 
 def _recipe(metric: str, language: str) -> _Recipe:
-  # `force` only silences the advice to detokenize, which a weak model's output draws.
+  # `force` only suppresses the warning about tokenized text, which the output of a weak model triggers.
   if metric == "bleu":
     check(language)
     return _Recipe(BLEU(force=True, tokenize=_tokenizer(language)), str, "")
@@ -158,7 +157,7 @@ def _recipe(metric: str, language: str) -> _Recipe:
   if metric == "chrf":
     return _Recipe(CHRF(), str, "")
   if metric == "ter":
-    # TER lowercases by itself, and its own tokenizer (tercom) does then nothing but split at spaces.
+    # TER lowercases itself; its own tokenizer (tercom) then only splits at spaces.
     return _Recipe(TER(), _tokenize(language), f"text:{_tokenizer(language)}-lowercased")
   raise ValueError(f"metric must be one of {METRICS}, not {metric!r}")
 
@@ -169,21 +168,21 @@ def _tokenizer(language: str) -> str:
 
 
 def _tokenize(language: str) -> Callable[[str], str]:
-  """That tokenizer."""
+  """sacreBLEU's tokenizer for a language."""
   name = _tokenizer(language)
   try:
     return BLEU(force=True, tokenize=name).tokenizer
   except (RuntimeError, ImportError) as error:
     package = _PACKAGES.get(name, "sacrebleu")
     raise UserError(
-      f"scoring translations into {language!r} takes sacreBLEU's tokenizer {name}, which is not installed: "
+      f"scoring translations into {language!r} needs sacreBLEU's tokenizer {name}, which is not installed: "
       f"{sys.executable} -m pip install '{package}'"
     ) from error
 
 
 def _moses_languages() -> set[str]:
   """Languages that Moses' tokenizer has rules for; it would silently tokenize any other by English rules."""
-  # Imported late: it takes half a second, which most commands can do without.
+  # Imported late: it takes half a second, and few commands need it.
   from sacremoses.corpus import NonbreakingPrefixes
 
   return set(NonbreakingPrefixes().available_langs.values())
@@ -194,7 +193,7 @@ def _moses(language: str) -> Callable[[str], str]:
 
   if why := left_out(language).get("bleu_tokenized"):
     known = sorted(_moses_languages() - {*_TOKENIZERS})
-    raise UserError(f"{why}: it knows {', '.join(known)}")
+    raise UserError(f"{why}: it supports {', '.join(known)}")
   tokenize = sacremoses.MosesTokenizer(lang=language).tokenize
   return lambda line: tokenize(line, escape=False, return_str=True)
 
@@ -216,7 +215,7 @@ def _brevity_penalty(totals: np.ndarray) -> np.ndarray:
 
 def _bleu(totals: np.ndarray) -> np.ndarray:
   matching, total = totals[..., 2:6], totals[..., 6:10]
-  # Smoothing "exp": the k-th order without a match counts as 2^-k of one.
+  # Smoothing "exp": the k-th order without a match counts as 2^-k matches.
   missing = matching == 0
   precisions = np.where(missing, 0.5 ** np.cumsum(missing, axis=-1), matching) / np.maximum(total, 1)
   found = 100 * _brevity_penalty(totals) * np.exp(np.log(precisions).mean(axis=-1))
@@ -225,11 +224,11 @@ def _bleu(totals: np.ndarray) -> np.ndarray:
 
 def _chrf(totals: np.ndarray) -> np.ndarray:
   hypothesis, reference, matching = (totals[..., i::3] for i in range(3))
-  # Precision and recall are averaged over the orders that both sides have n-grams of, then make one F score.
+  # Precision and recall are averaged over the orders for which both sides have n-grams, then combined to one F score.
   counted = (hypothesis > 0) & (reference > 0)
   orders = np.maximum(counted.sum(axis=-1), 1)
   precision, recall = (
-    np.where(counted, matching / np.maximum(whole, 1), 0).sum(axis=-1) / orders for whole in (hypothesis, reference)
+    np.where(counted, matching / np.maximum(count, 1), 0).sum(axis=-1) / orders for count in (hypothesis, reference)
   )
   weighted = CHRF.BETA**2 * precision + recall
   return 100 * (1 + CHRF.BETA**2) * precision * recall / np.where(weighted > 0, weighted, 1)

@@ -1,4 +1,4 @@
-"""Storage size of a model, three ways: as the paper's Memory column most probably has it, as raw CSC, and as the project's file."""
+"""Storage size of a model in three formats: probably that of the paper's Memory column, raw CSC, the sparse file."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _INT32_BYTES = 4
 def megabytes(variables: Mapping[str, np.ndarray]) -> dict[str, float]:
   """Size of a model in MB of 10^6 bytes.
 
-  In the first two, everything but a layer with pruned weights, so the whole of a dense model, counts 4 bytes a weight.
+  In the first two formats, a layer without pruned weights and any other variable has 4 bytes per weight.
 
   Args:
-    variables: name -> value. What is not the model (masks, optimizer slots, step) is left out.
+    variables: name -> value. Masks, optimizer slots and the step are left out.
 
   Returns:
-    "paper": each layer with pruned weights as the file that `scipy.sparse.save_npz` writes of it (compressed, its default)
-      as a float32 CSC matrix with int32 indices (section 4: CSC).
-    "csc": each such layer as its CSC matrix in memory: float32 data, int32 indices, int32 starts of the columns.
-    "file": the project's own lossless file (`sparse_file`).
+    "paper": each layer with pruned weights is a float32 CSC matrix with int32 indices (section 4: CSC), in a file by
+      `scipy.sparse.save_npz` (compressed by default).
+    "csc": each such layer is a CSC matrix in memory: float32 data, int32 indices, int32 column pointers.
+    "file": the project's lossless file (`sparse_file`).
   """
   model = {name: value for name, value in variables.items() if tensor_bundle.is_model_variable(name)}
   paper = csc = 0
@@ -43,7 +43,6 @@ def megabytes(variables: Mapping[str, np.ndarray]) -> dict[str, float]:
 
 def _npz_bytes(matrix: np.ndarray) -> int:
   file = io.BytesIO()
-  # csc_matrix takes the smallest sufficient index type, which is int32 for every matrix with fewer
-  # than 2^31 weights.
+  # csc_matrix chooses the smallest sufficient index type: int32 for fewer than 2^31 weights.
   scipy.sparse.save_npz(file, scipy.sparse.csc_matrix(matrix.astype(np.float32)))
   return file.tell()

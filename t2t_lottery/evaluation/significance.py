@@ -1,8 +1,9 @@
-"""How far a difference between two systems can be trusted: over test sentences, and over runs of different seeds.
+"""Significance of a difference between two systems: over test sentences, and over runs with different seeds.
 
-After MultEval (Clark, Dyer, Lavie and Smith, "Better Hypothesis Testing for Statistical Machine Translation", ACL 2011).
-A system is a sequence of runs, a run is int64 [sentences, n], the `metrics.Score.segments` of its translation of the test
-set; a system's score is the mean over its runs of the corpus score.
+After MultEval (Clark, Dyer, Lavie and Smith, "Better Hypothesis Testing for Statistical Machine Translation", ACL
+2011).
+A system is a sequence of runs. A run is int64 [sentences, n], the `metrics.Score.segments` of its translation of the
+test set. A system's score is the mean of its runs' corpus scores.
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ import numpy as np
 from t2t_lottery.evaluation import metrics
 from t2t_lottery.utils.errors import UserError
 
-# Draws held at once: some tens of MB, whatever the number of shuffles.
+# Random numbers in memory at a time: some tens of MB for any number of shuffles.
 _AT_ONCE = 1 << 19
-# Equal scores may differ by rounding, as a mean over the same runs in another order does.
+# Equal scores may differ by rounding, such as means over the same runs in another order.
 _ROUNDING = 1e-9
 
 
 class Comparison(NamedTuple):
-  """Of two systems.
+  """A comparison of two systems.
 
   Attributes:
-    difference: score of ours minus score of theirs, in percent points.
-    p: probability of a difference at least as large, either way, if the two were the same.
+    difference: our score minus their score, in percentage points.
+    p: probability of a difference at least as large in either direction, if the systems are equal.
   """
 
   difference: float
@@ -38,32 +39,32 @@ def compare(
 ) -> Comparison:
   """Two-sided stratified approximate randomization test over sentences and runs.
 
-  If the systems were the same, the translations of a sentence by all runs of both could change places at will. So each
-  shuffle assigns them at random, sentence by sentence, to the same number of runs as each system has; p is the share of the shuffles,
-  the observed dealing counted among them, whose difference is at least as large as that observed.
+  If the systems are equal, the translations of a sentence by all runs of both are exchangeable. So each shuffle
+  permutes them among the runs, sentence by sentence. p is the fraction of shuffles, including the observed assignment,
+  whose difference is at least as large as the observed one.
 
-  Where this departs from MultEval's code: that counts larger differences only, but a tie speaks for chance too (Noreen
-  1989), and without ties a system would differ from itself with p = 1 / (shuffles + 1). It gives all runs of a system one
-  score, of the statistics of all their sentences; here the statistic is the mean over runs, as tables report it. And it
-  swaps in pairs, a run of one system with one of the other; here systems may have unequal numbers of runs.
+  Differences from MultEval's code: It counts larger differences only, but ties are evidence of chance too (Noreen
+  1989); without them, a system would differ from itself with p = 1 / (shuffles + 1). It scores the sentences of all
+  runs of a system together; here the score is the mean over runs, as in the tables. And it swaps pairs of runs, one
+  from each system; here systems may have different numbers of runs.
 
   Args:
     metric: one of `metrics.METRICS`.
     ours: runs of one system.
     theirs: runs of the other, of the same sentences.
-    shuffles: how many.
-    seed: what the shuffles are drawn with; the same seed gives the same p.
+    shuffles: number of shuffles.
+    seed: of the shuffles; the same seed gives the same p.
 
   Raises:
-    UserError: if the runs are not of equally many sentences.
-    ValueError: if a system has no run, or the statistics are not the metric's.
+    UserError: if the runs have different numbers of sentences.
+    ValueError: if a system has no run, or the number of statistics is wrong for the metric.
   """
   if len(ours) == 0 or len(theirs) == 0:
-    raise ValueError("each system needs a run at least")
+    raise ValueError("each system needs at least one run")
   statistics = _stacked([*ours, *theirs])
 
   def difference(sums: np.ndarray) -> np.ndarray:
-    found = metrics.of_statistics(metric, sums)
+    found = metrics.corpus_scores(metric, sums)
     return found[..., : len(ours)].mean(axis=-1) - found[..., len(ours) :].mean(axis=-1)
 
   observed = float(difference(statistics.sum(axis=1)))
@@ -76,20 +77,20 @@ def compare(
 
 
 def interval(metric: str, runs: Sequence[np.ndarray], samples: int = 10_000, seed: int = 1) -> tuple[float, float]:
-  """95% interval of a system's score by bootstrap over the sentences (percentile method), the same draw for all runs.
+  """95% interval of a system's score by bootstrap over the sentences (percentile method); all runs share the samples.
 
   Args:
     metric: one of `metrics.METRICS`.
     runs: of the system.
-    samples: how many test sets are drawn from the sentences, with replacement.
-    seed: what they are drawn with.
+    samples: number of test sets drawn from the sentences, with replacement.
+    seed: of the samples.
 
   Returns:
     Lower and upper end, in percent.
 
   Raises:
-    UserError: if the runs are not of equally many sentences.
-    ValueError: if there is no run, or the statistics are not the metric's.
+    UserError: if the runs have different numbers of sentences.
+    ValueError: if there is no run, or the number of statistics is wrong for the metric.
   """
   lower, upper = np.percentile(_resampled(metric, runs, samples, seed).mean(axis=0), [2.5, 97.5])
   return float(lower), float(upper)
@@ -98,24 +99,24 @@ def interval(metric: str, runs: Sequence[np.ndarray], samples: int = 10_000, see
 def s_sel(metric: str, runs: Sequence[np.ndarray], samples: int = 10_000, seed: int = 1) -> float:
   """Standard deviation of a run's score over test sets, by bootstrap over the sentences, averaged over the runs.
 
-  Args and exceptions are those of `interval`.
+  Arguments and exceptions: see `interval`.
   """
   return float(_resampled(metric, runs, samples, seed).std(axis=1, ddof=1).mean())
 
 
 def s_opt(metric: str, runs: Sequence[np.ndarray]) -> float:
-  """Standard deviation of the score over runs (n - 1 in the denominator); NaN of a single run, which has none.
+  """Standard deviation of the score over runs (n - 1 in the denominator); NaN for a single run.
 
-  Args and exceptions are those of `interval`.
+  Arguments and exceptions: see `interval`.
   """
-  found = metrics.of_statistics(metric, _stacked(runs).sum(axis=1))
+  found = metrics.corpus_scores(metric, _stacked(runs).sum(axis=1))
   return float(found.std(ddof=1)) if len(found) > 1 else float("nan")
 
 
 def _stacked(runs: Sequence[np.ndarray]) -> np.ndarray:
-  """Runs as one float64 [runs, sentences, n]: sums of counts stay exact in it, and matrix products are fast."""
+  """Runs as one float64 [runs, sentences, n]: sums of counts are exact, and matrix products are fast."""
   if len(runs) == 0:
-    raise ValueError("a system needs a run at least")
+    raise ValueError("a system needs at least one run")
   lengths = sorted({len(run) for run in runs})
   if len(lengths) > 1:
     raise UserError(
@@ -131,20 +132,20 @@ def _chunks(count: int, sentences: int) -> Iterator[int]:
 
 
 def _shuffled(statistics: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
-  """Summed statistics of each run, float64 [count, runs, n], after its sentences have changed places between runs."""
+  """Summed statistics of each run, float64 [count, runs, n], after shuffling each sentence among the runs."""
   runs, sentences, _ = statistics.shape
-  # By Fisher and Yates, for all sentences of all shuffles at once; dealt[i] says whose translation run i gets.
-  dealt = [np.full((count, sentences), run, dtype=np.uint8) for run in range(runs)]
+  # Fisher-Yates for all sentences of all shuffles at once; source[i] is the run whose translation run i gets.
+  source = [np.full((count, sentences), run, dtype=np.uint8) for run in range(runs)]
   for i in range(runs - 1):
     chosen = random.integers(i, runs, size=(count, sentences), dtype=np.uint8)
     for j in range(i + 1, runs):
       swap = chosen == j
-      dealt[i], dealt[j] = np.where(swap, dealt[j], dealt[i]), np.where(swap, dealt[i], dealt[j])
-  # Each product counts from run 0 on, and the last run gets what is left: fewer of the costly products.
-  total, instead = statistics.sum(axis=1), statistics - statistics[0]
+      source[i], source[j] = np.where(swap, source[j], source[i]), np.where(swap, source[i], source[j])
+  # Sums are relative to run 0, and the last run gets the remainder: this saves expensive products.
+  total, relative = statistics.sum(axis=1), statistics - statistics[0]
   sums = np.empty((count, runs, statistics.shape[2]))
   for i in range(runs - 1):
-    sums[:, i] = total[0] + sum((dealt[i] == run) @ instead[run] for run in range(1, runs))
+    sums[:, i] = total[0] + sum((source[i] == run) @ relative[run] for run in range(1, runs))
   sums[:, -1] = total.sum(axis=0) - sums[:, :-1].sum(axis=1)
   return sums
 
@@ -158,5 +159,5 @@ def _resampled(metric: str, runs: Sequence[np.ndarray], samples: int, seed: int)
   for count in _chunks(samples, sentences):
     drawn = random.integers(sentences, size=(count, sentences)) + sentences * np.arange(count)[:, None]
     times = np.bincount(drawn.ravel(), minlength=count * sentences).reshape(count, sentences).astype(np.float64)
-    found.append(metrics.of_statistics(metric, times @ statistics))
+    found.append(metrics.corpus_scores(metric, times @ statistics))
   return np.concatenate(found, axis=1)

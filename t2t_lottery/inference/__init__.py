@@ -1,1 +1,1 @@
-"""Models that translate: CTranslate2 and SavedModel."""
+"""Models for translation: CTranslate2 and SavedModel."""

@@ -1,4 +1,4 @@
-"""Whether CTranslate2 can compute on a GPU here."""
+"""Checks whether CTranslate2 can use a GPU."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import sysconfig
 
 import ctranslate2
 
-# What CTranslate2's wheel loads when it first computes on a GPU; `setup.sh --gpu` installs it where no loader looks.
+# Loaded by CTranslate2 when it first uses a GPU; `setup.sh --gpu` installs it outside of the loader's search path.
 _LIBRARY = "libcublas.so.12"
 
 
 @functools.cache
 def is_usable() -> bool:
-  """True if there is a GPU and the CUDA library that CTranslate2 needs; the library is then loaded."""
+  """True if there is a GPU and the CUDA library that CTranslate2 needs; then loads the library."""
   if not ctranslate2.get_cuda_device_count():
     return False
   installed = os.path.join(sysconfig.get_path("purelib"), "nvidia", "cublas", "lib", _LIBRARY)

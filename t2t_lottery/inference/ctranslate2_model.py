@@ -1,8 +1,7 @@
-"""Turns a checkpoint of t2t's Transformer into a CTranslate2 model that computes the same function.
+"""Converts a checkpoint of t2t's Transformer into a CTranslate2 model that computes the same function.
 
-What differs between the two is written where it is bridged. Source:
-tensor2tensor/models/transformer.py, layers/transformer_layers.py, layers/common_attention.py and
-layers/modalities.py.
+Comments explain each difference between the two. Source: tensor2tensor/models/transformer.py,
+layers/transformer_layers.py, layers/common_attention.py and layers/modalities.py.
 """
 
 from __future__ import annotations
@@ -20,10 +19,9 @@ from t2t_lottery.data.subword_vocabulary import MAX_LENGTH
 from t2t_lottery.runs import model_source
 from t2t_lottery.utils.errors import UserError
 
-# Joins the two inputs at a source position: the subword and where it stood.
+# Joins the two inputs at a source position: the subword and its position.
 _INPUTS_JOINED_BY = "\uffe8"
-# hparams on which the function depends, and the values for which CTranslate2 computes it. One that
-# is absent has its default.
+# Hparam -> values that CTranslate2 supports. A missing hparam has its default.
 _SUPPORTED: dict[str, tuple[Any, ...]] = {
   "activation_dtype": ("float32",),
   "attention_variables_3d": (False,),
@@ -46,26 +44,26 @@ _SUPPORTED: dict[str, tuple[Any, ...]] = {
   "use_target_space_embedding": (True,),
   "vocab_divisor": (1,),
 }
-# What a source that is all padding does without: queries to the source, and the encoder's feed-forward blocks.
+# Parts without effect on a source that is all padding: queries to the source, and the encoder's feed-forward blocks.
 _QUERIES = re.compile(r"/(encoder/.*/self_attention|decoder/.*/encdec_attention)/multihead_attention/q/kernel$")
 _FEED_FORWARD = re.compile(r"/encoder/.*/ffn/conv2/(kernel|bias)$")
-_NEEDED = ("hidden_size", "norm_epsilon", "num_heads", "num_hidden_layers")
+_REQUIRED = ("hidden_size", "norm_epsilon", "num_heads", "num_hidden_layers")
 
 
 class Converted(NamedTuple):
   """A checkpoint as CTranslate2 models. Vocabularies are the subword ids as text.
 
-  t2t takes a source position for padding if its embedding is wholly zero (`common_attention.embedding_to_padding`), which
-  pruning makes of subwords: they stay in the sentence, counted in positions and length, but no attention sees them.
-  CTranslate2 cannot hide a position. So such subwords are left out of its source, and the position of each other one is a
-  second input (`source_tokens`), whose embedding is the position encoding: what is computed of the others is the same.
+  t2t treats a source position as padding if its embedding is all zeros (`common_attention.embedding_to_padding`), which
+  pruning can cause: the subword counts in positions and length, but attention ignores it. CTranslate2 cannot mask a
+  position. So such subwords are removed from its source, and each other subword's position is a second input
+  (`source_tokens`), whose embedding is the position encoding. The result is the same.
 
   Attributes:
-    model: for sources that have a subword that is not padding.
-    padding: ids of the subwords that are, in rising order.
-    unseen: for sources that have none; None if there can be none, for each ends with the end of sentence. Of positions
-      that are all hidden, t2t's softmax attends to all alike, as queries of zero do; its feed-forward blocks pass by
-      padding (`expert_utils.PadRemover`).
+    model: for sources with at least one subword that is not padding.
+    padding: ids of the subwords that are padding, ascending.
+    unseen: for sources of padding only; None if the end of sentence is not padding, so that there are no such sources.
+      If all positions are masked, t2t's softmax is uniform, as with zero queries; its feed-forward blocks skip padding
+      (`expert_utils.PadRemover`).
   """
 
   model: transformer_spec.TransformerSpec
@@ -74,21 +72,20 @@ class Converted(NamedTuple):
 
 
 def source_tokens(source: Sequence[int], padding: Set[int]) -> list[str]:
-  """What CTranslate2 reads for a source of subword ids; none for a source that is all padding."""
+  """CTranslate2's input for a source of subword ids; empty if the source is all padding."""
   return [f"{number}{_INPUTS_JOINED_BY}{at}" for at, number in enumerate(source) if number not in padding]
 
 
 def convert(checkpoint: str, hparams: Mapping[str, Any], vocab_size: int) -> Converted:
-  """Reads a checkpoint for CTranslate2.
+  """Converts a checkpoint to CTranslate2.
 
   Args:
     checkpoint: prefix of the checkpoint, or a sparse file.
-    hparams: of the run, as t2t-trainer saves them in `hparams.json`.
+    hparams: of the run, as saved by t2t-trainer in `hparams.json`.
     vocab_size: number of subwords in the vocabulary.
 
   Raises:
-    UserError: if checkpoint, hparams and vocabulary do not fit together, or CTranslate2 cannot
-      compute such a model.
+    UserError: if checkpoint, hparams and vocabulary do not match, or CTranslate2 does not support the model.
   """
   for name, values in _SUPPORTED.items():
     if name in hparams and hparams[name] not in values:
@@ -96,14 +93,14 @@ def convert(checkpoint: str, hparams: Mapping[str, Any], vocab_size: int) -> Con
         f"{checkpoint} cannot be translated by CTranslate2: {name} is {hparams[name]!r}, "
         f"not {values[0]!r}; use t2t_decoder"
       )
-  for name in _NEEDED:
+  for name in _REQUIRED:
     if name not in hparams:
-      raise UserError(f"the hparams of {checkpoint} do not say {name}")
+      raise UserError(f"the hparams of {checkpoint} do not contain {name}")
   variables = model_source.read(checkpoint)
   variables.pop(model_source.GLOBAL_STEP, None)
   for name, value in variables.items():
     if not np.isfinite(value).all():
-      raise UserError(f"{checkpoint} holds weights that are not finite ({name}): training diverged")
+      raise UserError(f"{checkpoint} contains weights that are not finite ({name}): training diverged")
   model, embedding = _convert(checkpoint, dict(variables), hparams, vocab_size)
   padding = np.flatnonzero(~embedding.any(axis=1)).tolist()
   unseen = None
@@ -123,73 +120,39 @@ def _convert(
   converter = _Converter(checkpoint, variables)
   spec, embedding = converter.model(hparams, vocab_size)
   if converter.variables:
-    raise UserError(f"{checkpoint} does not fit its hparams: {next(iter(converter.variables))} is not among them")
+    raise UserError(f"{checkpoint} does not match its hparams: they do not include {next(iter(converter.variables))}")
   spec.validate()
   spec.optimize()
   return spec, embedding
 
 
 class _Converter:
-  """Moves variables one by one into a specification, so that none can be forgotten."""
+  """Moves variables one by one into a model specification; those left over are an error."""
 
   def __init__(self, checkpoint: str, variables: dict[str, np.ndarray]):
     self.checkpoint = checkpoint
     self.variables = variables
 
   def take(self, name: str) -> np.ndarray:
-    """The variable of that name below the model's scope."""
+    """Removes and returns the variable of that name in the model's scope."""
     try:
       return self.variables.pop(tensor_bundle.MODEL_SCOPE + name)
     except KeyError:
       raise UserError(
-        f"{self.checkpoint} does not fit its hparams: it has no variable {tensor_bundle.MODEL_SCOPE}{name}"
+        f"{self.checkpoint} does not match its hparams: it has no variable {tensor_bundle.MODEL_SCOPE}{name}"
       ) from None
 
   def model(self, hparams: Mapping[str, Any], vocab_size: int) -> tuple[transformer_spec.TransformerSpec, np.ndarray]:
     """The model, and its embedding [vocab_size, hidden size]."""
-    hidden, heads = hparams["hidden_size"], hparams["num_heads"]
+    hidden = hparams["hidden_size"]
     for part in ("attention_key_channels", "attention_value_channels"):
       if hparams.get(part, 0) not in (0, hidden):
         raise UserError(
           f"{self.checkpoint} cannot be translated by CTranslate2: {part} differs from hidden_size; use t2t_decoder"
         )
     embedding = self.embedding(hidden, vocab_size)
-    spec = transformer_spec.TransformerSpec.from_config(
-      (
-        hparams.get("num_encoder_layers") or hparams["num_hidden_layers"],
-        hparams.get("num_decoder_layers") or hparams["num_hidden_layers"],
-      ),
-      heads,
-      pre_norm=True,
-      activation=common_spec.Activation.RELU,
-      num_source_embeddings=2,
-      embeddings_merge=common_spec.EmbeddingsMerge.ADD,
-    )
-    spec.config.layer_norm_epsilon = hparams["norm_epsilon"]
-    spec.config.unk_token = spec.config.bos_token = spec.config.decoder_start_token = "0"
-    spec.config.eos_token = "1"
-    tokens = [str(i) for i in range(vocab_size)]
-    spec.register_source_vocabulary(tokens)
-    spec.register_source_vocabulary([str(at) for at in range(MAX_LENGTH)])
-    spec.register_target_vocabulary(tokens)
-
-    # t2t multiplies the embedding of id 0 by zero on the way in, not on the way out.
-    table = embedding.copy()
-    table[0] = 0
-    spec.decoder.embeddings.weight = table
-    spec.decoder.projection.weight = embedding
-    # The decoder's first input is a zero vector in t2t, not an embedding of a start symbol.
-    spec.decoder.start_from_zero_embedding = True
-
-    signal = timing_signal(MAX_LENGTH, hidden)
-    spec.decoder.position_encodings.encodings = signal
-    # The encoder's position encodings are its second input's embeddings, to which nothing is added and which nothing
-    # scales. t2t's encoder adds the embedding of the target space, 0 for text, at every position.
-    spec.encoder.scale_embeddings = False
-    spec.encoder.embeddings[0].weight = table * np.float32(hidden**0.5)
-    spec.encoder.embeddings[1].weight = signal + self.take("body/target_space_embedding/kernel")[0]
-    spec.encoder.position_encodings.encodings = np.zeros_like(signal)
-
+    spec = _empty_spec(hparams, vocab_size)
+    self.embeddings(spec, embedding)
     for stack, side in ((spec.encoder, "body/encoder"), (spec.decoder, "body/decoder")):
       self.layer_norm(stack.layer_norm, side)
       for number, layer in enumerate(stack.layer):
@@ -202,8 +165,28 @@ class _Converter:
         self.linear(layer.ffn.linear_1, (f"{scope}/ffn/conv2",), with_bias=True)
     return spec, embedding
 
+  def embeddings(self, spec: transformer_spec.TransformerSpec, embedding: np.ndarray) -> None:
+    """Embeddings and position encodings of both stacks, from the shared embedding [vocab_size, hidden]."""
+    hidden = embedding.shape[1]
+    # t2t multiplies the embedding of id 0 by zero in the input, not in the output.
+    table = embedding.copy()
+    table[0] = 0
+    spec.decoder.embeddings.weight = table
+    spec.decoder.projection.weight = embedding
+    # In t2t, the decoder's first input is a zero vector, not the embedding of a start symbol.
+    spec.decoder.start_from_zero_embedding = True
+
+    signal = timing_signal(MAX_LENGTH, hidden)
+    spec.decoder.position_encodings.encodings = signal
+    # The encoder's position encodings are the embeddings of its second input, without scaling. t2t's encoder adds the
+    # embedding of the target space (0 for text) at every position.
+    spec.encoder.scale_embeddings = False
+    spec.encoder.embeddings[0].weight = table * np.float32(hidden**0.5)
+    spec.encoder.embeddings[1].weight = signal + self.take("body/target_space_embedding/kernel")[0]
+    spec.encoder.position_encodings.encodings = np.zeros_like(signal)
+
   def embedding(self, hidden: int, vocab_size: int) -> np.ndarray:
-    """The shared embedding, float32 [vocab_size, hidden]; shards join as numbered, 10 after 9."""
+    """The shared embedding, float32 [vocab_size, hidden]; shards are joined in numeric order."""
     pattern = re.compile(tensor_bundle.MODEL_SCOPE + r"(symbol_modality_\d+_\d+/shared/weights_(\d+))")
     found = map(pattern.fullmatch, self.variables)
     shards = [name for _, name in sorted((int(match[2]), match[1]) for match in found if match)]
@@ -212,8 +195,8 @@ class _Converter:
     embedding = np.concatenate([self.take(name) for name in shards])
     if embedding.shape != (vocab_size, hidden):
       raise UserError(
-        f"{self.checkpoint} has an embedding of {list(embedding.shape)}, "
-        f"vocabulary and hparams say [{vocab_size}, {hidden}]"
+        f"{self.checkpoint} has an embedding of {list(embedding.shape)}, but vocabulary and hparams need "
+        f"[{vocab_size}, {hidden}]"
       )
     return embedding
 
@@ -224,7 +207,7 @@ class _Converter:
     spec.beta = self.take(f"{scope}/layer_norm_bias")
 
   def attention(self, spec: Any, scope: str, inputs: tuple[tuple[str, ...], ...]) -> None:
-    """An attention block; CTranslate2 joins the kernels that read the same input."""
+    """An attention block; CTranslate2 joins kernels with the same input."""
     self.layer_norm(spec.layer_norm, scope)
     scope += "/multihead_attention"
     joined = (*inputs, ("output_transform",))
@@ -238,8 +221,31 @@ class _Converter:
       spec.bias = np.concatenate([self.take(f"{scope}/bias") for scope in scopes])
 
 
+def _empty_spec(hparams: Mapping[str, Any], vocab_size: int) -> transformer_spec.TransformerSpec:
+  """A model specification without weights."""
+  spec = transformer_spec.TransformerSpec.from_config(
+    (
+      hparams.get("num_encoder_layers") or hparams["num_hidden_layers"],
+      hparams.get("num_decoder_layers") or hparams["num_hidden_layers"],
+    ),
+    hparams["num_heads"],
+    pre_norm=True,
+    activation=common_spec.Activation.RELU,
+    num_source_embeddings=2,
+    embeddings_merge=common_spec.EmbeddingsMerge.ADD,
+  )
+  spec.config.layer_norm_epsilon = hparams["norm_epsilon"]
+  spec.config.unk_token = spec.config.bos_token = spec.config.decoder_start_token = "0"
+  spec.config.eos_token = "1"
+  tokens = [str(i) for i in range(vocab_size)]
+  spec.register_source_vocabulary(tokens)
+  spec.register_source_vocabulary([str(at) for at in range(MAX_LENGTH)])
+  spec.register_target_vocabulary(tokens)
+  return spec
+
+
 def timing_signal(length: int, channels: int) -> np.ndarray:
-  """t2t's position encodings, float32 [length, channels]: first all sines, then all cosines.
+  """t2t's position encodings, float32 [length, channels]: all sines, then all cosines.
 
   Source: `common_attention.get_timing_signal_1d`.
   """

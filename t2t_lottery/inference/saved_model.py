@@ -1,4 +1,4 @@
-"""A model as a SavedModel: t2t's own graph of inference and the weights. Needs TensorFlow and t2t."""
+"""Writes a SavedModel: t2t's own inference graph with the weights. Needs TensorFlow and t2t."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from t2t_lottery.utils.errors import UserError
 
 compat.apply_patches()
 
-# These build on the patched t2t.
+# These need the patched t2t.
 from tensor2tensor.models import transformer  # noqa: E402
 from tensor2tensor.utils import trainer_lib  # noqa: E402
 
 # Registers this project's problems with t2t.
 importlib.import_module("problems")
 
-# The signature that takes subword ids; the default one takes what t2t's own clients send.
+# The signature for subword ids; the default one is for t2t's own clients.
 IDS_SIGNATURE = "ids"
 
 
@@ -41,26 +41,26 @@ def save(
   alpha: float = 0.6,
   extra_length: int = 50,
 ) -> None:
-  """Writes a SavedModel with two signatures of the same search.
+  """Writes a SavedModel with two signatures for the same search.
 
-  Both give `outputs`, int32 [batch, length], padded with 0 behind the end of sentence 1, and with a beam `scores`, float32
-  [batch]. The default one takes `input`, string [batch], serialized `tf.Example`s whose `inputs` are a source's ids, as
-  `tensor2tensor.serving` exports it; `ids` takes `inputs`, int32 [batch, length], padded with 0. A source ends with 1. At most
-  `extra_length` ids more than in the longest source of the batch come out, as in t2t.
+  Both return `outputs`, int32 [batch, length], padded with 0 after the end of sentence, 1; with a beam also `scores`,
+  float32 [batch]. The default signature takes `input`, string [batch], serialized `tf.Example`s whose `inputs` are the
+  ids of a source, as exported by `tensor2tensor.serving`; `ids` takes `inputs`, int32 [batch, length], padded with 0. A
+  source ends with 1. Outputs have at most `extra_length` ids more than the longest source of the batch, as in t2t.
 
   Args:
-    folder: where to; must not exist.
+    folder: output; must not exist.
     variables: name -> value, of a `transformer` of t2t.
-    hparams: of the run, as t2t-trainer saves them in `hparams.json`.
+    hparams: of the run, as saved by t2t-trainer in `hparams.json`.
     problem: t2t's name of the problem.
     data_dir: where its vocabulary is stored.
-    vocabulary: path of the subword vocabulary, which is put into `assets/`.
+    vocabulary: path of the subword vocabulary, which is copied to `assets/`.
     beam_size: 1 for greedy search.
     alpha: exponent of the length penalty.
     extra_length: see above.
 
   Raises:
-    UserError: if variables and hparams do not fit together.
+    UserError: if variables and hparams do not match.
   """
   with tf.Graph().as_default(), tf.Session() as session:
     examples = tf.placeholder(tf.string, [None], name="input")
@@ -72,7 +72,7 @@ def save(
 
 
 def _search(ids: tf.Tensor, hp: Any, beam_size: int, alpha: float, extra_length: int) -> dict[str, tf.Tensor]:
-  """Builds t2t's own search for sources of padded ids, int32 [batch, length]; returns its outputs (`save`)."""
+  """Builds t2t's own search for padded ids, int32 [batch, length]; returns its outputs (`save`)."""
   features = {
     "inputs": ids[:, :, tf.newaxis, tf.newaxis],
     "target_space_id": tf.constant(hp.problem_hparams.target_space_id),
@@ -109,7 +109,7 @@ def _write(
 
 
 def _hparams(hparams: Mapping[str, Any], problem: str, data_dir: str) -> Any:
-  """The run's hparams as t2t's model takes them; registers own text, which data_dir describes, and the user's problems."""
+  """The run's hparams for t2t's model; registers the user's problems, and own text described in data_dir."""
   user_code.load()
   importlib.import_module("problems.own_text").register(data_dir)
   with tempfile.TemporaryDirectory() as folder:
@@ -120,7 +120,7 @@ def _hparams(hparams: Mapping[str, Any], problem: str, data_dir: str) -> Any:
         "transformer_base_v3", data_dir=data_dir, problem_name=problem, hparams_path=path
       )
     except LookupError as error:
-      raise UserError(f"t2t knows no problem {problem}") from error
+      raise UserError(f"t2t has no problem {problem}: give the --problem of the training") from error
 
 
 def _set_weights(session: tf.Session, variables: Mapping[str, np.ndarray]) -> None:
@@ -128,11 +128,11 @@ def _set_weights(session: tf.Session, variables: Mapping[str, np.ndarray]) -> No
   for variable in tf.global_variables():
     name, shape = variable.op.name, tuple(variable.shape.as_list())
     if name not in variables or variables[name].shape != shape:
-      there = list(variables[name].shape) if name in variables else "missing"
-      raise UserError(f"the model does not fit its hparams and vocabulary: {name} is {there}, must be {list(shape)}")
+      found = list(variables[name].shape) if name in variables else "missing"
+      raise UserError(f"the model does not match its hparams and vocabulary: {name} is {found}, must be {list(shape)}")
     session.run(variable.initializer, {variable.initializer.inputs[1]: variables[name]})
   unknown = {*filter(tensor_bundle.is_model_variable, variables)} - {
     variable.op.name for variable in tf.global_variables()
   }
   if unknown:
-    raise UserError(f"the model does not fit its hparams: {min(unknown)} is not among them")
+    raise UserError(f"the model does not match its hparams: they do not include {min(unknown)}")

@@ -1,10 +1,9 @@
 """Translates with a checkpoint through CTranslate2: checkpoint in, text out, no TensorFlow.
 
-The search is t2t's (`tensor2tensor/utils/beam_search.py`) but for one thing: at each step t2t
-records the translations that end among the 2*beam best candidates, CTranslate2 only those among the
-beam best. So t2t finds a better translation now and then, of a weak model more often. That is made
-good at the first step, where it decides whether a weak model translates to nothing. Greedy search
-is the same.
+The search is t2t's (`tensor2tensor/utils/beam_search.py`) with one difference: at each step, t2t records translations
+that end among the 2*beam best candidates, CTranslate2 only those among the beam best. So t2t sometimes finds a better
+translation, more often with a weak model. `Translator.search` corrects this at the first step, where it decides whether
+a weak model's translation is empty. Greedy search is the same.
 """
 
 from __future__ import annotations
@@ -25,42 +24,42 @@ from t2t_lottery.utils import atomic_files
 from t2t_lottery.utils.errors import UserError
 
 _BATCH_SIZE = 32
-# t2t searches on while a better translation may come; until 1.5*beam have ended, nearly all have.
+# t2t searches until no better translation is possible; nearly always, 1.5*beam ended ones are enough for that.
 _PATIENCE = 1.5
 _END = str(subword_vocabulary.EOS)
-# Files and folders of what `save` writes.
-_VOCABULARY = "vocabulary.subwords"
+# Files and folders written by `save`.
+VOCABULARY = "vocabulary.subwords"
 _PADDING = "padding.json"
 _UNSEEN = "unseen"
 
 
 class TooLong(UserError):
-  """A sentence or reference that the model's position table cannot hold."""
+  """A sentence or reference is longer than the model's position table."""
 
 
 def signature(beam_size: int = 4, alpha: float = 0.6) -> str:
-  """How translations come about, in the manner of sacreBLEU's signatures."""
+  """How translations are computed, in the style of sacreBLEU's signatures."""
   search = f"beam:{beam_size}|alpha:{alpha:g}|penalty:((5+len)/6)^alpha" if beam_size > 1 else "greedy"
-  return f"{search}|cap:source+{EXTRA_LENGTH}|padding:zero embeddings|type:float32|decoder:ctranslate2-{ctranslate2.__version__}"
+  decoder = f"ctranslate2-{ctranslate2.__version__}"
+  return f"{search}|cap:source+{EXTRA_LENGTH}|padding:zero embeddings|type:float32|decoder:{decoder}"
 
 
 def save(folder: str, checkpoint: str, hparams: Mapping[str, Any], vocabulary: str) -> list[int]:
-  """Writes what `Translator.load` needs into a folder: a CTranslate2 model and the subword vocabulary.
+  """Writes the files for `Translator.load` into a folder: a CTranslate2 model and the subword vocabulary.
 
   The model's source tokens are those of `ctranslate2_model.source_tokens`, its target tokens subword ids.
 
   Args:
-    folder: where to; must exist.
+    folder: output; must exist.
     checkpoint: prefix of the checkpoint, or a sparse file.
-    hparams: of the run, as t2t-trainer saves them in `hparams.json`.
+    hparams: of the run, as saved by t2t-trainer in `hparams.json`.
     vocabulary: path of the shared subword vocabulary.
 
   Returns:
-    The ids that are padding in a source, because their embedding is wholly zero.
+    The ids that are padding in a source because their embedding is all zeros.
 
   Raises:
-    UserError: if the checkpoint cannot be read, does not fit, or is of a model that CTranslate2
-      cannot compute.
+    UserError: if the checkpoint cannot be read or does not match, or CTranslate2 does not support the model.
   """
   size = len(subword_vocabulary.Subwords(vocabulary))
   converted = ctranslate2_model.convert(checkpoint, hparams, size)
@@ -69,7 +68,7 @@ def save(folder: str, checkpoint: str, hparams: Mapping[str, Any], vocabulary: s
     os.mkdir(os.path.join(folder, _UNSEEN))
     converted.unseen.save(os.path.join(folder, _UNSEEN))
   atomic_files.write_json(os.path.join(folder, _PADDING), converted.padding)
-  shutil.copyfile(vocabulary, os.path.join(folder, _VOCABULARY))
+  shutil.copyfile(vocabulary, os.path.join(folder, VOCABULARY))
   return converted.padding
 
 
@@ -90,23 +89,23 @@ class Translator:
 
   @classmethod
   def load(cls, folder: str) -> Translator:
-    """A translator from a folder that `save`, or `python -m t2t_lottery.export --to=ctranslate2`, has written.
+    """A translator from a folder written by `save` or `python -m t2t_lottery.export --to=ctranslate2`.
 
     Raises:
-      UserError: if the folder holds no such model.
+      UserError: if the folder does not contain such a model.
     """
     translator = cls.__new__(cls)
     translator._open(folder)
     return translator
 
   def _open(self, folder: str) -> None:
-    self._subwords = subword_vocabulary.Subwords(os.path.join(folder, _VOCABULARY))
+    self._subwords = subword_vocabulary.Subwords(os.path.join(folder, VOCABULARY))
     self._model = _model(folder)
     padding = os.path.join(folder, _PADDING)
     if not os.path.exists(padding):
       raise UserError(
-        f"{folder} was exported by an earlier version, which translated subwords whose embedding is pruned otherwise than "
-        "t2t: export it again"
+        f"{folder} was exported by an earlier version, which translated subwords with a pruned embedding differently "
+        "from t2t: export it again"
       )
     self._padding = frozenset(atomic_files.read_json(padding))
     self._unseen = _model(os.path.join(folder, _UNSEEN)) if subword_vocabulary.EOS in self._padding else None
@@ -118,7 +117,7 @@ class Translator:
       sentences: raw text, one sentence each.
       beam_size: 1 for greedy search.
       alpha: exponent of t2t's length penalty.
-      first: number of the first one, for the error.
+      first: number of the first sentence, for errors.
 
     Returns:
       A translation for each sentence, on one line.
@@ -129,11 +128,10 @@ class Translator:
     return [self._text(ids) for ids in self.search(sentences, beam_size, alpha, first)]
 
   def search(self, sentences: Sequence[str], beam_size: int = 4, alpha: float = 0.6, first: int = 1) -> list[list[int]]:
-    """Translates sentences into subword ids; the last is `EOS` where the translation ended.
+    """Translates sentences into subword ids; the last one is `EOS` if the translation ended.
 
-    The cap on length is a sentence's own: its number of subwords, end of sentence included, and
-    `EXTRA_LENGTH`. That is t2t's rule for a batch of one sentence; t2t takes the longest of a
-    batch, so its result depends on the neighbours.
+    A translation's maximum length is the number of subwords of its source, including the end, plus `EXTRA_LENGTH`. This
+    is t2t's rule for a batch of one sentence; t2t uses the longest of a batch, so its result depends on the others.
     """
     sources = self._encoded(sentences)
     _check_lengths(sources, MAX_LENGTH - EXTRA_LENGTH, "sentence", "translated", first)
@@ -142,7 +140,7 @@ class Translator:
       by_length[len(source)].append(i)
     pending: dict[int, Any] = {}
     for length in sorted(by_length, reverse=True):
-      # A call has one cap: so a call for each length, all of them in CTranslate2's queue at once.
+      # A call has one maximum length, so there is a call per source length; all of them are queued at once.
       same_length = [sources[i] for i in by_length[length]]
       pending.update(zip(by_length[length], self._queue(same_length, beam_size, length + EXTRA_LENGTH)))
     first_steps = self._queue(sources, 2 * beam_size, 1) if beam_size > 1 else None
@@ -155,9 +153,9 @@ class Translator:
     return translations
 
   def loss(self, sentences: Sequence[str], references: Sequence[str]) -> float:
-    """Cross entropy of references, end of sentence included, in nats per subword, over all sentences together.
+    """Cross entropy of all references, including the end of sentence, in nats per subword.
 
-    What t2t calls the negative of `neg_log_perplexity` (`tensor2tensor/utils/metrics.py`).
+    t2t reports its negative as `neg_log_perplexity` (`tensor2tensor/utils/metrics.py`).
 
     Raises:
       TooLong: if a sentence or a reference is longer than the model's position table.
@@ -178,7 +176,7 @@ class Translator:
     return -total / sum(map(len, targets))
 
   def _divided(self, sources: list[list[int]]) -> Iterator[tuple[ctranslate2.Translator, list[int], list[list[str]]]]:
-    """Models, and for each the indices of the sources that it takes, and how it reads them."""
+    """Each model with the indices and the input tokens of its sources."""
     tokens = [ctranslate2_model.source_tokens(source, self._padding) for source in sources]
     if seen := [i for i, read in enumerate(tokens) if read]:
       yield self._model, seen, [tokens[i] for i in seen]
@@ -186,9 +184,7 @@ class Translator:
       yield self._unseen, unseen, [ctranslate2_model.source_tokens(sources[i], frozenset()) for i in unseen]
 
   def _encoded(self, texts: Sequence[str]) -> list[list[int]]:
-    """Subword ids of a text's lines, each with its end, as records have them: outer spaces, and a byte order mark before
-    the first line, are no text.
-    """
+    """Subword ids of lines, each with its end, as in records: without outer whitespace and byte order mark."""
     texts = [text.removeprefix("\ufeff") if i == 0 else text for i, text in enumerate(texts)]
     return [self._subwords.encode(text.strip()) + [subword_vocabulary.EOS] for text in texts]
 
@@ -206,8 +202,7 @@ class Translator:
         max_input_length=0,
         max_decoding_length=max_length,
         min_decoding_length=0,
-        # Leaves log probabilities as they are. Not 0, with which CTranslate2 stops as soon as one
-        # translation has ended.
+        # Keeps log probabilities unchanged. With 0, CTranslate2 would stop as soon as one translation has ended.
         length_penalty=1e-12,
         return_scores=True,
         return_end_token=True,
@@ -216,21 +211,21 @@ class Translator:
     return [queued[i] for i in range(len(sources))]
 
   def _text(self, ids: list[int]) -> str:
-    """One line of text; a character that no line of a UTF-8 file can hold is replaced."""
+    """One line of text; characters that are not valid in a line of UTF-8 are replaced."""
     text = self._subwords.decode(ids[:-1] if ids[-1:] == [subword_vocabulary.EOS] else ids)
     return text.replace("\n", " ").encode("utf-8", "replace").decode("utf-8")
 
 
 def _model(folder: str) -> ctranslate2.Translator:
-  """Opens a folder of CTranslate2's.
+  """Opens a CTranslate2 model.
 
   Raises:
-    UserError: if it holds no model.
+    UserError: if the folder does not contain one.
   """
   try:
     if ctranslate2_gpu.is_usable():
       return ctranslate2.Translator(folder, device="cuda", compute_type="float32")
-    # Threads over batches scale better than threads within a matrix product, which is small here.
+    # The matrices are small, so threads over batches scale better than threads within a matrix product.
     return ctranslate2.Translator(
       folder, compute_type="float32", inter_threads=len(os.sched_getaffinity(0)), intra_threads=1
     )
@@ -238,22 +233,22 @@ def _model(folder: str) -> ctranslate2.Translator:
     raise UserError(f"cannot translate with {folder}: {str(error).splitlines()[0]}") from error
 
 
-def _check_lengths(texts: Sequence[Sequence[int]], most: int, what: str, to_be: str, first: int = 1) -> None:
+def _check_lengths(texts: Sequence[Sequence[int]], limit: int, what: str, action: str, first: int = 1) -> None:
   for number, text in enumerate(texts, first):
-    if len(text) > most:
-      raise TooLong(f"{what} {number} has {len(text)} subwords; at most {most} can be {to_be}")
+    if len(text) > limit:
+      raise TooLong(f"{what} {number} has {len(text)} subwords; at most {limit} can be {action}")
 
 
 def _hypotheses(result: Any) -> list[tuple[list[str], float]]:
-  """Each translation's subword ids as text, its end included if it has one; log probability."""
+  """(subword ids as text, including the end if there is one; log probability) of each translation."""
   return list(zip(result.hypotheses, result.scores))
 
 
 def _best(hypotheses: Sequence[tuple[list[str], float]], alpha: float) -> list[str]:
   """The translation that t2t ranks first.
 
-  Those that ended come first, by log probability / ((5 + length) / 6)^alpha, the end counted in the
-  length; if none ended, the most probable one. Source: the end of `beam_search.beam_search`.
+  Ended ones rank first, by log probability / ((5 + length) / 6)^alpha, where the length includes the end; if none
+  ended, the most probable one is returned. Source: the end of `beam_search.beam_search`.
   """
 
   def rank(hypothesis: tuple[list[str], float]) -> tuple[bool, float]:

@@ -1,1 +1,1 @@
-"""The models that are registered with t2t."""
+"""Models registered with t2t."""

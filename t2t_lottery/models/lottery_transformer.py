@@ -1,4 +1,4 @@
-"""The model `lottery_transformer`: t2t's `transformer` that can start from a ticket, be pruned, and keeps its mask."""
+"""The model `lottery_transformer`: t2t's `transformer` with tickets, pruning and masks."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from t2t_lottery.utils import errors, tf_config
 class LotteryTransformer(transformer.Transformer):
   """t2t's `transformer` with masks (README, "Design").
 
-  With the hparams `mask_checkpoint`, `rewind_checkpoint` and `sparsity`, a new run starts from the ticket they give; with
-  a gradual `pruning_method` it is pruned while it trains; otherwise this is the stock model, op for op.
+  With the hparams `mask_checkpoint`, `rewind_checkpoint` and `sparsity`, a new run starts from a ticket; with a gradual
+  `pruning_method`, it is pruned during training; otherwise this is the stock model, op for op.
   """
 
   @staticmethod
   def train_hooks(hook_context):
-    """See `T2TModel.train_hooks`; also the place where bad hparams end a run, before its graph is built."""
+    """See `T2TModel.train_hooks`; also rejects invalid hparams, before the graph is built."""
     hparams = hook_context.hparams
     config = hook_context.estimator.config
     with errors.one_line():
@@ -42,26 +42,26 @@ class LotteryTransformer(transformer.Transformer):
       hparams_check.check_lengths(hparams)
     host = tf_config.from_environment()
     is_chief = config.is_chief and host.is_chief
-    # In this order: nothing more is saved of a run that fails, and a checkpoint is saved before the pruning after its step.
-    train_hooks = [] if config.use_tpu else [safety_hooks.FiniteHook(hparams.model_dir, is_chief)]
+    # The order matters: a failed run saves nothing more, and a checkpoint is saved before the pruning after its step.
+    train_hooks = [] if config.use_tpu else [safety_hooks.FiniteLossHook(hparams.model_dir, is_chief)]
     if is_chief and config.save_checkpoints_steps and not config.use_tpu:
       train_hooks.append(
         safety_hooks.SaveHook(hparams.model_dir, config.save_checkpoints_steps, not tf_config.has_async_masters())
       )
     if is_chief:
-      train_hooks.append(rewind_hook.KeepHook(hparams.model_dir, {0, hparams.rewind_step}))
+      train_hooks.append(rewind_hook.RewindCheckpointHook(hparams.model_dir, {0, hparams.rewind_step}))
       every = config.save_checkpoints_steps or hparams.rewind_step
-      train_hooks.append(statistics_hook.WatchHook(hparams.model_dir, every))
+      train_hooks.append(statistics_hook.StatisticsHook(hparams.model_dir, every))
     method = methods.METHODS[hparams.pruning_method]
-    # Hosts that train in step each draw the ticket and prune; of several masters of parameter servers the first does.
+    # Each synchronous host draws the ticket and prunes; of several masters with parameter servers, only the first does.
     has_weights = config.is_chief or host.several
     if method.from_ticket and has_weights:
-      choices = hparams_check.choices(hparams, config.tf_random_seed or 0)
+      spec = hparams_check.ticket_spec(hparams, config.tf_random_seed or 0)
       sources = hparams.mask_checkpoint, hparams.rewind_checkpoint
       initialize, score = functools.partial(_initialize, hparams), None
-      if choices.score in (methods.SNIP, methods.SYNFLOW):
-        score = functools.partial(_score, hparams, choices)
-      train_hooks.append(ticket_hook.TicketHook(hparams.model_dir, *sources, choices, initialize, score, host.number))
+      if spec.score in (methods.SNIP, methods.SYNFLOW):
+        score = functools.partial(_score, hparams, spec)
+      train_hooks.append(ticket_hook.TicketHook(hparams.model_dir, *sources, spec, initialize, score, host.number))
     if method.gradual and has_weights:
       plan = gradual_schedule.plan(hparams.initial_sparsity, hparams.sparsity, hparams.prune_until, hparams.prune_every)
       train_hooks.append(gradual_pruning_hook.PruneHook(plan, hparams.prune_embedding))
@@ -69,7 +69,7 @@ class LotteryTransformer(transformer.Transformer):
     return train_hooks
 
   def optimize(self, loss, num_async_replicas=1, use_tpu=False, variables=None):
-    """See `T2TModel.optimize`; gradients are masked before the optimizer."""
+    """See `T2TModel.optimize`; masks the gradients before they reach the optimizer."""
     trained = tf.trainable_variables() if variables is None else variables
     with errors.one_line():
       layers.check_known({replicated_variables.name(variable): variable.shape.as_list() for variable in trained})
@@ -79,12 +79,12 @@ class LotteryTransformer(transformer.Transformer):
     return super().optimize(loss, num_async_replicas=num_async_replicas, use_tpu=use_tpu, variables=variables)
 
 
-# t2t names a model's variable scope after its registration; stock t2t must be able to read the checkpoints.
+# t2t names a model's variable scope after this; stock t2t must be able to read the checkpoints.
 LotteryTransformer.REGISTERED_NAME = transformer.Transformer.REGISTERED_NAME
 
 
 def _initialize(hparams, layer: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
-  """Random values for a layer, from the distribution that t2t initializes it from.
+  """Random values for a layer, from t2t's initial distribution.
 
   Sources: `optimize.get_variable_initializer`; for the embedding `modalities._get_weights`.
   """
@@ -97,9 +97,9 @@ def _initialize(hparams, layer: str, shape: tuple[int, ...], seed: int) -> np.nd
     return session.run(initializer(shape, tf.float32))
 
 
-def _score(hparams, choices: tickets.TicketSpec, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-  """Scores of each layer that need the graph, or the network's shape."""
-  if choices.score == methods.SNIP:
+def _score(hparams, spec: tickets.TicketSpec, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+  """Layer -> scores that need the graph (SNIP) or the network's structure (SynFlow)."""
+  if spec.score == methods.SNIP:
     return saliency.snip(weights, masked_optimizer.unmasked_gradients())
-  in_layers = {name: weights[name] for name in layers.prunable(weights)}
-  return saliency.synflow(in_layers, choices.sparsity, hparams.num_heads, choices.scope, choices.prune_embedding)
+  layer_weights = {name: weights[name] for name in layers.prunable(weights)}
+  return saliency.synflow(layer_weights, spec.sparsity, hparams.num_heads, spec.scope, spec.prune_embedding)

@@ -1,1 +1,1 @@
-"""The paper: masks, tickets, methods and schedules; no files, no training loop. Start here."""
+"""The paper's algorithms: masks, tickets, methods and schedules; no files, no training loop. Start here."""

@@ -1,4 +1,4 @@
-"""When a gradually pruned run is pruned, and how far: Zhu and Gupta's schedule, as tfmot computes it."""
+"""Schedule of gradual pruning by Zhu and Gupta, as computed by tfmot."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import tensorflow.compat.v1 as tf
 
 
 class Plan(NamedTuple):
-  """A schedule of pruning.
+  """A pruning schedule.
 
   Attributes:
-    steps: after which steps the run is pruned, rising.
-    sparsities: the sparsity after each of them.
+    steps: the run is pruned after these steps; ascending.
+    sparsities: sparsity after each of these steps.
   """
 
   steps: list[int]
   sparsities: list[float]
 
   def due(self, step: int) -> float | None:
-    """The sparsity that a run should have after `step` steps; None before the first pruning."""
+    """The target sparsity after `step` steps; None before the first pruning."""
     i = bisect.bisect_right(self.steps, step)
     return self.sparsities[i - 1] if i else None
 
@@ -29,16 +29,16 @@ class Plan(NamedTuple):
 def plan(initial_sparsity: float, final_sparsity: float, until: int, every: int) -> Plan:
   """s_T + (s_0 - s_T)(1 - t/until)^3, every N steps (paper, section 3; Zhu and Gupta 2018).
 
-  Pruning at step 0, where tfmot would start, changes nothing and is left out, as in Zhu and Gupta's own code. So that
-  the last target is met exactly, pruning at step `until` is always part of it.
+  tfmot also prunes at step 0, which changes nothing; it is left out, as in Zhu and Gupta's code. Step `until` is always
+  included, so that the final sparsity is met exactly.
 
   Args:
-    initial_sparsity: s_0, of the weights that the run starts from.
+    initial_sparsity: s_0, sparsity of the initial weights.
     final_sparsity: s_T.
     until: step of the last pruning.
-    every: steps between two prunings.
+    every: N, steps between two prunings.
   """
-  # Not at the top: it takes seconds, and few runs need it.
+  # Imported late: it takes seconds, and few runs need it.
   from tensorflow_model_optimization.python.core.sparsity.keras import pruning_schedule
 
   steps = np.arange(1, until + 1)

@@ -1,8 +1,8 @@
-"""Which variables are layers: the matrices that the paper prunes (section 4, "only the matrices, not biases").
+"""Layers: the matrices that the paper prunes (section 4, "only the matrices, not biases").
 
 A layer is one matrix of the Transformer: the shared embedding (or one of its shards), the query, key, value and output
-kernels of an attention, the two kernels of a feed-forward block. Biases and layer norms are not matrices;
-`target_space_embedding` is a lookup of which a translation model uses one row, so it is not pruned either.
+kernels of an attention block, the two kernels of a feed-forward block. Biases and layer norms are not matrices.
+`target_space_embedding` is a lookup table of which a translation model uses one row, so it is not pruned either.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _MASK_SUFFIX = "/mask"
 
 
 def is_prunable(name: str) -> bool:
-  """True for a variable name (without `:0`) of a layer; False for its optimizer slots and its mask."""
+  """True for a layer's variable name (without `:0`); False for its optimizer slots and its mask."""
   return _LAYER.search(name) is not None
 
 
 def is_embedding(name: str) -> bool:
-  """True for the name of the shared embedding, or of one of its shards."""
+  """True for the name of the shared embedding or one of its shards."""
   return re.search(r"/weights_\d+$", name) is not None
 
 
@@ -31,32 +31,32 @@ def prunable(names: Iterable[str], prune_embedding: bool = True) -> list[str]:
   """The layers among variable names, sorted.
 
   Args:
-    names: of variables.
-    prune_embedding: False leaves the embedding out.
+    names: variable names.
+    prune_embedding: False excludes the embedding.
   """
   return sorted(name for name in names if is_prunable(name) and (prune_embedding or not is_embedding(name)))
 
 
 def check_known(shapes: Mapping[str, Sequence[int]]) -> None:
-  """Refuses a model of which something would stay dense, and uncounted, that nobody has decided to leave so.
+  """Rejects a model with a matrix that is neither pruned nor deliberately left dense.
 
   Args:
     shapes: name -> shape of each trainable variable.
 
   Raises:
-    UserError: naming the first that is more than a vector, but neither a layer nor known to be none.
+    UserError: naming the first variable that has more than one dimension but is neither a layer nor a known exception.
   """
   for name, shape in shapes.items():
     if len(shape) > 1 and not _DENSE.search(name) and not (is_prunable(name) and len(shape) == 2):
       raise UserError(
-        f"{name} of shape {list(shape)} is no matrix of those that are pruned, nor of those that are not: "
-        "lottery_transformer knows embeddings, attention kernels and the two kernels of a feed-forward block "
+        f"{name} of shape {list(shape)} is neither a matrix that lottery_transformer prunes nor one that it leaves "
+        "dense: use embeddings, attention kernels and the two kernels of a feed-forward block only "
         "(attention_variables_3d=False, ffn_layer=dense_relu_dense, pos=timing)"
       )
 
 
 def mask_name(layer: str) -> str:
-  """The name of the variable that holds a layer's mask."""
+  """The name of a layer's mask variable."""
   return layer + _MASK_SUFFIX
 
 
@@ -66,5 +66,5 @@ def is_mask(name: str) -> bool:
 
 
 def is_prunable_or_mask(name: str) -> bool:
-  """True for all that `weight_statistics` needs of a checkpoint."""
+  """True for the variables of a checkpoint that `weight_statistics` needs."""
   return is_prunable(name) or is_mask(name)

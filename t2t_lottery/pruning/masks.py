@@ -1,6 +1,6 @@
-"""Masks by magnitude, layer by layer (paper, section 3). Arrays in, arrays out.
+"""Magnitude masks, layer by layer (paper, section 3). Arrays in, arrays out.
 
-A mask is a bool array of its layer's shape: True where a weight is kept. Masks nest: a pruned weight never comes back.
+A mask is a bool array of its layer's shape: True where a weight is kept. Masks nest: a pruned weight is never restored.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from t2t_lottery.utils.errors import UserError
 def check_sparsity(sparsity: float) -> None:
   """Raises UserError if sparsity is outside [0, 1)."""
   if not 0.0 <= sparsity < 1.0:
-    raise UserError(f"sparsity is {sparsity}, but a share of pruned weights must be in [0, 1): 0.9 prunes 90%")
+    raise UserError(f"sparsity is {sparsity}, but must be in [0, 1): 0.9 prunes 90%")
 
 
 def kept_count(size: int, sparsity: float) -> int:
-  """How many of a layer's `size` weights are kept: size * (1 - sparsity), rounded to the nearest, half to even.
+  """The number of kept weights among a layer's `size`: size * (1 - sparsity), rounded half to even.
 
   Raises:
-    UserError: if sparsity is outside [0, 1), or leaves no weight.
+    UserError: if sparsity is outside [0, 1) or keeps no weight.
   """
   check_sparsity(sparsity)
   kept = round(size * (1.0 - sparsity))
   if size and not kept:
-    raise UserError(f"sparsity {sparsity} leaves none of the {size} weights of a layer: ask for a lower one")
+    raise UserError(f"sparsity {sparsity} leaves none of the {size} weights of a layer: use a lower one")
   return kept
 
 
@@ -36,30 +36,30 @@ def magnitude_mask(weights: np.ndarray, sparsity: float, within: np.ndarray | No
 
   Args:
     weights: float array, one layer.
-    sparsity: share of the layer's weights to prune, in [0, 1).
-    within: bool array of the same shape, the mask that the new one nests in; None keeps all eligible.
+    sparsity: fraction of the layer's weights to prune, in [0, 1).
+    within: bool array of the same shape: the new mask is a subset of it; None allows all weights.
 
   Returns:
-    A bool array of the same shape with exactly `kept_count` True. Of equal magnitudes the first in memory order are
-    kept.
+    A bool array of the same shape with exactly `kept_count` True. Among equal magnitudes, the first in memory order
+    are kept.
 
   Raises:
-    UserError: if sparsity is outside [0, 1) or leaves no weight, or `within` keeps fewer weights than requested.
+    UserError: if sparsity is outside [0, 1) or keeps no weight, or `within` keeps fewer weights than requested.
     ValueError: if a weight is not finite (it has no magnitude to compare), or shapes differ.
   """
   kept = kept_count(weights.size, sparsity)
   magnitude = np.abs(weights).ravel()
   if not np.isfinite(magnitude).all():
-    raise ValueError("weights hold NaN or infinity")
+    raise ValueError("weights contain NaN or infinity")
   if within is not None:
     if within.shape != weights.shape:
       raise ValueError(f"mask of shape {within.shape} for weights of shape {weights.shape}")
     if np.count_nonzero(within) < kept:
       raise UserError(
-        f"sparsity {sparsity} asks for {kept} weights, but the mask has only {np.count_nonzero(within)} left: "
-        "ask for a higher sparsity"
+        f"sparsity {sparsity} keeps {kept} weights, but the mask has only {np.count_nonzero(within)} left: "
+        "use a higher sparsity"
       )
-    # Below any magnitude, so that a kept weight of exactly 0.0 still goes before a pruned one.
+    # Below any magnitude, so that a kept weight of exactly 0.0 still ranks above a pruned one.
     magnitude[~within.ravel()] = -1.0
   mask = np.zeros(magnitude.size, dtype=bool)
   if kept:
@@ -73,15 +73,15 @@ def magnitude_mask(weights: np.ndarray, sparsity: float, within: np.ndarray | No
 def global_mask(
   weights: Mapping[str, np.ndarray], sparsity: float, within: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-  """Keeps the weights of largest magnitude of all layers together.
+  """Keeps the weights of largest magnitude across all layers.
 
   Args:
     weights: layer -> float array.
-    sparsity: share of all weights to prune, in [0, 1).
-    within: layer -> bool array, the mask that the new one nests in.
+    sparsity: fraction of all weights to prune, in [0, 1).
+    within: layer -> bool array: the new mask is a subset of it.
 
   Returns:
-    Layer -> bool array; together they have exactly `kept_count` True.
+    Layer -> bool array; all of them together have exactly `kept_count` True.
 
   Raises:
     UserError, ValueError: as `magnitude_mask`.
@@ -96,7 +96,7 @@ def global_mask(
 
 
 def sparsity_of(masks: dict[str, np.ndarray]) -> float:
-  """The share of pruned weights over all layers; 0.0 for no layers."""
+  """The fraction of pruned weights over all layers; 0.0 without layers."""
   size = sum(mask.size for mask in masks.values())
   kept = sum(int(np.count_nonzero(mask)) for mask in masks.values())
   return 1.0 - kept / size if size else 0.0

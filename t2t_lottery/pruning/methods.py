@@ -1,6 +1,6 @@
-"""The paper's methods (section 3) and their controls: how they differ. Standard library only.
+"""The paper's methods (section 3) and their controls. Standard library only.
 
-Each method is a set of t2t's hparams; each choice below is the value of one of them.
+Each method is a set of t2t hparams; each constant below is a value of one of them.
 """
 
 from __future__ import annotations
@@ -8,43 +8,43 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-# By what score a ticket's mask keeps weights, those of the highest (hparam `ticket_score`).
-MAGNITUDE = "magnitude"  # |w|, as the paper
+# The score by which a ticket's mask keeps the highest weights (hparam `ticket_score`).
+MAGNITUDE = "magnitude"  # |w|, as in the paper
 RANDOM = "random"  # at random
-SNIP = "snip"  # |w * dL/dw| over some batches (Lee et al. 2019)
-SYNFLOW = "synflow"  # w * dR/dw of the network with |w| for w, in many rounds (Tanaka et al. 2020)
+SNIP = "snip"  # |w * dL/dw| over several batches (Lee et al. 2019)
+SYNFLOW = "synflow"  # w * dR/dw of the network with |w| in place of w, over many rounds (Tanaka et al. 2020)
 SCORES = (MAGNITUDE, RANDOM, SNIP, SYNFLOW)
 
-# Among which weights (hparam `ticket_scope`).
-LAYER = "layer"  # of each layer as many, as the paper
-GLOBAL = "global"  # of all layers together
+# The weights that compete (hparam `ticket_scope`).
+LAYER = "layer"  # those of one layer: each has the same sparsity, as in the paper
+GLOBAL = "global"  # those of all layers
 SCOPES = (LAYER, GLOBAL)
 
-# What the kept weights of a ticket are set to (hparam `ticket_values`), their signs first kept.
-REWOUND = "rewound"  # the rewind checkpoint's, as LT and SLT
-CONSTANT = "constant"  # one value per layer, as CLT
+# Values of a ticket's kept weights (hparam `ticket_values`); all but the last keep their signs.
+REWOUND = "rewound"  # those of the rewind checkpoint, as in LT and SLT
+CONSTANT = "constant"  # one magnitude per layer, as in CLT
 REDRAWN = "redrawn"  # resampled from the distribution that t2t initializes the layer from
-PERMUTED = "permuted"  # the rewind checkpoint's, shuffled among the kept weights of the layer, signs and all
+PERMUTED = "permuted"  # those of the rewind checkpoint, shuffled with their signs among the kept weights of the layer
 VALUES = (REWOUND, CONSTANT, REDRAWN, PERMUTED)
 
-# What their signs are set to afterwards (hparam `ticket_signs`).
+# Their signs, set afterwards (hparam `ticket_signs`).
 KEPT = "kept"
 SIGNS = (KEPT, RANDOM)
 
-# n_in and n_out of the embedding, for CLT's constant (hparam `embedding_fan`); the paper does not say.
-SHAPE = "shape"  # its two sizes, vocabulary and hidden size, as for any other matrix
+# n_in and n_out of the embedding, for CLT's constant (hparam `embedding_fan`); the paper does not specify them.
+SHAPE = "shape"  # its two dimensions, vocabulary and hidden size, as for any other matrix
 HIDDEN = "hidden"  # the hidden size for both
 FANS = (SHAPE, HIDDEN)
 
 
 class Method(NamedTuple):
-  """What a run of a method is.
+  """Properties of a method's runs.
 
   Attributes:
-    from_ticket: whether it starts from a ticket, not from random weights.
-    from_step_0: whether that ticket's weights are theta_0, not theta_t.
-    values: what they are set to.
-    gradual: whether it is pruned while it trains.
+    from_ticket: whether they start from a ticket instead of random weights.
+    from_step_0: whether the ticket rewinds to theta_0 instead of theta_t.
+    values: of the ticket's kept weights.
+    gradual: whether they are pruned during training.
   """
 
   from_ticket: bool = False
@@ -54,21 +54,21 @@ class Method(NamedTuple):
 
   @property
   def prunes(self) -> bool:
-    """Whether its runs have masks."""
+    """Whether the runs have masks."""
     return self.from_ticket or self.gradual
 
   @property
-  def prunes_on(self) -> bool:
-    """Whether its runs start from a ticket that is pruned while they train."""
+  def prunes_further(self) -> bool:
+    """Whether the runs start from a ticket and prune it further during training."""
     return self.from_ticket and self.gradual
 
 
-# Hparam -> its default, and the methods that use it.
-MEANINGS: dict[str, tuple[str | float | bool, Callable[[Method], bool]]] = {
+# Hparam -> its default, and whether a method uses it.
+HPARAMS: dict[str, tuple[str | float | bool, Callable[[Method], bool]]] = {
   "mask_checkpoint": ("", lambda method: method.from_ticket),
   "rewind_checkpoint": ("", lambda method: method.from_ticket),
   "sparsity": (0.0, lambda method: method.prunes),
-  "initial_sparsity": (0.0, lambda method: method.prunes_on),
+  "initial_sparsity": (0.0, lambda method: method.prunes_further),
   "ticket_score": (MAGNITUDE, lambda method: method.from_ticket),
   "ticket_scope": (LAYER, lambda method: method.from_ticket),
   "ticket_values": (REWOUND, lambda method: method.from_ticket),
@@ -88,7 +88,7 @@ METHODS = {
   "mp_slt": Method(from_ticket=True),
 }
 
-# Control or relative of a method -> the hparams in which it differs.
+# Control or variant of a method -> the hparams in which it differs.
 CONTROLS: dict[str, dict[str, str | bool]] = {
   "random_signs": {"ticket_signs": RANDOM},
   "redrawn_values": {"ticket_values": REDRAWN},

@@ -1,4 +1,4 @@
-"""Scores of weights at initialization: SNIP's, from some batches of text; SynFlow's, from the weights alone."""
+"""Scores of weights at initialization: SNIP (from several batches of text) and SynFlow (from the weights alone)."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ SYNFLOW_ROUNDS = 100
 def snip(
   weights: Mapping[str, np.ndarray], gradients: Mapping[str, tf.Tensor], batches: int = SNIP_BATCHES
 ) -> dict[str, np.ndarray]:
-  """|w * dL/dw|, the gradient summed over batches of training data (Lee, Ajanthan and Torr 2019).
+  """|w * dL/dw|, with the gradient summed over batches of training data (Lee, Ajanthan and Torr 2019).
 
-  Runs the default graph, a training graph that is not finalized, in a session of its own.
+  Runs the default graph, a training graph that is not finalized, in its own session.
 
   Args:
     weights: name -> value of every trainable variable.
     gradients: layer -> gradient of the loss.
-    batches: how many.
+    batches: number of batches.
 
   Returns:
     Layer -> scores.
@@ -51,27 +51,27 @@ def synflow(
   prune_embedding: bool = True,
   rounds: int = SYNFLOW_ROUNDS,
 ) -> dict[str, np.ndarray]:
-  """|w| * dR/d|w| after rounds of pruning at exponentially falling density (Tanaka et al. 2020).
+  """|w| * dR/d|w| after several rounds of pruning to exponentially decreasing density (Tanaka et al. 2020).
 
-  R is the sum of the outputs of the network with |w| for w on an input of ones. What is not linear in t2t's Transformer
-  is made so: attention weighs by its logits, not their softmax; layer norm divides by a constant, the root mean square
-  of what it meets; ReLU meets positive numbers only. Biases are left out.
+  R is the sum of the outputs of the network with |w| in place of w on an input of ones. The nonlinear parts of t2t's
+  Transformer are made linear: attention weights are the logits without softmax; layer norm divides by a constant, the
+  root mean square of its input; ReLU sees positive numbers only. Biases are left out.
 
   Args:
     weights: layer -> value.
-    sparsity: share of the weights that the last round will prune.
-    num_heads: of each attention.
-    scope: of `methods.SCOPES`, whether each layer is pruned for itself or all together.
+    sparsity: fraction of the weights that the last round will prune.
+    num_heads: of each attention block.
+    scope: one of `methods.SCOPES`: whether weights compete within their layer or across all layers.
     prune_embedding: whether the embedding is pruned.
-    rounds: how many.
+    rounds: number of rounds.
 
   Returns:
-    Layer -> scores before the last round; those of weights that earlier rounds have pruned are 0.
+    Layer -> scores before the last round; 0 for weights pruned in earlier rounds.
   """
   pruned = layers.prunable(weights, prune_embedding)
   kept = {name: np.ones(weights[name].shape, bool) for name in pruned}
   with tf.Graph().as_default(), tf.Session() as session:
-    # Variables' magnitudes are fed once, masks every round.
+    # One variable per layer: its masked magnitudes are loaded each round.
     magnitudes = {n: tf.get_variable(f"layer{i}", shape=weights[n].shape) for i, n in enumerate(weights)}
     flow_gradients = dict(zip(weights, tf.gradients(_flow(magnitudes, num_heads), list(magnitudes.values()))))
     scores: dict[str, np.ndarray] = {}
@@ -89,7 +89,7 @@ def synflow(
 
 
 def _flow(weights: Mapping[str, tf.Tensor], num_heads: int) -> tf.Tensor:
-  """The sum R of the outputs for an input of ones, every position of a sentence being the same: [1, hidden] each."""
+  """The sum R of the outputs for an input of ones: all positions of a sentence are equal, so one is enough."""
   embedding = tf.concat([weights[name] for name in sorted(filter(layers.is_embedding, weights), key=_shard)], axis=0)
 
   def norm(x):
@@ -117,7 +117,7 @@ def _flow(weights: Mapping[str, tf.Tensor], num_heads: int) -> tf.Tensor:
 
   start = norm(tf.reduce_sum(embedding, axis=0, keepdims=True))
   output = stack("decoder", start, stack("encoder", start))
-  # Divided by a constant, so that it does not overflow.
+  # Divided by a constant to avoid overflow.
   total = tf.reduce_sum(tf.matmul(output, embedding, transpose_b=True))
   return total / tf.stop_gradient(total)
 

@@ -1,4 +1,4 @@
-"""What a ticket is drawn from: weights and masks by name. Standard library and numpy only."""
+"""Interface to the weights and masks that a ticket is drawn from. Standard library and numpy only."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 
 
 class WeightSource(Protocol):
-  """The weights of one model, wherever they are stored; a checkpoint is one.
+  """The weights of one model, such as a checkpoint.
 
   Attributes:
-    prefix: its path, for errors.
-    role: what it is for, named in errors (`mask_checkpoint`).
-    shapes: name -> shape of every variable.
+    prefix: path, for errors.
+    role: its purpose, for errors (`mask_checkpoint`).
+    shapes: name -> shape of each variable.
   """
 
   prefix: str
@@ -23,13 +23,13 @@ class WeightSource(Protocol):
 
   @property
   def layers(self) -> list[str]:
-    """Names of its layers."""
+    """Names of the layers."""
 
   def read(self, name: str) -> np.ndarray:
     """The value of one variable; a UserError if it is missing."""
 
   def mask(self, layer: str) -> np.ndarray | None:
-    """The bool mask of a layer; None of a dense model."""
+    """The bool mask of a layer; None for a dense model."""
 
   def require(self, shapes: Mapping[str, Sequence[int]], whose: str) -> None:
-    """Refuses, by a UserError, a model whose variables are not of these shapes."""
+    """Raises UserError unless the model has variables of these shapes."""

@@ -1,4 +1,4 @@
-"""What a model's layers look like: how sparse, how large, how like another model's. Arrays in, numbers out."""
+"""Statistics of a model's layers: sparsity, magnitudes, similarity to another model. Arrays in, numbers out."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from t2t_lottery.pruning import layers, masks
 
 
 class Statistics(NamedTuple):
-  """Of one layer, or of several together.
+  """Statistics of one layer, or of several combined.
 
   Attributes:
-    size: how many weights it has.
-    kept: how many of them its mask keeps, or are not zero though it prunes them.
+    size: number of weights.
+    kept: number of weights that the mask keeps or that are not zero.
     largest: the largest magnitude.
     total: the sum of the magnitudes.
-    both: how many weights it and the other model keep; 0 without another one.
-    either: how many at least one of them keeps; 0 without another one.
-    same_signs: how many of those that both keep have the same sign.
-    astray: how many are not zero though its mask prunes them: none, unless something else than training has changed them.
+    both: number of weights that this and the other model keep; 0 without another model.
+    either: number of weights that at least one of them keeps; 0 without another model.
+    same_signs: number of weights that both keep with the same sign.
+    nonzero_pruned: number of pruned weights that are not zero: 0 unless they were changed outside of training.
   """
 
   size: int
@@ -32,15 +32,15 @@ class Statistics(NamedTuple):
   both: int = 0
   either: int = 0
   same_signs: int = 0
-  astray: int = 0
+  nonzero_pruned: int = 0
 
-  def shares(self) -> dict[str, float | None]:
-    """The figures to look at.
+  def figures(self) -> dict[str, float | None]:
+    """The figures to report.
 
     Returns:
-      `sparsity`, share of pruned weights; `largest` and `mean` magnitude of a kept one; and compared with another model `signs`,
-      the share of equal ones among the weights that both keep, and `mask`, that of the weights that both keep among
-      those that either keeps. None for a share of nothing.
+      `sparsity`: fraction of pruned weights; `largest` and `mean`: magnitude of the kept weights. Compared with another
+      model, `signs`: fraction of equal signs among the weights that both keep; `mask`: weights that both keep / weights
+      that either keeps. None if the denominator is 0.
     """
     return {
       "sparsity": (self.size - self.kept) / self.size if self.size else None,
@@ -51,7 +51,7 @@ class Statistics(NamedTuple):
     }
 
 
-def of_layer(
+def layer_statistics(
   weights: np.ndarray,
   mask: np.ndarray | None = None,
   other: np.ndarray | None = None,
@@ -61,9 +61,9 @@ def of_layer(
 
   Args:
     weights: float array.
-    mask: bool array of the same shape; None: what is not 0.0 is kept.
-    other: the same layer of another model, if there is one to compare with.
-    other_mask: its mask.
+    mask: bool array of the same shape; None: nonzero weights are kept.
+    other: the same layer of another model to compare with; None: no comparison.
+    other_mask: mask of `other`; None as for `mask`.
   """
   kept = weights != 0 if mask is None else mask | (weights != 0)
   magnitude = np.abs(weights)
@@ -72,7 +72,7 @@ def of_layer(
     kept=int(np.count_nonzero(kept)),
     largest=float(magnitude.max(initial=0)),
     total=float(magnitude.sum(dtype=np.float64)),
-    astray=0 if mask is None else _astray(weights, mask),
+    nonzero_pruned=0 if mask is None else _count_nonzero_pruned(weights, mask),
   )
   if other is None:
     return found
@@ -85,12 +85,12 @@ def of_layer(
   )
 
 
-def _astray(weights: np.ndarray, mask: np.ndarray) -> int:
+def _count_nonzero_pruned(weights: np.ndarray, mask: np.ndarray) -> int:
   return int(np.count_nonzero(weights)) - int(np.count_nonzero(weights[mask]))
 
 
-def astray(variables: Mapping[str, np.ndarray]) -> str | None:
-  """What is wrong with a model in which weights that its masks prune are not zero, on one line; None if they are.
+def describe_nonzero_pruned(variables: Mapping[str, np.ndarray]) -> str | None:
+  """Describes the pruned weights that are not zero, on one line; None if there are none.
 
   Args:
     variables: name -> value, masks included.
@@ -98,7 +98,7 @@ def astray(variables: Mapping[str, np.ndarray]) -> str | None:
   found = {}
   for name in layers.prunable(variables):
     mask = variables.get(layers.mask_name(name))
-    if mask is not None and (count := _astray(variables[name], mask)):
+    if mask is not None and (count := _count_nonzero_pruned(variables[name], mask)):
       found[name] = f"{count:,} of the {mask.size - int(np.count_nonzero(mask)):,} in {name}"
   if not found:
     return None
@@ -106,37 +106,36 @@ def astray(variables: Mapping[str, np.ndarray]) -> str | None:
   return f"weights that its masks prune are not zero: {next(iter(found.values()))}{more}"
 
 
-def together(statistics: Iterable[Statistics]) -> Statistics:
-  """Statistics of several layers as one."""
+def combined(statistics: Iterable[Statistics]) -> Statistics:
+  """Statistics of several layers combined."""
   columns = list(zip(*statistics)) or [(0,)] * len(Statistics._fields)
   return Statistics(*(max(c) if name == "largest" else sum(c) for name, c in zip(Statistics._fields, columns)))
 
 
-def on_target(found: Mapping[str, Statistics], sparsity: float, as_one: bool) -> bool:
-  """Whether layers have as many weights as a sparsity leaves them, to within one each.
+def on_target(found: Mapping[str, Statistics], sparsity: float, is_global: bool) -> bool:
+  """Whether layers have the number of weights that a sparsity keeps, to within one per layer.
 
   Args:
-    found: of the layers that are pruned.
-    sparsity: share of the weights to prune.
-    as_one: whether of all layers together, not of each.
+    found: layer -> statistics, of the pruned layers.
+    sparsity: fraction of the weights to prune.
+    is_global: whether the sparsity is that of all layers combined instead of each layer.
   """
-  total = together(found.values())
-  counted = [total] if as_one else found.values()
-  allowed = len(found) if as_one else 1
+  counted = [combined(found.values())] if is_global else found.values()
+  allowed = len(found) if is_global else 1
   return all(abs(one.kept - masks.kept_count(one.size, sparsity)) <= allowed for one in counted)
 
 
-def of_model(
+def model_statistics(
   variables: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray] | None = None
 ) -> dict[str, Statistics]:
-  """Statistics of each layer, by its name.
+  """Layer -> statistics.
 
   Args:
-    variables: name -> value, as a checkpoint holds them, masks included if it has some.
-    other: the same of another model with layers of the same shapes.
+    variables: name -> value, as in a checkpoint, including its masks if any.
+    other: another model with layers of the same shapes.
   """
   return {
-    name: of_layer(
+    name: layer_statistics(
       variables[name],
       variables.get(layers.mask_name(name)),
       None if other is None else other[name],
@@ -149,25 +148,25 @@ def of_model(
 def figures(
   variables: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray] | None = None
 ) -> dict[str, dict[str, float | None]]:
-  """Layer -> figures (`Statistics.shares`), and last those of all layers together as `total`.
+  """Layer -> figures (`Statistics.figures`); last, those of all layers combined as `total`.
 
   Args:
-    variables, other: as of `of_model`.
+    variables, other: as in `model_statistics`.
   """
-  found = of_model(variables, other)
-  return {**{name: one.shares() for name, one in found.items()}, "total": together(found.values()).shares()}
+  found = model_statistics(variables, other)
+  return {**{name: one.figures() for name, one in found.items()}, "total": combined(found.values()).figures()}
 
 
 class Emptied(NamedTuple):
-  """What is pruned completely.
+  """Completely pruned structures.
 
   Attributes:
-    embedding_rows: how many subwords have an embedding of zeros: in a source, t2t takes them for padding
+    embedding_rows: number of subwords with an embedding of zeros: t2t treats them as padding in a source
       (`common_attention.embedding_to_padding`).
-    vocabulary: of how many.
+    vocabulary: number of all subwords.
     layers: names of the layers without any weight.
-    heads: attention -> how many of its heads have lost all of their queries, keys, values or outputs.
-    units: feed-forward block -> how many of its units have lost all of their inputs or outputs.
+    heads: attention block -> number of heads without any query, key, value or output weight.
+    units: feed-forward block -> number of units without any input or output weight.
   """
 
   embedding_rows: int
@@ -177,7 +176,7 @@ class Emptied(NamedTuple):
   units: dict[str, int]
 
   def to_json(self) -> dict[str, Any]:
-    """Numbers alone, as results hold them."""
+    """Counts only, as stored in results."""
     return {
       "embedding_rows": self.embedding_rows,
       "layers": len(self.layers),
@@ -185,13 +184,13 @@ class Emptied(NamedTuple):
       "units": sum(self.units.values()),
     }
 
-  def in_words(self) -> list[str]:
-    """A line for each kind that there is."""
+  def describe(self) -> list[str]:
+    """One line for each kind of structure that is present."""
     lines = []
     if self.embedding_rows:
       lines.append(
-        f"{self.embedding_rows:,} of {self.vocabulary:,} subwords have no embedding left: t2t takes them for padding in a "
-        "source"
+        f"{self.embedding_rows:,} of {self.vocabulary:,} subwords have no embedding left: t2t treats them as padding "
+        "in a source"
       )
     if self.layers:
       lines.append(f"no weight left in {', '.join(self.layers)}")
@@ -207,35 +206,33 @@ _FEED_FORWARD_PART = re.compile(r"(.+)/(conv1|conv2)/kernel")
 
 
 def emptied(variables: Mapping[str, np.ndarray], num_heads: int | None = None) -> Emptied:
-  """Which parts of a model have no weight other than 0.0.
+  """The structures of a model whose weights are all 0.0.
 
   Args:
-    variables: name -> value; what is no layer is passed over.
-    num_heads: of each attention; without it heads are not looked at.
+    variables: name -> value; only layers are used.
+    num_heads: of each attention block; None skips heads.
   """
   rows = vocabulary = 0
-  without: list[str] = []
+  empty_layers: list[str] = []
   heads: dict[str, np.ndarray] = {}
   units: dict[str, np.ndarray] = {}
   for name in layers.prunable(variables):
     used = variables[name] != 0
     if not used.any():
-      without.append(name)
+      empty_layers.append(name)
     if layers.is_embedding(name):
       rows += int(np.count_nonzero(~used.any(axis=1)))
       vocabulary += len(used)
     elif num_heads and (match := _ATTENTION_PART.fullmatch(name)):
-      # Queries, keys and values of the heads are next to each other in the columns, what reads their outputs in the rows.
-      side_by_side = (
-        used.reshape(-1, used.shape[-1]) if match[2] == "output_transform" else used.reshape(len(used), -1).T
-      )
-      gone = ~side_by_side.reshape(num_heads, -1).any(axis=1)
-      heads[match[1]] = heads.get(match[1], False) | gone
+      # The heads of queries, keys and values are adjacent columns; those of the output transform are adjacent rows.
+      by_head = used.reshape(-1, used.shape[-1]) if match[2] == "output_transform" else used.reshape(len(used), -1).T
+      is_empty = ~by_head.reshape(num_heads, -1).any(axis=1)
+      heads[match[1]] = heads.get(match[1], False) | is_empty
     elif match := _FEED_FORWARD_PART.fullmatch(name):
-      gone = ~(used.any(axis=0) if match[2] == "conv1" else used.any(axis=1))
-      units[match[1]] = units.get(match[1], False) | gone
+      is_empty = ~(used.any(axis=0) if match[2] == "conv1" else used.any(axis=1))
+      units[match[1]] = units.get(match[1], False) | is_empty
 
   def counted(found: dict[str, np.ndarray]) -> dict[str, int]:
-    return {block: int(gone.sum()) for block, gone in found.items() if gone.any()}
+    return {block: int(empty.sum()) for block, empty in found.items() if empty.any()}
 
-  return Emptied(rows, vocabulary, without, counted(heads), counted(units))
+  return Emptied(rows, vocabulary, empty_layers, counted(heads), counted(units))

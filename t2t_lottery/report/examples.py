@@ -78,7 +78,7 @@ def of_run(run: Run, text: Text) -> dict[str, list[Example]]:
   lines, segments = run.translation(), run.segments(METRIC)
   if segments is None or len(lines) != len(segments):
     return {}
-  found = metrics.of_statistics(METRIC, segments)
+  found = metrics.corpus_scores(METRIC, segments)
   known = len(text.sources) == len(lines)
 
   def example(index: int) -> Example:

@@ -77,7 +77,7 @@ def require_zeros(path: str, variables: dict[str, np.ndarray]) -> None:
   Raises:
     UserError: naming the first layer and the number of weights.
   """
-  if wrong := weight_statistics.astray(variables):
+  if wrong := weight_statistics.describe_nonzero_pruned(variables):
     raise UserError(
       f"{path}: {wrong}; it was changed outside of training: delete it and train from the previous checkpoint"
     )

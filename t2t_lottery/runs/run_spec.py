@@ -84,7 +84,7 @@ def _check_flags(method: methods.Method, options: Options) -> None:
   for flag, value in of_tickets.items():
     if value is not None and not method.from_ticket:
       raise UserError(f"--method={name} takes no --{flag}={value}: it draws no ticket")
-  levels = {"level": (options.level, method.prunes), "initial_level": (options.initial_level, method.prunes_on)}
+  levels = {"level": (options.level, method.prunes), "initial_level": (options.initial_level, method.prunes_further)}
   for flag, (text, is_needed) in levels.items():
     if is_needed and not config.parse_level(text):
       raise UserError(f"--method={name} needs --{flag}, in percent")

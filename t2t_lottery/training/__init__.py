@@ -1,1 +1,1 @@
-"""What runs inside t2t-trainer: hooks, the masked optimizer, checks of hparams."""
+"""Code that runs inside t2t-trainer: hooks, the masked optimizer, checks of hparams."""

@@ -1,4 +1,4 @@
-"""Prunes a run while it trains (MP, SLT-MP)."""
+"""Prunes a run during training (MP, SLT-MP)."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ from t2t_lottery.utils import errors
 
 
 class PruneHook(tf.estimator.SessionRunHook):
-  """Prunes a run while it trains: by magnitude, layer by layer, never giving a weight back.
+  """Prunes a run during training: by magnitude, layer by layer, without restoring pruned weights.
 
-  What is due depends on the step alone, so an interrupted run, whenever that was, is pruned as far as it should be
-  before its next step. A checkpoint saved at a step is of before the pruning after that step; whatever restores it, be
-  it another process, the next session of a schedule that evaluates in between, or TensorFlow after a lost worker,
-  prunes it first.
+  The target sparsity depends on the step alone, so a run interrupted at any step is pruned correctly before its next
+  step. A checkpoint is saved before the pruning after its step. Any session that restores it prunes first: that of
+  another process, the next one of a schedule that alternates with evaluation, or TensorFlow's after a lost worker.
 
   Args:
-    plan: when, and how far.
+    plan: the pruning schedule.
     prune_embedding: whether the embedding is pruned.
   """
 
@@ -41,7 +40,7 @@ class PruneHook(tf.estimator.SessionRunHook):
       for name in layers.prunable(trainable, self._prune_embedding)
     }
     self._assignments = {}
-    # A momentum would move a pruned weight away from zero. Slots are named after their variable.
+    # Momentum would move a pruned weight away from zero, so slots are masked too. They are named after their variable.
     self._slots = {
       name: [
         slot
@@ -55,25 +54,25 @@ class PruneHook(tf.estimator.SessionRunHook):
         self._assignments[variable.op.name] = replicated_variables.assignment(variable)
 
   def after_create_session(self, session, coord) -> None:
-    """Prunes what the session restored, which may be of before a pruning that an earlier session has done."""
+    """Prunes the restored weights, which may precede a pruning by an earlier session."""
     del coord
     self._pruned_to = None
     self.prune(session, session.run(self._global_step))
 
   def before_run(self, run_context):
-    """Asks for the step."""
+    """Fetches the step."""
     del run_context
     return tf.estimator.SessionRunArgs(self._global_step)
 
   def after_run(self, run_context, run_values) -> None:
-    """Prunes if it is time."""
-    # The fetched step may be the one before or after the update; the session's own is sure, and read only when near.
+    """Prunes if due."""
+    # The fetched step may be that before or after the update, so the exact one is read if a pruning may be due.
     step = int(run_values.results)
     if self._plan.due(step + 1) != self._pruned_to:
       self.prune(run_context.session, run_context.session.run(self._global_step))
 
   def prune(self, session, step: int) -> None:
-    """Prunes as far as is due after a step; does nothing if that is done."""
+    """Prunes to the target sparsity after a step; does nothing if already pruned to it."""
     sparsity = self._plan.due(int(step))
     if sparsity is None or sparsity == self._pruned_to:
       return

@@ -1,6 +1,6 @@
-"""Any optimizer of t2t, fed with masked gradients.
+"""Any t2t optimizer, applied to masked gradients.
 
-A pruned weight is 0.0 in its variable; a gradient that is always zero leaves it there, under Adafactor as under Adam.
+A pruned weight is 0.0 in its variable. A gradient that is always zero keeps it there, with Adafactor and with Adam.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tensor2tensor.utils import misc_utils, registry
 from t2t_lottery.pruning import layers
 from t2t_lottery.training import replicated_variables
 
-# A t2t optimizer is found by name and built from hparams; the masks are variables of the default graph.
+# t2t builds an optimizer from its name and hparams, so the masks are passed in a collection of the default graph.
 NAME = "masked"
 _MASKS = "t2t_lottery_masks"
 _GRADIENTS = "t2t_lottery_gradients"
@@ -26,7 +26,7 @@ def create_masks(variables: list[tf.Variable]) -> dict[str, tf.Variable]:
     variables: the trainable variables.
 
   Returns:
-    Layer name -> mask variable; also kept in the graph for the optimizer.
+    Layer name -> mask variable; also stored in the graph for the optimizer.
   """
   masks = {}
   for variable in variables:
@@ -44,16 +44,15 @@ def create_masks(variables: list[tf.Variable]) -> dict[str, tf.Variable]:
 
 
 def unmasked_gradients() -> dict[str, tf.Tensor]:
-  """Layer -> gradient of the loss before it is masked, in the default graph, a training graph."""
+  """Layer -> unmasked gradient of the loss, in the default graph, a training graph."""
   (gradients,) = tf.get_collection(_GRADIENTS)
   return {name: tf.convert_to_tensor(g) for name, g in gradients.items() if layers.is_prunable(name)}
 
 
 def wrap(hparams) -> None:
-  """Makes t2t build the optimizer that `hparams.optimizer` names inside a `MaskedOptimizer`.
+  """Makes t2t wrap the optimizer that `hparams.optimizer` names in a `MaskedOptimizer`.
 
-  The name stays part of the new one, for t2t asks it whether the optimizer is an Adam
-  (`learning_rate.legacy_learning_rate_schedule`).
+  The new name contains the old one, because t2t looks for "adam" in it (`learning_rate.legacy_learning_rate_schedule`).
   """
   hparams.add_hparam("optimizer_under_masks", hparams.optimizer)
   hparams.optimizer = f"{NAME}_{hparams.optimizer}"
@@ -64,7 +63,7 @@ def wrap(hparams) -> None:
 
 
 def masked(learning_rate, hparams):
-  """The registered optimizer; the masks are those of `create_masks` in this graph."""
+  """The registered optimizer, with the masks from `create_masks` in this graph."""
   (masks,) = tf.get_collection(_MASKS)
   return MaskedOptimizer(registry.optimizer(hparams.optimizer_under_masks)(learning_rate, hparams), masks)
 
@@ -72,8 +71,8 @@ def masked(learning_rate, hparams):
 class MaskedOptimizer(tf.train.Optimizer):
   """Sets the gradient of every pruned weight to zero before another optimizer sees it.
 
-  Masking the gradient, not the product of weight and mask in the forward pass, keeps zeros at rest, so that each
-  checkpoint is also one of the stock model.
+  Masking the gradient instead of the weight in the forward pass keeps pruned weights at zero, so each checkpoint is
+  also valid for the stock model.
 
   Args:
     optimizer: the optimizer that applies the gradients.

@@ -1,4 +1,4 @@
-"""Writes figures of the layers to TensorBoard while a run trains."""
+"""Writes statistics of the layers to TensorBoard during training."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from t2t_lottery.pruning import layers, weight_statistics
 from t2t_lottery.runs import paths
 
 
-class WatchHook(tf.estimator.SessionRunHook):
-  """Writes TensorBoard scalars about the layers: sparsity, magnitudes, share of signs as they were at step 0.
+class StatisticsHook(tf.estimator.SessionRunHook):
+  """Writes TensorBoard scalars for each layer: sparsity, magnitudes, fraction of signs unchanged since step 0.
 
   Args:
-    model_dir: the run's folder, where its theta_0 is kept and t2t writes its own summaries.
-    every: steps between two looks.
+    model_dir: the run's folder, which contains its theta_0 and t2t's own summaries.
+    every: steps between two summaries.
   """
 
   def __init__(self, model_dir: str, every: int):
@@ -31,18 +31,18 @@ class WatchHook(tf.estimator.SessionRunHook):
     self._initial: dict[str, np.ndarray] | None = None
 
   def before_run(self, run_context):
-    """Asks for the step."""
+    """Fetches the step."""
     del run_context
     return tf.estimator.SessionRunArgs(self._global_step)
 
   def after_run(self, run_context, run_values) -> None:
-    """Looks if it is time."""
-    # The fetched step may be the one before or after the update; which of the two is looked at makes no difference.
+    """Writes a summary if due."""
+    # The fetched step may be that before or after the update; either is fine here.
     step = int(run_values.results)
     if step and step % self._every == 0:
-      self._look(run_context.session, step)
+      self._write(run_context.session, step)
 
-  def _look(self, session, step: int) -> None:
+  def _write(self, session, step: int) -> None:
     if self._initial is None:
       self._initial = tensor_bundle.read(paths.kept(self._model_dir, 0), lambda name: name in self._variables)
     summary = tf.Summary()

@@ -129,7 +129,7 @@ class ServersTest(devices.TestCase):
 
   def test_async_masters_cannot_prune_while_they_train(self):
     self.assertRegex(
-      self.refused, "t2t-lottery: pruning_method=slt_mp prunes while it trains, and .*: use one master with --sync"
+      self.refused, "t2t-lottery: pruning_method=slt_mp prunes during training, and .*: use one master with --sync"
     )
 
 

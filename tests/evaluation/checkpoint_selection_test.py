@@ -1,4 +1,4 @@
-"""Which checkpoints compete, and what counts as the sparsity that was asked for."""
+"""Selection of competing checkpoints, and checks of the requested sparsity."""
 
 import os
 import subprocess
@@ -23,12 +23,12 @@ EMBEDDING = "transformer/symbol_modality_300_40/shared/weights_0"
 SHAPES = {FFN: (40, 160), EMBEDDING: (300, 40)}
 
 
-def pruned(sparsity, dense=(), as_one=False):
-  """Weights and masks of two layers of unlike magnitude, pruned layer by layer, or together."""
+def pruned(sparsity, dense=(), is_global=False):
+  """Weights and masks of two layers of different magnitude, pruned layer by layer or globally."""
   rng = np.random.RandomState(1)
   weights = {name: (rng.randn(*shape) * len(name)).astype(np.float32) for name, shape in SHAPES.items()}
   ones = {name: np.ones(shape, bool) for name, shape in SHAPES.items()}
-  if as_one:
+  if is_global:
     kept = masks.global_mask(weights, sparsity, ones)
   else:
     kept = {n: ones[n] if n in dense else masks.magnitude_mask(w, sparsity) for n, w in weights.items()}
@@ -57,13 +57,13 @@ class CompetingTest(parameterized.TestCase, tf.test.TestCase):
     ("mp", 9, [10, 20, 30, 32, 33, 40]),
     ("slt_mp", 30, [32, 33, 40]),
   )
-  def test_those_after_the_runs_own_last_pruning_compete(self, method, prune_until, expected):
+  def test_checkpoints_after_the_last_pruning_compete(self, method, prune_until, expected):
     about = self.run_of(method, steps=(0, 10, 20, 30, 32, 33, 40), prune_until=prune_until)
     self.assertEqual(checkpoint_selection.steps(self.folder, about), expected)
 
-  def test_a_run_that_has_none_is_refused(self):
+  def test_a_run_without_such_checkpoints_is_an_error(self):
     about = self.run_of("mp", steps=(10, 20, 40), prune_until=40)
-    with self.assertRaisesRegex(UserError, "mp-80 is pruned until step 40, and has no checkpoint after that"):
+    with self.assertRaisesRegex(UserError, "mp-80 is pruned until step 40 and has no later checkpoint"):
       checkpoint_selection.steps(self.folder, about)
     with self.assertRaisesRegex(UserError, "no checkpoint of step 50"):
       checkpoint_selection.steps(self.folder, {**about, "train_steps": 50})
@@ -78,23 +78,23 @@ class CompetingTest(parameterized.TestCase, tf.test.TestCase):
     (pruned(0.8 - 2 / 12_000), {}, False),
     (pruned(0.8, dense=[EMBEDDING]), {}, False),
     (pruned(0.8, dense=[EMBEDDING]), {"prune_embedding": False}, True),
-    (pruned(0.8, as_one=True), {}, False),
-    (pruned(0.8, as_one=True), {"ticket_scope": "global"}, True),
-    (pruned(0.79, as_one=True), {"ticket_scope": "global"}, False),
+    (pruned(0.8, is_global=True), {}, False),
+    (pruned(0.8, is_global=True), {"ticket_scope": "global"}, True),
+    (pruned(0.79, is_global=True), {"ticket_scope": "global"}, False),
   )
-  def test_on_target_is_within_a_weight_of_each_pruned_layer(self, variables, hparams, expected):
+  def test_on_target_means_within_one_weight_per_pruned_layer(self, variables, hparams, expected):
     self.assertEqual(checkpoint_selection.is_on_target(self.folder, self.run_of("slt", **hparams), variables), expected)
 
-  def test_a_dense_run_has_no_target(self):
+  def test_a_dense_run_is_always_on_target(self):
     self.assertTrue(checkpoint_selection.is_on_target(self.folder, self.run_of("dense", 0.0), pruned(0.5)))
 
-  def test_checkpoints_of_unlike_masks_have_no_mean(self):
+  def test_averaging_checkpoints_with_different_masks_is_an_error(self):
     for step, sparsity in ((1, 0.7), (2, 0.8), (3, 0.8)):
       made = os.path.join(self.folder, str(step), "model.ckpt")
       tf_checkpoint.write(made, pruned(sparsity))
       for end in (".index", ".data-00000-of-00001"):
         os.replace(made + end, paths.checkpoint(self.folder, step) + end)
-    with self.assertRaisesRegex(UserError, "ckpt-1 is pruned otherwise than the checkpoint of step 3"):
+    with self.assertRaisesRegex(UserError, "ckpt-1 and the checkpoint of step 3 have different masks"):
       checkpoint_average.average(self.folder, [1, 2, 3])
     mean = tf_checkpoint.Checkpoint(checkpoint_average.average(self.folder, [2, 3]))
     for name, value in pruned(0.8).items():
@@ -102,7 +102,7 @@ class CompetingTest(parameterized.TestCase, tf.test.TestCase):
 
 
 class MissedTest(parameterized.TestCase, tf.test.TestCase):
-  """A result that has not reached the sparsity of its run, among those that have."""
+  """A result that missed its requested sparsity, among others that reached theirs."""
 
   @parameterized.parameters(
     ({"sparsity": 0.8}, None),
@@ -114,10 +114,10 @@ class MissedTest(parameterized.TestCase, tf.test.TestCase):
     ({"sparsity": 0.79999, "on_target": False}, "reached 79.999%, requested 80%"),
     ({"sparsity": 0.6, "on_target": True}, None),
   )
-  def test_says_both(self, result, expected):
+  def test_message_has_both_sparsities(self, result, expected):
     self.assertEqual(run_spec.sparsity_miss({"sparsity_asked": 0.8, **result}), expected)
 
-  def test_is_in_no_table_or_plot_of_a_report_and_named(self):
+  def test_is_named_in_a_report_but_in_no_table_or_plot(self):
     made = made_up_runs.study(self.create_tempdir().full_path)
     for run, seed in (("mp-80", 1), ("mp-80", 2), ("slt-50-60-mp-80", 2)):
       path = paths.result(made.path(run, seed))
@@ -128,14 +128,14 @@ class MissedTest(parameterized.TestCase, tf.test.TestCase):
     self.assertContainsSubset([f"mp-80, seeds 1, 2: {why}", f"slt-50-60-mp-80, seed 2: {why}"], lines)
     out = self.create_tempdir().full_path
     entries, _ = builder.write_tables(study, out, samples=20)
-    shown = {entry.place.run: [run.seed for run in entry.runs] for entry in entries}
-    self.assertNotIn("mp-80", shown)
-    self.assertEqual(shown["slt-50-60-mp-80"], [1])
-    self.assertEqual(shown["slt-50-80"], [1, 2])
+    seeds = {entry.place.run: [run.seed for run in entry.runs] for entry in entries}
+    self.assertNotIn("mp-80", seeds)
+    self.assertEqual(seeds["slt-50-60-mp-80"], [1])
+    self.assertEqual(seeds["slt-50-80"], [1, 2])
     with open(os.path.join(out, "table.csv"), encoding="utf-8") as file:
       self.assertNotIn(",mp-80,", file.read())
 
-  def test_has_a_row_for_itself_in_the_drivers_table(self):
+  def test_has_its_own_row_in_the_results_table(self):
     made = made_up_runs.Runs(self.create_tempdir().full_path)
     for seed, bleu in ((1, 20), (2, 30)):
       made.evaluated("mp-80", "mp", 80, bleu, 66, seed=seed)

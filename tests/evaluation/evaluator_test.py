@@ -1,4 +1,4 @@
-"""Evaluation and results of a trained run, by the commands that the drivers call."""
+"""Evaluation and results of trained runs, by the commands that the drivers call."""
 
 import json
 import os
@@ -27,14 +27,14 @@ class EvaluateTest(tf.test.TestCase):
     cls.runs.step("evaluate", "--run=slt-90")
     cls.result = atomic_files.read_json(paths.result(cls.folder))
 
-  def test_best_checkpoint_is_the_one_with_the_best_dev_bleu_the_later_of_equals(self):
+  def test_best_checkpoint_has_the_best_dev_bleu_or_is_the_latest_of_equals(self):
     by_step = {int(step): bleu for step, bleu in self.result["dev_bleu_by_step"].items()}
     self.assertCountEqual(by_step, paths.checkpoint_steps(self.folder))
     best = max(by_step.values())
     self.assertEqual(self.result["dev_bleu"], best)
     self.assertEqual(self.result["best_step"], max(step for step, bleu in by_step.items() if bleu == best))
 
-  def test_bleu_is_that_of_the_translation_that_is_kept(self):
+  def test_bleu_is_that_of_the_stored_translation(self):
     _, references = manifest.raw_text(trained.PROBLEM, self.runs.data_dir, "test")
     hypotheses = atomic_files.read_lines(
       paths.translation(self.folder, "test", paths.checkpoint(self.folder, self.result["best_step"]))
@@ -43,27 +43,27 @@ class EvaluateTest(tf.test.TestCase):
     self.assertIn("case:mixed", self.result["signatures"]["bleu"])
     self.assertIn("tok:13a", self.result["signatures"]["bleu"])
 
-  def test_each_score_has_its_signature_and_the_statistics_of_each_sentence(self):
+  def test_each_score_has_a_signature_and_statistics_per_sentence(self):
     self.assertCountEqual(self.result["test"], metrics.METRICS)
     self.assertCountEqual(self.result["signatures"], [*metrics.METRICS, "translation"])
     with np.load(paths.segments(self.folder)) as segments:
       for metric, value in self.result["test"].items():
-        self.assertNear(metrics.of_statistics(metric, segments[metric].sum(axis=0)), value, 1e-9)
+        self.assertNear(metrics.corpus_scores(metric, segments[metric].sum(axis=0)), value, 1e-9)
 
-  def test_layers_are_those_of_the_best_checkpoint_beside_step_0_and_the_level_before(self):
-    best = paths.checkpoint(self.folder, self.result["best_step"])
-    beside_start = inspect.figures(best, paths.kept(self.folder, 0))
-    beside_parent = inspect.figures(best, self.runs.last("slt-50"))
+  def test_layers_compare_the_best_checkpoint_with_step_0_and_the_previous_level(self):
+    best = inspect.read(paths.checkpoint(self.folder, self.result["best_step"]))
+    compared_with_start = inspect.figures(best, inspect.read(paths.kept(self.folder, 0)))
+    compared_with_parent = inspect.figures(best, inspect.read(self.runs.last("slt-50")))
     found = atomic_files.read_json(paths.layers(self.folder))
     self.assertEqual(
-      {name: row["signs"] for name, row in found.items()}, {n: r["signs"] for n, r in beside_start.items()}
+      {name: row["signs"] for name, row in found.items()}, {n: r["signs"] for n, r in compared_with_start.items()}
     )
     self.assertEqual(
-      {name: row["mask"] for name, row in found.items()}, {n: r["mask"] for n, r in beside_parent.items()}
+      {name: row["mask"] for name, row in found.items()}, {n: r["mask"] for n, r in compared_with_parent.items()}
     )
     self.assertEqual(found["total"], self.result["weights"])
 
-  def test_t2t_decoder_translates_when_asked_for(self):
+  def test_t2t_decoder_can_be_selected(self):
     sentences = manifest.raw_text(trained.PROBLEM, self.runs.data_dir, "test")[0][:40]
     by_both = [
       decoding.Decoding(self.folder, trained.PROBLEM, self.runs.data_dir, decoder).translations(
@@ -71,14 +71,14 @@ class EvaluateTest(tf.test.TestCase):
       )
       for decoder in decoding.DECODERS
     ]
-    # Runs this short translate badly, and the two differ in the cap on length.
+    # Such short runs translate badly, and the two limit the length differently.
     self.assertGreaterEqual(sum(a == b for a, b in zip(*by_both)), 0.9 * len(sentences))
     self.assertIn("decoder:t2t-1.15.7", decoding.signature(decoding.T2T))
     done = trained.command("evaluate", *self.runs.flags, "--run=slt-90", "--decoder=moses")
     self.assertEqual(done.returncode, 2)
     self.assertIn("value should be one of <ctranslate2|t2t>", done.stderr)
 
-  def test_line_of_results_names_the_origin(self):
+  def test_line_of_results_contains_the_lineage(self):
     expected = {
       "run": "slt-90",
       "problem": trained.PROBLEM,
@@ -93,7 +93,7 @@ class EvaluateTest(tf.test.TestCase):
     self.assertAlmostEqual(self.result["sparsity"], 0.9, places=3)
     self.assertIn("tensor2tensor", self.result["versions"])
 
-  def test_a_second_evaluation_does_nothing_and_adds_no_line(self):
+  def test_a_second_evaluation_does_nothing(self):
     before = os.stat(paths.result(self.folder)).st_mtime_ns
     self.runs.step("evaluate", "--run=slt-90")
     self.assertEqual(os.stat(paths.result(self.folder)).st_mtime_ns, before)
@@ -111,10 +111,10 @@ class EvaluateTest(tf.test.TestCase):
     steps = [round(trained.STEPS.train_steps * share) for share in (0.85, 0.9, 0.95, 1.0)]
     self.assertEqual([int(step) for step in result["dev_bleu_by_step"]], steps)
 
-  def test_mean_is_of_checkpoints_that_compete_alone_and_as_sparse_as_each(self):
+  def test_mean_is_of_competing_checkpoints_only_and_as_sparse(self):
     printed = self.runs.step("evaluate", "--run=mp-80", "--average=10")
     self.assertIn("with the mean of the last 4 checkpoints", printed)
-    self.assertIn("--average=10, but no more of them compete", printed)
+    self.assertIn("--average=10, but only these compete", printed)
     folder = self.runs.runs.folder("mp-80")
     result = atomic_files.read_json(paths.result(folder))
     self.assertTrue(result["on_target"])
@@ -125,7 +125,7 @@ class EvaluateTest(tf.test.TestCase):
       self.assertEqual(np.count_nonzero(mask), masks.kept_count(mask.size, 0.8))
       self.assertFalse(np.any(mean[layer][~mask]))
 
-  def test_mean_of_checkpoints_is_evaluated_when_asked_for(self):
+  def test_average_evaluates_the_mean_of_checkpoints(self):
     self.runs.step("evaluate", "--run=slt-90", "--average=3")
     result = atomic_files.read_json(paths.result(self.folder))
     average = result.pop("average")
@@ -141,12 +141,12 @@ class EvaluateTest(tf.test.TestCase):
         self.assertAllEqual(value, each[-1][name])
     self.assertIn("averaged", self.runs.step("results"))
 
-  def test_a_run_that_is_not_trained_is_refused(self):
+  def test_an_untrained_run_is_an_error(self):
     done = trained.command("evaluate", *self.runs.flags, "--run=slt-99")
     self.assertEqual(done.returncode, 1)
     self.assertStartsWith(done.stderr.splitlines()[-1], "t2t-lottery: cannot read ")
 
-  def test_another_run_under_the_same_name_is_refused(self):
+  def test_another_run_with_the_same_name_is_an_error(self):
     done = trained.command(
       "train", *self.runs.flags, "--run=slt-90", "--method=slt", "--level=80", "--mask_from=slt-50"
     )
@@ -175,13 +175,13 @@ class KeepTest(tf.test.TestCase):
     given = [flag for flag in made.flags if not flag.startswith("--runs_dir")]
     self.flags = [*given, f"--runs_dir={self.runs.runs_dir}", "--run=slt-90"]
     self.result = atomic_files.read_json(paths.result(self.folder))
-    self.result.pop("average", None)  # Another test's.
+    self.result.pop("average", None)  # From another test.
     atomic_files.write_json(paths.result(self.folder), self.result)
 
   def step(self, name, *arguments):
     return trained.command(name, *self.flags, *arguments)
 
-  def test_what_nothing_reads_again_goes_and_the_result_can_be_made_anew(self):
+  def test_only_essential_checkpoints_stay_and_the_result_can_be_recomputed(self):
     last = trained.STEPS.train_steps
     evaluated = paths.checkpoint_steps(self.folder)
     done = self.step("evaluate", "--keep=essential")
@@ -197,7 +197,7 @@ class KeepTest(tf.test.TestCase):
     self.assertEqual(atomic_files.read_json(paths.result(self.folder)), self.result)
     self.assertCountEqual(map(int, self.result["dev_bleu_by_step"]), evaluated)
 
-  def test_an_interrupted_removal_goes_on(self):
+  def test_an_interrupted_deletion_resumes(self):
     with mock.patch.object(os, "remove", side_effect=[None, None, KeyboardInterrupt]):
       self.assertRaises(KeyboardInterrupt, retention.delete_intermediate, self.folder, self.result["best_step"])
     before = retention.steps(self.folder)
@@ -205,7 +205,7 @@ class KeepTest(tf.test.TestCase):
     self.assertEqual(retention.steps(self.folder), before)
     self.assertLen(paths.checkpoint_steps(self.folder), len({self.result["best_step"], trained.STEPS.train_steps}))
 
-  def test_what_needs_a_removed_checkpoint_says_so(self):
+  def test_needing_a_deleted_checkpoint_is_an_error(self):
     retention.delete_intermediate(self.folder, self.result["best_step"])
     for flag in ("--average=5", "--decoder=t2t"):
       done = self.step("evaluate", flag)

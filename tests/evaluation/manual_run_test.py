@@ -1,5 +1,5 @@
-"""Evaluation of a run that t2t-trainer was called for by hand, and of any run with data that are not its own. Trains nothing:
-the run's folder is made as t2t-trainer leaves it.
+"""Evaluation of a run trained by calling t2t-trainer, and of runs with the wrong data. Trains nothing: the test writes
+the run's folder as t2t-trainer does.
 """
 
 import glob
@@ -21,7 +21,7 @@ from tests.support import small_model, trained
 SENTENCES = 8
 
 
-class ByHandTest(tf.test.TestCase):
+class ManualRunTest(tf.test.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
@@ -30,14 +30,14 @@ class ByHandTest(tf.test.TestCase):
     cls.model = small_model.SmallModel(folder)
     cls.folder, cls.data_dir = cls.model.folder, cls.model.data_dir
     os.remove(paths.description(cls.folder))
-    # What the run keeps of its step 0, and where its mask came from: here the same model.
+    # The checkpoint of step 0, and the source of the mask: here the same model.
     os.makedirs(os.path.dirname(paths.kept(cls.folder, 0)))
     for path in glob.glob(f"{cls.model.checkpoint}.*"):
       shutil.copy(path, path.replace(cls.model.checkpoint, paths.kept(cls.folder, 0)))
     hparams = {**atomic_files.read_json(paths.hparams(cls.folder)), "sparsity": small_model.SPARSITY}
     hparams.update(mask_checkpoint=cls.model.checkpoint, rewind_checkpoint=paths.kept(cls.folder, 0))
     atomic_files.write_json(paths.hparams(cls.folder), hparams)
-    # Its last line ends without a newline.
+    # The last line has no newline.
     flags = [f"--problem={small_model.PROBLEM}", "--hparams_set=transformer_slt_tiny", "--random_seed=None"]
     atomic_files.write_text(
       os.path.join(cls.folder, "flags_t2t.txt"), "\n".join([*flags, f"--train_steps={small_model.STEP}"])
@@ -52,11 +52,11 @@ class ByHandTest(tf.test.TestCase):
     facts = {"vocabulary": os.path.basename(vocabulary), "test_sets": {"test": "news", "test2": "more news"}}
     manifest.write_manifest(small_model.PROBLEM, cls.data_dir, written, {**facts, "text_from": "records"})
 
-  def config(self, data_dir):
+  def settings(self, data_dir):
     runs = paths.Runs(self.create_tempdir().full_path, small_model.PROBLEM, "tiny", 1)
     return config.Settings(runs, presets.SIZES["tiny"], presets.for_length(small_model.STEP), {}, "", data_dir, "")
 
-  def test_it_is_evaluated(self):
+  def test_evaluation(self):
     done = trained.command("evaluate", f"--problem={small_model.PROBLEM}", f"--model_dir={self.folder}")
     self.assertEqual(done.returncode, 0, done.stderr)
     result = atomic_files.read_json(paths.result(self.folder))
@@ -72,17 +72,17 @@ class ByHandTest(tf.test.TestCase):
       self.assertEqual(result[name], value, name)
     self.assertCountEqual(result["test"], ["bleu", "bleu_tokenized", "chrf", "ter"])
     self.assertEqual((result["weights"]["signs"], result["weights"]["mask"]), (1.0, 1.0))
-    # Both test sets are the same sentences.
+    # Both test sets have the same sentences.
     self.assertEqual((result["test_set"], result["other_test_sets"]), ("news", {"more news": result["test"]}))
     for name in result["test"]:
       self.assertEndsWith(result["signatures"][name], "|text:from records")
 
-  def test_data_are_those_of_the_training_as_long_as_they_are_there(self):
+  def test_data_dir_is_that_of_the_training(self):
     about, data_dir = manual_run.describe(self.folder, small_model.PROBLEM)
     self.assertEqual(data_dir, self.data_dir)
     self.assertEqual(about["data"], manifest.fingerprint(small_model.PROBLEM, self.data_dir))
 
-  def test_what_is_no_such_run_is_refused(self):
+  def test_anything_else_is_an_error(self):
     with self.assertRaisesRegex(
       UserError, "was trained on translate_ende_grammar, not on the requested --problem=translate_enfr"
     ):
@@ -100,7 +100,7 @@ class ByHandTest(tf.test.TestCase):
       self.assertEqual(done.returncode, 2, done.stderr)
       self.assertStartsWith(done.stderr, "t2t-lottery: ")
 
-  def test_other_data_of_the_same_problem_are_refused_with_both_fingerprints(self):
+  def test_error_about_other_data_names_both_fingerprints(self):
     other = shutil.copytree(self.data_dir, os.path.join(self.create_tempdir().full_path, "other"))
     name = manifest.raw_name(small_model.PROBLEM, "dev", "source")
     atomic_files.write_lines(os.path.join(other, name), self.model.sentences[-SENTENCES:])
@@ -111,7 +111,7 @@ class ByHandTest(tf.test.TestCase):
     (vocabulary,) = glob.glob(os.path.join(other, "vocab.*"))
     manifest.write_manifest(small_model.PROBLEM, other, written, {"vocabulary": os.path.basename(vocabulary)})
     ours, theirs = (manifest.fingerprint(small_model.PROBLEM, folder) for folder in (self.data_dir, other))
-    settings = self.config(other)
+    settings = self.settings(other)
     folder = settings.runs.folder("slt-60")
     about = {"run": "slt-60", "problem": small_model.PROBLEM, "size": "tiny", "seed": 1, "method": "slt"}
     atomic_files.write_json(paths.description(folder), {**about, "sparsity_asked": 0.6, "data": ours})
@@ -119,7 +119,7 @@ class ByHandTest(tf.test.TestCase):
       evaluator.evaluate(settings, "slt-60")
     self.assertFalse(os.path.exists(paths.result(folder)))
 
-  def test_too_long_a_sentence_of_data_of_before_is_named_with_its_text(self):
+  def test_error_about_a_long_sentence_in_older_data_names_the_file(self):
     text = (["a", "a, " * 5000], ["a", "a"])
     with mock.patch.object(manifest, "raw_text", lambda *_: text):
       decoded = decoding.Decoding(self.create_tempdir().full_path, small_model.PROBLEM, self.data_dir)
@@ -129,12 +129,12 @@ class ByHandTest(tf.test.TestCase):
         manifest.vocabulary(small_model.PROBLEM, self.data_dir),
       )
       decoded._translator = lambda checkpoint: loaded
-      for ask in (decoded.translation, decoded.loss):
+      for method in (decoded.translation, decoded.loss):
         with self.assertRaisesRegex(UserError, rf"{self.data_dir}/{small_model.PROBLEM}.dev.source.*: sentence 2 has"):
-          ask("dev", self.model.checkpoint)
+          method("dev", self.model.checkpoint)
 
-  def test_names_in_a_description_do_not_lead_elsewhere(self):
-    settings = self.config(self.data_dir)
+  def test_names_in_a_description_cannot_point_to_other_folders(self):
+    settings = self.settings(self.data_dir)
     folder = settings.runs.folder("slt-60")
     about = {"run": "../../elsewhere", "problem": small_model.PROBLEM, "size": "tiny", "seed": 1, "method": "slt"}
     atomic_files.write_json(paths.description(folder), {**about, "sparsity_asked": 0.6})

@@ -1,4 +1,4 @@
-"""Scores against values worked out by hand or printed in the metric's paper, and against sacreBLEU run live."""
+"""Scores against values computed by hand or printed in the metric's paper, and against sacreBLEU."""
 
 import collections
 import math
@@ -21,7 +21,7 @@ REAL_TEXT = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data" / "m
 
 REFERENCE = "The cat sat on a mat."
 
-# Quotes, entities, numbers, hyphens and case are what tokenizers differ in; some of either side is empty or short.
+# Tokenizers differ in quotes, entities, numbers, hyphens and case; some sentences of either side are empty or short.
 HYPOTHESES = [
   "He said: \"It's 5,300.5 km/h &amp; more\", didn't he?",
   "the well-known U.S. president isn't here .",
@@ -45,7 +45,7 @@ REFERENCES = [
 
 
 def by_sacrebleu(metric, hypotheses, references, language):
-  """sacreBLEU's own score object, on text prepared as the metric's signature says."""
+  """sacreBLEU's score object, for text preprocessed according to the metric's signature."""
   tokenize_13a, moses = Tokenizer13a(), sacremoses.MosesTokenizer(lang=language)
   own, prepare = {
     "bleu": (BLEU(), str),
@@ -57,7 +57,7 @@ def by_sacrebleu(metric, hypotheses, references, language):
 
 
 def disturbed(lines, seed=1):
-  """Lines with words left out, doubled and moved: something for each metric to find."""
+  """Lines with words deleted, doubled and moved, so that each metric has errors to count."""
   draw = random.Random(seed)
   found = []
   for line in lines:
@@ -68,17 +68,17 @@ def disturbed(lines, seed=1):
 
 
 class BleuTest(parameterized.TestCase, tf.test.TestCase):
-  """BLEU against values worked out by hand from its definition (Papineni et al. 2002)."""
+  """BLEU against values computed by hand from its definition (Papineni et al. 2002)."""
 
   @parameterized.parameters(
     (REFERENCE, 100.0),
-    # Tokens: The cat sat on the mat . - of 7, 6, 5, 4 n-grams match 6, 4, 2, 1.
+    # Tokens: The cat sat on the mat . - of 7, 6, 5, 4 n-grams, 6, 4, 2, 1 match.
     ("The cat sat on the mat.", 100 * (6 / 7 * 4 / 6 * 2 / 5 * 1 / 4) ** 0.25),
-    # Case counts: 5, 3, 1 match; no 4-gram does, which sacreBLEU smooths to 1/2 of one.
+    # Case matters: 5, 3, 1 match; no 4-gram does, which sacreBLEU smooths to 1/2.
     ("the cat sat on the mat.", 100 * (5 / 7 * 3 / 6 * 1 / 5 * 0.5 / 4) ** 0.25),
-    # 13a splits the full stop off, so raw and tokenized text are the same to it.
+    # 13a splits off the period, so raw and tokenized text have the same tokens.
     ("The cat sat on a mat .", 100.0),
-    # Five of seven tokens, all right: the brevity penalty alone.
+    # Five of seven tokens, all correct: only the brevity penalty.
     ("The cat sat on a", 100 * math.exp(1 - 7 / 5)),
   )
   def test_bleu(self, hypothesis, expected):
@@ -90,7 +90,7 @@ class BleuTest(parameterized.TestCase, tf.test.TestCase):
     self.assertAlmostEqual(found.value, 100 * (13 / 14 * 10 / 12 * 7 / 10 * 5 / 8) ** 0.25, places=9)
 
   @parameterized.parameters("the cat", "the cat sat on the mat again and again", "")
-  def test_brevity_penalty_is_sacrebleus(self, hypothesis):
+  def test_brevity_penalty_equals_sacrebleus(self, hypothesis):
     reference = "the cat sat on the mat"
     expected = BLEU(force=True).corpus_score([hypothesis], [[reference]]).bp
     self.assertAlmostEqual(metrics.brevity_penalty(metrics.bleu([hypothesis], [reference], "en")), expected)
@@ -99,14 +99,14 @@ class BleuTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(metrics.bleu([""], [REFERENCE]).value, 0.0)
 
   @parameterized.parameters(
-    # How Moses' tokenizer.perl splits apostrophes: English before, French and Italian behind, others on both sides.
+    # Moses' tokenizer.perl splits apostrophes: English before, French and Italian after, others on both sides.
     ("en", "l'homme", 2, ["l"]),
     ("fr", "l'homme", 2, ["homme"]),
     ("de", "l'homme", 3, ["l", "homme"]),
-    # Its lists of nonbreaking prefixes: bzw is in the German one, not in the English.
+    # Nonbreaking prefixes: bzw is one in German, not in English.
     ("en", "bzw. Meier", 3, ["bzw", "Meier"]),
     ("de", "bzw. Meier", 2, ["Meier"]),
-    # Hyphens stay, where 13a splits them off a number; what looks like an entity is text.
+    # Hyphens stay, while 13a splits them off a number; entities are plain text.
     ("de", "2-mal &amp;", 4, ["2-mal", "amp"]),
   )
   def test_tokenized_bleu_splits_as_moses_does(self, language, text, count, words):
@@ -114,15 +114,15 @@ class BleuTest(parameterized.TestCase, tf.test.TestCase):
       length, _, matching, *_ = metrics.score("bleu_tokenized", [text], [word], language).segments.tolist()[0]
       self.assertEqual((length, matching), (count, int(word in words)), msg=word)
 
-  def test_the_two_bleus_differ_where_the_tokenizers_do(self):
+  def test_the_two_bleu_scores_differ_if_the_tokenizers_do(self):
     raw, tokenized = (metrics.score(name, HYPOTHESES, REFERENCES, "en").value for name in ("bleu", "bleu_tokenized"))
     self.assertNotAlmostEqual(raw, tokenized, places=1)
 
   @parameterized.parameters(
-    # As sacreBLEU chooses for its `-l SOURCE-TARGET`.
+    # As chosen by sacreBLEU for `-l SOURCE-TARGET`.
     ("zh", "zh", "今天天气很好，我们去公园。", "今天天气很好，我们去学校。"),
     ("yue", "zh", "今日天氣好好，我哋去公園。", "今日天氣好好，我哋去學校。"),
-    # Written without spaces, and sacreBLEU has nothing of its own.
+    # Written without spaces, and sacreBLEU has no tokenizer for them.
     ("th", "char", "วันนี้อากาศดีมาก", "วันนี้อากาศดี"),
     ("km", "char", "សួស្តីពិភពលោក", "សួស្តី"),
     ("tr", "13a", "Bugün hava çok güzel, parka gidiyoruz.", "Bugün hava çok güzel, okula gidiyoruz."),
@@ -142,7 +142,7 @@ class BleuTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(metrics.bleu([near], [reference], language).value, expected)
     self.assertIn("no rules for the language", metrics.left_out(language)["bleu_tokenized"])
 
-  def test_the_choice_is_sacrebleus_where_it_has_one(self):
+  def test_tokenizer_equals_sacrebleus_choice(self):
     for language in ("zh", "ja", "ko", "de", "tr"):
       self.assertEqual(metrics._tokenizer(language), BLEU._TOKENIZER_MAP.get(language, BLEU.TOKENIZER_DEFAULT))
 
@@ -155,25 +155,25 @@ class BleuTest(parameterized.TestCase, tf.test.TestCase):
           with self.assertRaisesRegex(UserError, rf"{language}-mecab, .* -m pip install 'sacrebleu\[{package}\]'"):
             refused(language)
 
-  def test_outer_spaces_and_carriage_returns_are_no_text(self):
+  def test_outer_whitespace_is_ignored(self):
     for metric in metrics.METRICS:
       plain = metrics.score(metric, HYPOTHESES, REFERENCES, "de")
       around = metrics.score(metric, HYPOTHESES, [f" {text}\r" for text in REFERENCES], "de")
       self.assertAllEqual(around.segments, plain.segments)
 
-  def test_refuses_a_language_that_moses_has_no_rules_for(self):
+  def test_language_without_moses_rules_is_an_error(self):
     with self.assertRaisesRegex(UserError, "no rules for the language 'xx'.* de, .*en"):
       metrics.score("bleu_tokenized", ["a"], ["a"], "xx")
 
 
 class OtherMetricsTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters(
-    # Worked out from Popovic 2015 and 2016 (beta 2), averaged over the orders that both sides have.
-    # Of 2 characters 1 matches, of 1 bigram none: precision and recall 1/4.
+    # Computed by hand from Popovic 2015 and 2016 (beta 2), averaged over the orders of both sides.
+    # 1 of 2 characters matches, 0 of 1 bigrams: precision and recall 1/4.
     ("ab", "ac", 25.0),
-    # Precision (2/3 + 1/2) / 2, recall 1; the translation's trigram has nothing to match.
+    # Precision (2/3 + 1/2) / 2, recall 1; the reference has no trigram.
     ("abc", "ab", 87.5),
-    # Spaces do not count, case does.
+    # Spaces are ignored, case is not.
     ("a b", "ab", 100.0),
     ("A", "a", 0.0),
   )
@@ -189,7 +189,7 @@ class OtherMetricsTest(parameterized.TestCase, tf.test.TestCase):
     self.assertAlmostEqual(found.value, 100 * 4 / 13, places=9)
 
   @parameterized.parameters(
-    # Case is nothing to it, a full stop is a word of its own, split off by 13a, and counts.
+    # Case is ignored; a period is a separate word, split off by 13a, and counts.
     ("THE CAT SAT ON A MAT.", [0, 7]),
     ("The cat sat on a mat", [1, 7]),
     ("The cat sat on a mat .", [0, 7]),
@@ -201,42 +201,42 @@ class OtherMetricsTest(parameterized.TestCase, tf.test.TestCase):
 
 class EveryMetricTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters(*metrics.METRICS)
-  def test_value_is_sacrebleus_to_the_last_bit(self, metric):
+  def test_value_equals_sacrebleus_exactly(self, metric):
     found = metrics.score(metric, HYPOTHESES, REFERENCES, "en")
     self.assertEqual(found.value, by_sacrebleu(metric, HYPOTHESES, REFERENCES, "en").score)
     self.assertGreater(found.value, 0)
 
   @parameterized.parameters(*metrics.METRICS)
-  def test_value_on_real_text_is_sacrebleus(self, metric):
+  def test_value_on_real_text_equals_sacrebleus(self, metric):
     if not REAL_TEXT.exists():
       self.skipTest(f"no {REAL_TEXT}")
     references = REAL_TEXT.read_text(encoding="utf-8").split("\n")[:200]
     hypotheses = disturbed(references)
     found = metrics.score(metric, hypotheses, references, "de")
     self.assertEqual(found.value, by_sacrebleu(metric, hypotheses, references, "de").score)
-    self.assertAlmostEqual(float(metrics.of_statistics(metric, found.segments.sum(axis=0))), found.value, delta=1e-9)
+    self.assertAlmostEqual(float(metrics.corpus_scores(metric, found.segments.sum(axis=0))), found.value, delta=1e-9)
 
   @parameterized.parameters(*metrics.METRICS)
   def test_sums_of_segments_give_sacrebleus_score_of_any_subset(self, metric):
     segments = metrics.score(metric, HYPOTHESES, REFERENCES, "en").segments
     self.assertEqual(segments.dtype, np.int64)
     chosen = np.random.default_rng(1).integers(2, size=(200, len(HYPOTHESES)))
-    # Each sentence alone too: short, empty or without a match, some are special cases of every formula.
+    # Each sentence alone too: short, empty or without a match, some are special cases of the formulas.
     chosen = np.concatenate([np.eye(len(HYPOTHESES), dtype=np.int64), chosen[chosen.any(axis=1)]])
-    found = metrics.of_statistics(metric, chosen @ segments)
+    found = metrics.corpus_scores(metric, chosen @ segments)
     self.assertEqual(found.shape, (len(chosen),))
     for row, value in zip(chosen, found):
       subset = [[line for line, kept in zip(lines, row) if kept] for lines in (HYPOTHESES, REFERENCES)]
       self.assertAlmostEqual(value, by_sacrebleu(metric, *subset, "en").score, delta=1e-9, msg=str(subset))
 
   @parameterized.parameters("bleu", "bleu_tokenized")
-  def test_segments_of_bleu_are_those_that_sacrebleu_prints(self, metric):
+  def test_segments_of_bleu_equal_sacrebleus_counts(self, metric):
     found = metrics.score(metric, HYPOTHESES, REFERENCES, "en")
     for hypothesis, reference, row in zip(HYPOTHESES, REFERENCES, found.segments.tolist()):
       own = by_sacrebleu(metric, [hypothesis], [reference], "en")
       self.assertEqual(row, [own.sys_len, own.ref_len, *own.counts, *own.totals])
 
-  def test_segments_of_ter_are_those_that_sacrebleu_prints(self):
+  def test_segments_of_ter_equal_sacrebleus_counts(self):
     found = metrics.score("ter", HYPOTHESES, REFERENCES, "en")
     for hypothesis, reference, row in zip(HYPOTHESES, REFERENCES, found.segments.tolist()):
       own = by_sacrebleu("ter", [hypothesis], [reference], "en")
@@ -250,7 +250,7 @@ class EveryMetricTest(parameterized.TestCase, tf.test.TestCase):
           collections.Counter(text[i : i + n] for i in range(len(text) - n + 1))
           for text in (hypothesis.replace(" ", ""), reference.replace(" ", ""))
         )
-        # sacreBLEU counts n-grams of a translation only where the reference has some of that length.
+        # sacreBLEU counts n-grams of a translation only if the reference has some of that order.
         expected = [sum(ours.values()) if theirs else 0, sum(theirs.values()), sum((ours & theirs).values())]
         self.assertEqual(row[3 * n - 3 : 3 * n], expected)
 
@@ -266,7 +266,7 @@ class EveryMetricTest(parameterized.TestCase, tf.test.TestCase):
       r"TER\|nrefs:1\|case:lc\|tok:tercom\|norm:no\|punct:yes\|asian:no\|version:[\d.]+\|text:13a-lowercased",
     ),
   )
-  def test_signature_states_options_versions_and_what_was_done_to_the_text(self, metric, expected):
+  def test_signature_has_options_versions_and_preprocessing(self, metric, expected):
     self.assertRegex(metrics.score(metric, ["a"], ["a"], "de").signature, f"^{expected}$")
 
   @parameterized.parameters(*metrics.METRICS)
@@ -276,19 +276,19 @@ class EveryMetricTest(parameterized.TestCase, tf.test.TestCase):
     self.assertAlmostEqual(best, 100.0 if metrics.HIGHER_IS_BETTER[metric] else 0.0, places=9)
 
   @parameterized.product(metric=metrics.METRICS, sides=(([], []), (["a"], []), (["a"], ["a", "b"])))
-  def test_refuses_what_does_not_pair(self, metric, sides):
+  def test_different_lengths_are_an_error(self, metric, sides):
     hypotheses, references = sides
     message = f"{len(hypotheses)} translations .* {len(references)} references"
     with self.assertRaisesRegex(UserError, message):
       metrics.score(metric, hypotheses, references, "en")
 
-  def test_refuses_what_is_no_metric_and_statistics_of_another_one(self):
+  def test_unknown_metric_and_statistics_of_another_one_are_an_error(self):
     with self.assertRaisesRegex(ValueError, "not 'meteor'"):
       metrics.score("meteor", ["a"], ["a"], "en")
     with self.assertRaisesRegex(ValueError, "not 'meteor'"):
-      metrics.of_statistics("meteor", np.zeros(2))
+      metrics.corpus_scores("meteor", np.zeros(2))
     with self.assertRaisesRegex(ValueError, "bleu has 10 statistics"):
-      metrics.of_statistics("bleu", np.zeros((5, 18)))
+      metrics.corpus_scores("bleu", np.zeros((5, 18)))
 
 
 if __name__ == "__main__":

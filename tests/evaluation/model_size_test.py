@@ -1,4 +1,4 @@
-"""Storage size: SciPy's own files and arrays, the sparse file, and the paper's Memory column."""
+"""Storage size compared with SciPy's files and arrays, the sparse file, and the paper's Memory column."""
 
 import json
 import os
@@ -17,7 +17,7 @@ VARIABLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file_
 
 
 def pruned(matrix, sparsity):
-  """The matrix with its smallest weights at zero."""
+  """The matrix with its smallest weights set to zero."""
   magnitude = np.abs(matrix)
   return np.where(magnitude > np.quantile(magnitude, sparsity), matrix, np.float32(0))
 
@@ -27,7 +27,7 @@ class SizesTest(tf.test.TestCase):
     super().setUp()
     self.matrix = np.random.RandomState(1).randn(200, 300).astype(np.float32)
 
-  def test_dense_model_has_four_bytes_a_weight(self):
+  def test_dense_model_has_four_bytes_per_weight(self):
     found = model_size.megabytes({KERNEL: self.matrix, BIAS: np.zeros(300, np.float32)})
     self.assertEqual(found["paper"], 4 * (200 * 300 + 300) / 1e6)
     self.assertEqual(found["csc"], found["paper"])
@@ -58,10 +58,12 @@ class SizesTest(tf.test.TestCase):
   def test_minus_zero_is_pruned(self):
     matrix = pruned(self.matrix, 0.8)
     negative = np.where(matrix == 0, np.float32(-0.0), matrix)
-    for way in ("paper", "csc"):
-      self.assertEqual(model_size.megabytes({KERNEL: negative})[way], model_size.megabytes({KERNEL: matrix})[way])
+    for format_ in ("paper", "csc"):
+      self.assertEqual(
+        model_size.megabytes({KERNEL: negative})[format_], model_size.megabytes({KERNEL: matrix})[format_]
+      )
 
-  def test_leaves_out_what_is_not_the_model(self):
+  def test_masks_slots_and_step_are_left_out(self):
     matrix = pruned(self.matrix, 0.5)
     others = {
       f"{KERNEL}/mask": matrix != 0,
@@ -72,7 +74,7 @@ class SizesTest(tf.test.TestCase):
     self.assertEqual(model_size.megabytes({KERNEL: matrix, **others}), model_size.megabytes({KERNEL: matrix}))
 
   def test_near_the_papers_column(self):
-    # Table 1 of the paper at 90%; this formula keeps within 3 MB of it from 20% to 98%.
+    # Table 1 of the paper at 90%; from 20% to 98%, this formula is within 3 MB of it.
     sparsity, paper = 0.9, 31
     random = np.random.RandomState(1)
     with open(VARIABLES, encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""A GPU is used to translate only where all that it takes is there."""
+"""A GPU is used for translation only if it and its libraries are available."""
 
 from unittest import mock
 
@@ -20,13 +20,13 @@ class GpuTest(tf.test.TestCase):
     self.assertFalse(ctranslate2_gpu.is_usable())
 
   @mock.patch.object(ctranslate2, "get_cuda_device_count", return_value=1)
-  def test_a_gpu_without_cuda_libraries_is_left_alone(self, _):
+  def test_a_gpu_without_cuda_libraries_is_not_used(self, _):
     with mock.patch.object(ctranslate2_gpu.ctypes, "CDLL", side_effect=OSError("no such library")) as load:
       self.assertFalse(ctranslate2_gpu.is_usable())
     self.assertEqual(load.call_args.args, ("libcublas.so.12",))
 
   @mock.patch.object(ctranslate2, "get_cuda_device_count", return_value=1)
-  def test_a_gpu_with_them_is_used(self, _):
+  def test_a_gpu_with_cuda_libraries_is_used(self, _):
     with mock.patch.object(ctranslate2_gpu.ctypes, "CDLL"):
       self.assertTrue(ctranslate2_gpu.is_usable())
 

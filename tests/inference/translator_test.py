@@ -1,4 +1,4 @@
-"""Translation beside t2t's own: same text, dense or pruned, embedding whole or in shards."""
+"""Translation compared with t2t's own: same text, dense or pruned, with or without embedding shards."""
 
 import os
 import subprocess
@@ -24,21 +24,20 @@ from tests.support import small_model, trained
 
 SENTENCES = 200
 SHARDS = 12
-# A model of the project's own and its vocabulary, made by run_scripts/quickstart.sh.
+# A model with its vocabulary, trained by run_scripts/quickstart.sh.
 TICKET98 = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "ticket98")
 
 
 def t2t_translations(checkpoint, hparams, problem, data_dir, sentences, beam_size):
-  """The ids that t2t itself translates to, with the same cap on length.
+  """The translations of t2t itself as ids, with the same maximum length.
 
-  t2t's cap is the longest source of a batch + decode_length, so a batch holds sentences of one
-  length.
+  t2t's maximum is the longest source of a batch + decode_length, so each batch has sentences of one length.
 
   Args:
     checkpoint: prefix of the checkpoint.
     hparams: path of the run's hparams.json.
     problem: name of the problem, registered.
-    data_dir: where its vocabulary lies.
+    data_dir: folder of its vocabulary.
     sentences: raw text.
     beam_size: 1 for greedy search.
   """
@@ -70,7 +69,7 @@ def t2t_translations(checkpoint, hparams, problem, data_dir, sentences, beam_siz
 
 
 def t2t_loss(checkpoint, hparams, problem, data_dir, pairs):
-  """t2t's own evaluation loss: minus its metric `neg_log_perplexity`, over all (sentence, reference) pairs together."""
+  """t2t's own evaluation loss over all (sentence, reference) pairs: the negative of its metric `neg_log_perplexity`."""
   with tf.Graph().as_default(), tf.Session() as session:
     hp = trainer_lib.create_hparams(
       "transformer_base_v3", data_dir=data_dir, problem_name=problem, hparams_path=hparams
@@ -79,7 +78,7 @@ def t2t_loss(checkpoint, hparams, problem, data_dir, pairs):
     model = registry.model("transformer")(hp, tf.estimator.ModeKeys.EVAL)
     inputs, targets = (tf.placeholder(tf.int32, [1, None, 1, 1]) for _ in range(2))
     logits, _ = model({"inputs": inputs, "targets": targets, "target_space_id": tf.constant(0)})
-    # Of each subword, and its weight.
+    # The score of each subword, and its weight.
     scores, weights = metrics.padded_neg_log_perplexity(logits, targets)
     sums = tf.reduce_sum(scores), tf.reduce_sum(weights)
     tf.train.Saver().restore(session, checkpoint)
@@ -96,7 +95,7 @@ def t2t_loss(checkpoint, hparams, problem, data_dir, pairs):
 
 
 def rank(loaded, sentence, ids, alpha=0.6):
-  """What t2t sorts the translations of a sentence by (the end of `beam_search.beam_search`)."""
+  """t2t's sort key for the translations of a sentence (the end of `beam_search.beam_search`)."""
   source = loaded._subwords.encode(sentence.strip()) + [subword_vocabulary.EOS]
   ((model, _, tokens),) = loaded._divided([source])
   ended = ids[-1] == subword_vocabulary.EOS
@@ -107,8 +106,8 @@ def rank(loaded, sentence, ids, alpha=0.6):
 
 
 def assert_agree(test, loaded, checkpoint, hparams, problem, data_dir, sentences):
-  """Asserts that ours translates as t2t: greedily each sentence, by beam search but for those of which t2t finds a better
-  translation, as it may (the docstring of `translate`).
+  """Asserts the same translations as t2t: all by greedy search; by beam search, unless t2t finds a better one (see the
+  docstring of `translator`).
   """
   for beam_size in (1, 4):
     theirs = t2t_translations(checkpoint, hparams, problem, data_dir, sentences, beam_size)
@@ -155,7 +154,7 @@ class TranslateTest(parameterized.TestCase, tf.test.TestCase):
     loaded = translator.Translator(checkpoint, atomic_files.read_json(hparams), self.vocabulary)
     assert_agree(self, loaded, checkpoint, hparams, trained.PROBLEM, self.runs.data_dir, self.sentences)
 
-  def test_loss_is_that_of_t2t(self):
+  def test_loss_equals_that_of_t2t(self):
     references = manifest.raw_text(trained.PROBLEM, self.runs.data_dir, "dev")[1][:SENTENCES]
     pairs = list(zip(self.sentences, references))
     expected = t2t_loss(self.checkpoint, self.hparams, trained.PROBLEM, self.runs.data_dir, pairs)
@@ -165,7 +164,7 @@ class TranslateTest(parameterized.TestCase, tf.test.TestCase):
     code = "import sys, t2t_lottery.translate; sys.exit('tensorflow' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=trained.ROOT, check=True)
 
-  def test_odd_sentences_give_a_line_each(self):
+  def test_unusual_sentences_give_one_line_each(self):
     odd = ["", " ", "a\nb", "\u2028", "😀 \\ _ \\u; 12", "word " * 300, self.sentences[0]]
     loaded = self.translator()
     lines = loaded.translate(odd)
@@ -175,7 +174,7 @@ class TranslateTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(lines[-1], loaded.translate(odd[-1:])[0])
     self.assertEqual(loaded.translate([]), [])
 
-  def test_too_long_a_sentence(self):
+  def test_long_sentence_is_an_error(self):
     with self.assertRaisesRegex(UserError, "sentence 2 has .* subwords; at most 4046"):
       self.translator().translate(["a", "a, " * 5000])
 
@@ -188,27 +187,27 @@ class TranslateTest(parameterized.TestCase, tf.test.TestCase):
     ("shared_embedding_and_softmax_weights", False),
     ("attention_key_channels", 8),
   )
-  def test_refuses_what_ctranslate2_cannot_compute(self, name, value):
+  def test_models_that_ctranslate2_does_not_support_are_an_error(self, name, value):
     with self.assertRaisesRegex(UserError, f"cannot be translated by CTranslate2: {name} .*t2t_decoder"):
       self.translator(**{name: value})
 
   @parameterized.parameters(
     ("num_hidden_layers", 3, "has no variable transformer/body/encoder/layer_2/"),
-    ("num_hidden_layers", 1, "transformer/body/decoder/layer_1/.* is not among them"),
-    ("hidden_size", 64, r"has an embedding of \[.*\], vocabulary and hparams say \[.*, 64\]"),
+    ("num_hidden_layers", 1, "they do not include transformer/body/decoder/layer_1/"),
+    ("hidden_size", 64, r"has an embedding of \[.*\], vocabulary and hparams need \[.*, 64\]"),
   )
-  def test_refuses_hparams_of_another_model(self, name, value, message):
+  def test_hparams_of_another_model_are_an_error(self, name, value, message):
     with self.assertRaisesRegex(UserError, message):
       self.translator(**{name: value})
 
-  def test_refuses_another_vocabulary(self):
+  def test_another_vocabulary_is_an_error(self):
     path = os.path.join(self.get_temp_dir(), "vocabulary")
     atomic_files.write_text(path, "'<pad>_'\n'<EOS>_'\n'a_'\n")
-    with self.assertRaisesRegex(UserError, r"vocabulary and hparams say \[3, "):
+    with self.assertRaisesRegex(UserError, r"vocabulary and hparams need \[3, "):
       translator.Translator(self.checkpoint, atomic_files.read_json(self.hparams), path)
 
-  def test_refuses_weights_that_are_not_finite(self):
-    # CTranslate2's ReLU turns NaN into 0 and so would translate, otherwise than t2t.
+  def test_non_finite_weights_are_an_error(self):
+    # CTranslate2's ReLU turns NaN into 0, so it would translate, but differently from t2t.
     variables = tensor_bundle.read(self.checkpoint, tensor_bundle.is_model_variable)
     name = "transformer/body/encoder/layer_0/ffn/conv1/kernel"
     variables[name][0, 0] = np.nan
@@ -217,7 +216,7 @@ class TranslateTest(parameterized.TestCase, tf.test.TestCase):
     with self.assertRaisesRegex(UserError, f"not finite .{name}.: training diverged"):
       translator.Translator(prefix, atomic_files.read_json(self.hparams), self.vocabulary)
 
-  def test_signature_tells_the_search(self):
+  def test_signature_describes_the_search(self):
     self.assertRegex(
       translator.signature(),
       r"^beam:4\|alpha:0.6\|penalty:\(\(5\+len\)/6\)\^alpha\|cap:source\+50\|padding:zero embeddings\|type:float32\|"
@@ -227,7 +226,7 @@ class TranslateTest(parameterized.TestCase, tf.test.TestCase):
 
 
 class PaddingTest(parameterized.TestCase, tf.test.TestCase):
-  """Subwords whose embedding is pruned completely, which t2t takes for padding."""
+  """Subwords with a completely pruned embedding, which t2t treats as padding."""
 
   @classmethod
   def setUpClass(cls):
@@ -247,18 +246,18 @@ class PaddingTest(parameterized.TestCase, tf.test.TestCase):
     tf_checkpoint.write(prefix, {**self.model.variables, self.embedding: embedding})
     return prefix
 
-  def rows(self, share):
-    """A share of the subwords, at random; never the end of sentence."""
+  def rows(self, fraction):
+    """A random fraction of the subwords, without the end of sentence."""
     others = np.arange(subword_vocabulary.EOS + 1, len(self.model.variables[self.embedding]))
-    return np.random.default_rng(0).choice(others, round(share * len(others)), replace=False)
+    return np.random.default_rng(0).choice(others, round(fraction * len(others)), replace=False)
 
   @parameterized.parameters((0.5, False), (0.95, True))
-  def test_agrees_with_t2t(self, share, end_of_sentence):
-    rows = [*self.rows(share), *([subword_vocabulary.EOS] if end_of_sentence else [])]
+  def test_agrees_with_t2t(self, fraction, end_of_sentence):
+    rows = [*self.rows(fraction), *([subword_vocabulary.EOS] if end_of_sentence else [])]
     checkpoint = self.pruned(rows)
     loaded = translator.Translator(checkpoint, atomic_files.read_json(self.hparams), self.vocabulary)
     seen = [bool({*loaded._subwords.encode(s), subword_vocabulary.EOS} - {*rows}) for s in self.sentences]
-    # Of either kind of source there is one.
+    # There is at least one source of either kind.
     self.assertTrue(any(seen))
     self.assertEqual(all(seen), not end_of_sentence)
     assert_agree(self, loaded, checkpoint, self.hparams, *self.where, self.sentences)
@@ -266,7 +265,7 @@ class PaddingTest(parameterized.TestCase, tf.test.TestCase):
     expected = t2t_loss(checkpoint, self.hparams, *self.where, list(zip(self.sentences, references)))
     self.assertNear(loaded.loss(self.sentences, references), expected, 1e-6)
 
-  def test_what_is_saved_translates_alike(self):
+  def test_loaded_translator_gives_the_same_translations(self):
     checkpoint = self.pruned([subword_vocabulary.EOS, *self.rows(0.95)])
     folder = self.create_tempdir().full_path
     padding = translator.save(folder, checkpoint, atomic_files.read_json(self.hparams), self.vocabulary)
@@ -274,7 +273,7 @@ class PaddingTest(parameterized.TestCase, tf.test.TestCase):
     made = translator.Translator(checkpoint, atomic_files.read_json(self.hparams), self.vocabulary)
     self.assertEqual(translator.Translator.load(folder).search(self.sentences), made.search(self.sentences))
 
-  def test_refuses_what_an_earlier_version_exported(self):
+  def test_export_by_an_earlier_version_is_an_error(self):
     folder = self.create_tempdir().full_path
     translator.save(folder, self.model.checkpoint, atomic_files.read_json(self.hparams), self.vocabulary)
     os.remove(os.path.join(folder, "padding.json"))
@@ -283,7 +282,7 @@ class PaddingTest(parameterized.TestCase, tf.test.TestCase):
 
 
 class TrainedTicketTest(tf.test.TestCase):
-  """The quickstart's ticket at 98%, 21 BLEU, of which 198 of 3,070 subwords have no embedding left."""
+  """The quickstart's ticket at 98%, 21 BLEU; 198 of its 3,070 subwords have no embedding left."""
 
   def test_agrees_with_t2t_on_all_sentences(self):
     problem, ticket = "translate_enfr_grammar", os.path.join(TICKET98, "slt-50-90-98.sparse")

@@ -1,4 +1,4 @@
-"""The model beside stock t2t: same graph when dense, same decodes when pruned; runs that resume; masked gradients."""
+"""The model compared with stock t2t: same graph if dense, same decodes if pruned; resumed runs; masked gradients."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from tests.support import trained
 
 
 def training_graph(model, runs):
-  """The graph that t2t-trainer trains, without a ticket."""
+  """The training graph of t2t-trainer, without a ticket."""
   hparams = trainer_lib.create_hparams("transformer_dense_tiny")
   config = trainer_lib.create_run_config(model, model_dir="/nowhere", num_gpus=0, random_seed=1)
   hparams.add_hparam("warm_start_from", None)
@@ -42,11 +42,11 @@ class ModelTest(parameterized.TestCase, tf.test.TestCase):
     super().setUpClass()
     cls.runs = trained.trained()
 
-  def test_dense_model_is_the_stock_transformer_op_for_op(self):
+  def test_dense_model_equals_the_stock_transformer_op_for_op(self):
     ours, stock = (training_graph(model, self.runs).as_graph_def() for model in ("lottery_transformer", "transformer"))
     for graph in (ours, stock):
       for node in graph.node:
-        # hparams as text for TensorBoard, in which t2t prints addresses of objects
+        # The hparams as text for TensorBoard, which contains addresses of objects.
         if node.op == "Const" and node.attr["dtype"].type == tf.string.as_datatype_enum:
           node.attr["value"].Clear()
     self.assertGreater(len(stock.node), 1000)
@@ -127,14 +127,14 @@ class ModelTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(Checkpoint(paths.kept(folder, 5)).read("global_step"), 5)
     for layer in resumed.layers:
       after, change = resumed.read(layer), np.abs(resumed.read(layer) - before[layer])
-      # One step from where it stopped is a short way; from the rewound weights it would be a long one.
+      # The change of one step is small; from the rewound weights it would be large.
       self.assertLess(change.max(), np.abs(before[layer] - initial.read(layer)).max(), layer)
       self.assertAllEqual(resumed.mask(layer), initial.mask(layer))
       self.assertFalse(np.any(after[~initial.mask(layer)]))
 
   @parameterized.parameters("adafactor", "true_adam", "momentum")
-  def test_masked_optimizer_is_the_optimizer_on_masked_gradients(self, name):
-    """Against the optimizer alone, fed with gradients masked by numpy."""
+  def test_masked_optimizer_equals_the_optimizer_on_masked_gradients(self, name):
+    """Against the optimizer alone, applied to gradients masked by numpy."""
     rng = np.random.RandomState(0)
     mask = rng.rand(6, 4) < 0.5
     weights = (rng.randn(6, 4) * mask).astype(np.float32)
@@ -165,8 +165,8 @@ class ModelTest(parameterized.TestCase, tf.test.TestCase):
 
 class LearningRateTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters(*sorted(registry.Registries.optimizers), "Adafactor", "TrueAdam", "SGD", "RMSProp")
-  def test_is_that_of_the_same_optimizer_without_masks(self, name):
-    """t2t's legacy schedule is 500 times lower for an optimizer in whose name it finds "adam"."""
+  def test_equals_that_of_the_same_optimizer_without_masks(self, name):
+    """t2t's legacy schedule is 500 times lower for optimizers whose name contains "adam"."""
     rates = []
     with tf.Graph().as_default(), tf.Session() as session:
       step = tf.train.create_global_step()

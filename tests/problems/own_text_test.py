@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 
@@ -235,6 +236,22 @@ class CommandTest(tf.test.TestCase):
       said, r"^t2t-lottery: .*/t\.de was changed since the data of translate_mine was made from it: .*\n$"
     )
 
+  def test_a_mistake_is_corrected_by_the_same_command_and_text_that_was_moved_is_not_missed(self):
+    with open(os.path.join(self.folder, "t.fr"), "a", encoding="utf-8") as file:
+      file.write("une ligne de trop\n")
+    status, said = self.datagen("translate_mine", self.train, "--vocab_size=400")
+    self.assertEqual(status, 1)
+    self.assertIn("sides of different length", said)
+    for code in ("de", "fr"):
+      shutil.copy(os.path.join(self.folder, "t.de"), os.path.join(self.folder, f"u.{code}"))
+    fixed = self.train.replace("/t.", "/u.")
+    self.assertEqual(self.datagen("translate_mine", fixed, "--vocab_size=400"), (0, ""))
+    status, said = self.datagen("translate_mine", self.train, "--vocab_size=400")
+    self.assertEqual(status, 1)
+    self.assertIn("another train", said)
+    os.remove(os.path.join(self.folder, "u.de"))
+    self.assertEqual(self.datagen("translate_mine"), (0, ""))
+
   def test_the_name_of_a_problem_that_there_is_is_one_line_and_leaves_nothing(self):
     for name in ("translate_ende_wmt14", "translate_ende_wmt8k"):
       status, said = self.datagen(name, self.train)
@@ -244,7 +261,7 @@ class CommandTest(tf.test.TestCase):
       self.assertFalse(os.path.exists(self.data_dir))
     status, said = self.datagen("ende", self.train)
     self.assertEqual(status, 2)
-    self.assertIn("--train is for own text: its problem is called translate_NAME, not ende", said)
+    self.assertIn("--train is for own text: its problem is translate_NAME, not ende", said)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""CLT and the controls: each does to a ticket what it says, and nothing else."""
+"""CLT and the controls: each changes one property of a ticket and nothing else."""
 
 import functools
 import os
@@ -20,7 +20,7 @@ FFN = "transformer/body/encoder/layer_0/ffn/conv1/kernel"
 QUERY = "transformer/body/encoder/layer_0/self_attention/multihead_attention/q/kernel"
 BIAS = "transformer/body/encoder/layer_0/ffn/conv1/bias"
 SHAPES = {EMBEDDING: (300, 40), FFN: (40, 160), QUERY: (40, 40), BIAS: (160,)}
-# So that global magnitude has a choice to make.
+# Different scales, so that a global mask differs from a mask per layer.
 SCALES = {EMBEDDING: 1.0, FFN: 3.0, QUERY: 0.3, BIAS: 1.0}
 
 
@@ -46,11 +46,11 @@ class ControlsTest(parameterized.TestCase, tf.test.TestCase):
     )
     self.plain = self.draw()
 
-  def draw(self, sparsity=0.6, pruned_before=False, **choices):
+  def draw(self, sparsity=0.6, pruned_before=False, **options):
     sources = (self.final_30, self.early_30) if pruned_before else (self.final, self.early)
     initialize = functools.partial(lottery_transformer._initialize, registry.hparams("transformer_slt_tiny"))
-    ticket = tickets.draw(*sources, tickets.TicketSpec(sparsity, **choices), SHAPES, initialize)
-    # Whatever the choices: what the mask prunes is zero, and what is no layer is rewound.
+    ticket = tickets.draw(*sources, tickets.TicketSpec(sparsity, **options), SHAPES, initialize)
+    # For any options, pruned weights are zero, and variables that are not layers are rewound.
     for layer, mask in ticket.masks.items():
       self.assertFalse(np.any(ticket.weights[layer][~mask]))
       self.assertTrue(np.all(ticket.weights[layer][mask]))
@@ -71,13 +71,13 @@ class ControlsTest(parameterized.TestCase, tf.test.TestCase):
       self.assertAllClose(np.abs(kept), np.full(kept.shape, np.sqrt(6 / (n_in + n_out))), rtol=1e-6)
       self.assertAllEqual(np.sign(kept), np.sign(self.early.read(layer)[mask]))
 
-  def test_clt_fan_of_the_embedding_is_a_choice(self):
+  def test_clt_fan_of_the_embedding_is_configurable(self):
     ticket = self.draw(values=methods.CONSTANT, fan=methods.HIDDEN)
     self.assertAllClose(np.abs(ticket.weights[EMBEDDING]).max(), np.sqrt(6 / 80))
     self.assertAllClose(np.abs(ticket.weights[FFN]).max(), np.sqrt(6 / 200))
 
   @parameterized.parameters(methods.REWOUND, methods.CONSTANT)
-  def test_random_signs_change_half_of_the_signs_and_no_magnitude(self, values):
+  def test_random_signs_flip_half_of_the_signs_and_keep_magnitudes(self, values):
     kept_signs = self.draw(values=values)
     ticket = self.draw(values=values, signs=methods.RANDOM)
     self.assert_same_masks(ticket, kept_signs)
@@ -86,7 +86,7 @@ class ControlsTest(parameterized.TestCase, tf.test.TestCase):
       same = (ticket.weights[layer] == kept_signs.weights[layer])[ticket.masks[layer]].mean()
       self.assertAllInRange([same], 0.44, 0.56)
 
-  def test_redrawn_values_have_the_old_signs_and_the_spread_of_the_initializer(self):
+  def test_redrawn_values_keep_the_signs_and_have_the_deviation_of_the_initializer(self):
     ticket = self.draw(values=methods.REDRAWN)
     self.assert_same_masks(ticket, self.plain)
     for layer, mask in ticket.masks.items():
@@ -96,14 +96,14 @@ class ControlsTest(parameterized.TestCase, tf.test.TestCase):
       std = np.sqrt(2 / sum(SHAPES[layer])) if layer != EMBEDDING else 40**-0.5
       self.assertAllClose(np.sqrt(np.mean(np.square(kept))), std, rtol=0.1)
 
-  def test_reinitialized_values_share_nothing_with_the_rewound_ones(self):
+  def test_reinitialized_values_do_not_correlate_with_the_rewound_ones(self):
     ticket = self.draw(values=methods.REDRAWN, signs=methods.RANDOM)
     self.assert_same_masks(ticket, self.plain)
     for layer, mask in ticket.masks.items():
       correlation = np.corrcoef(ticket.weights[layer][mask], self.plain.weights[layer][mask])[0, 1]
       self.assertAllInRange([correlation], -0.12, 0.12)
 
-  def test_permuted_values_are_the_same_values_elsewhere(self):
+  def test_permuted_values_are_the_same_values_in_other_positions(self):
     ticket = self.draw(values=methods.PERMUTED)
     self.assert_same_masks(ticket, self.plain)
     for layer, mask in ticket.masks.items():
@@ -112,13 +112,13 @@ class ControlsTest(parameterized.TestCase, tf.test.TestCase):
       self.assertGreater((mine != theirs).mean(), 0.95)
 
   @parameterized.parameters(False, True)
-  def test_random_mask_keeps_as_many_by_lot_within_the_mask_before(self, pruned_before):
+  def test_random_mask_keeps_the_same_number_within_the_previous_mask(self, pruned_before):
     plain = self.draw(pruned_before=pruned_before)
     ticket = self.draw(score=methods.RANDOM, pruned_before=pruned_before)
     for layer, mask in ticket.masks.items():
       self.assertEqual(np.count_nonzero(mask), np.count_nonzero(plain.masks[layer]))
       left = 0.7 if pruned_before else 1.0
-      # Of two independent choices of 40% among what is left, this share of the kept ones agrees.
+      # Two independent samples of 40% of the remaining weights agree on this fraction of the kept ones.
       self.assertAllInRange([plain.masks[layer][mask].mean()], 0.4 / left - 0.06, 0.4 / left + 0.06)
       if pruned_before:
         self.assertFalse(np.any(mask & ~self.final_30.mask(layer)))
@@ -126,18 +126,18 @@ class ControlsTest(parameterized.TestCase, tf.test.TestCase):
         ticket.weights[layer][mask], (self.early_30 if pruned_before else self.early).read(layer)[mask]
       )
 
-  def test_shuffled_mask_is_the_mask_with_its_places_shuffled(self):
+  def test_shuffled_mask_has_the_same_count_in_other_positions(self):
     ticket = self.draw(shuffle=True)
     for layer, mask in ticket.masks.items():
       self.assertEqual(np.count_nonzero(mask), np.count_nonzero(self.plain.masks[layer]))
       self.assertAllInRange([self.plain.masks[layer][mask].mean()], 0.34, 0.46)
 
-  def test_shuffled_mask_is_refused_where_the_rewound_weights_are_pruned_already(self):
+  def test_shuffled_mask_is_an_error_if_the_rewind_checkpoint_is_pruned(self):
     with self.assertRaisesRegex(UserError, "has pruned weights of .* that the mask keeps"):
       self.draw(shuffle=True, pruned_before=True)
 
   @parameterized.parameters(False, True)
-  def test_global_mask_keeps_the_largest_of_all_layers_together(self, pruned_before):
+  def test_global_mask_keeps_the_largest_weights_across_layers(self, pruned_before):
     final = self.final_30 if pruned_before else self.final
     ticket = self.draw(0.7, scope=methods.GLOBAL, pruned_before=pruned_before)
     kept = np.concatenate([np.abs(final.read(n))[mask] for n, mask in ticket.masks.items()])
@@ -149,31 +149,31 @@ class ControlsTest(parameterized.TestCase, tf.test.TestCase):
     self.assertGreater(by_layer[EMBEDDING], by_layer[QUERY])
 
   @parameterized.parameters(*methods.SCOPES)
-  def test_dense_embedding_is_left_whole(self, scope):
+  def test_dense_embedding_is_not_pruned(self, scope):
     ticket = self.draw(scope=scope, prune_embedding=False)
     self.assertTrue(ticket.masks[EMBEDDING].all())
     rest = np.concatenate([ticket.masks[layer].ravel() for layer in (FFN, QUERY)])
     self.assertAllClose(rest.mean(), 0.4, atol=1e-3)
 
   @parameterized.parameters(*(control for control in methods.CONTROLS if control not in ("snip", "synflow")))
-  def test_same_seed_same_ticket_and_by_lot_another_for_another(self, control):
+  def test_ticket_depends_on_the_seed_if_drawn_at_random(self, control):
     hparams = registry.hparams("transformer_slt_tiny")
     hparams.override_from_dict(methods.CONTROLS[control])
-    choices = hparams_check.choices(hparams, seed=0)._asdict()
-    del choices["seed"], choices["sparsity"]
-    first, again, other = (self.draw(seed=seed, **choices) for seed in (1, 1, 2))
+    options = hparams_check.ticket_spec(hparams, seed=0)._asdict()
+    del options["seed"], options["sparsity"]
+    first, again, other = (self.draw(seed=seed, **options) for seed in (1, 1, 2))
     equal = [
       all(np.array_equal(first.weights[name], ticket.weights[name]) for name in SHAPES) for ticket in (again, other)
     ]
     self.assertEqual(equal, [True, control in ("global_magnitude", "dense_embedding")])
 
-  def test_check_compares_a_global_mask_as_a_whole(self):
-    choices = tickets.TicketSpec(0.5, scope=methods.GLOBAL)
-    masks = tickets.draw(self.final, self.early, choices, SHAPES).masks
+  def test_check_compares_a_global_mask_over_all_layers(self):
+    spec = tickets.TicketSpec(0.5, scope=methods.GLOBAL)
+    masks = tickets.draw(self.final, self.early, spec, SHAPES).masks
     pruned = checkpoint(self.create_tempdir().full_path, "global", 9, masks)
-    tickets.check(pruned, pruned, choices._replace(sparsity=0.6))
-    with self.assertRaisesRegex(UserError, r"all layers together is at 0\.5"):
-      tickets.check(pruned, pruned, choices._replace(sparsity=0.4))
+    tickets.check(pruned, pruned, spec._replace(sparsity=0.6))
+    with self.assertRaisesRegex(UserError, r"all layers together: 0\.5"):
+      tickets.check(pruned, pruned, spec._replace(sparsity=0.4))
 
 
 if __name__ == "__main__":

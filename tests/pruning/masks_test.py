@@ -1,4 +1,4 @@
-"""Masks: which weights a layer keeps."""
+"""Masks and layers."""
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -24,13 +24,13 @@ class MasksTest(parameterized.TestCase, tf.test.TestCase):
       self.assertGreaterEqual(np.abs(weights[mask]).min(), np.abs(weights[~mask]).max())
 
   @parameterized.parameters((10, 0.96), (100, 0.996), (1, 0.5), (16384, 0.999999999))
-  def test_a_sparsity_that_leaves_no_weight_is_refused(self, size, sparsity):
+  def test_sparsity_that_leaves_no_weight_is_an_error(self, size, sparsity):
     with self.assertRaisesRegex(UserError, f"sparsity {sparsity} leaves none of the {size} weights"):
       masks.magnitude_mask(np.ones(size, np.float32), sparsity)
     self.assertEqual(masks.kept_count(size, 1 - 1 / size), 1)
 
   @parameterized.parameters(0.5, 0.8, 0.9)
-  def test_equals_the_mask_of_tfmot(self, sparsity):
+  def test_mask_equals_that_of_tfmot(self, sparsity):
     from tensorflow_model_optimization.python.core.sparsity.keras import (
       pruning_impl,
       pruning_schedule,
@@ -48,14 +48,14 @@ class MasksTest(parameterized.TestCase, tf.test.TestCase):
       theirs = session.run(pruning._update_mask(tf.constant(weights)))[1]
     self.assertAllEqual(masks.magnitude_mask(weights, sparsity), theirs.astype(bool))
 
-  def test_masks_of_rising_levels_nest_even_when_weights_grow_again(self):
+  def test_masks_of_increasing_levels_nest_even_if_pruned_weights_grow(self):
     mask = np.ones((64, 64), bool)
     for seed, sparsity in enumerate(LEVELS):
       smaller = masks.magnitude_mask(random_weights((64, 64), seed), sparsity, within=mask)
       self.assertFalse(np.any(smaller & ~mask))
       mask = smaller
 
-  def test_a_kept_weight_of_zero_goes_before_a_pruned_one(self):
+  def test_a_kept_zero_ranks_above_a_pruned_weight(self):
     within = np.array([True, True, False, False])
     mask = masks.magnitude_mask(np.array([0.0, 1.0, 0.0, 0.0]), 0.5, within)
     self.assertAllEqual(mask, within)
@@ -65,16 +65,16 @@ class MasksTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(np.count_nonzero(mask), 27)
 
   @parameterized.parameters(-0.1, 1.0, 90.0, float("nan"))
-  def test_refuses_a_sparsity_that_is_no_share(self, sparsity):
+  def test_sparsity_outside_of_0_to_1_is_an_error(self, sparsity):
     with self.assertRaisesRegex(UserError, r"must be in \[0, 1\)"):
       masks.magnitude_mask(random_weights(), sparsity)
 
-  def test_refuses_to_give_weights_back(self):
+  def test_pruned_weights_are_never_restored(self):
     within = masks.magnitude_mask(random_weights(), 0.9)
-    with self.assertRaisesRegex(UserError, "ask for a higher sparsity"):
+    with self.assertRaisesRegex(UserError, "use a higher sparsity"):
       masks.magnitude_mask(random_weights(), 0.8, within)
 
-  def test_refuses_weights_that_are_not_numbers(self):
+  def test_nan_is_an_error(self):
     with self.assertRaisesRegex(ValueError, "NaN"):
       masks.magnitude_mask(np.array([1.0, np.nan]), 0.5)
 

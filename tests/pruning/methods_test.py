@@ -1,4 +1,4 @@
-"""MP, CLT, SLT-MP and MP-SLT end to end: what trained runs hold, against the paper's rules."""
+"""MP, CLT, SLT-MP and MP-SLT end to end: checkpoints of trained runs against the paper's rules."""
 
 import glob
 import os
@@ -23,10 +23,10 @@ class MethodsTest(parameterized.TestCase, tf.test.TestCase):
     return {step: Checkpoint(paths.checkpoint(folder, step)) for step in paths.checkpoint_steps(folder) if step}
 
   @parameterized.parameters(("mp-80", 0.0, 0.8), ("slt-50-mp-90", 0.5, 0.9))
-  def test_gradual_runs_follow_the_schedule_and_give_no_weight_back(self, run, initial, final):
+  def test_gradual_runs_follow_the_schedule_and_restore_no_weight(self, run, initial, final):
     steps, before = trained.STEPS, {}
     for step, checkpoint in self.checkpoints(run).items():
-      # A checkpoint is written before the pruning after its step.
+      # A checkpoint is saved before the pruning after its step.
       pruned_at = (step - 1) // steps.prune_every * steps.prune_every
       share = 1 - min(pruned_at, steps.prune_until) / steps.prune_until
       expected = final + (initial - final) * share**3
@@ -40,27 +40,27 @@ class MethodsTest(parameterized.TestCase, tf.test.TestCase):
 
   @parameterized.parameters("dense", "slt-50", "mp-80")
   def test_tensorboard_shows_sparsity_magnitudes_and_signs(self, run):
-    shown = {}
+    logged = {}
     for path in glob.glob(os.path.join(self.runs.runs.folder(run), "events.out.*")):
       for event in tf.train.summary_iterator(path):
         for value in event.summary.value:
           if value.tag.startswith("ticket/"):
-            shown[value.tag, event.step] = value.simple_value
-    last = max(step for _, step in shown)
+            logged[value.tag, event.step] = value.simple_value
+    last = max(step for _, step in logged)
     initial, final = (
       Checkpoint(path) for path in (self.runs.initial(run), paths.checkpoint(self.runs.runs.folder(run), last))
     )
     expected = {"dense": 0.0, "slt-50": 0.5, "mp-80": 0.8}[run]
-    self.assertAlmostEqual(shown["ticket/sparsity/total", last], expected, places=3)
+    self.assertAlmostEqual(logged["ticket/sparsity/total", last], expected, places=3)
     for layer in final.layers:
       weights = final.read(layer)
       kept = weights != 0
-      self.assertAllClose(shown[f"ticket/largest/{layer}", last], np.abs(weights).max())
+      self.assertAllClose(logged[f"ticket/largest/{layer}", last], np.abs(weights).max())
       same = np.sign(weights[kept]) == np.sign(initial.read(layer)[kept])
-      self.assertAllClose(shown[f"ticket/signs/{layer}", last], same.mean(), atol=0.01)
+      self.assertAllClose(logged[f"ticket/signs/{layer}", last], same.mean(), atol=0.01)
 
   def test_mp_starts_from_the_weights_of_the_dense_run(self):
-    """The seed is the same, and no mask prunes yet."""
+    """The seed is the same, and nothing is pruned yet."""
     initial, dense = Checkpoint(self.runs.initial("mp-80")), Checkpoint(self.runs.initial("dense"))
     for layer in dense.layers:
       self.assertAllEqual(initial.read(layer), dense.read(layer))
@@ -82,7 +82,7 @@ class MethodsTest(parameterized.TestCase, tf.test.TestCase):
       self.assertLessEqual(abs(np.count_nonzero(mask) - 0.1 * mask.size), 1)
       self.assertAllEqual(initial.read(layer), early.read(layer) * mask)
 
-  def test_clt_starts_from_one_magnitude_a_layer_with_the_signs_of_theta_t(self):
+  def test_clt_starts_from_one_magnitude_per_layer_with_the_signs_of_theta_t(self):
     initial, slt = Checkpoint(self.runs.initial("clt-50")), Checkpoint(self.runs.initial("slt-50"))
     for layer in initial.layers:
       mask, weights = initial.mask(layer), initial.read(layer)
@@ -92,7 +92,7 @@ class MethodsTest(parameterized.TestCase, tf.test.TestCase):
       self.assertAllClose(np.abs(weights[mask]), np.full(np.count_nonzero(mask), (6 / (n_in + n_out)) ** 0.5))
 
   @parameterized.parameters("snip", "synflow")
-  def test_masks_at_the_start_are_applied_to_the_initial_weights(self, score):
+  def test_snip_and_synflow_masks_are_applied_to_the_initial_weights(self, score):
     run = f"{score}-80"
     self.runs.step(
       "train", f"--run={run}", "--method=lt", "--level=80", "--mask_from=dense", "--mask_step=0", f"--control={score}"
@@ -103,7 +103,7 @@ class MethodsTest(parameterized.TestCase, tf.test.TestCase):
       self.assertAllEqual(initial.read(layer), dense.read(layer) * mask)
     joined = np.concatenate([mask.ravel() for mask in masks.values()])
     self.assertAlmostEqual(joined.mean(), 0.2, places=4)
-    # Among the layers of SNIP's ticket the kept weights are shared out by score.
+    # SNIP's scores compete across layers, so its layers differ in sparsity.
     self.assertEqual(np.ptp([mask.mean() for mask in masks.values()]) > 0.05, score == "snip")
     by_magnitude = Checkpoint(self.runs.initial("lt-90"))
     overlap = [masks[layer][by_magnitude.mask(layer)].mean() for layer in masks]

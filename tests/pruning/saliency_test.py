@@ -1,4 +1,4 @@
-"""SNIP and SynFlow: what their scores must obey."""
+"""Properties of the scores of SNIP and SynFlow."""
 
 import re
 
@@ -42,13 +42,13 @@ class SynFlowTest(parameterized.TestCase, tf.test.TestCase):
       self.assertAllClose(flows, [flows[0]] * len(flows), rtol=1e-3, msg=block)
 
   @parameterized.parameters(0.5, 0.9, 0.98)
-  def test_what_earlier_rounds_pruned_stays_pruned_and_every_layer_lives(self, sparsity):
+  def test_pruned_weights_stay_pruned_and_no_layer_collapses(self, sparsity):
     for name, score in saliency.synflow(model(), sparsity, HEADS, rounds=10).items():
       self.assertLessEqual(np.count_nonzero(score), masks.kept_count(score.size, 1 - (1 - sparsity) ** 0.9), name)
       self.assertTrue(np.any(score), name)
 
-  def test_with_all_layers_competing_it_empties_blocks(self):
-    """What keeps SynFlow's authors from layer collapse has no hold here: a residual connection leads past a block."""
+  def test_global_scope_empties_blocks(self):
+    """SynFlow's guarantee against layer collapse does not hold here: residual connections bypass a block."""
     scores = saliency.synflow(model(), 0.9, HEADS, scope=methods.GLOBAL)
     self.assertTrue(any(not np.any(score) for score in scores.values()))
 
@@ -60,7 +60,7 @@ class SynFlowTest(parameterized.TestCase, tf.test.TestCase):
     for name in weights:
       self.assertAllClose(scores[name], of_magnitudes[name])
 
-  def test_embedding_can_be_left_whole(self):
+  def test_embedding_can_stay_dense(self):
     scores = saliency.synflow(model(), 0.9, HEADS, prune_embedding=False, rounds=5)
     for name, score in scores.items():
       self.assertEqual(bool(np.all(score > 0)), layers.is_embedding(name), name)
@@ -68,7 +68,7 @@ class SynFlowTest(parameterized.TestCase, tf.test.TestCase):
 
 class SnipTest(tf.test.TestCase):
   def test_is_weight_times_gradient_over_batches_of_data(self):
-    """Against the loss' own change when a weight is turned down, which is what SNIP estimates."""
+    """Against the change of the loss when a weight is scaled down, which SNIP estimates."""
     rng = np.random.RandomState(0)
     inputs, weights = rng.randn(6, 5).astype(np.float32), rng.randn(5, 3).astype(np.float32)
     with tf.Graph().as_default():

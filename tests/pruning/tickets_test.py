@@ -1,4 +1,4 @@
-"""Tickets end to end: what trained runs hold, against the paper's rules."""
+"""Tickets end to end: checkpoints of trained runs against the paper's rules."""
 
 import os
 
@@ -20,7 +20,7 @@ CHAINS = [
 
 
 def trainable(checkpoint):
-  """Variables of the model itself, without masks."""
+  """Names of the model's variables, without masks."""
   return [n for n in checkpoint.shapes if n.startswith("transformer/") and not layers.is_mask(n)]
 
 
@@ -43,7 +43,7 @@ class TicketTest(parameterized.TestCase, tf.test.TestCase):
       self.assertAllEqual(initial.read(name), expected)
 
   @parameterized.parameters(*CHAINS)
-  def test_masks_keep_the_largest_final_weights_of_the_level_before(self, method, before, run, sparsity):
+  def test_masks_keep_the_largest_final_weights_of_the_previous_level(self, method, before, run, sparsity):
     del method
     initial, final = Checkpoint(self.runs.initial(run)), Checkpoint(self.runs.last(before))
     for layer in initial.layers:
@@ -51,17 +51,17 @@ class TicketTest(parameterized.TestCase, tf.test.TestCase):
       self.assertLessEqual(abs(np.count_nonzero(~mask) - sparsity * mask.size), 1, layer)
       self.assertGreaterEqual(magnitude[mask].min(), magnitude[~mask].max(), layer)
       if final.is_pruned:
-        self.assertFalse(np.any(mask & ~final.mask(layer)), f"{layer}: a pruned weight came back")
+        self.assertFalse(np.any(mask & ~final.mask(layer)), f"{layer}: a pruned weight was restored")
 
   @parameterized.parameters("lt-50", "lt-90", "slt-50", "slt-90")
-  def test_training_moves_kept_weights_and_leaves_pruned_ones_zero(self, run):
+  def test_training_updates_kept_weights_and_pruned_ones_stay_zero(self, run):
     initial = Checkpoint(self.runs.initial(run))
     for step in paths.checkpoint_steps(self.runs.runs.folder(run)):
       checkpoint = Checkpoint(paths.checkpoint(self.runs.runs.folder(run), step))
       for layer in checkpoint.layers:
         mask, weights = checkpoint.mask(layer), checkpoint.read(layer)
         self.assertAllEqual(mask, initial.mask(layer))
-        # Bit for bit: also no negative zero.
+        # Bit for bit: not even negative zero.
         self.assertFalse(np.any(weights.view(np.uint32)[~mask]), f"{layer} at step {step}")
     last = Checkpoint(self.runs.last(run))
     for layer in last.layers:
@@ -83,9 +83,9 @@ class TicketTest(parameterized.TestCase, tf.test.TestCase):
     self.assertFalse(Checkpoint(self.runs.last("dense")).is_pruned)
 
   @parameterized.parameters("dense", "slt-50")
-  def test_rotation_leaves_the_checkpoints_to_rewind_to(self, run):
+  def test_rotation_keeps_the_rewind_checkpoints(self, run):
     folder = self.runs.runs.folder(run)
-    self.assertNotIn(0, paths.checkpoint_steps(folder))  # t2t keeps 20, and this run has more
+    self.assertNotIn(0, paths.checkpoint_steps(folder))  # t2t keeps 20 checkpoints, and this run has more
     self.assertEqual(Checkpoint(self.runs.initial(run)).read("global_step"), 0)
     self.assertEqual(Checkpoint(self.runs.early(run)).read("global_step"), trained.STEPS.rewind_step)
 

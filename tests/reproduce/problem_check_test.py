@@ -52,7 +52,7 @@ class KnownProblemTest(tf.test.TestCase):
     sys.modules.pop("sacrebleu.tokenizers.tokenizer_ja_mecab", None)
     names = {**validation.PROBLEMS, "translate_enja_own": 1}
     with mock.patch.dict(sys.modules, {"MeCab": None}), mock.patch.object(validation, "PROBLEMS", names):
-      with self.assertRaisesRegex(errors.UserError, "into 'ja' takes sacreBLEU's tokenizer ja-mecab, .*not installed"):
+      with self.assertRaisesRegex(errors.UserError, "into 'ja' needs sacreBLEU's tokenizer ja-mecab, .*not installed"):
         problem_check.check("translate_enja_own", self.create_tempdir().full_path)
 
 

@@ -155,12 +155,12 @@ class RunFilesTest(parameterized.TestCase, tf.test.TestCase):
     for made_by in (decoding.signature(decoding.CTRANSLATE2), "an earlier one"):
       run_files.write_translation(path, ["one"], made_by)
       atomic_files.write_json(paths.loss(self.folder, "dev", checkpoint), {"loss": 1.5, "signature": made_by})
-      self.assertEqual(decoded.is_there("dev", checkpoint), made_by != "an earlier one")
+      self.assertEqual(decoded.is_complete("dev", checkpoint), made_by != "an earlier one")
     self.assertEqual(run_files.loss(paths.loss(self.folder, "dev", checkpoint)), (1.5, "an earlier one"))
     # As earlier versions wrote them.
     os.remove(paths.checksum(path))
     atomic_files.write_json(paths.loss(self.folder, "dev", checkpoint), 1.5)
-    self.assertFalse(decoded.is_there("dev", checkpoint))
+    self.assertFalse(decoded.is_complete("dev", checkpoint))
     self.assertEqual(run_files.loss(paths.loss(self.folder, "dev", checkpoint)), (1.5, None))
 
   def test_the_forecast_skips_unreadable_files(self):

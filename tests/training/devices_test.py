@@ -1,4 +1,4 @@
-"""One training on two devices, and on two hosts, beside the same on one device, on the same batches."""
+"""Training on two devices and on two hosts, compared with one device on the same batches."""
 
 import concurrent.futures
 import contextlib
@@ -15,7 +15,7 @@ from tensor2tensor.utils import trainer_lib
 from t2t_lottery.utils import tf_config
 from tests.support import devices, fresh
 
-# How t2t is told, which replicas' batches its input joins to one, how many devices the CPU is.
+# Mode -> t2t-trainer flags, replicas whose batches are joined, number of virtual CPU devices.
 MODES = {
   "single": ([], [[0, 1]], 1),
   "data_parallelism": (["--worker_gpu=2"], [[0, 1]], 1),
@@ -30,8 +30,8 @@ class DevicesTest(devices.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    cls.seen = {mode: cls.train(mode, *of_mode) for mode, of_mode in MODES.items()}
-    # The first time, the second host is killed after a step; then both are started again.
+    cls.seen = {mode: cls.train(mode, *options) for mode, options in MODES.items()}
+    # The second host is killed after a step; then both are restarted.
     cls.killed = cls.train_on_hosts(kill=(5, 0))
     cls.left = os.listdir(cls.run_folder("hosts"))
     cls.seen["hosts"], cls.seen["second_host"] = cls.train_on_hosts()
@@ -46,7 +46,7 @@ class DevicesTest(devices.TestCase):
 
   @classmethod
   def train_on_hosts(cls, kill=None):
-    """What each of the two saw, or how it ended."""
+    """What each of the two hosts recorded, or how it ended."""
     addresses = devices.free_addresses(2)
 
     def train(index):
@@ -57,12 +57,12 @@ class DevicesTest(devices.TestCase):
       return list(pool.map(train, range(2)))
 
   @parameterized.parameters("data_parallelism", "mirrored")
-  def test_losses_are_those_of_one_device(self, mode):
+  def test_losses_equal_those_of_one_device(self, mode):
     self.assertLen(self.seen["single"]["losses"], devices.STEPS)
     self.assertAllClose(self.seen[mode]["losses"], self.seen["single"]["losses"], rtol=1e-5)
 
   @parameterized.parameters(*OTHERS)
-  def test_ticket_and_masks_are_those_of_one_device(self, mode):
+  def test_ticket_and_masks_equal_those_of_one_device(self, mode):
     self.assert_same_start(mode, "single")
     for step in range(0, devices.STEPS + 1, 2):
       checkpoint, single = self.checkpoint(mode, step), self.checkpoint("single", step)
@@ -76,21 +76,21 @@ class DevicesTest(devices.TestCase):
     self.assertEqual(self.seen["mirrored"]["nonzero"], [])
     self.assertEqual(self.seen["hosts"]["digest"], self.seen["second_host"]["digest"])
 
-  def test_when_a_host_is_killed_the_other_ends_and_both_go_on_from_the_last_checkpoint(self):
+  def test_if_a_host_is_killed_the_other_stops_and_both_resume_from_the_last_checkpoint(self):
     first, second = self.killed
     self.assertIn("the process ended with -9", second)
     self.assertRegex(
       first, r"t2t-lottery: another host has died: restart all of 127.0.0.1:\d+,127.0.0.1:\d+, to resume from"
     )
-    # What the two had seen by then, one device sees in the same steps; what they see after it, they see from step 4 on.
+    # They resume from step 4.
     self.assertLen(self.seen["hosts"]["losses"], devices.STEPS - 4)
     self.assertEqual(self.seen["hosts"]["losses"], self.seen["second_host"]["losses"])
 
-  def test_one_host_writes(self):
+  def test_only_one_host_writes(self):
     for names in (self.left, os.listdir(self.run_folder("hosts"))):
       self.assertNoCommonElements(names, ["ticket", "ticket.host1"])
     self.assertContainsSubset(["checkpoint", "rewind", "hparams.json"], self.left)
-    # A checkpoint of one process is in another number of files; those of the killed host are gone.
+    # The number of files of a checkpoint depends on the number of processes; those of the killed host are deleted.
     found, single = (
       [name for name in os.listdir(self.run_folder(mode)) if not name.startswith(("events.", "model.ckpt-"))]
       for mode in ("hosts", "single")
@@ -98,10 +98,13 @@ class DevicesTest(devices.TestCase):
     self.assertCountEqual(found, single)
 
 
-class ReadApartTest(parameterized.TestCase, tf.test.TestCase):
+class HostInputTest(parameterized.TestCase, tf.test.TestCase):
   def read(self, files, host, servers=False):
-    """What one of two hosts, or of two masters of parameter servers, reads first of so many data files of three sentences
-    each, a number standing for a sentence.
+    """Reads all sentences (as numbers) that one of two hosts, or of two masters with parameter servers, gets from data
+    files with three sentences each.
+
+    Returns:
+      The sorted numbers, and the next value of Python's random generator.
     """
     numbered = devices.Numbers()
     folder = self.create_tempdir().full_path
@@ -131,13 +134,13 @@ class ReadApartTest(parameterized.TestCase, tf.test.TestCase):
     return sorted(found), random.random()
 
   @parameterized.parameters(False, True)
-  def test_each_host_reads_its_share_of_the_files(self, servers):
+  def test_each_host_reads_its_own_files(self, servers):
     (first, _), (second, _) = (self.read(4, host, servers) for host in range(2))
     self.assertEqual(first, [10, 11, 12, 16, 17, 18])
     self.assertEqual(second, [13, 14, 15, 19, 20, 21])
 
-  def test_one_file_is_read_by_both_from_places_of_their_own(self):
-    # t2t draws the place in the files from Python's random numbers.
+  def test_a_single_file_is_read_by_both_from_different_positions(self):
+    # t2t draws the position in the files from Python's random generator.
     (first, place), (second, other) = (self.read(1, host) for host in range(2))
     self.assertEqual(first, second)
     self.assertNotEqual(place, other)

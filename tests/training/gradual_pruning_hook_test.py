@@ -1,4 +1,4 @@
-"""Gradual pruning: its schedule and its masks beside Zhu and Gupta's own code and tfmot's; what differs on purpose."""
+"""Schedule and masks of gradual pruning, compared with the code of Zhu and Gupta; intended differences."""
 
 import importlib.util
 import os
@@ -18,10 +18,7 @@ EMBEDDING = "transformer/symbol_modality_30_20/shared/weights_0"
 
 
 def zhu_gupta():
-  """Their module, model_pruning.python.pruning.
-
-  Its package imports at its top what PyPI does not have, so that is left out.
-  """
+  """Their module, model_pruning.python.pruning, without its package's imports, which are not on PyPI."""
   if "model_pruning" not in sys.modules:
     spec = importlib.util.find_spec("model_pruning")
     sys.modules["model_pruning"] = importlib.util.module_from_spec(spec)
@@ -29,7 +26,7 @@ def zhu_gupta():
 
 
 def theirs(weights_by_step, initial, final, until, every):
-  """Step -> mask of Zhu and Gupta's code, for weights that are given at each step."""
+  """Step -> mask by Zhu and Gupta's code, for given weights at each step."""
   pruning = zhu_gupta()
   found = {}
   with tf.Graph().as_default(), tf.Session() as session:
@@ -52,7 +49,7 @@ def theirs(weights_by_step, initial, final, until, every):
 
 
 class Training:
-  """A run of a matrix and an embedding whose weights are set at each step, pruned by the hook."""
+  """Trains a matrix and an embedding, pruned by the hook; the weights are set at each step."""
 
   def __init__(self, weights, plan, optimizer=None, folder=None, hook=None, more_hooks=(), **options):
     with tf.Graph().as_default() as self.graph:
@@ -69,9 +66,9 @@ class Training:
           "transformer_mp_tiny", f"optimizer={optimizer},optimizer_multistep_accumulate_steps=2"
         )
         masked_optimizer.wrap(hparams)
-        made = masked_optimizer.masked(0.1, hparams)
+        wrapped = masked_optimizer.masked(0.1, hparams)
         loss = tf.reduce_sum(self.weights * self.fed) + tf.reduce_sum(self.embedding)
-        self.train_op = made.apply_gradients(made.compute_gradients(loss), global_step=step)
+        self.train_op = wrapped.apply_gradients(wrapped.compute_gradients(loss), global_step=step)
       hook = hook or gradual_pruning_hook.PruneHook(plan, **options)
       self.session = tf.train.MonitoredTrainingSession(
         checkpoint_dir=folder,
@@ -83,14 +80,14 @@ class Training:
   def step(self, value):
     """Makes a step; returns the layer's weights and mask."""
     self.session.run(self.train_op, {self.fed: value})
-    # Not by `session.run`, which is a step to the hooks.
+    # Not by `session.run`, which the hooks count as a step.
     return self.session.run_step_fn(
       lambda step_context: step_context.session.run([self.weights, self.masks[LAYER], self.masks[EMBEDDING]])
     )
 
 
 def random_weights(count, shape=(40, 25), growing=True):
-  """Weights of some steps: the magnitudes of each keep their order if `growing`."""
+  """Weights of several steps; the order of magnitudes stays the same if `growing`."""
   rng = np.random.RandomState(0)
   first = rng.standard_t(3, size=shape).astype(np.float32)
   return [first * (1 + i / 10) if growing else rng.standard_t(3, size=shape).astype(np.float32) for i in range(count)]
@@ -98,7 +95,7 @@ def random_weights(count, shape=(40, 25), growing=True):
 
 class PlanTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters((0.0, 0.9, 400, 10), (0.6, 0.98, 400, 10), (0.0, 0.5, 80, 2), (0.3, 0.7, 20, 4))
-  def test_is_the_papers_formula_at_the_papers_steps(self, initial, final, until, every):
+  def test_equals_the_papers_formula_at_the_papers_steps(self, initial, final, until, every):
     plan = gradual_schedule.plan(initial, final, until, every)
     self.assertEqual(plan.steps, list(range(every, until + 1, every)))
     formula = [final + min(0, (initial - final) * (1 - t / until) ** 3) for t in plan.steps]
@@ -106,19 +103,19 @@ class PlanTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(plan.sparsities[-1], final)
     self.assertGreaterEqual(plan.sparsities[0], initial)
 
-  def test_ends_at_its_last_step_also_when_that_is_no_multiple(self):
+  def test_includes_the_last_step_even_if_not_a_multiple(self):
     plan = gradual_schedule.plan(0.0, 0.9, 25, 10)
     self.assertEqual(plan.steps, [10, 20, 25])
     self.assertEqual(plan.sparsities[-1], 0.9)
 
-  def test_what_is_due_depends_on_the_step_alone(self):
+  def test_target_depends_on_the_step_alone(self):
     plan = gradual_schedule.Plan([10, 20], [0.1, 0.2])
     self.assertEqual([plan.due(step) for step in (0, 9, 10, 19, 20, 99)], [None, None, 0.1, 0.1, 0.2, 0.2])
 
 
 class PruneHookTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters((0.0, 0.9), (0.0, 0.5), (0.0, 0.98))
-  def test_prunes_at_the_same_steps_to_the_same_masks_as_zhu_and_gupta(self, initial, final):
+  def test_same_steps_and_masks_as_zhu_and_gupta(self, initial, final):
     weights = random_weights(60)
     expected = theirs(weights, initial, final, until=40, every=5)
     training = Training(weights[0], gradual_schedule.plan(initial, final, until=40, every=5))
@@ -128,20 +125,20 @@ class PruneHookTest(parameterized.TestCase, tf.test.TestCase):
       self.assertFalse(np.any(pruned[~mask]))
     self.assertEqual(np.count_nonzero(~mask), round(final * mask.size))
 
-  def test_no_weight_comes_back_where_theirs_do(self):
+  def test_no_weight_is_restored_unlike_theirs(self):
     weights = random_weights(60, growing=False)
     expected = theirs(weights, 0.0, 0.9, until=40, every=5)
     training = Training(weights[0], gradual_schedule.plan(0.0, 0.9, until=40, every=5))
-    came_back, before = 0, np.ones(weights[0].shape, bool)
+    restored, before = 0, np.ones(weights[0].shape, bool)
     for step, value in enumerate(weights[1:], 1):
       mask = training.step(value)[1]
       self.assertFalse(np.any(mask & ~before), f"step {step}")
       self.assertEqual(np.count_nonzero(mask), np.count_nonzero(expected[step]))
-      came_back += np.count_nonzero(expected[step] & ~expected.get(step - 1, expected[step]))
+      restored += np.count_nonzero(expected[step] & ~expected.get(step - 1, expected[step]))
       before = mask
-    self.assertGreater(came_back, 0, "the comparison must be able to fail")
+    self.assertGreater(restored, 0, "the comparison must be able to fail")
 
-  def test_of_equal_weights_as_many_stay_as_with_theirs(self):
+  def test_equal_weights_are_pruned_to_the_same_count_as_theirs(self):
     equal = [np.ones((40, 25), np.float32)] * 12
     training = Training(equal[0], gradual_schedule.plan(0.0, 0.9, until=10, every=5))
     for value in equal[1:]:
@@ -151,7 +148,7 @@ class PruneHookTest(parameterized.TestCase, tf.test.TestCase):
 
   @parameterized.parameters("adafactor", "true_adam", "momentum", "adam", "multistep_adam")
   def test_pruned_weights_stay_zero_under_any_optimizer(self, optimizer):
-    """Momentum gathered before a weight was pruned must not move it afterwards."""
+    """Momentum from before a weight was pruned must not move it afterwards."""
     rng = np.random.RandomState(0)
     training = Training(random_weights(1)[0], gradual_schedule.plan(0.0, 0.8, until=10, every=5), optimizer)
     before = np.ones((40, 25), bool)
@@ -162,7 +159,7 @@ class PruneHookTest(parameterized.TestCase, tf.test.TestCase):
       before = mask
     self.assertEqual(np.count_nonzero(mask), 200)
 
-  def test_embedding_is_pruned_unless_told_otherwise(self):
+  def test_embedding_is_pruned_by_default(self):
     for prune in (True, False):
       training = Training(
         random_weights(1)[0], gradual_schedule.plan(0.0, 0.5, 2, 1), "adafactor", prune_embedding=prune
@@ -171,14 +168,14 @@ class PruneHookTest(parameterized.TestCase, tf.test.TestCase):
         *_, mask = training.step(np.ones((40, 25)))
       self.assertEqual(np.count_nonzero(~mask), 300 if prune else 0)
 
-  def test_a_run_stopped_between_a_step_and_its_pruning_makes_up_for_it(self):
-    """A checkpoint is written before the hook prunes: each one of a run is such a place."""
+  def test_a_run_stopped_between_a_step_and_its_pruning_prunes_when_it_resumes(self):
+    """Each checkpoint is saved before the hook prunes."""
     weights = random_weights(30)
     plan = gradual_schedule.plan(0.0, 0.9, until=20, every=5)
-    whole = Training(weights[0], plan)
+    uninterrupted = Training(weights[0], plan)
     folder = self.create_tempdir().full_path
     for step, value in enumerate(weights[1:], 1):
-      expected = whole.step(value)
+      expected = uninterrupted.step(value)
       stopped = Training(weights[0], plan, folder=folder)
       if step in plan.steps:
         saved = tf.train.load_checkpoint(os.path.join(folder, f"model.ckpt-{step - 1}"))
@@ -189,15 +186,15 @@ class PruneHookTest(parameterized.TestCase, tf.test.TestCase):
       saved = tf.train.load_checkpoint(os.path.join(folder, f"model.ckpt-{step}"))
       if step in plan.steps:
         kept = saved.get_tensor(layers.mask_name(LAYER))
-        self.assertGreater(np.count_nonzero(kept), np.count_nonzero(expected[1]), "saved before it was pruned")
-      # Killed: nothing of the session's end is written.
+        self.assertGreater(np.count_nonzero(kept), np.count_nonzero(expected[1]), "must be saved before pruning")
+      # Killed: the session must not save at its end.
       stopped.session._sess = None
 
-  def test_one_hook_prunes_in_each_session_of_a_schedule_that_evaluates_in_between(self):
-    """Every session ends with a checkpoint of before the pruning after its last step, which the next one restores."""
+  def test_one_hook_prunes_in_each_session_of_a_schedule_that_alternates_with_evaluation(self):
+    """Each session ends with a checkpoint from before its last pruning, which the next one restores."""
     weights = random_weights(31)
     plan = gradual_schedule.plan(0.0, 0.9, until=20, every=5)
-    whole, hook, folder = (
+    uninterrupted, hook, folder = (
       Training(weights[0], plan),
       gradual_pruning_hook.PruneHook(plan),
       self.create_tempdir().full_path,
@@ -206,7 +203,7 @@ class PruneHookTest(parameterized.TestCase, tf.test.TestCase):
       training = Training(weights[0], plan, folder=folder, hook=hook)
       for value in weights[first : first + 5]:
         pruned, mask, _ = training.step(value)
-        expected = whole.step(value)
+        expected = uninterrupted.step(value)
         self.assertAllEqual(mask, expected[1])
         self.assertAllEqual(pruned, expected[0])
       training.session.close()
@@ -216,16 +213,16 @@ class PruneHookTest(parameterized.TestCase, tf.test.TestCase):
     self.assertFalse(np.any(saved.get_tensor(LAYER)[~mask]))
 
   @parameterized.parameters(5, 10)
-  def test_a_session_that_tensorflow_makes_anew_after_a_lost_worker_is_pruned(self, lost_at):
+  def test_a_session_recreated_after_a_lost_worker_is_pruned(self, lost_at):
     weights = random_weights(16)
     plan = gradual_schedule.plan(0.0, 0.9, until=10, every=5)
     lost, folder = LostWorker(lost_at), self.create_tempdir().full_path
-    whole, training = Training(weights[0], plan), Training(weights[0], plan, folder=folder, more_hooks=[lost])
+    uninterrupted, training = Training(weights[0], plan), Training(weights[0], plan, folder=folder, more_hooks=[lost])
     for step, value in enumerate(weights[1:], 1):
-      expected, found = whole.step(value), training.step(value)
+      expected, found = uninterrupted.step(value), training.step(value)
       if step == lost_at:
-        # The step was saved before its end was lost, and is made again.
-        expected = whole.step(value)
+        # The step was saved before the worker was lost, and is repeated.
+        expected = uninterrupted.step(value)
       self.assertAllEqual(found[1], expected[1], f"step {step}")
       self.assertAllEqual(found[0], expected[0], f"step {step}")
     self.assertTrue(lost.is_done)
@@ -233,7 +230,7 @@ class PruneHookTest(parameterized.TestCase, tf.test.TestCase):
 
 
 class LostWorker(tf.estimator.SessionRunHook):
-  """Fails once, after a step, as a session does whose worker or parameter server is gone."""
+  """Fails once, after a step, like a session that lost a worker or parameter server."""
 
   def __init__(self, step):
     self.is_done = False

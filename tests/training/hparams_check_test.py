@@ -1,4 +1,4 @@
-"""Bad hparams end a run in one line, before its graph is built and with nothing written."""
+"""Invalid hparams stop a run with one line, before its graph is built and anything is written."""
 
 import json
 import os
@@ -31,29 +31,29 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     super().setUpClass()
     folder = tempfile.mkdtemp()
     cls.addClassCleanup(shutil.rmtree, folder)
-    made = small_model.SmallModel(os.path.join(folder, "made"))
-    cls.data_dir = made.data_dir
+    small = small_model.SmallModel(os.path.join(folder, "small"))
+    cls.data_dir = small.data_dir
     pruned = {
-      layers.mask_name(name): masks.magnitude_mask(made.variables[name], 0.9)
-      for name in layers.prunable(made.variables)
+      layers.mask_name(name): masks.magnitude_mask(small.variables[name], 0.9)
+      for name in layers.prunable(small.variables)
     }
-    cls.places = {}
-    for place, step, more in (
+    cls.checkpoints = {}
+    for name, step, more in (
       ("dense", 100, {}),
       ("theta_0", 0, {}),
       ("theta_t", 5, {}),
       ("slt90", 100, pruned),
       ("slt90_t", 5, pruned),
     ):
-      cls.places[place] = os.path.join(folder, place, "model.ckpt")
-      tf_checkpoint.write(cls.places[place], {**made.variables, **more, "global_step": np.int64(step)})
+      cls.checkpoints[name] = os.path.join(folder, name, "model.ckpt")
+      tf_checkpoint.write(cls.checkpoints[name], {**small.variables, **more, "global_step": np.int64(step)})
 
   def hparams(self, hparams_set, overrides, **flags):
-    hparams = trainer_lib.create_hparams(hparams_set, overrides.format(**self.places))
+    hparams = trainer_lib.create_hparams(hparams_set, overrides.format(**self.checkpoints))
     hparams.add_hparam("model_dir", self.create_tempdir().full_path)
     hparams.add_hparam("data_dir", self.data_dir)
     for name, value in flags.items():
-      hparams.add_hparam(name, value.format(**self.places) if isinstance(value, str) else value)
+      hparams.add_hparam(name, value.format(**self.checkpoints) if isinstance(value, str) else value)
     trainer_lib.add_problem_hparams(hparams, small_model.PROBLEM)
     return hparams
 
@@ -72,14 +72,14 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     ),
     ("transformer_clt_tiny", "mask_checkpoint={dense},rewind_checkpoint={theta_t},sparsity=0.5,ticket_signs=random"),
   )
-  def test_takes_what_is_right(self, hparams_set, overrides):
+  def test_accepts_valid_hparams(self, hparams_set, overrides):
     self.check(overrides, hparams_set)
 
   @parameterized.parameters(
     ("sparsity=1.0", r"sparsity is 1.0, but .* \[0, 1\)"),
     ("sparsity=-0.1", r"sparsity is -0.1, but .* \[0, 1\)"),
     ("sparsity=50", r"sparsity is 50.0, but .* \[0, 1\)"),
-    ("mask_checkpoint={slt90},sparsity=0.5", "sparsity 0.5 is below that of .*does not come back"),
+    ("mask_checkpoint={slt90},sparsity=0.5", "sparsity 0.5 is below that of .*pruned weights are never restored"),
     ("mask_checkpoint=", "pruning_method=slt needs mask_checkpoint"),
     ("rewind_checkpoint=", "pruning_method=slt needs rewind_checkpoint"),
     (
@@ -91,20 +91,20 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
       "rewind_checkpoint: .* is at step 0, but slt rewinds to a step after 0",
     ),
     ("pruning_method=lt", "is at step 5, but lt rewinds to step 0"),
-    ("pruning_method=magic", "pruning_method=magic is none of dense, mp, lt, slt, clt, slt_mp, mp_slt"),
+    ("pruning_method=magic", "pruning_method=magic is not one of dense, mp, lt, slt, clt, slt_mp, mp_slt"),
     ("pruning_method=dense", "dense takes no mask_checkpoint and rewind_checkpoint.* transformer_slt"),
     ("pruning_method=mp", "mp takes no mask_checkpoint and rewind_checkpoint.* transformer_slt"),
     ("pruning_method=dense,mask_checkpoint=,rewind_checkpoint=", "dense takes no sparsity"),
     ("initial_sparsity=0.2", "slt takes no initial_sparsity"),
     ("pruning_method=slt_mp,initial_sparsity=0.6", "from initial_sparsity=0.6 to sparsity=0.5: .*the second larger"),
-    ("pruning_method=slt_mp,sparsity=1.0", r"shares in \[0, 1\)"),
+    ("pruning_method=slt_mp,sparsity=1.0", r"both must be in \[0, 1\)"),
     ("pruning_method=slt_mp,prune_every=0", "prune_every=0 and prune_until=2400 leave no step"),
     ("pruning_method=slt_mp,prune_until=10", "prune_every=60 and prune_until=10 leave no step"),
-    ("ticket_score=magic", "ticket_score=magic is none of magnitude, random, snip, synflow"),
-    ("ticket_scope=magic", "ticket_scope=magic is none of layer, global"),
-    ("ticket_values=magic", "ticket_values=magic is none of rewound, constant, redrawn, permuted"),
-    ("ticket_signs=magic", "ticket_signs=magic is none of kept, random"),
-    ("embedding_fan=magic", "embedding_fan=magic is none of shape, hidden"),
+    ("ticket_score=magic", "ticket_score=magic is not one of magnitude, random, snip, synflow"),
+    ("ticket_scope=magic", "ticket_scope=magic is not one of layer, global"),
+    ("ticket_values=magic", "ticket_values=magic is not one of rewound, constant, redrawn, permuted"),
+    ("ticket_signs=magic", "ticket_signs=magic is not one of kept, random"),
+    ("embedding_fan=magic", "embedding_fan=magic is not one of shape, hidden"),
     ("grad_noise_scale=0.1", "grad_noise_scale=0.1 would move pruned weights"),
     (
       "hidden_size=64",
@@ -122,10 +122,10 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     ),
     (
       "num_hidden_layers=1",
-      "of another model: it has transformer/body/decoder/layer_1/.*, this run has not",
+      "from another model: it has transformer/body/decoder/layer_1/.*, this run does not",
     ),
   )
-  def test_refuses(self, overrides, message):
+  def test_rejects(self, overrides, message):
     good = {"mask_checkpoint": "{dense}", "rewind_checkpoint": "{theta_t}", "sparsity": "0.5"}
     good.update(pair.split("=") for pair in overrides.split(","))
     with self.assertRaisesRegex(UserError, message) as caught:
@@ -133,32 +133,32 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     self.assertNotIn("\n", str(caught.exception))
 
   @parameterized.parameters(
-    ("batch_size=0", "batch_size=0 makes no model"),
-    ("batch_size=-1", "batch_size=-1 makes no model"),
-    ("num_hidden_layers=0", "num_hidden_layers=0 makes no model"),
-    ("num_encoder_layers=-1", "num_encoder_layers=-1 is below 0"),
-    ("hidden_size=0", "hidden_size=0 makes no model"),
-    ("filter_size=0", "filter_size=0 makes no model"),
-    ("num_heads=0", "num_heads=0 makes no model"),
+    ("batch_size=0", "batch_size=0 is invalid: must be at least 1"),
+    ("batch_size=-1", "batch_size=-1 is invalid: must be at least 1"),
+    ("num_hidden_layers=0", "num_hidden_layers=0 is invalid: must be at least 1"),
+    ("num_encoder_layers=-1", "num_encoder_layers=-1 is invalid: must be at least 0"),
+    ("hidden_size=0", "hidden_size=0 is invalid: must be at least 1"),
+    ("filter_size=0", "filter_size=0 is invalid: must be at least 1"),
+    ("num_heads=0", "num_heads=0 is invalid: must be at least 1"),
     ("num_heads=3", "num_heads=3 does not divide hidden_size=128"),
     ("attention_key_channels=130", "num_heads=4 does not divide attention_key_channels=130"),
-    ("symbol_modality_num_shards=0", "symbol_modality_num_shards=0 makes no model"),
-    ("attention_dropout=1.0", r"attention_dropout=1.0 is no share in \[0, 1\)"),
-    ("relu_dropout=-0.1", "relu_dropout=-0.1 is no share"),
-    ("label_smoothing=1.5", "label_smoothing=1.5 is no share"),
-    ("learning_rate_constant=0.0", "learning_rate_constant=0.0 moves no weight"),
-    ("learning_rate_warmup_steps=0", "learning_rate_warmup_steps=0: rsqrt_decay needs 1 at least"),
-    ("max_length=1", "max_length=1 leaves no sentence"),
-    ("max_length=-5", "max_length=-5 leaves no sentence"),
-    ("rewind_step=-1", "rewind_step=-1 is below 0"),
-    ("weight_dtype=bfloat16", "weight_dtype=bfloat16 is not supported: .* activation_dtype=bfloat16"),
+    ("symbol_modality_num_shards=0", "symbol_modality_num_shards=0 is invalid: must be at least 1"),
+    ("attention_dropout=1.0", r"attention_dropout=1.0 is not in \[0, 1\)"),
+    ("relu_dropout=-0.1", r"relu_dropout=-0.1 is not in \[0, 1\)"),
+    ("label_smoothing=1.5", r"label_smoothing=1.5 is not in \[0, 1\)"),
+    ("learning_rate_constant=0.0", "learning_rate_constant=0.0 cannot reduce the loss"),
+    ("learning_rate_warmup_steps=0", "learning_rate_warmup_steps=0 is invalid: rsqrt_decay needs at least 1"),
+    ("max_length=1", "max_length=1 excludes all sentences"),
+    ("max_length=-5", "max_length=-5 excludes all sentences"),
+    ("rewind_step=-1", "rewind_step=-1 is invalid: must be at least 0"),
+    ("weight_dtype=bfloat16", "weight_dtype=bfloat16 is not supported, .* activation_dtype=bfloat16"),
     ("weight_dtype=float16", "weight_dtype=float16 is not supported"),
-    ("attention_variables_3d=True", "attention_variables_3d=True stores attention kernels as no matrices"),
+    ("attention_variables_3d=True", "attention_variables_3d=True stores attention kernels in three dimensions"),
     ("ffn_layer=conv_relu_conv", "ffn_layer=conv_relu_conv has weights that would stay dense"),
     ("ffn_layer=none", "ffn_layer=none has weights"),
-    ("optimizer=magic", "optimizer=magic is none of .*adafactor"),
+    ("optimizer=magic", "optimizer=magic is not one of .*adafactor"),
   )
-  def test_refuses_a_model_that_cannot_be_trained_or_pruned(self, overrides, message):
+  def test_rejects_a_model_that_cannot_be_trained_or_pruned(self, overrides, message):
     for hparams_set, more in (("transformer_dense_tiny", ""), ("transformer_mp_tiny", "sparsity=0.8,")):
       with self.assertRaisesRegex(UserError, message):
         self.check(more + overrides, hparams_set)
@@ -166,27 +166,35 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters(
     ("slt", "", "slt needs sparsity"),
     ("lt", "sparsity=0.0", "lt needs sparsity"),
-    ("mp", "", "mp prunes from initial_sparsity=0.0 to sparsity=0.0"),
+    ("mp", "", "mp cannot prune from initial_sparsity=0.0 to sparsity=0.0"),
     ("slt_mp", "sparsity=0.8", "slt_mp needs initial_sparsity"),
     (
       "mp",
       "sparsity=0.8,initial_sparsity=0.5",
-      "mp takes no initial_sparsity=0.5: it draws no ticket; .*transformer_slt_mp",
+      "mp takes no initial_sparsity=0.5, it draws no ticket: .*transformer_slt_mp",
     ),
-    ("mp", "sparsity=0.8,ticket_scope=global", "mp takes no ticket_scope=global: it draws no ticket"),
+    ("mp", "sparsity=0.8,ticket_scope=global", "mp takes no ticket_scope=global, it draws no ticket"),
     ("mp", "sparsity=0.8,ticket_score=synflow", "mp takes no ticket_score=synflow"),
     ("mp", "sparsity=0.8,ticket_values=constant", "mp takes no ticket_values=constant"),
     ("mp", "sparsity=0.8,ticket_signs=random", "mp takes no ticket_signs=random"),
     ("mp", "sparsity=0.8,shuffle_mask=True", "mp takes no shuffle_mask=True"),
     ("mp", "sparsity=0.8,embedding_fan=hidden", "mp takes no embedding_fan=hidden"),
-    ("dense", "ticket_values=constant", "dense takes no ticket_values=constant: it is not pruned; .*transformer_slt"),
+    ("dense", "ticket_values=constant", "dense takes no ticket_values=constant, it is not pruned: .*transformer_slt"),
     ("dense", "initial_sparsity=0.5", "dense takes no initial_sparsity"),
-    ("dense", "prune_embedding=False", "dense takes no prune_embedding=False: .*transformer_mp"),
-    ("dense", "prune_every=7", "dense takes no prune_every=7: it does not prune while it trains"),
+    ("dense", "prune_embedding=False", "dense takes no prune_embedding=False, .*transformer_mp"),
+    ("dense", "prune_every=7", "dense takes no prune_every=7: it does not prune during training"),
     ("slt", "sparsity=0.8,prune_until=7", "slt takes no prune_until=7"),
-    ("slt", "sparsity=0.8,embedding_fan=hidden", "embedding_fan=hidden is of ticket_values=constant"),
-    ("slt_mp", "sparsity=0.8,initial_sparsity=0.5,ticket_scope=global", "slt_mp prunes layer by layer while it trains"),
-    ("slt", "sparsity=0.8,ticket_scope=global,ticket_score=synflow", "ticket_score=synflow is computed layer by layer"),
+    (
+      "slt",
+      "sparsity=0.8,embedding_fan=hidden",
+      "embedding_fan=hidden has no effect with ticket_values=rewound: use ticket_values=constant",
+    ),
+    ("slt_mp", "sparsity=0.8,initial_sparsity=0.5,ticket_scope=global", "slt_mp prunes layer by layer during training"),
+    (
+      "slt",
+      "sparsity=0.8,ticket_scope=global,ticket_score=synflow",
+      "ticket_score=synflow does not support ticket_scope=global",
+    ),
     (
       "slt",
       "sparsity=0.8,ticket_score=synflow,shared_embedding_and_softmax_weights=False",
@@ -195,7 +203,7 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     ("slt", "sparsity=0.99999", "sparsity 0.99999 leaves none of the 16384 weights of a layer"),
     ("mp", "sparsity=0.99999", "sparsity 0.99999 leaves none of the 16384 weights of a layer"),
   )
-  def test_refuses_what_would_have_no_effect_and_the_lack_of_what_a_method_needs(self, method, overrides, message):
+  def test_rejects_hparams_without_effect_and_missing_ones(self, method, overrides, message):
     if methods.METHODS[method].from_ticket:
       rewind_to = "{theta_0}" if methods.METHODS[method].from_step_0 else "{theta_t}"
       overrides = f"mask_checkpoint={{dense}},rewind_checkpoint={rewind_to},{overrides}".rstrip(",")
@@ -204,14 +212,14 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     self.assertNotIn("\n", str(caught.exception))
 
   @parameterized.parameters(*methods.METHODS)
-  def test_each_hparam_of_pruning_is_needed_or_refused_or_has_an_effect(self, method):
-    """So that a new one is not forgotten: what the hparams sets add is what this check knows."""
-    of_t2t = registry.hparams("transformer_tpu").values()
-    ours = set(registry.hparams(f"transformer_{method}_tiny").values()) - set(of_t2t)
-    self.assertEqual(ours, {*methods.MEANINGS, "pruning_method", "rewind_step", "prune_until", "prune_every"})
+  def test_each_hparam_of_pruning_is_checked(self, method):
+    """All hparams that the hparams sets add are known to the check."""
+    stock = registry.hparams("transformer_tpu").values()
+    ours = set(registry.hparams(f"transformer_{method}_tiny").values()) - set(stock)
+    self.assertEqual(ours, {*methods.HPARAMS, "pruning_method", "rewind_step", "prune_until", "prune_every"})
 
   @parameterized.parameters("train", "train_and_evaluate", "continuous_train_and_eval", "train_eval_and_decode", None)
-  def test_the_last_pruning_lies_before_the_end_of_the_run(self, schedule):
+  def test_the_last_pruning_must_be_before_the_end_of_the_run(self, schedule):
     hparams = "sparsity=0.9,prune_until=200000,prune_every=1000"
     self.check(hparams, "transformer_mp_tiny", train_steps=200_001, schedule=schedule)
     for steps in (200_000, 100):
@@ -221,11 +229,11 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
       self.check("", "transformer_dense_tiny", train_steps=0, schedule=schedule)
 
   @parameterized.parameters("evaluate", "continuous_eval", "decode", "continuous_decode_on_train_data")
-  def test_who_only_looks_at_a_run_need_not_know_its_length(self, schedule):
+  def test_schedules_that_do_not_train_ignore_the_number_of_steps(self, schedule):
     self.check("sparsity=0.9", "transformer_mp_tiny", train_steps=1, schedule=schedule)
 
   @parameterized.parameters("warm_start_from", "warm_start_from_second")
-  def test_a_warm_start_loses_no_mask(self, flag):
+  def test_warm_start_from_a_pruned_checkpoint_is_an_error(self, flag):
     def check(method, path, overrides=""):
       if flag == "warm_start_from":
         self.check(overrides, f"transformer_{method}_tiny", warm_start_from=path)
@@ -237,12 +245,12 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
       check("dense", "{slt90}")
     with self.assertRaisesRegex(UserError, f"{flag}: no checkpoint /nowhere"):
       check("dense", "/nowhere/model.ckpt-1")
-    for place in ("{dense}", "{slt90}"):
-      with self.assertRaisesRegex(UserError, f"{flag} takes weights along, but no mask: .* _slt_mp"):
-        check("mp", place, "sparsity=0.95")
+    for path in ("{dense}", "{slt90}"):
+      with self.assertRaisesRegex(UserError, f"{flag} copies weights without a mask: .* _slt_mp"):
+        check("mp", path, "sparsity=0.95")
 
-  def test_a_matrix_that_is_no_layer_ends_the_run_when_its_graph_is_built(self):
-    """Which of t2t's many hparams makes one is not known before."""
+  def test_unknown_matrix_stops_the_run_when_its_graph_is_built(self):
+    """Before that, it is not known which of t2t's many hparams add a matrix."""
     hparams = self.hparams("transformer_dense_tiny", "pos=emb", warm_start_from=None)
     config = trainer_lib.create_run_config("lottery_transformer", model_dir=hparams.model_dir, num_gpus=0)
     with tf.Graph().as_default():
@@ -251,11 +259,11 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
       features["target_space_id"] = tf.constant(0)
       model_cls = registry.model("lottery_transformer")
       with self.assertRaisesRegex(
-        SystemExit, r"^t2t-lottery: transformer/.*positional_embedding.* is no matrix of those"
+        SystemExit, r"^t2t-lottery: transformer/.*positional_embedding.* is neither a matrix that"
       ):
         model_cls.estimator_model_fn(hparams, features, features["targets"], tf.estimator.ModeKeys.TRAIN, config=config)
 
-  def test_refuses_a_folder_without_checkpoint_and_a_truncated_checkpoint(self):
+  def test_rejects_a_folder_without_checkpoint_and_a_damaged_checkpoint(self):
     empty = self.create_tempdir().full_path
     with self.assertRaisesRegex(UserError, f"the folder {empty} holds no checkpoint"):
       self.check(f"mask_checkpoint={empty},rewind_checkpoint={{theta_t}},sparsity=0.5")
@@ -266,18 +274,18 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     with self.assertRaisesRegex(UserError, f"mask_checkpoint: cannot read {prefix}"):
       self.check(f"mask_checkpoint={prefix},rewind_checkpoint={{theta_t}},sparsity=0.5")
 
-  def test_refuses_a_rewind_checkpoint_that_has_pruned_what_the_mask_keeps(self):
+  def test_rejects_a_rewind_checkpoint_with_pruned_weights_that_the_mask_keeps(self):
     from t2t_lottery.pruning import tickets
 
-    dense = tf_checkpoint.Checkpoint(self.places["dense"], "mask_checkpoint")
-    pruned = tf_checkpoint.Checkpoint(self.places["slt90_t"], "rewind_checkpoint")
+    dense = tf_checkpoint.Checkpoint(self.checkpoints["dense"], "mask_checkpoint")
+    pruned = tf_checkpoint.Checkpoint(self.checkpoints["slt90_t"], "rewind_checkpoint")
     with self.assertRaisesRegex(UserError, "has pruned weights of .* that the mask keeps"):
       tickets.draw(dense, pruned, tickets.TicketSpec(0.5), dense.layers)
 
-  def test_refuses_weights_that_are_not_numbers(self):
+  def test_nan_is_an_error(self):
     from t2t_lottery.pruning import tickets
 
-    good = tf_checkpoint.Checkpoint(self.places["dense"], "mask_checkpoint")
+    good = tf_checkpoint.Checkpoint(self.checkpoints["dense"], "mask_checkpoint")
     values = {name: good.read(name).copy() for name in good.layers}
     values[good.layers[0]].flat[3] = np.nan
     prefix = os.path.join(self.create_tempdir().full_path, "bad", "model.ckpt-1")
@@ -285,8 +293,9 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     with self.assertRaisesRegex(UserError, f"{good.layers[0]} of .* NaN"):
       tickets.draw(tf_checkpoint.Checkpoint(prefix, "mask_checkpoint"), good, tickets.TicketSpec(0.5), good.layers)
 
-  def test_t2t_trainer_ends_with_one_line_and_leaves_nothing(self):
+  def test_t2t_trainer_stops_with_one_line_and_writes_nothing(self):
     folder = os.path.join(self.create_tempdir().full_path, "run")
+    hparams = "mask_checkpoint={slt90},rewind_checkpoint={slt90_t},sparsity=0.5".format(**self.checkpoints)
     done = subprocess.run(
       [
         os.path.join(os.path.dirname(sys.executable), "t2t-trainer"),
@@ -298,7 +307,7 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
         "--hparams_set=transformer_slt_tiny",
         "--worker_gpu=0",
         "--schedule=train",
-        f"--hparams=mask_checkpoint={self.places['slt90']},rewind_checkpoint={self.places['slt90_t']},sparsity=0.5",
+        f"--hparams={hparams}",
       ],
       check=False,
       capture_output=True,
@@ -312,7 +321,7 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
 
 class LayersTest(parameterized.TestCase, tf.test.TestCase):
   def shapes(self):
-    """Of the paper's model."""
+    """Shapes of the paper's model."""
     with open(os.path.join(ROOT, "tests", "transformer_tpu_vars.txt"), encoding="utf-8") as file:
       rows = [line.split("\t") for line in file if not line.startswith("#")]
     return {row[0]: json.loads(row[1]) for row in rows}
@@ -327,17 +336,17 @@ class LayersTest(parameterized.TestCase, tf.test.TestCase):
     ("transformer/positional_embedding", [256, 512]),
     ("transformer/body/encoder/layer_0/self_attention/relative_positions_keys/embeddings", [41, 64]),
   )
-  def test_any_other_matrix_is_refused_by_name(self, name, shape):
-    with self.assertRaisesRegex(UserError, re.escape(f"{name} of shape {shape} is no matrix of those")):
+  def test_any_other_matrix_is_rejected_by_name(self, name, shape):
+    with self.assertRaisesRegex(UserError, re.escape(f"{name} of shape {shape} is neither a matrix that")):
       layers.check_known({**self.shapes(), name: shape})
 
 
 class CheckDevicesTest(parameterized.TestCase, tf.test.TestCase):
   def check(self, hparams_set, overrides="", tf_config=None, **config):
     hparams = trainer_lib.create_hparams(hparams_set, overrides)
-    of_run = types.SimpleNamespace(**{"train_distribute": None, **config})
+    run_config = types.SimpleNamespace(**{"train_distribute": None, **config})
     with tf.test.mock.patch.dict(os.environ, {cluster_config.VARIABLE: json.dumps(tf_config or {})}):
-      hparams_check.check_devices(hparams, of_run)
+      hparams_check.check_devices(hparams, run_config)
 
   @parameterized.parameters(
     {"train_distribute": "a strategy"},
@@ -350,12 +359,12 @@ class CheckDevicesTest(parameterized.TestCase, tf.test.TestCase):
     with self.assertRaisesRegex(UserError, "ticket_score=snip takes gradients on one device"):
       self.check("transformer_lt_tiny", "ticket_score=snip", **where)
 
-  def test_several_masters_cannot_prune_while_they_train(self):
+  def test_several_masters_cannot_prune_during_training(self):
     cluster = {"ps": ["a:1"], "chief": ["b:1"], "worker": ["c:1"]}
     masters = {"cluster": cluster, "task": {"type": "chief", "index": 0}}
     self.check("transformer_slt_tiny", tf_config=masters)
     self.check("transformer_mp_tiny", tf_config={"cluster": {"ps": ["a:1"], "master": ["b:1"]}})
-    with self.assertRaisesRegex(UserError, "pruning_method=mp prunes while it trains"):
+    with self.assertRaisesRegex(UserError, "pruning_method=mp prunes during training"):
       self.check("transformer_mp_tiny", tf_config=masters)
 
 

@@ -1,4 +1,4 @@
-"""Runs that fail, and runs that are told to end, in a graph of one weight."""
+"""Runs that fail and runs stopped by a signal, with a graph of one weight."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from t2t_lottery.utils import atomic_files
 
 
 class AtStep(tf.estimator.SessionRunHook):
-  """Does something after a step."""
+  """Calls an action after a step."""
 
   def __init__(self, step, action):
     self._step = step
@@ -27,14 +27,14 @@ class AtStep(tf.estimator.SessionRunHook):
       self._action()
 
 
-class GuardsTest(parameterized.TestCase, tf.test.TestCase):
+class SafetyHooksTest(parameterized.TestCase, tf.test.TestCase):
   def setUp(self):
     super().setUp()
     self.folder = self.create_tempdir().full_path
     self.steps = []
 
   def train(self, until, every=10, rate=1.0, keep=20, hooks=()):
-    """A run as t2t-trainer does it: resumes, saves, and ends at a step. Its loss is the weight, which grows by the rate."""
+    """Trains like t2t-trainer: resumes, saves, stops at a step. The loss is the weight, multiplied by the rate each step."""
     with tf.Graph().as_default():
       global_step = tf.train.get_or_create_global_step()
       weight = tf.get_variable("weight", [], initializer=tf.ones_initializer())
@@ -44,13 +44,13 @@ class GuardsTest(parameterized.TestCase, tf.test.TestCase):
         train_op = tf.group(tf.assign(weight, loss * rate), tf.assign_add(global_step, 1))
       stop = safety_hooks.StopHook()
       self.addCleanup(stop.release)
-      mine = [safety_hooks.FiniteHook(self.folder), safety_hooks.SaveHook(self.folder, every), *hooks, stop]
+      safety = [safety_hooks.FiniteLossHook(self.folder), safety_hooks.SaveHook(self.folder, every), *hooks, stop]
       saver = tf.train.Saver(max_to_keep=keep, save_relative_paths=True)
       tf.add_to_collection(tf.GraphKeys.SAVERS, saver)
       with tf.train.MonitoredTrainingSession(
         checkpoint_dir=self.folder,
         scaffold=tf.train.Scaffold(saver=saver),
-        hooks=[*mine, tf.estimator.StopAtStepHook(last_step=until)],
+        hooks=[*safety, tf.estimator.StopAtStepHook(last_step=until)],
         save_checkpoint_steps=None,
         save_checkpoint_secs=None,
         save_summaries_steps=None,
@@ -69,8 +69,8 @@ class GuardsTest(parameterized.TestCase, tf.test.TestCase):
     return paths.checkpoint_steps(self.folder)
 
   @parameterized.parameters(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-  def test_told_to_end_a_run_saves_and_ends(self, number):
-    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # As under nohup.
+  def test_signal_makes_a_run_save_and_stop(self, number):
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # As with nohup.
       self.addCleanup(signal.signal, signal.SIGHUP, signal.signal(signal.SIGHUP, signal.SIG_DFL))
     handler = signal.getsignal(number)
     self.interrupt(13, number, until=50)
@@ -78,7 +78,7 @@ class GuardsTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(tf.train.latest_checkpoint(self.folder), paths.checkpoint(self.folder, 13))
     self.assertEqual(signal.getsignal(number), handler)
 
-  def test_an_interrupted_run_ends_with_the_checkpoints_of_one_that_was_not(self):
+  def test_an_interrupted_run_has_the_checkpoints_of_an_uninterrupted_one(self):
     for step in (13, 14, 27, 30, 31, 45):
       self.interrupt(step, until=50, keep=5)
     self.train(until=50, keep=5)
@@ -88,15 +88,15 @@ class GuardsTest(parameterized.TestCase, tf.test.TestCase):
       list(listed.all_model_checkpoint_paths), [paths.checkpoint(self.folder, s) for s in self.checkpoints()]
     )
 
-  def test_the_last_step_is_saved_whatever_it_is(self):
+  def test_the_last_step_is_always_saved(self):
     self.train(until=25)
     self.assertEqual(self.checkpoints(), [0, 10, 20, 25])
 
   @parameterized.parameters((np.inf, "inf"), (np.nan, "nan"))
-  def test_a_loss_that_is_no_number_ends_and_marks_the_run(self, rate, loss):
+  def test_a_non_finite_loss_stops_and_marks_the_run(self, rate, loss):
     with self.assertRaisesRegex(SystemExit, f"^t2t-lottery: the loss is {loss} at step 2$"):
       self.train(until=50, every=2, rate=rate)
-    # The weights of step 2 are no numbers either: they are not saved.
+    # The weights of step 2 are not finite either: they are not saved.
     self.assertEqual(self.checkpoints(), [0])
     self.assertEqual(
       atomic_files.read_json(paths.failed(self.folder)), {"step": 2, "loss": loss, "reason": "the loss is not finite"}

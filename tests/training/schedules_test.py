@@ -23,7 +23,7 @@ from t2t_lottery.pruning import layers, masks
 from t2t_lottery.runs import paths
 from tests.support import fresh, trained
 
-# Schedule -> whether it trains from nothing; else it looks at a trained run.
+# Schedule -> whether it trains a new run; the others evaluate a trained one.
 SCHEDULES = {
   "train": True,
   "train_and_evaluate": True,
@@ -39,12 +39,12 @@ SCHEDULES = {
   "continuous_decode_on_train_data": False,
   "continuous_decode_on_eval_data": False,
 }
-# Properties; the one that waits for ever, tested by itself; the one that reads an hparam that t2t nowhere defines.
+# Properties; one that waits forever (`test_server`); one that reads an hparam that t2t does not define.
 OTHER = {"estimator", "train_steps", "eval_steps", "run_std_server", "continuous_decode_from_file"}
 
 
 def train_by(schedule, folder, data_dir):
-  """Runs t2t-trainer's main in this process; what trains is pruned where the first session of several ends."""
+  """Runs t2t-trainer's main in this process; a new run is pruned at the end of its first session."""
   pruned = SCHEDULES[schedule]
   argv = [
     "t2t-trainer",
