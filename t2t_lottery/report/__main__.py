@@ -1,7 +1,7 @@
 """Tables, plots and a page of all runs: `python -m t2t_lottery.report --runs_dir=runs --out=report`.
 
-Writes index.html, which holds everything; table.{md,tex,csv}; controls.{md,tex,csv} if there are controls or relatives; and
-plots/*.{svg,png}. Runs that are missing or not finished are named and left out.
+Writes index.html, which contains everything; table.{md,tex,csv}; controls.{md,tex,csv} if there are controls or relatives;
+and plots/*.{svg,png}. Runs that are missing or not finished are listed and left out.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from t2t_lottery.report import study as studies
 from t2t_lottery.utils import command_line, errors
 
 _RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Where runs are stored.")
-_PROBLEM = flags.DEFINE_string("problem", None, "t2t problem; needed where there are runs of several.")
-_SIZE = flags.DEFINE_string("size", None, "Model size; needed where there are runs of several.")
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Where datagen put the text, to show it next to translations.")
-_OUT = flags.DEFINE_string("out", None, "Where the report goes.", required=True)
-_ARCHIVE = flags.DEFINE_string("archive", None, "Copies to this folder all that a report needs of the runs.")
+_PROBLEM = flags.DEFINE_string("problem", None, "t2t problem; required if there are runs of several.")
+_SIZE = flags.DEFINE_string("size", None, "Model size; required if there are runs of several.")
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Where datagen stored the text, to show it next to translations.")
+_OUT = flags.DEFINE_string("out", None, "Folder to write the report to.", required=True)
+_ARCHIVE = flags.DEFINE_string("archive", None, "Copies to this folder the files of the runs that a report needs.")
 _LEARNING_CURVES = flags.DEFINE_bool("learning_curves", False, "Plot dev BLEU by step as well.")
 _SAMPLES = flags.DEFINE_integer("samples", 10_000, "Samples for intervals, shuffles for significance.", lower_bound=1)
 

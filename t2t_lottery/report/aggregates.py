@@ -1,4 +1,4 @@
-"""What the runs in the tables came to: means over seeds, spread, intervals, and which differences are significant."""
+"""Aggregates runs for the tables: means over seeds, spread, intervals, and the significance of differences."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from t2t_lottery.report.study import Run, Study
 from t2t_lottery.report.table_columns import Place, Relative
 
 # The paper's metrics, in the order of its columns.
-SHOWN = {"bleu": "BLEU", "ter": "TER"}
+PAPER_METRICS = {"bleu": "BLEU", "ter": "TER"}
 # From this p on, a difference is called not significant.
 ALPHA = 0.05
 
@@ -24,9 +24,9 @@ class Figure(NamedTuple):
     mean, low, high: over seeds.
     interval: 95% interval over test sentences; None without segments.
     s_opt: standard deviation over seeds; None with fewer than two, or without segments.
-    best: whether no other method of the level prints a better mean.
-    difference, p: to the best of the level, or of a relative to the run that it varies; None where there is nothing to
-      compare, or no segments.
+    best: whether no other method of the level has a better mean, as printed.
+    difference, p: from the best of the level, or of a relative from the run that it varies; None without a run to compare
+      with, or without segments.
   """
 
   mean: float
@@ -40,7 +40,7 @@ class Figure(NamedTuple):
 
   @property
   def not_significant(self) -> bool:
-    """Whether it was compared and may well be equal."""
+    """Whether it was compared and does not differ significantly."""
     return self.p is not None and self.p >= ALPHA
 
 
@@ -48,12 +48,12 @@ class Entry(NamedTuple):
   """A cell of the table.
 
   Attributes:
-    column: the paper's name of the method; of a relative in what it differs.
+    column: the paper's name of the method; for a relative, what differs.
     place: the run and its level and mark.
-    runs: the evaluated ones, a seed each.
-    fewer: whether others of the table have more seeds.
-    figures: metric -> figure; empty when no seed is evaluated.
-    varied: of a relative, the run that it varies.
+    runs: the evaluated ones, one per seed.
+    fewer: whether other runs of the table have more seeds.
+    figures: metric -> figure; empty if no seed is evaluated.
+    varied: for a relative, the run that it varies.
   """
 
   column: str
@@ -68,7 +68,7 @@ class Entry(NamedTuple):
     return [run.result for run in self.runs if run.result is not None]
 
   def mean(self, *keys: str) -> float | None:
-    """The mean over seeds of a number of the results, such as mean("megabytes", "paper"); None if one lacks it."""
+    """The mean over seeds of a number in the results, such as mean("megabytes", "paper"); None if a result lacks it."""
     values = []
     for result in self.results:
       value: Any = result
@@ -79,10 +79,14 @@ class Entry(NamedTuple):
 
 
 class Entries:
-  """Makes entries of a study; what needs many samples is computed once for each run."""
+  """Makes entries of a study; intervals and comparisons are computed once per run.
+
+  Args:
+    study: the runs.
+    samples: number of shuffles for a p, and of samples for an interval.
+  """
 
   def __init__(self, study: Study, samples: int):
-    """Args: study: the runs. samples: how many shuffles a p is of, and how many samples an interval."""
     self._study = study
     self._samples = samples
     self._segments: dict[tuple[str, str], list[np.ndarray] | None] = {}
@@ -95,17 +99,18 @@ class Entries:
     made = [self._entry(title, place, most) for title, places in placed.items() for place in places]
     levels = sorted({entry.place.level for entry in made})
     return sorted(
-      (entry for level in levels for entry in self._with_best([one for one in made if one.place.level == level])),
+      (entry for level in levels for entry in self._with_best([each for each in made if each.place.level == level])),
       key=lambda entry: list(placed).index(entry.column),
     )
 
   def relatives(self, found: Sequence[Relative]) -> list[Entry]:
     """The entries of the second table, each compared with the run that it varies."""
-    most = max((len(self._evaluated(name)) for one in found for name in (one.run, one.varied) if name), default=0)
+    names = [name for relative in found for name in (relative.run, relative.varied) if name]
+    most = max((len(self._evaluated(name)) for name in names), default=0)
     made = []
-    for one in found:
-      entry = self._entry(one.differs, Place(one.run, one.level), most)
-      made.append(self._compared(entry._replace(varied=one.varied), one.varied))
+    for relative in found:
+      entry = self._entry(relative.differs, Place(relative.run, relative.level), most)
+      made.append(self._compared(entry._replace(varied=relative.varied), relative.varied))
     return made
 
   def _evaluated(self, name: str) -> list[Run]:
@@ -124,22 +129,22 @@ class Entries:
     return Entry(column, place, runs, 0 < len(runs) < most, figures)
 
   def _with_best(self, level: list[Entry]) -> list[Entry]:
-    """The entries of a level, the best marked and the others compared with it."""
-    for metric in SHOWN:
-      there = [entry for entry in level if metric in entry.figures]
-      if len({entry.place.run for entry in there}) < 2:
+    """The entries of a level, with the best marked and the others compared with it."""
+    for metric in PAPER_METRICS:
+      scored = [entry for entry in level if metric in entry.figures]
+      if len({entry.place.run for entry in scored}) < 2:
         continue
       sign = 1 if metrics.HIGHER_IS_BETTER[metric] else -1
-      best = max(there, key=lambda entry: sign * entry.figures[metric].mean)
-      shown = f"{best.figures[metric].mean:.1f}"
+      best = max(scored, key=lambda entry: sign * entry.figures[metric].mean)
+      printed = f"{best.figures[metric].mean:.1f}"
       level = [
-        _with(entry, metric, best=f"{entry.figures[metric].mean:.1f}" == shown) if metric in entry.figures else entry
+        _with(entry, metric, best=f"{entry.figures[metric].mean:.1f}" == printed) if metric in entry.figures else entry
         for entry in level
       ]
       level = [self._compared(entry, best.place.run, [metric]) for entry in level]
     return level
 
-  def _compared(self, entry: Entry, other: str | None, metrics: Sequence[str] = tuple(SHOWN)) -> Entry:
+  def _compared(self, entry: Entry, other: str | None, metrics: Sequence[str] = tuple(PAPER_METRICS)) -> Entry:
     for metric in metrics:
       if other and other != entry.place.run and metric in entry.figures and self._evaluated(other):
         found = self._comparison(metric, entry.place.run, other)
@@ -148,12 +153,12 @@ class Entries:
     return entry
 
   def _statistics(self, metric: str, name: str) -> list[np.ndarray] | None:
-    """Segments of a run, a seed each; None unless each seed has them."""
+    """Segments of a run, one array per seed; None unless each seed has them."""
     key = metric, name
     if key not in self._segments:
       found = [run.segments(metric) for run in self._evaluated(name)]
-      there = [segments for segments in found if segments is not None]
-      self._segments[key] = there if found and len(there) == len(found) else None
+      readable = [segments for segments in found if segments is not None]
+      self._segments[key] = readable if found and len(readable) == len(found) else None
     return self._segments[key]
 
   def _interval(self, metric: str, name: str) -> tuple[float, float] | None:
@@ -169,7 +174,7 @@ class Entries:
     if key not in self._comparisons:
       ours, theirs = (self._statistics(metric, one) for one in (name, other))
       self._comparisons[key] = None
-      # Translations of other sentences cannot be compared.
+      # Translations of different sentences cannot be compared.
       if ours and theirs and len({len(segments) for segments in ours + theirs}) == 1:
         self._comparisons[key] = significance.compare(metric, ours, theirs, shuffles=self._samples)
     return self._comparisons[key]

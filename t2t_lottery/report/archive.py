@@ -1,4 +1,4 @@
-"""Copies the small files of runs, from which the same report can be made without checkpoints."""
+"""Copies the small files of runs, so that the same report can be made without checkpoints."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from t2t_lottery.utils.errors import UserError
 
 
 def copy(study: Study, folder: str) -> int:
-  """Copies the runs of a study in their layout; nothing of the test set's source or reference.
+  """Copies the runs of a study in their folder layout, without source and reference of the test set.
 
   Args:
     study: the runs.
-    folder: where to; other files there stay.
+    folder: destination; other files there stay.
 
   Returns:
-    How many bytes the files have.
+    The number of bytes copied.
 
   Raises:
-    UserError: if the runs themselves are there, or a file cannot be written.
+    UserError: the folder contains the runs themselves, or a file cannot be written.
   """
   size = 0
   for runs in study.runs.values():
     for run in runs:
       to = paths.Runs(folder, study.problem, study.size, run.seed).folder(run.about["run"])
       if os.path.realpath(to) == os.path.realpath(run.folder):
-        raise UserError(f"{folder} is where the runs are: give another --archive")
+        raise UserError(f"{folder} contains the runs themselves: give another --archive")
       for path in _small_files(run):
         if os.path.exists(path):
           size += _copy(path, os.path.join(to, os.path.relpath(path, run.folder)))

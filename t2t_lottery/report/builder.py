@@ -20,12 +20,12 @@ from t2t_lottery.utils import atomic_files
 
 
 def write_tables(study: studies.Study, out: str, samples: int) -> tuple[list[Entry], dict[str, paper_tables.Table]]:
-  """Writes the tables of a study in every form.
+  """Writes the tables of a study in every format.
 
   Args:
     study: the runs.
     out: folder to write to.
-    samples: of intervals and tests of significance.
+    samples: number of samples for intervals and significance tests.
 
   Returns:
     The entries of the main table; heading -> table.
@@ -34,10 +34,10 @@ def write_tables(study: studies.Study, out: str, samples: int) -> tuple[list[Ent
   placed = table_columns.assign(about)
   relatives = table_columns.relatives(about, placed)
   study = studies.on_target(study)
-  placed = {title: there for title, places in placed.items() if (there := [p for p in places if p.run in study.runs])}
+  placed = {title: kept for title, places in placed.items() if (kept := [p for p in places if p.run in study.runs])}
   made = Entries(study, samples)
   entries = made.columns(placed)
-  related = made.relatives([one for one in relatives if one.run in study.runs])
+  related = made.relatives([relative for relative in relatives if relative.run in study.runs])
   printed = paper_scores.scores(study.problem, study.size)
   mean = f"mean over seeds {', '.join(map(str, study.seeds))}" if len(study.seeds) > 1 else f"seed {study.seeds[0]}"
   of = f"{study.problem}, {study.size}"
@@ -55,13 +55,13 @@ def write_tables(study: studies.Study, out: str, samples: int) -> tuple[list[Ent
 
 
 def report(study: studies.Study, out: str, data_dir: str | None, samples: int, learning_curves: bool) -> list[str]:
-  """Writes the report of a study; returns what is missing in it, a line each.
+  """Writes the report of a study; returns a line for each thing that is missing in it.
 
   Args:
     study: the runs.
     out: folder to write to.
-    data_dir: where the test set's text is, if it is to be shown.
-    samples: of intervals and tests of significance.
+    data_dir: where the text of the test set is stored; None to show translations without it.
+    samples: number of samples for intervals and significance tests.
     learning_curves: whether to plot them.
   """
   entries, found = write_tables(study, out, samples)

@@ -16,7 +16,7 @@ METRIC = "chrf"
 
 
 class Example(NamedTuple):
-  """A translated sentence; source and reference are None where the text is not at hand."""
+  """A translated sentence; source and reference are None if the text is unavailable."""
 
   number: int
   score: float
@@ -29,8 +29,8 @@ class Text(NamedTuple):
   """The test set.
 
   Attributes:
-    sources, references: a sentence each; empty if they are not at hand.
-    why: why they are not.
+    sources, references: sentences; empty if unavailable.
+    why: why they are unavailable, or empty.
   """
 
   sources: list[str]
@@ -44,23 +44,23 @@ def text_of(study: Study, data_dir: str | None) -> Text:
     return Text([], [], "no --data_dir was given")
   known = {run.result["data"] for runs in study.runs.values() for run in runs if run.result and run.result.get("data")}
   if known and manifest.fingerprint(study.problem, data_dir) not in {*known, None}:
-    return Text([], [], f"--data_dir holds other data of {study.problem} than the runs were trained on")
+    return Text([], [], f"--data_dir contains other data of {study.problem} than the runs were trained on")
   try:
     return Text(*manifest.raw_text(study.problem, data_dir, "test"), "")
   except errors.UserError:
-    # Its message names folders of this machine; the page may go elsewhere.
+    # Its message contains paths of this machine, which must not get into a page that is passed on.
     return Text([], [], f"--data_dir has no complete data of {study.problem}")
 
 
 def chosen(sentences: np.ndarray, count: int = 3) -> dict[str, list[int]]:
-  """Which sentences to show.
+  """Chooses the sentences to show.
 
   Args:
-    sentences: scores, float [n], higher is better; of equals the earlier sentence is the better one.
+    sentences: scores, float [n], higher is better; of equals, the earlier sentence counts as better.
     count: how many of each kind.
 
   Returns:
-    "best", "median" and "worst" -> indices, better ones first; none twice.
+    "best", "median" and "worst" -> indices, better ones first, without repetition.
   """
   order = np.argsort(-sentences, kind="stable").tolist()
   count = min(count, len(order) // 3) or min(1, len(order))
@@ -74,7 +74,7 @@ def chosen(sentences: np.ndarray, count: int = 3) -> dict[str, list[int]]:
 
 
 def of_run(run: Run, text: Text) -> dict[str, list[Example]]:
-  """Examples of a run; empty without its translation or the statistics of its sentences."""
+  """Examples of a run; empty if its translation or its sentence statistics are missing."""
   lines, segments = run.translation(), run.segments(METRIC)
   if segments is None or len(lines) != len(segments):
     return {}

@@ -1,4 +1,4 @@
-"""Heat maps of the layers: a row a layer, a column a level, a panel a method."""
+"""Heat maps of the layers: one row per layer, one column per level, one panel per method."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Panel(NamedTuple):
   Attributes:
     layers: names of the rows.
     levels: sparsities of the columns.
-    values: float64 [layers, levels], NaN where there is none.
+    values: float64 [layers, levels], NaN if missing.
   """
 
   layers: list[str]
@@ -34,27 +34,27 @@ def panel(runs: Sequence[tuple[float, Sequence[Mapping[str, Mapping[str, Any]]]]
 
   Args:
     runs: for each level, layer -> figures (`layers.json`) of each seed.
-    figure: which, such as "sparsity".
+    figure: its name, such as "sparsity".
 
   Returns:
     The panel; None without any value.
   """
-  there = [(level, [one for one in seeds if one]) for level, seeds in runs]
-  there = [(level, seeds) for level, seeds in there if seeds]
-  names = sorted({name for _, seeds in there for one in seeds for name in one if name != "total"}, key=_order)
-  values = np.full((len(names), len(there)), np.nan)
-  for column, (_, seeds) in enumerate(there):
+  levels = [(level, [layers for layers in seeds if layers]) for level, seeds in runs]
+  levels = [(level, seeds) for level, seeds in levels if seeds]
+  names = sorted({name for _, seeds in levels for layers in seeds for name in layers if name != "total"}, key=_order)
+  values = np.full((len(names), len(levels)), np.nan)
+  for column, (_, seeds) in enumerate(levels):
     for row, name in enumerate(names):
-      found = [one[name][figure] for one in seeds if name in one and one[name].get(figure) is not None]
+      found = [layers[name][figure] for layers in seeds if name in layers and layers[name].get(figure) is not None]
       if found:
         values[row, column] = np.mean(found)
   return (
-    None if np.isnan(values).all() else Panel([short(name) for name in names], [level for level, _ in there], values)
+    None if np.isnan(values).all() else Panel([short(name) for name in names], [level for level, _ in levels], values)
   )
 
 
 def short(name: str) -> str:
-  """A layer's name as it fits next to a row, such as "dec 1 cross q"."""
+  """A short name of a layer, such as "dec 1 cross q"."""
   place = re.search(r"/(enc|dec)oder/layer_(\d+)/(\w+)/", name)
   if place is None:
     shard = re.search(r"/weights_(\d+)$", name)
@@ -65,7 +65,7 @@ def short(name: str) -> str:
 
 
 def _order(name: str) -> tuple[Any, ...]:
-  """The way of the signal: embedding, encoder, decoder; layer by layer."""
+  """Sort key in the order of the forward pass: embedding, encoder, decoder; layer by layer."""
   place = re.search(r"/(enc|dec)oder/layer_(\d+)/(\w+)/", name)
   if place is None:
     return (0, 0, 0, 0, name)
@@ -76,11 +76,11 @@ def _order(name: str) -> tuple[Any, ...]:
 
 
 def draw(panels: Mapping[str, Panel], title: str) -> Figure:
-  """A figure of panels side by side on one scale.
+  """A figure of panels next to each other, with one color scale.
 
   Args:
     panels: title of a panel -> its values.
-    title: what the scale shows.
+    title: of the color scale.
   """
   rows = max(len(one.layers) for one in panels.values())
   width = 2 + sum(0.3 + 0.17 * len(one.levels) for one in panels.values())
@@ -95,8 +95,8 @@ def draw(panels: Mapping[str, Panel], title: str) -> Figure:
     )
     axes.set_title(name, fontsize=9)
     axes.set_xticks(range(len(one.levels)), [f"{level * 100:g}" for level in one.levels], fontsize=7, rotation=90)
-    shown = one.layers if number == 0 or one.layers != next(iter(panels.values())).layers else [""] * len(one.layers)
-    axes.set_yticks(range(len(one.layers)), shown, fontsize=7.5)
+    labels = one.layers if number == 0 or one.layers != next(iter(panels.values())).layers else [""] * len(one.layers)
+    axes.set_yticks(range(len(one.layers)), labels, fontsize=7.5)
     axes.tick_params(length=0)
     axes.grid(False)
   made.supxlabel("sparsity of the level [%]", fontsize=9)

@@ -1,4 +1,4 @@
-"""One HTML file with everything in it: opens from disk, asks nothing of a network."""
+"""One self-contained HTML file: it opens from disk and requests nothing from the network."""
 
 from __future__ import annotations
 
@@ -25,15 +25,42 @@ def make(
   text: examples.Text,
   unfinished: Sequence[str],
 ) -> str:
-  """The page.
+  """Makes the page.
 
   Args:
     study: its runs.
     tables: heading -> table.
     plots: each with its SVG.
     text: the test set, for the examples.
-    unfinished: what is missing, a line each.
+    unfinished: a line for each thing that is missing.
   """
+  sections = _sections(study, tables, plots, text, unfinished)
+  ids = {heading: re.sub(r"[^a-z]+", "-", heading.lower()) for heading in sections}
+  title = html.escape(f"{study.problem}, {study.size}")
+  style = "\n" + _file("page.css") + "".join(_plot_size(number, plot) for number, (plot, _) in enumerate(plots))
+  script = "\n" + _file("page.js")
+  return f"""<!DOCTYPE html>
+<html lang="en">
+{_head(title, style, script)}
+<body>
+{_header(study, title, ids)}
+<main>
+{_main(sections, ids)}
+</main>
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+def _sections(
+  study: Study,
+  tables: Mapping[str, Table],
+  plots: Sequence[tuple[Plot, bytes]],
+  text: examples.Text,
+  unfinished: Sequence[str],
+) -> dict[str, str]:
+  """Heading -> content, in the page's order; the arguments are those of `make`."""
   sections = {
     heading: table_formats.to_html(table, f"table-{i}") for i, (heading, table) in enumerate(tables.items(), 1)
   }
@@ -42,44 +69,41 @@ def make(
   )
   sections["Translations"] = _translations(study, text)
   sections["Missing or not finished"] = _list(
-    unfinished, "None: every run of every seed is evaluated, all files are there."
+    unfinished, "None: every run of every seed is evaluated, and all files are present."
   )
   sections["Signatures and versions"] = _signatures(study)
-  names = {heading: re.sub(r"[^a-z]+", "-", heading.lower()) for heading in sections}
-  title = html.escape(f"{study.problem}, {study.size}")
-  links = "".join(f'<li><a href="#{names[heading]}">{heading}</a></li>' for heading in sections)
-  body = "\n".join(
-    f'<section aria-labelledby="{names[heading]}"><h2 id="{names[heading]}">{heading}</h2>\n{content}</section>'
-    for heading, content in sections.items()
-  )
-  evaluated = sum(run.result is not None for runs in study.runs.values() for run in runs)
-  seeds = html.escape(", ".join(map(str, study.seeds)))
-  # Nothing that a name or a translation could smuggle in is run: only these two, which the page carries itself, are.
-  style = "\n" + _file("page.css") + "".join(_plot_size(number, plot) for number, (plot, _) in enumerate(plots))
-  script = "\n" + _file("page.js")
-  return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
+  return sections
+
+
+def _head(title: str, style: str, script: str) -> str:
+  """The `<head>`; its policy allows only the page's own style and script, so that nothing in a name or translation runs."""
+  return f"""<head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy"
  content="default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'">
 <title>{title}: lottery tickets</title>
 <style>{style}</style>
-</head>
-<body>
-<header>
+</head>"""
+
+
+def _header(study: Study, title: str, ids: Mapping[str, str]) -> str:
+  """The title, the number of runs, and links to the sections; `ids` maps headings to their ids."""
+  evaluated = sum(run.result is not None for runs in study.runs.values() for run in runs)
+  seeds = html.escape(", ".join(map(str, study.seeds)))
+  links = "".join(f'<li><a href="#{ids[heading]}">{heading}</a></li>' for heading in ids)
+  return f"""<header>
 <h1>Lottery tickets: {title}</h1>
-<p>{evaluated} evaluated runs, seed{"s" if len(study.seeds) > 1 else ""} {seeds}. A table's column sorts by a click on its head.</p>
+<p>{evaluated} evaluated runs, seed{"s" if len(study.seeds) > 1 else ""} {seeds}. Click a table's column heading to sort by it.</p>
 <nav aria-label="Contents"><ul>{links}</ul></nav>
-</header>
-<main>
-{body}
-</main>
-<script>{script}</script>
-</body>
-</html>
-"""
+</header>"""
+
+
+def _main(sections: Mapping[str, str], ids: Mapping[str, str]) -> str:
+  return "\n".join(
+    f'<section aria-labelledby="{ids[heading]}"><h2 id="{ids[heading]}">{heading}</h2>\n{content}</section>'
+    for heading, content in sections.items()
+  )
 
 
 def _file(name: str) -> str:
@@ -88,18 +112,18 @@ def _file(name: str) -> str:
 
 
 def _hash(text: str) -> str:
-  """What names an inline script or style in a Content-Security-Policy."""
+  """The hash of an inline script or style for a Content-Security-Policy."""
   return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
 def _plot_size(number: int, plot: Plot) -> str:
-  # Scaled down to the window, but not so far that its letters cannot be read: then it scrolls.
+  # Scaled down to the window, but only while its text is legible; then it scrolls.
   width = plot.figure.get_figwidth()
   return f"#plot-{number} {{ width: {width * 110:.0f}px; min-width: {width * 72:.0f}px; }}\n"
 
 
 def _plot(number: int, plot: Plot, svg: bytes) -> str:
-  # As an image of its own: names inside one SVG must not meet those of another.
+  # As a separate image, so that ids in different SVGs do not clash.
   data = base64.b64encode(svg).decode("ascii")
   image = f'<img id="plot-{number}" src="data:image/svg+xml;base64,{data}" alt="{html.escape(plot.alternative)}">'
   name = html.escape(plot.name.replace("_", " "))
@@ -119,7 +143,7 @@ def _translations(study: Study, text: examples.Text) -> str:
   language = _LANGUAGES.match(study.problem)
   source, target = (f' lang="{code}"' for code in language.groups()) if language else ("", "")
   lines = [
-    "<p>Of each run its best, median and worst translations of test by chrF of the sentence, of the lowest seed.</p>"
+    "<p>The best, median and worst test translations of each run by sentence chrF, from its lowest evaluated seed.</p>"
   ]
   if text.why:
     lines.append(f"<p>Without source and reference: {html.escape(text.why)}.</p>")
@@ -131,14 +155,14 @@ def _translations(study: Study, text: examples.Text) -> str:
     lines.append(
       f"<details><summary>{html.escape(name)} <small>{percent(run.about['sparsity_asked'])}, seed {run.seed}</small></summary>"
     )
-    for kind, ones in found.items():
-      lines += [f"<h3>{kind.capitalize()}</h3>"] if ones else []
-      for one in ones:
-        given = [("source", one.source, source), ("reference", one.reference, target)]
+    for kind, sentences in found.items():
+      lines += [f"<h3>{kind.capitalize()}</h3>"] if sentences else []
+      for example in sentences:
+        given = [("source", example.source, source), ("reference", example.reference, target)]
         rows = [*((term, line, code) for term, line, code in given if line is not None)]
-        rows.append(("translation", one.translation, target))
+        rows.append(("translation", example.translation, target))
         lines.append(
-          f"<p class='which'>Sentence {one.number}, chrF {one.score:.1f}</p><dl>"
+          f"<p class='which'>Sentence {example.number}, chrF {example.score:.1f}</p><dl>"
           + "".join(f"<dt>{term}</dt><dd{code}>{html.escape(line) or '(empty)'}</dd>" for term, line, code in rows)
           + "</dl>"
         )
@@ -147,7 +171,7 @@ def _translations(study: Study, text: examples.Text) -> str:
 
 
 def _signatures(study: Study) -> str:
-  """Each signature and version once, with the runs that have it where not all do."""
+  """Each signature and version once, with its runs if not all have it."""
   found: dict[tuple[str, str], list[str]] = {}
   evaluated = [(name, run) for name, runs in study.runs.items() for run in runs if run.result is not None]
   for name, run in evaluated:
@@ -155,7 +179,7 @@ def _signatures(study: Study) -> str:
       for what, value in ((run.result or {}).get(kind) or {}).items():
         found.setdefault((str(what), str(value)), []).append(f"{name} (seed {run.seed})")
     for what, why in ((run.result or {}).get("left_out") or {}).items():
-      found.setdefault((str(what), f"left out: {why}"), []).append(f"{name} (seed {run.seed})")
+      found.setdefault((str(what), f"not computed: {why}"), []).append(f"{name} (seed {run.seed})")
   if not found:
     return "<p>None.</p>"
   rows = []
@@ -166,6 +190,6 @@ def _signatures(study: Study) -> str:
     )
   heads = "".join(f'<th scope="col">{head}</th>' for head in ("of", "signature or version", "runs"))
   return (
-    '<div class="wide" role="region" tabindex="0" aria-label="Signatures"><table class="plain"><caption>How the numbers came'
-    f" about.</caption><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    '<div class="wide" role="region" tabindex="0" aria-label="Signatures"><table class="plain"><caption>How the numbers were'
+    f" computed.</caption><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
   )

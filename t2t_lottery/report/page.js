@@ -1,6 +1,6 @@
 "use strict";
-// A click on a head sorts by its column, a second one the other way round. Rows of one tbody stay together; what has no
-// value goes last.
+// A click on a column heading sorts by the column, a second click reverses the order. Rows of one tbody stay together;
+// rows without a value come last.
 for (const button of document.querySelectorAll("th button")) {
   button.addEventListener("click", () => {
     const table = button.closest("table");

@@ -12,7 +12,7 @@ _MARKS = {"": "", "dagger": table_columns.DAGGER, "ddagger": table_columns.DOUBL
 
 
 class Printed(NamedTuple):
-  """What the paper prints for a method at a level: scores in percent, its mark, the level's memory in MB if it has it."""
+  """The paper's entry for a method at a level: scores in percent, its mark, and the level's memory in MB, if printed."""
 
   bleu: float
   ter: float
@@ -21,7 +21,7 @@ class Printed(NamedTuple):
 
 
 def scores(problem: str, size: str) -> dict[tuple[str, float], Printed]:
-  """(method as the paper calls it, sparsity) -> scores; empty for a problem or size that is not the paper's."""
+  """(the paper's name of a method, sparsity) -> scores; empty for a problem or size that is not in the paper."""
   if size != "base":
     return {}
   with open(os.path.join(os.path.dirname(__file__), "paper.tsv"), encoding="utf-8", newline="") as file:
@@ -30,7 +30,7 @@ def scores(problem: str, size: str) -> dict[tuple[str, float], Printed]:
     (row["method"], int(row["sparsity"]) / 100): Printed(
       float(row["bleu"]), float(row["ter"]), _MARKS[row["mark"]], float(row["memory"]) if row["memory"] else None
     )
-    # A packed problem holds the same text.
+    # A packed problem contains the same text.
     for row in rows
     if row["problem"] == problem.replace("_packed", "")
   }

@@ -1,4 +1,4 @@
-"""The tables in the paper's shape, before they are written in any form; and the numbers as CSV."""
+"""The tables in the paper's layout, independent of their format; and the numbers as CSV."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from t2t_lottery.evaluation import metrics
 from t2t_lottery.report import table_columns
-from t2t_lottery.report.aggregates import ALPHA, SHOWN, Entry, Figure
+from t2t_lottery.report.aggregates import ALPHA, PAPER_METRICS, Entry, Figure
 from t2t_lottery.report.paper_scores import Printed
 
 FEWER, EQUAL = "(*)", "≈"
@@ -26,10 +26,10 @@ class Cell(NamedTuple):
   """A cell.
 
   Attributes:
-    text: what it shows.
-    value: what to sort by; None sorts last.
+    text: its text.
+    value: its sort key; None sorts last.
     best: whether it is highlighted.
-    marks: superscripts behind it.
+    marks: superscripts after the text.
   """
 
   text: str
@@ -42,10 +42,10 @@ class Table(NamedTuple):
   """A table.
 
   Attributes:
-    caption: a sentence, which ends without a full stop.
-    heads: (title above several columns, or nothing; the column's name) for each column.
-    groups: rows that belong together, as ours and the paper's of a level.
-    notes: what the marks in it mean, a sentence each.
+    caption: a sentence without its period.
+    heads: (title above several columns, or empty; the column's name) for each column.
+    groups: rows that belong together, such as ours and the paper's of a level.
+    notes: the meaning of the marks, one sentence each.
   """
 
   caption: str
@@ -55,10 +55,10 @@ class Table(NamedTuple):
 
 
 def main_table(caption: str, entries: Sequence[Entry], printed: Mapping[tuple[str, float], Printed]) -> Table:
-  """A row a level: sparsity, memory, and for each method BLEU and TER; below it the paper's row if there is one.
+  """One row per level: sparsity, memory, and BLEU and TER of each method; below it the paper's row, if there is one.
 
   Args:
-    caption: what the table is of.
+    caption: of the table.
     entries: its cells.
     printed: (method, sparsity) -> the paper's scores.
   """
@@ -72,7 +72,7 @@ def main_table(caption: str, entries: Sequence[Entry], printed: Mapping[tuple[st
     for title in titles:
       row += _pair(by_place.get((title, level)))
     groups.append([row])
-    # A level that is not exactly one of the paper's has no row of it.
+    # Only levels that are exactly one of the paper's have a row of it.
     theirs = [printed.get((title, round(level, 4))) for title in titles]
     if any(theirs):
       memory = next((one.memory for one in theirs if one), None)
@@ -81,7 +81,7 @@ def main_table(caption: str, entries: Sequence[Entry], printed: Mapping[tuple[st
         marks = (one.mark,) if one and one.mark else ()
         row += [Cell(f"{v:.1f}", v, marks=marks) if v else Cell(NONE) for v in (one[:2] if one else (None, None))]
       groups[-1].append(row)
-  heads = [("", "sparsity"), ("", "MB"), *((title, metric) for title in titles for metric in SHOWN.values())]
+  heads = [("", "sparsity"), ("", "MB"), *((title, metric) for title in titles for metric in PAPER_METRICS.values())]
   notes = _notes(groups, {EQUAL: f"not significantly worse than the level's best (p ≥ {ALPHA})"})
   if len(titles) > 1:
     notes.insert(0, "Bold: the level's best.")
@@ -91,10 +91,10 @@ def main_table(caption: str, entries: Sequence[Entry], printed: Mapping[tuple[st
 
 
 def relatives_table(caption: str, entries: Sequence[Entry], others: Mapping[str, Entry]) -> Table:
-  """A row per control or relative, next to the run that it varies.
+  """One row per control or relative, next to the run that it varies.
 
   Args:
-    caption: what the table is of.
+    caption: of the table.
     entries: its rows.
     others: name of a run -> its entry in the main table.
   """
@@ -112,8 +112,14 @@ def relatives_table(caption: str, entries: Sequence[Entry], others: Mapping[str,
       *(cell._replace(best=False, marks=()) for cell in _pair(run_varied)),
     ]
     groups.append([row])
-  heads = [("", "sparsity"), ("", "MB"), ("", "run"), ("", "differs in"), *(("", name) for name in SHOWN.values())]
-  heads += [("", "varies"), *(("varied run", name) for name in SHOWN.values())]
+  heads = [
+    ("", "sparsity"),
+    ("", "MB"),
+    ("", "run"),
+    ("", "differs in"),
+    *(("", name) for name in PAPER_METRICS.values()),
+  ]
+  heads += [("", "varies"), *(("varied run", name) for name in PAPER_METRICS.values())]
   return Table(
     caption, heads, groups, _notes(groups, {EQUAL: f"not significantly different from the varied run (p ≥ {ALPHA})"})
   )
@@ -122,10 +128,10 @@ def relatives_table(caption: str, entries: Sequence[Entry], others: Mapping[str,
 def _pair(entry: Entry | None) -> list[Cell]:
   """The cells of an entry: BLEU and TER."""
   if entry is None:
-    return [Cell(NONE)] * len(SHOWN)
+    return [Cell(NONE)] * len(PAPER_METRICS)
   if not entry.figures:
-    return [Cell(UNFINISHED)] * len(SHOWN)
-  return [_score(entry, entry.figures.get(metric)) for metric in SHOWN]
+    return [Cell(UNFINISHED)] * len(PAPER_METRICS)
+  return [_score(entry, entry.figures.get(metric)) for metric in PAPER_METRICS]
 
 
 def _score(entry: Entry, figure: Figure | None) -> Cell:
@@ -137,12 +143,12 @@ def _score(entry: Entry, figure: Figure | None) -> Cell:
 
 def _notes(groups: list[list[list[Cell]]], more: dict[str, str]) -> list[str]:
   cells = [cell for group in groups for row in group for cell in row]
-  shown = {mark for cell in cells for mark in (*cell.marks, cell.text)}
-  return [f"{mark} {meaning}." for mark, meaning in {**_NOTES, **more}.items() if mark in shown]
+  used = {mark for cell in cells for mark in (*cell.marks, cell.text)}
+  return [f"{mark} {meaning}." for mark, meaning in {**_NOTES, **more}.items() if mark in used]
 
 
 def percent(level: float) -> str:
-  """A level as the tables name it."""
+  """A level as text, such as 50%."""
   return f"{level * 100:g}%"
 
 
@@ -155,10 +161,11 @@ def _number(value: float | None, form) -> Cell:
 
 
 def to_csv(entries: Sequence[Entry], printed: Mapping[tuple[str, float], Printed]) -> str:
-  """The numbers behind a table, unrounded: a row a cell, all metrics, what is missing left empty.
+  """The unrounded numbers of a table: one row per cell, with all metrics; missing ones are empty.
 
   `_low` and `_high` are the 95% interval over sentences, `_min` and `_max` the extremes and `_s_opt` the standard
-  deviation over seeds; `_difference` and `_p` are to the best of the level, or of a relative to the run that it varies.
+  deviation over seeds; `_difference` and `_p` compare with the best of the level, or a relative with the run that it
+  varies.
   """
   rows = [_csv_row(entry, printed.get((entry.column, round(entry.place.level, 4)))) for entry in entries]
   file = io.StringIO()
@@ -192,7 +199,7 @@ def _csv_row(entry: Entry, theirs: Printed | None) -> dict[str, object]:
     row.update({metric: figure and figure.mean, f"{metric}_low": low, f"{metric}_high": high})
     row.update({f"{metric}_min": figure and figure.low, f"{metric}_max": figure and figure.high})
     row.update({f"{metric}_s_opt": figure and figure.s_opt})
-    if metric in SHOWN:
+    if metric in PAPER_METRICS:
       row.update({f"{metric}_best": int(figure.best) if figure else None})
       row.update({f"{metric}_difference": figure and figure.difference, f"{metric}_p": figure and figure.p})
   if theirs:

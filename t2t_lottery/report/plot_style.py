@@ -1,4 +1,4 @@
-"""How the plots look: distinguished by color, by marker and by line, so also without color; and the same file each time."""
+"""Style of the plots: methods differ in color, marker and line, so also without color; files are reproducible."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 
 from t2t_lottery.report import table_columns
 
-# A map that is read the same in grey and by colour-blind eyes.
+# A color map that is legible in grayscale and for color-blind readers.
 MAP = "cividis"
 
 
 class Line(NamedTuple):
-  """How a method is drawn."""
+  """The line style of a method."""
 
   color: str
   marker: str
@@ -38,7 +38,7 @@ _SETTINGS: Any = {
   "savefig.dpi": 200,
   "font.family": "DejaVu Sans",
   "font.size": 9,
-  # A name with dollar signs is a name.
+  # Dollar signs in names are not math.
   "text.parse_math": False,
   "axes.spines.top": False,
   "axes.spines.right": False,
@@ -49,15 +49,15 @@ _SETTINGS: Any = {
   "legend.frameon": False,
   "lines.linewidth": 1.4,
   "lines.markersize": 5,
-  # Letters as shapes: a machine without the font shows the same.
+  # Text as shapes, so that it looks the same on machines without the font.
   "svg.fonttype": "path",
-  # Names inside an SVG are otherwise random.
+  # Without this, ids inside an SVG are random.
   "svg.hashsalt": "t2t-lottery",
 }
 
 
 def figure(width: float, height: float) -> Figure:
-  """An empty figure of a size in inches, which no window system knows of."""
+  """An empty figure of a size in inches, without a GUI backend."""
   with matplotlib.rc_context(_SETTINGS):
     return Figure(figsize=(width, height), layout="constrained")
 
@@ -68,7 +68,7 @@ def settings():
 
 
 def save(made: Figure, folder: str, name: str) -> None:
-  """Writes NAME.svg and NAME.png without a date or version, so that the same data give the same files."""
+  """Writes NAME.svg and NAME.png without a date or version, so that the same data give identical files."""
   os.makedirs(folder, exist_ok=True)
   with settings():
     made.savefig(os.path.join(folder, f"{name}.svg"), metadata={"Date": None, "Creator": None})

@@ -1,4 +1,4 @@
-"""The plots of scores, sizes and magnitudes. Entries in, figures out."""
+"""Plots of scores, sizes and magnitudes, and heat maps and learning curves: functions from entries to figures."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from t2t_lottery.report import heatmaps, plot_style
-from t2t_lottery.report.aggregates import SHOWN, Entry
+from t2t_lottery.report.aggregates import PAPER_METRICS, Entry
 
 
 class Plot(NamedTuple):
-  """A figure with its words.
+  """A figure with its texts.
 
   Attributes:
     name: of its files.
-    figure: itself.
-    caption: what it shows.
-    alternative: the same for who cannot see it.
+    figure: the figure.
+    caption: its caption.
+    alternative: its alternative text, for readers who cannot see it.
   """
 
   name: str
@@ -42,7 +42,7 @@ def all_plots(entries: Sequence[Entry], learning_curves: bool = False) -> list[P
     return []
   with plot_style.settings():
     made: list[Plot | None] = [
-      _scores(entries, metric) for metric in SHOWN if any(metric in entry.figures for entry in entries)
+      _scores(entries, metric) for metric in PAPER_METRICS if any(metric in entry.figures for entry in entries)
     ]
     made += [_sizes(entries), _magnitudes(entries)]
     made += [
@@ -66,7 +66,7 @@ def _line(
   look = plot_style.LINES[column]
   axes.plot(x, y, color=look.color, marker=look.marker, linestyle=look.dashes, label=column)
   if bars:
-    # An interval of resampled sentences need not hold the score itself.
+    # An interval of resampled sentences need not contain the score itself.
     below = [max(0.0, value - low) for value, (low, _) in zip(y, bars)]
     above = [max(0.0, high - value) for value, (_, high) in zip(y, bars)]
     axes.errorbar(x, y, yerr=[below, above], fmt="none", ecolor=look.color, elinewidth=0.9, capsize=2.5)
@@ -81,34 +81,34 @@ def _sparsity_axis(axes: Axes, entries: Sequence[Entry]) -> None:
 def _scores(entries: Sequence[Entry], metric: str) -> Plot:
   made = plot_style.figure(6.4, 4)
   axes = made.subplots()
-  there = [entry for entry in entries if metric in entry.figures]
-  several = any(len(entry.runs) > 1 for entry in there)
-  for column, ours in _columns(there).items():
+  scored = [entry for entry in entries if metric in entry.figures]
+  several = any(len(entry.runs) > 1 for entry in scored)
+  for column, ours in _columns(scored).items():
     figures = [entry.figures[metric] for entry in ours]
     spread = [(f.low, f.high) if several else f.interval or (f.mean, f.mean) for f in figures]
     _line(axes, column, [entry.place.level * 100 for entry in ours], [f.mean for f in figures], spread)
-  _sparsity_axis(axes, there)
-  axes.set_ylabel(f"{SHOWN[metric]} [%]")
+  _sparsity_axis(axes, scored)
+  axes.set_ylabel(f"{PAPER_METRICS[metric]} [%]")
   axes.legend()
-  bars = "from the lowest to the highest seed" if several else "95% intervals over test sentences; there is one seed"
-  if not several and not any(entry.figures[metric].interval for entry in there):
-    bars = "none, for there is one seed and no statistics of sentences"
-  name = SHOWN[metric]
+  bars = "from the lowest to the highest seed" if several else "95% intervals over test sentences, for one seed"
+  if not several and not any(entry.figures[metric].interval for entry in scored):
+    bars = "none, because there is one seed without sentence statistics"
+  name = PAPER_METRICS[metric]
   return Plot(
     metric,
     made,
     f"{name} on test against sparsity. Bars: {bars}.",
-    f"Lines of {name} against sparsity for {', '.join(_columns(there))}; the table holds the numbers.",
+    f"Lines of {name} against sparsity for {', '.join(_columns(scored))}; the table contains the numbers.",
   )
 
 
 def _sizes(entries: Sequence[Entry]) -> Plot | None:
-  there = [entry for entry in entries if entry.mean("megabytes", "paper") is not None and "bleu" in entry.figures]
-  if not there:
+  scored = [entry for entry in entries if entry.mean("megabytes", "paper") is not None and "bleu" in entry.figures]
+  if not scored:
     return None
   made = plot_style.figure(6.4, 4)
   axes = made.subplots()
-  for column, ours in _columns(there).items():
+  for column, ours in _columns(scored).items():
     pairs = sorted((entry.mean("megabytes", "paper") or 0.0, entry.figures["bleu"].mean) for entry in ours)
     _line(axes, column, [size for size, _ in pairs], [bleu for _, bleu in pairs])
   axes.set_xscale("log")
@@ -120,12 +120,12 @@ def _sizes(entries: Sequence[Entry]) -> Plot | None:
     "size",
     made,
     "BLEU on test against the size of the model (compressed CSC files; logarithmic).",
-    f"Lines of BLEU against megabytes for {', '.join(_columns(there))}; the table holds the numbers.",
+    f"Lines of BLEU against megabytes for {', '.join(_columns(scored))}; the table contains the numbers.",
   )
 
 
 def _plain_ticks(axis) -> None:
-  """A logarithmic axis that names 1, 2 and 5 of each power of ten, as plain numbers."""
+  """Labels 1, 2 and 5 times each power of ten on a logarithmic axis, as plain numbers."""
   axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
   axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
   axis.set_minor_formatter(NullFormatter())
@@ -138,12 +138,12 @@ def _magnitudes(entries: Sequence[Entry]) -> Plot | None:
   for axes, (figure, title) in zip(
     panels, (("mean", "mean magnitude of the kept weights"), ("largest", "largest magnitude"))
   ):
-    there = [entry for entry in entries if entry.mean("weights", figure)]
-    for column, ours in _columns(there).items():
+    scored = [entry for entry in entries if entry.mean("weights", figure)]
+    for column, ours in _columns(scored).items():
       drawn = True
       _line(axes, column, [e.place.level * 100 for e in ours], [e.mean("weights", figure) or 0.0 for e in ours])
-    if there:
-      _sparsity_axis(axes, there)
+    if scored:
+      _sparsity_axis(axes, scored)
       low, high = axes.get_ylim()
       if high > 10 * low > 0:
         axes.set_yscale("log")
@@ -172,15 +172,15 @@ def _heat(entries: Sequence[Entry], figure: str, caption: str) -> Plot | None:
     f"layers_{figure}",
     heatmaps.draw(panels, caption.partition(":")[0].lower()),
     f"{caption}, at each level.",
-    f"Heat maps with a row a layer and a column a sparsity level, for {', '.join(panels)}: {caption.lower()}.",
+    f"Heat maps with a row per layer and a column per sparsity level, for {', '.join(panels)}: {caption.lower()}.",
   )
 
 
 def _curves(entries: Sequence[Entry]) -> Plot | None:
-  there = [entry for entry in entries if all(result.get("dev_bleu_by_step") for result in entry.results)]
-  if not there:
+  scored = [entry for entry in entries if all(result.get("dev_bleu_by_step") for result in entry.results)]
+  if not scored:
     return None
-  by_column = _columns(there)
+  by_column = _columns(scored)
   made = plot_style.figure(8, 2.8 * ((len(by_column) + 1) // 2))
   panels = made.subplots((len(by_column) + 1) // 2, 2, squeeze=False, sharex=True, sharey=True).flat
   colors: Callable[[float], tuple[float, ...]] = matplotlib.colormaps[plot_style.MAP]
@@ -189,7 +189,7 @@ def _curves(entries: Sequence[Entry]) -> Plot | None:
       curves = [result["dev_bleu_by_step"] for result in entry.results]
       steps = sorted(set.intersection(*(set(map(int, curve)) for curve in curves)))
       means = [sum(curve[str(step)] for curve in curves) / len(curves) for step in steps]
-      # Yellow at the far end of the map is too light for a line.
+      # The yellow end of the map is too light for a line.
       color = colors(0.85 * number / max(1, len(ours) - 1))
       dashes, marker = ("-", "--", "-.", ":")[number % 4], "osD^vPX*<>"[number % 10]
       axes.plot(

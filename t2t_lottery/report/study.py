@@ -1,4 +1,4 @@
-"""Reads a folder of runs: what each run is, what came of it, and which are missing or not evaluated."""
+"""Reads a folder of runs: their descriptions and results, and which are missing or not evaluated."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Run(NamedTuple):
 
   Attributes:
     folder: where it is stored.
-    about: what it is (`run.json`).
-    result: its line of results; None while there is none, or it cannot be compared with the others.
-    differs: in what it differs from the others, if it cannot.
+    about: its description (`run.json`).
+    result: its result; None while there is none, or if it cannot be compared with the others.
+    differs: how it differs from the others, if it cannot be compared.
   """
 
   folder: str
@@ -36,11 +36,11 @@ class Run(NamedTuple):
     return self.about["seed"]
 
   def segments(self, metric: str) -> np.ndarray | None:
-    """Statistics [sentences, n] of each test sentence for a metric; None if the run has none that can be read."""
-    return None if self.segments_lack() else self._segments().get(metric)
+    """Statistics [sentences, n] of each test sentence for a metric; None if missing or unreadable."""
+    return None if self.segments_error() else self._segments().get(metric)
 
-  def segments_lack(self) -> str | None:
-    """Why there are no statistics of test sentences; None if there are."""
+  def segments_error(self) -> str | None:
+    """Why the statistics of test sentences cannot be read; None if they can."""
     path = paths.segments(self.folder)
     try:
       self._segments()
@@ -55,7 +55,7 @@ class Run(NamedTuple):
       return dict(arrays)
 
   def layers(self) -> dict[str, dict[str, float | None]]:
-    """Layer, or `total`, -> figures; empty if the run has none that can be read."""
+    """Layer, or `total`, -> figures; empty if missing or unreadable."""
     try:
       return run_files.layers(self.folder)
     except UserError:
@@ -69,7 +69,7 @@ class Run(NamedTuple):
     return paths.translation(self.folder, "test", best, self.result["decoder"])
 
   def translation(self) -> list[str]:
-    """The test translation by the best checkpoint; empty if it is not there, or cannot be read."""
+    """The test translation by the best checkpoint; empty if missing or unreadable."""
     path = self.translation_path()
     try:
       return run_files.translation(path) if path else []
@@ -78,13 +78,13 @@ class Run(NamedTuple):
 
 
 class Study(NamedTuple):
-  """The runs that one table shows.
+  """The runs of one problem and size.
 
   Attributes:
-    problem, size: theirs.
-    runs: name -> one for each seed, seeds rising.
-    seeds: all seeds, rising.
-    damaged: of what cannot be read at all, a line each.
+    problem, size: of the runs.
+    runs: name -> one run per seed, in order of seeds.
+    seeds: all seeds, sorted.
+    damaged: a line for each run that cannot be read at all.
   """
 
   problem: str
@@ -103,10 +103,10 @@ def read(runs_dir: str, problem: str | None = None, size: str | None = None) -> 
 
   Args:
     runs_dir: where all runs are stored.
-    problem, size: None: there is but one.
+    problem, size: of the runs; None if all have the same.
 
   Raises:
-    UserError: if there is no run that can be read, or if it is open which are meant.
+    UserError: no run can be read, or there are runs of several problems or sizes.
   """
   found: dict[tuple[str, str], list[Run]] = {}
   every: set[str] = set()
@@ -115,9 +115,9 @@ def read(runs_dir: str, problem: str | None = None, size: str | None = None) -> 
     try:
       run = _read_run(folder)
     except UserError as error:
-      # Its path says whose it is.
-      _, of, by, _, _ = folder.rsplit(os.sep, 4)
-      if problem in (None, of) and size in (None, by):
+      # Its path contains its problem and size.
+      _, run_problem, run_size, _, _ = folder.rsplit(os.sep, 4)
+      if problem in (None, run_problem) and size in (None, run_size):
         damaged.append(str(error))
       continue
     key = run.about["problem"], run.about["size"]
@@ -127,14 +127,14 @@ def read(runs_dir: str, problem: str | None = None, size: str | None = None) -> 
   if not found and damaged:
     raise UserError(damaged[0])
   if not found:
-    asked = f" of {', '.join(filter(None, (problem, size)))}" if problem or size else ""
-    there = f", only of {'; '.join(sorted(every))}" if every else ""
+    requested = f" of {', '.join(filter(None, (problem, size)))}" if problem or size else ""
+    present = f", only of {'; '.join(sorted(every))}" if every else ""
     raise UserError(
-      f"{runs_dir} holds no run{asked}{there}: train some (run_scripts/slt.sh --help), or give another --runs_dir"
+      f"{runs_dir} contains no run{requested}{present}: train some (run_scripts/slt.sh --help), or give another --runs_dir"
     )
   if len(found) > 1:
     names = "; ".join(f"{key[0]}, {key[1]}" for key in found)
-    raise UserError(f"{runs_dir} holds runs of {names}: choose by --problem and --size")
+    raise UserError(f"{runs_dir} contains runs of {names}: choose with --problem and --size")
   ((key, runs),) = found.items()
   by_name: dict[str, list[Run]] = {}
   for run in sorted(_comparable(runs), key=lambda run: (run.about["sparsity_asked"], run.about["run"], run.seed)):
@@ -143,8 +143,8 @@ def read(runs_dir: str, problem: str | None = None, size: str | None = None) -> 
 
 
 def _comparable(runs: Sequence[Run]) -> list[Run]:
-  """The runs, those without their result that were trained on other data, or tested on another number of sentences, than
-  most: scores of different texts have no mean, and cannot be compared.
+  """The runs, without the results of those that differ from most in their training data or number of test sentences: scores
+  on different texts cannot be averaged or compared.
   """
   for fact, message in (
     (_data, "trained on data {}, others on {}"),
@@ -178,16 +178,16 @@ def _read_run(folder: str) -> Run:
   except atomic_files.Missing:
     result = None
   except UserError:
-    # The run is known all the same, and its result is named (`unfinished`).
+    # The run is still known, and `unfinished` reports its result.
     if about is None:
       raise
     result = None
-  # Results of versions before there were several metrics are not comparable.
+  # Results of versions with a single metric are not comparable.
   return Run(folder, about or result or {}, result if result and "test" in result else None)
 
 
 def on_target(study: Study) -> Study:
-  """The study without the results that have not reached the sparsity of their run: no table or plot has a place for them."""
+  """The study without results that missed the target sparsity of their run: they belong in no table or plot."""
   kept = {
     name: [r for r in ones if r.result is None or not run_spec.sparsity_miss(r.result)]
     for name, ones in study.runs.items()
@@ -196,8 +196,8 @@ def on_target(study: Study) -> Study:
 
 
 def unfinished(study: Study) -> list[str]:
-  """What is missing, a line each: runs without a result, without a folder, or without the files next to their result; and
-  runs that are in no table.
+  """A line for each thing that is missing: runs without a result, a folder, or the files next to their result; and for each
+  run that is in no table.
   """
   lines = list(study.damaged)
   for name, runs in study.runs.items():
@@ -224,26 +224,26 @@ def _states(run: Run | None) -> list[str]:
         run_files.identified(paths.result(run.folder), run_files.result(run.folder))
       except UserError as error:
         return [str(error)]
-      return ["its result is of an older version: delete result.json and evaluate again"]
+      return ["its result was written by an older version: delete result.json and evaluate again"]
     return ["in progress" if run_lock.is_held(run.folder) else "not finished"]
-  lacks = []
+  problems = []
   if missed := run_spec.sparsity_miss(run.result):
-    lacks.append(f"{missed}, so in no table or plot")
-  if lack := run.segments_lack():
-    lacks.append(f"{lack}, so no intervals and no significance")
+    problems.append(f"{missed}, so in no table or plot")
+  if unreadable := run.segments_error():
+    problems.append(f"{unreadable}, so no intervals and no significance")
   path = run.translation_path()
   assert path
-  for lack, read in (
-    ("no layers.json, so not among the heat maps", lambda: run_files.layers(run.folder)),
+  for missing, read in (
+    ("no layers.json, so not in the heat maps", lambda: run_files.layers(run.folder)),
     ("no test translation", lambda: run_files.translation(path)),
   ):
     try:
       read()
     except atomic_files.Missing:
-      lacks.append(lack)
+      problems.append(missing)
     except UserError as error:
-      lacks.append(str(error))
-  return lacks
+      problems.append(str(error))
+  return problems
 
 
 def _seeds(seeds: Sequence[int]) -> str:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-# A method's name in the paper, in the order of its columns.
+# Method -> its name in the paper, in the order of the paper's columns.
 COLUMNS = {"mp": "MP", "lt": "LT", "slt": "SLT", "clt": "CLT", "slt_mp": "SLT-MP", "mp_slt": "MP-SLT"}
 DENSE = "dense"
-# Of SLT-MP's column: trained by SLT, by MP.
+# Marks in SLT-MP's column: trained by SLT, by MP.
 DAGGER, DOUBLE_DAGGER = "†", "‡"
 
 About = Mapping[str, Mapping[str, Any]]
@@ -21,7 +21,7 @@ class Place(NamedTuple):
   Attributes:
     run: its name.
     level: its sparsity, in [0, 1).
-    mark: `DAGGER`, `DOUBLE_DAGGER` or nothing.
+    mark: `DAGGER`, `DOUBLE_DAGGER` or empty.
   """
 
   run: str
@@ -30,13 +30,13 @@ class Place(NamedTuple):
 
 
 class Relative(NamedTuple):
-  """A run next to the columns.
+  """A run outside of the columns.
 
   Attributes:
     run: its name.
     level: its sparsity.
-    differs: in what: its controls and whatever else its name has behind a "+", or that it is of another chain.
-    varied: the run of the columns that it varies; None if there is none.
+    differs: what differs: its controls and other parts of its name after a "+", or that it belongs to another chain.
+    varied: the run in a column that it varies; None if there is none.
   """
 
   run: str
@@ -51,7 +51,7 @@ def is_plain(name: str, about: Mapping[str, Any]) -> bool:
 
 
 def lineage(name: str, about: About) -> list[str]:
-  """A run and those it is drawn from, in turn, as far as they are known: the run itself last."""
+  """A run and those that it is drawn from, as far as they are known, in order; the run itself is last."""
   line = [name]
   while (parent := _parent(line[0], about)) in about and parent not in line:
     line.insert(0, parent)
@@ -63,17 +63,17 @@ def _parent(name: str, about: About) -> str:
 
 
 def assign(about: About) -> dict[str, list[Place]]:
-  """The columns that there are runs for.
+  """Assigns runs to columns.
 
-  Of several runs of a method at one level, the one on the method's longest chain has the place. The columns of
-  SLT-MP and MP-SLT each follow one switch, the one with the most levels above it.
+  Of several runs of a method at one level, the column has the one on the method's longest chain. The columns of SLT-MP
+  and MP-SLT each follow one switch, the one with the most levels above it.
 
   Args:
-    about: name of a run -> what it is (`run.json`, of any seed).
+    about: name of a run -> its description (`run.json`, of any seed).
 
   Returns:
-    The paper's name of a method -> places, levels rising; the dense run is in each. Without any run of a method, there is
-    a column `dense`.
+    The paper's name of a method -> places, in order of levels; the dense run is in each. Without a run of any method, the
+    only column is `dense`.
   """
   plain = {name: what for name, what in about.items() if is_plain(name, what)}
   of = {method: [name for name in plain if plain[name]["method"] == method] for method in (DENSE, *COLUMNS)}
@@ -101,7 +101,7 @@ def assign(about: About) -> dict[str, list[Place]]:
 
 
 def _fill(column: dict[float, Place], names: list[str], about: About, mark: str = "") -> None:
-  """Gives each level of a column the run on the longest chain."""
+  """Adds to each level of a column the run on the longest chain."""
   chain = _lengths(names, about)
   for name in sorted(names, key=lambda name: (chain[name], name)):
     level = about[name]["sparsity_asked"]
@@ -109,32 +109,32 @@ def _fill(column: dict[float, Place], names: list[str], about: About, mark: str 
 
 
 def _lengths(names: list[str], about: About) -> dict[str, int]:
-  """Of each run, how many runs the longest chain of its method has that goes through it."""
+  """Name of a run -> number of runs in the longest chain of its method that contains it."""
   longest = dict.fromkeys(names, 0)
   for name in names:
-    chain = [one for one in lineage(name, about) if one in longest]
-    for one in chain:
-      longest[one] = max(longest[one], len(chain))
+    chain = [ancestor for ancestor in lineage(name, about) if ancestor in longest]
+    for ancestor in chain:
+      longest[ancestor] = max(longest[ancestor], len(chain))
   return longest
 
 
 def _switch(name: str, first: str, about: About) -> str | None:
-  """The run in whose place a method of two halves changes over: the last of a run's lineage that is of the first half."""
-  line = [one for one in lineage(name, about) if about[one]["method"] == first]
+  """The run at which a two-stage method switches: the last run of the first stage in a run's lineage."""
+  line = [ancestor for ancestor in lineage(name, about) if about[ancestor]["method"] == first]
   return line[-1] if line else None
 
 
 def _head(names: list[str], first: str, about: About) -> str | None:
-  """The switch with the most runs above it; of equals the one of the longest lineage."""
+  """The switch with the most runs above it; of equals, the one with the longest lineage."""
   heads = [_switch(name, first, about) for name in names]
   known = {head for head in heads if head}
   return max(known, key=lambda head: (heads.count(head), len(lineage(head, about)), head), default=None)
 
 
 def relatives(about: About, columns: Mapping[str, list[Place]]) -> list[Relative]:
-  """All runs that have no place in a column, each with the run that it varies; levels rising.
+  """All runs without a place in a column, each with the run that it varies, in order of levels.
 
-  That is the run of its name without what follows a "+", or else its method's at its level.
+  A run varies the one with its name without the parts after a "+", or else the run of its method at its level.
   """
   placed = {place.run for column in columns.values() for place in column}
   found = []
@@ -149,4 +149,4 @@ def relatives(about: About, columns: Mapping[str, list[Place]]) -> list[Relative
     more = [part for part in re.findall(r"\+([a-z_]+)", name) if part not in what.get("controls", [])]
     differs = ", ".join([*what.get("controls", []), *more]).replace("_", " ")
     found.append(Relative(name, level, differs or "another chain", varied))
-  return sorted(found, key=lambda one: (one.level, one.varied or "", one.run))
+  return sorted(found, key=lambda relative: (relative.level, relative.varied or "", relative.run))

@@ -29,7 +29,7 @@ _LATEX = {
 
 
 def markdown(table: Table) -> str:
-  """GitHub's markdown: the table between its caption and its notes."""
+  """The table in GitHub's markdown, between its caption and its notes."""
   rows = [[f"{over} {name}".strip() for over, name in table.heads]]
   rows += [[_markdown_cell(cell) for cell in row] for group in table.groups for row in group]
   wide = text_table.widths([*rows, ["--:"] * len(table.heads)])
@@ -44,7 +44,7 @@ def markdown(table: Table) -> str:
 
 
 def _names(table: Table) -> list[bool]:
-  """Which columns hold names, not numbers."""
+  """Which columns contain names, not numbers."""
   return [any(isinstance(group[0][i].value, str) for group in table.groups) for i in range(len(table.heads))]
 
 
@@ -61,7 +61,7 @@ def _markdown_text(text: str) -> str:
 
 
 def latex(table: Table, label: str) -> str:
-  """A `table*` with booktabs, to be `\\input` into a document.
+  """A `table*` with booktabs, for `\\input` in a document.
 
   Args:
     table: the table.
@@ -103,7 +103,7 @@ def _latex_text(text: str) -> str:
 
 
 def to_html(table: Table, name: str) -> str:
-  """A table whose columns sort by a click on their heads, in a box that scrolls sideways.
+  """A table that is sorted by a click on a column heading, in a box that scrolls horizontally.
 
   Args:
     table: the table.
@@ -131,12 +131,12 @@ def to_html(table: Table, name: str) -> str:
     f"<thead><tr>{''.join(above)}</tr>{second}</thead>",
   ]
   for group in table.groups:
-    shown = []
+    rows_html = []
     for number, row in enumerate(group):
       first = f'<th scope="row" data-value="{_value(row[0])}">{html.escape(row[0].text)}</th>'
-      kind = ' class="beside"' if number else ""
-      shown.append(f"<tr{kind}>{first}{''.join(map(_html_cell, row[1:]))}</tr>")
-    lines.append(f"<tbody>{''.join(shown)}</tbody>")
+      kind = ' class="paper"' if number else ""
+      rows_html.append(f"<tr{kind}>{first}{''.join(map(_html_cell, row[1:]))}</tr>")
+    lines.append(f"<tbody>{''.join(rows_html)}</tbody>")
   lines.append("</table></div>")
   if table.notes:
     lines.append(f'<p class="notes">{html.escape(" ".join(table.notes))}</p>')
@@ -151,5 +151,5 @@ def _html_cell(cell: Cell) -> str:
   text = html.escape(cell.text)
   marks = f"<sup>{html.escape(' '.join(cell.marks))}</sup>" if cell.marks else ""
   name = ' class="name"' if isinstance(cell.value, str) else ""
-  shown = f"<b>{text}</b>" if cell.best else text
-  return f'<td{name} data-value="{_value(cell)}">{shown}{marks}</td>'
+  content = f"<b>{text}</b>" if cell.best else text
+  return f'<td{name} data-value="{_value(cell)}">{content}{marks}</td>'

@@ -1,4 +1,4 @@
-"""The report's page, plots and archive of made-up runs."""
+"""The report's page, plots and archive, of made-up runs."""
 
 import base64
 import csv
@@ -97,9 +97,9 @@ class ReportPageTest(tf.test.TestCase):
         self.assertRegex(attributes.get(name, "#"), r"^(#|data:image/svg\+xml;base64,)")
     self.assertEqual(self.page.all("script"), [{}])
     for place in re.findall(r"url\(|@import|https?:|//[a-z]", self.html):
-      self.fail(f"{place} asks a network")
+      self.fail(f"{place} requests something from the network")
 
-  def test_is_one_that_everybody_can_read(self):
+  def test_is_accessible(self):
     self.assertIn(("html", {"lang": "en"}), self.page.elements)
     self.assertIn({"name": "viewport", "content": "width=device-width, initial-scale=1"}, self.page.all("meta"))
     ids = [attributes["id"] for _, attributes in self.page.elements if "id" in attributes]
@@ -111,9 +111,9 @@ class ReportPageTest(tf.test.TestCase):
     for image in self.page.all("img"):
       self.assertNotEmpty(image["alt"])
 
-  def test_shows_the_tables_what_is_missing_and_signatures(self):
+  def test_contains_tables_missing_runs_and_signatures(self):
     text = "".join(self.page.text)
-    for shown in (
+    for expected in (
       "SLT-MP",
       "random signs",
       "slt-50-60-mp-90, seed 1: not finished",
@@ -121,17 +121,17 @@ class ReportPageTest(tf.test.TestCase):
       "beam:4",
       "1.26.4",
     ):
-      self.assertIn(shown, text)
+      self.assertIn(expected, text)
     self.assertIn("paper", text)
 
-  def test_translations_stand_beside_source_and_reference(self):
+  def test_contains_translations_with_source_and_reference(self):
     text = "".join(self.page.text)
     last = made_up_runs.SENTENCES - 1
-    for shown in (f"source {last} <&>", f"reference {last} <&>", f"sentence {last} of dense & <b>co</b>"):
-      self.assertIn(shown, text)
+    for expected in (f"source {last} <&>", f"reference {last} <&>", f"sentence {last} of dense & <b>co</b>"):
+      self.assertIn(expected, text)
     self.assertLen([attrs for attrs in self.page.all("dd") if attrs.get("lang") == "en"], 9 * 7)
 
-  def test_examples_are_the_best_the_median_and_the_worst(self):
+  def test_examples_are_the_best_median_and_worst(self):
     self.assertEqual(
       examples.chosen(np.array([5.0, 9, 1, 9, 4, 2, 3, 8, 7]), 2),
       {"best": [1, 3], "median": [0, 8][::-1], "worst": [5, 2]},
@@ -142,7 +142,7 @@ class ReportPageTest(tf.test.TestCase):
   def test_the_same_runs_give_the_same_files(self):
     self.assertEqual(all_files(self.out), all_files(self.report(self.made.folder, "again", self.data_dir)))
 
-  def test_archive_gives_the_same_report_and_holds_no_text_of_the_test_set(self):
+  def test_archive_gives_the_same_report_and_contains_no_text_of_the_test_set(self):
     folder = os.path.join(self.folder, "archive")
     study = studies.read(self.made.folder)
     with open(os.path.join(self.made.path("slt-50"), "model.ckpt-1900.index"), "w", encoding="utf-8") as file:
@@ -159,7 +159,7 @@ class ReportPageTest(tf.test.TestCase):
       self.assertNotIn(b"reference 1", content)
     self.assertEqual(all_files(self.report(folder, "from_archive", self.data_dir)), all_files(self.out))
 
-  def test_without_the_text_translations_stand_alone_and_it_says_why(self):
+  def test_without_text_shows_only_translations_and_why(self):
     made = made_up_runs.Runs(os.path.join(self.folder, "small"))
     made.evaluated("dense", "dense", 0, 27, 64)
     for data_dir, why in ((None, "no --data_dir was given"), (self.folder, "--data_dir has no complete data of")):
@@ -200,13 +200,14 @@ class ReportPageTest(tf.test.TestCase):
       page.all("img"), len([name for name in os.listdir(os.path.join(out, "plots")) if name.endswith("svg")])
     )
     text = "".join(page.text)
-    for shown in (problem, size, *names, f"missing{evil}", f"{evil}</dd><script>0</script>"):
-      self.assertIn(shown, text)
+    for expected in (problem, size, *names, f"missing{evil}", f"{evil}</dd><script>0</script>"):
+      self.assertIn(expected, text)
     markdown = read(os.path.join(out, "table.md")).decode() + read(os.path.join(out, "controls.md")).decode()
     self.assertNotRegex(markdown, r"(?<!\\)[<\[`]")
 
-  def test_no_script_or_style_is_allowed_but_the_pages_own(self):
-    (policy,) = [one["content"] for one in self.page.all("meta") if one.get("http-equiv") == "Content-Security-Policy"]
+  def test_policy_allows_only_the_pages_own_script_and_style(self):
+    metas = self.page.all("meta")
+    (policy,) = [meta["content"] for meta in metas if meta.get("http-equiv") == "Content-Security-Policy"]
     self.assertNotIn("unsafe", policy)
     self.assertEmpty([attributes for _, attributes in self.page.elements if "style" in attributes])
     for tag in ("script", "style"):
@@ -214,7 +215,7 @@ class ReportPageTest(tf.test.TestCase):
       digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
       self.assertIn(f"{tag}-src 'sha256-{digest}'", policy)
 
-  def test_seeds_of_other_test_sets_or_data_are_named_and_the_rest_is_reported(self):
+  def test_leaves_out_and_lists_seeds_of_other_test_sets_or_data(self):
     made = made_up_runs.Runs(os.path.join(self.folder, "other_sizes"))
     for seed in (1, 2, 3, 4):
       made.evaluated("dense", "dense", 0, 27, 64, seed=seed)
@@ -226,9 +227,9 @@ class ReportPageTest(tf.test.TestCase):
     shorter = {name: rows[:50] for name, rows in made_up_runs.statistics(22, 65).items()}
     np.savez_compressed(os.path.join(made.path("slt-50", 2), "segments.npz"), **shorter)
     out = os.path.join(self.folder, "other_sizes_out")
-    told = builder.report(studies.read(made.folder), out, None, samples=20, learning_curves=False)
-    self.assertIn("slt-50, seed 2: left out: tested on 50 sentences, others on 60", told)
-    self.assertIn("slt-50, seed 4: left out: trained on data other, others on usual", told)
+    missing = builder.report(studies.read(made.folder), out, None, samples=20, learning_curves=False)
+    self.assertIn("slt-50, seed 2: left out: tested on 50 sentences, others on 60", missing)
+    self.assertIn("slt-50, seed 4: left out: trained on data other, others on usual", missing)
     rows = list(csv.DictReader(io.StringIO(read(os.path.join(out, "table.csv")).decode())))
     (row,) = [row for row in rows if row["run"] == "slt-50"]
     ours, others = results_file.split_by_data(results_file.collect(made.folder))
@@ -237,7 +238,7 @@ class ReportPageTest(tf.test.TestCase):
     self.assertEqual((row["seeds"], float(row["bleu"])), ("1 3", 22.0))
     self.assertNotEmpty(row["bleu_s_opt"])
 
-  def test_text_of_other_data_is_not_shown_beside_translations(self):
+  def test_text_of_other_data_is_not_shown(self):
     made = made_up_runs.Runs(os.path.join(self.folder, "other_data"), "translate_ende_wmt14", "base")
     made.evaluated("dense", "dense", 0, 27, 64)
     path = os.path.join(made.path("dense"), "result.json")
@@ -246,9 +247,9 @@ class ReportPageTest(tf.test.TestCase):
       json.dump(result, file)
     found = examples.text_of(studies.read(made.folder), self.data_dir)
     self.assertEqual((found.sources, found.references), ([], []))
-    self.assertIn("holds other data", found.why)
+    self.assertIn("contains other data", found.why)
 
-  def test_a_name_that_leads_elsewhere_is_refused(self):
+  def test_rejects_a_name_that_leads_to_another_folder(self):
     for name, value in (
       ("run", "../../../../outside"),
       ("run", "/tmp/outside"),
@@ -274,7 +275,7 @@ class ReportPageTest(tf.test.TestCase):
         UserError, rf"slt-50/\w+.json (does not describe a run|is damaged) \({name} .*\): delete it"
       ):
         studies.read(made.folder)
-      # Others' results are collected all the same.
+      # Results of other runs are still collected.
       self.assertEmpty(results_file.collect(made.folder))
 
   def test_before_any_run_is_evaluated(self):
@@ -284,7 +285,7 @@ class ReportPageTest(tf.test.TestCase):
     self.assertIn("dense, seed 1: not finished", "".join(page.text))
     self.assertEmpty(page.all("img"))
 
-  def test_plots_are_there_in_both_forms(self):
+  def test_plots_are_written_in_both_formats(self):
     found = set(os.listdir(os.path.join(self.out, "plots")))
     names = ("bleu", "ter", "size", "magnitudes", "layers_sparsity", "layers_signs", "learning_curves")
     self.assertEqual(found, {f"{name}.{form}" for name in names for form in ("svg", "png")})
@@ -293,9 +294,9 @@ class ReportPageTest(tf.test.TestCase):
       self.assertTrue(content.startswith(b"<?xml" if name.endswith("svg") else b"\x89PNG"), name)
       self.assertNotIn(b"dc:date", content)
 
-  def test_methods_differ_in_colour_marker_and_line(self):
+  def test_methods_differ_in_color_marker_and_line(self):
     for looks in zip(*plot_style.LINES.values()):
-      # The dense run has a column of its own only where there is no other.
+      # The dense run has its own column only if there is no other.
       self.assertLen(set(looks[:6]), 6)
     entries, _ = builder.write_tables(studies.read(self.made.folder), os.path.join(self.folder, "tables"), 20)
     (axes,) = next(plot for plot in plots.all_plots(entries) if plot.name == "bleu").figure.axes
@@ -304,7 +305,7 @@ class ReportPageTest(tf.test.TestCase):
     self.assertLen({line.get_marker() for line in lines.values()}, 3)
     self.assertAllClose(lines["MP"].get_xydata(), [[0, 27.5], [80, 24]])
 
-  def test_heat_map_has_layers_in_the_way_of_the_signal_and_means_over_seeds(self):
+  def test_heat_map_has_layers_in_forward_order_and_means_over_seeds(self):
     names = [made_up_runs.CROSS, made_up_runs.FFN, made_up_runs.EMBEDDING]
     seeds = [{**{name: {"signs": value} for name in names}, "total": {"signs": 9}} for value in (0.5, 0.7)]
     panel = heatmaps.panel([(0.5, seeds), (0.8, [{}, {}]), (0.9, [{names[0]: {"signs": None}}])], "signs")
@@ -320,66 +321,56 @@ def chromium():
 
 
 class BrowserTest(tf.test.TestCase):
-  def test_tables_sort_by_click_in_a_browser_and_nothing_overflows_a_phone(self):
-    if chromium() is None:
-      self.skipTest("no chromium is installed (apt-get install chromium)")
+  def dump(self, script):
+    """The DOM of a report's page of made-up runs after a script, in the window of a phone."""
     folder = self.create_tempdir().full_path
     made = made_up_runs.study(os.path.join(folder, "runs"), seeds=(1,))
     builder.report(studies.read(made.folder), folder, None, samples=20, learning_curves=False)
     text = read(os.path.join(folder, "index.html")).decode()
-    script = """
-      const said = [];
-      const table = document.getElementById("table-1");
-      const order = () => [...table.tBodies].map((body) => body.rows[0].cells[0].textContent).join(" ");
-      const button = table.querySelector("[data-column='2']");
-      said.push(order());
-      for (const _ of [1, 2]) {
-        button.focus();
-        document.activeElement.click();
-        said.push(order(), button.closest("th").getAttribute("aria-sort"));
-      }
-      table.querySelector("[data-column='0']").click();
-      said.push(order(), table.querySelectorAll("[aria-sort]").length);
-      const frame = document.createElement("p");
-      frame.id = "said";
-      frame.textContent = JSON.stringify(said);
-      document.body.append(frame);
-      document.body.dataset.overflow = document.documentElement.scrollWidth - document.documentElement.clientWidth;
-    """
     # The page allows no script but its own.
     allowed = "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     text = text.replace("script-src ", f"script-src '{allowed}' ")
     with open(os.path.join(folder, "clicked.html"), "w", encoding="utf-8") as file:
       file.write(text.replace("</body>", f"<script>{script}</script></body>"))
-    done = subprocess.run(
-      [
-        chromium(),
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        f"--user-data-dir={folder}/profile",
-        "--window-size=375,800",
-        "--dump-dom",
-        f"file://{folder}/clicked.html",
-      ],
-      capture_output=True,
-      text=True,
-      check=False,
+    flags = (
+      *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+      *("--disable-background-networking", "--disable-component-update", f"--user-data-dir={folder}/profile"),
+      *("--window-size=375,800", "--dump-dom", f"file://{folder}/clicked.html"),
     )
+    done = subprocess.run([chromium(), *flags], capture_output=True, text=True, check=False)
     self.assertEqual(done.returncode, 0, done.stderr)
-    said = re.search(r'<p id="said">(.*?)</p>', done.stdout)
-    self.assertIsNotNone(said, done.stdout[-2000:] + done.stderr[-2000:])
+    return done.stdout
+
+  def test_tables_sort_by_click_in_a_browser_and_nothing_overflows_a_phone(self):
+    if chromium() is None:
+      self.skipTest("no chromium is installed (apt-get install chromium)")
+    dom = self.dump("""
+      const results = [];
+      const table = document.getElementById("table-1");
+      const order = () => [...table.tBodies].map((body) => body.rows[0].cells[0].textContent).join(" ");
+      const button = table.querySelector("[data-column='2']");
+      results.push(order());
+      for (const _ of [1, 2]) {
+        button.focus();
+        document.activeElement.click();
+        results.push(order(), button.closest("th").getAttribute("aria-sort"));
+      }
+      table.querySelector("[data-column='0']").click();
+      results.push(order(), table.querySelectorAll("[aria-sort]").length);
+      const frame = document.createElement("p");
+      frame.id = "results";
+      frame.textContent = JSON.stringify(results);
+      document.body.append(frame);
+      document.body.dataset.overflow = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+    """)
+    results = re.search(r'<p id="results">(.*?)</p>', dom)
+    self.assertIsNotNone(results, dom[-2000:])
     # By BLEU of MP: 27 at 0%, 24 at 80%; the other levels have none and stay last, in their order.
     self.assertEqual(
-      said[1],
+      results[1],
       '["0% 50% 60% 80% 90%","80% 0% 50% 60% 90%","ascending","0% 80% 50% 60% 90%","descending","0% 50% 60% 80% 90%",1]',
     )
-    self.assertIn('data-overflow="0"', done.stdout)
+    self.assertIn('data-overflow="0"', dom)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the report's tables say of made-up runs."""
+"""The report's tables, of made-up runs."""
 
 import csv
 import os
@@ -41,7 +41,7 @@ class ReportTablesTest(tf.test.TestCase):
     self.assertEqual(list(table["50%"]), heads)
     self.assertEqual(list(table["0%"].values()), ["0%", "100"] + ["27.5", "64.0"] * 3)
     self.assertEqual(list(table["50%"].values()), ["50%", "50.0", "–", "–", "26.0", "65.0", "26.0†", "65.0†"])
-    # SLT is far behind MP and SLT-MP; these two are not told apart by BLEU, and tie in TER.
+    # SLT is far behind MP and SLT-MP; these two do not differ significantly in BLEU, and tie in TER.
     self.assertEqual(
       list(table["80%"].values()), ["80%", "20.0", "24.0≈", "**66.0**", "12.0", "80.0", "**24.2**‡", "**66.0**‡≈"]
     )
@@ -51,7 +51,7 @@ class ReportTablesTest(tf.test.TestCase):
       self.assertIn(note, notes)
     self.assertNotIn("fewer seeds", notes)
 
-  def test_csv_holds_every_metric_with_interval_spread_and_p(self):
+  def test_csv_contains_every_metric_with_interval_spread_and_p(self):
     rows = self.rows(self.report(made_up_runs.study(self.folder())))
     dense, mp, slt, best = (rows[key] for key in (("MP", 0.0), ("MP", 0.8), ("SLT", 0.8), ("SLT-MP", 0.8)))
     self.assertEqual((float(dense["bleu"]), float(dense["bleu_min"]), float(dense["bleu_max"])), (27.5, 27, 28))
@@ -66,11 +66,11 @@ class ReportTablesTest(tf.test.TestCase):
     self.assertGreaterEqual(float(mp["bleu_p"]), 0.05)
     self.assertEqual((mp["bleu_best"], slt["bleu_best"], best["bleu_best"], best["bleu_p"]), ("0", "0", "1", ""))
     self.assertEqual((rows["SLT-MP", 0.5]["trained_by"], best["trained_by"], mp["trained_by"]), ("SLT", "MP", ""))
-    # A run without results has a row of its name alone.
+    # A run without results has a row with only its name.
     self.assertEqual((rows["SLT-MP", 0.9]["run"], rows["SLT-MP", 0.9]["bleu"]), ("slt-50-60-mp-90", ""))
     self.assertNotIn("paper_bleu", dense)
 
-  def test_a_mean_of_fewer_seeds_is_marked(self):
+  def test_marks_a_mean_of_fewer_seeds(self):
     made = made_up_runs.study(self.folder())
     made.evaluated("mp-90", "mp", 90, 20, 70, seed=2)
     out = self.report(made)
@@ -87,7 +87,7 @@ class ReportTablesTest(tf.test.TestCase):
     out = self.report(made)
     row = self.rows(out)["SLT", 0.8]
     self.assertEqual((row["bleu_p"], row["bleu_best"]), ("", "0"))
-    # What prints as the same number is as good.
+    # Numbers that print the same count as equal.
     self.assertEqual(self.markdown(out)["80%"]["SLT TER"], "**66.0**")
     self.assertEqual(
       study.unfinished(study.read(made.folder)),
@@ -97,12 +97,12 @@ class ReportTablesTest(tf.test.TestCase):
       ],
     )
 
-  def test_controls_stand_beside_the_run_that_they_vary(self):
+  def test_controls_are_listed_with_the_run_that_they_vary(self):
     out = self.report(made_up_runs.study(self.folder()))
     row = self.rows(out, "controls")["random signs", 0.5]
     self.assertEqual((row["run"], row["varies"], float(row["bleu"])), ("slt-50+random_signs", "slt-50", 8))
     self.assertLess(float(row["bleu_p"]), 0.05)
-    # It has one seed, the run that it varies two.
+    # It has one seed; the run that it varies has two.
     self.assertEqual(
       list(self.markdown(out, "controls")["50%"].values()),
       ["50%", "50.0", "slt-50+random\\_signs", "random signs", "8.0(\\*)", "90.0(\\*)", "slt-50", "26.0", "65.0"],
@@ -115,7 +115,7 @@ class ReportTablesTest(tf.test.TestCase):
     self.assertFalse(made_up_runs.exists(out, "controls.md"))
     self.assertEqual(list(self.markdown(out)["0%"]), ["sparsity", "MB", "dense BLEU", "dense TER"])
 
-  def test_the_papers_scores_stand_below_ours_where_the_task_is_the_papers(self):
+  def test_the_papers_scores_are_below_ours_for_the_papers_tasks(self):
     ende = {"problem": "translate_ende_wmt14", "size": "base"}
     out = self.report(made_up_runs.study(self.folder(), **ende))
     row = self.rows(out)["SLT-MP", 0.8]
@@ -138,7 +138,7 @@ class ReportTablesTest(tf.test.TestCase):
       self.assertNotIn("paper_bleu", self.rows(out)["SLT", 0.8])
       self.assertNotIn("paper", "\n".join(made_up_runs.lines_of(os.path.join(out, "table.md"))))
 
-  def test_latex_escapes_what_is_special(self):
+  def test_latex_escapes_special_characters(self):
     cells = [paper_tables.Cell("a_b%&#$~^\\{}", 1.0, True, ("‡", "≈")), paper_tables.Cell("–")]
     text = table_formats.latex(paper_tables.Table("100% of x_y", [("", "a_b"), ("", "c")], [[cells]], []), "tab:x")
     special = r"a\_b\%\&\#\$\textasciitilde{}\textasciicircum{}\textbackslash{}\{\}"
@@ -156,7 +156,7 @@ class ReportTablesTest(tf.test.TestCase):
       for row in rows:
         self.assertEqual(row.replace(r"\&", "").count("&"), columns - 1, row)
 
-  def test_markdown_escapes_what_is_special(self):
+  def test_markdown_escapes_special_characters(self):
     table = paper_tables.Table("x", [("", "a|b")], [[[paper_tables.Cell("a_b*|<i>", "a")]]], [])
     self.assertIn("| a\\_b\\*\\|\\<i\\> |", table_formats.markdown(table))
 
@@ -177,18 +177,18 @@ class ReportTablesTest(tf.test.TestCase):
     self.assertEqual(lines[-1], f"Report:  {out}/index.html")
     self.assertTrue(made_up_runs.exists(out, "index.html"))
 
-  def test_command_says_in_one_line_what_it_cannot_do(self):
+  def test_command_reports_errors_in_one_line(self):
     empty = self.create_tempdir().full_path
     two = made_up_runs.study(self.folder(), seeds=(1,))
     made_up_runs.Runs(two.folder, size="small").begun("dense", "dense", 0)
     for arguments, message in (
-      ([f"--runs_dir={empty}"], f"{empty} holds no run: train some"),
-      ([f"--runs_dir={two.folder}", "--size=base"], f"{two.folder} holds no run of base"),
+      ([f"--runs_dir={empty}"], f"{empty} contains no run: train some"),
+      ([f"--runs_dir={two.folder}", "--size=base"], f"{two.folder} contains no run of base"),
       (
         [f"--runs_dir={two.folder}"],
-        "holds runs of translate_ende_grammar, small; translate_ende_grammar, tiny: choose",
+        "contains runs of translate_ende_grammar, small; translate_ende_grammar, tiny: choose",
       ),
-      ([f"--runs_dir={two.folder}", "--size=tiny", f"--archive={two.folder}"], "is where the runs are"),
+      ([f"--runs_dir={two.folder}", "--size=tiny", f"--archive={two.folder}"], "contains the runs themselves"),
     ):
       done = self.run_command(*arguments, f"--out={empty}/out", "--samples=10")
       self.assertEqual(done.returncode, 1)

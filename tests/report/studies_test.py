@@ -1,4 +1,4 @@
-"""The studies in docs/studies: their tables are what their command makes of the results that are kept there."""
+"""The studies in docs/studies: their tables match the results stored there."""
 
 import os
 import pathlib
@@ -15,7 +15,7 @@ STUDIES = pathlib.Path(__file__).resolve().parent.parent.parent / "docs" / "stud
 
 class StudiesTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters(*((path.parent.name,) for path in sorted(STUDIES.glob("*/runs"))))
-  def test_tables_are_made_of_the_results(self, name):
+  def test_tables_match_results(self, name):
     study = studies.read(str(STUDIES / name / "runs"))
     self.assertEqual(studies.unfinished(study), [])
     out = self.get_temp_dir()

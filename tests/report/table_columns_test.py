@@ -1,4 +1,4 @@
-"""Which run stands in which column of the report's tables."""
+"""Which run is in which column of the report's tables."""
 
 import tensorflow.compat.v1 as tf
 
@@ -24,12 +24,12 @@ MP = [(f"mp-{n}", "mp", n, None) for n in (50, 60, 80, 90)]
 MP_SLT = [("mp-60-slt-80", "mp_slt", 80, "mp-60"), ("mp-60-slt-80-90", "mp_slt", 90, "mp-60-slt-80")]
 
 
-def shown(found):
+def rows(found):
   return {title: [(f"{p.level * 100:g}", p.run, p.mark) for p in places] for title, places in found.items()}
 
 
 class ColumnsTest(tf.test.TestCase):
-  def test_every_method_in_the_papers_order_dense_in_each(self):
+  def test_methods_are_in_the_papers_order_with_dense_in_each(self):
     more = [("lt-50", "lt", 50, "dense"), ("clt-50", "clt", 50, "dense")]
     found = table_columns.assign(about(*reversed([DENSE, *SLT, *SLT_MP, *MP, *MP_SLT, *more])))
     self.assertEqual(list(found), ["MP", "LT", "SLT", "CLT", "SLT-MP", "MP-SLT"])
@@ -37,7 +37,7 @@ class ColumnsTest(tf.test.TestCase):
       self.assertEqual(places[0], table_columns.Place("dense", 0.0))
 
   def test_slt_mp_is_slt_up_to_the_switch_then_mp(self):
-    found = shown(table_columns.assign(about(DENSE, *SLT, *SLT_MP)))
+    found = rows(table_columns.assign(about(DENSE, *SLT, *SLT_MP)))
     self.assertEqual(
       found["SLT-MP"],
       [
@@ -50,22 +50,22 @@ class ColumnsTest(tf.test.TestCase):
     )
 
   def test_mp_slt_is_mp_up_to_the_switch_then_slt(self):
-    found = shown(table_columns.assign(about(DENSE, *MP, *MP_SLT)))
+    found = rows(table_columns.assign(about(DENSE, *MP, *MP_SLT)))
     self.assertEqual(
       [run for _, run, _ in found["MP-SLT"]], ["dense", "mp-50", "mp-60", "mp-60-slt-80", "mp-60-slt-80-90"]
     )
     self.assertEqual([run for _, run, _ in found["MP"]], ["dense", "mp-50", "mp-60", "mp-80", "mp-90"])
 
-  def test_of_several_runs_at_a_level_that_on_the_longest_chain(self):
+  def test_chooses_the_run_on_the_longest_chain(self):
     for other in ("slt-60-80", "slt-40-80"):
       runs = [DENSE, *SLT, (other[:6], "slt", int(other[4:6]), "dense"), (other, "slt", 80, other[:6])]
       for order in (runs, runs[::-1]):
         found = table_columns.assign(about(*order))
         self.assertIn(table_columns.Place("slt-50-80", 0.8), found["SLT"])
-        # Where the longest chain has no run, the other one's is shown.
+        # At a level without a run of the longest chain, the column has the other chain's.
         self.assertIn(table_columns.Place(other[:6], int(other[4:6]) / 100), found["SLT"])
 
-  def test_what_mp_draws_from_a_chain_does_not_lengthen_it(self):
+  def test_mp_runs_from_a_chain_do_not_lengthen_it(self):
     runs = [("slt-60", "slt", 60, "dense"), *((f"slt-60-mp-{n}", "slt_mp", n, "slt-60") for n in (70, 80, 90))]
     runs += [("slt-50", "slt", 50, "dense"), ("slt-50-60", "slt", 60, "slt-50")]
     found = table_columns.assign(about(DENSE, *runs))
@@ -82,7 +82,7 @@ class ColumnsTest(tf.test.TestCase):
       [table_columns.Relative("slt-50-mp-80", 0.8, "another chain", "slt-50-60-mp-80")],
     )
 
-  def test_controls_and_relatives_stand_beside_what_they_vary(self):
+  def test_controls_and_relatives_vary_a_run_in_a_column(self):
     described = about(
       DENSE,
       *SLT,
@@ -109,11 +109,11 @@ class ColumnsTest(tf.test.TestCase):
     )
 
   def test_parents_may_be_missing(self):
-    found = shown(table_columns.assign(about(("slt-50-60-mp-80", "slt_mp", 80, "slt-50-60"), *MP_SLT)))
+    found = rows(table_columns.assign(about(("slt-50-60-mp-80", "slt_mp", 80, "slt-50-60"), *MP_SLT)))
     self.assertEqual(found["SLT-MP"], [("80", "slt-50-60-mp-80", "‡")])
     self.assertEqual([level for level, _, _ in found["MP-SLT"]], ["80", "90"])
 
-  def test_a_dense_run_alone_is_a_column_and_no_run_none(self):
+  def test_column_of_only_a_dense_run(self):
     self.assertEqual(table_columns.assign(about(DENSE)), {"dense": [table_columns.Place("dense", 0.0)]})
     self.assertEqual(table_columns.assign({}), {})
 

@@ -212,9 +212,9 @@ def _usage(driver: Driver, values: Mapping[str, str]) -> str:
     ("for your own text:", OF_TEXT),
     ("for methods that draw tickets:", OF_TICKETS),
   ):
-    shown = [flag for flag in flags if f"--{flag.name}" not in driver.unused]
-    lines += [heading] if heading and shown else []
-    for flag in shown:
+    listed = [flag for flag in flags if f"--{flag.name}" not in driver.unused]
+    lines += [heading] if heading and listed else []
+    for flag in listed:
       default = values[flag.name] if values[flag.name] != flag.default or not flag.default_help else flag.default_help
       name = f"--{flag.name}" + (f"={flag.metavar}" if flag.metavar else "")
       first, *more = (flag.help + (f"  [{default}]" if default else "")).split("\n")
