@@ -25,7 +25,7 @@ from t2t_lottery.utils import errors, tf_config
 
 @registry.register_model
 class LotteryTransformer(transformer.Transformer):
-  """t2t's `transformer` with masks (README, "Design").
+  """t2t's `transformer` with masks (`docs/design.md`).
 
   With the hparams `mask_checkpoint`, `rewind_checkpoint` and `sparsity`, a new run starts from a ticket; with a gradual
   `pruning_method`, it is pruned during training; otherwise this is the stock model, op for op.

@@ -11,13 +11,10 @@ import sys
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
-from t2t_lottery.reproduce.planning import driver_flags
+from t2t_lottery.reproduce.planning import driver_flags, run_graph
 from tests.support import trained
 
-DRIVERS = (
-  *("dense.sh", "mp.sh", "lt.sh", "slt.sh", "clt.sh", "slt_mp.sh", "mp_slt.sh"),
-  *("snip.sh", "synflow.sh", "quickstart.sh"),
-)
+DRIVERS = (*(f"{method}.sh" for method in run_graph.METHODS), "quickstart.sh")
 # Replaces Python: saves on the second SIGTERM.
 STEP_THAT_SAVES = """import signal
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
@@ -55,6 +52,15 @@ print(*run_spec.command(settings, run_spec.describe(settings, options), options)
 
 
 class DriversTest(parameterized.TestCase, tf.test.TestCase):
+  def test_every_driver_is_a_method_of_the_graph(self):
+    folder = os.path.join(trained.ROOT, "run_scripts")
+    found = set()
+    for name in os.listdir(folder):
+      with open(os.path.join(folder, name), encoding="utf-8") as file:
+        if 'parse "$@"' in file.read():
+          found.add(name)
+    self.assertEqual(found, {*DRIVERS})
+
   @parameterized.parameters(*DRIVERS)
   def test_help_lists_every_flag_with_an_effect(self, name):
     done = driver(name, "--help")

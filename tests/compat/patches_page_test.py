@@ -1,0 +1,43 @@
+"""docs/patches.md lists every patch with the symptom that its docstring names."""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+
+import tensorflow.compat.v1 as tf
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+COMPAT = ROOT / "t2t_lottery" / "compat"
+
+
+def listed():
+  """Group -> names of its patches, MODULE.FUNCTION, as `patch_list.py` has them."""
+  tree = ast.parse((COMPAT / "patch_list.py").read_text(encoding="utf-8"))
+  groups = [node for node in tree.body if isinstance(node, ast.Assign)]
+  return {group.targets[0].id: [ast.unparse(element) for element in group.value.elts] for group in groups}
+
+
+def symptom(patch):
+  """The first paragraph of a patch's docstring, on one line."""
+  module, name = patch.split(".")
+  tree = ast.parse((COMPAT / "patches" / f"{module}.py").read_text(encoding="utf-8"))
+  (function,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]
+  return " ".join(ast.get_docstring(function).split("\n\n")[0].split()).removeprefix("Symptom: ")
+
+
+def rows(group):
+  """The rows of a group's table, in Markdown."""
+  return [f"| `{patch}` | {symptom(patch).replace('|', chr(92) + '|')} |" for patch in listed()[group]]
+
+
+class PatchesPageTest(tf.test.TestCase):
+  def test_lists_every_patch_with_its_symptom(self):
+    page = (ROOT / "docs" / "patches.md").read_text(encoding="utf-8").splitlines()
+    self.assertEqual(
+      [line for line in page if line.startswith("| `")], [row for group in listed() for row in rows(group)]
+    )
+
+
+if __name__ == "__main__":
+  tf.test.main()
