@@ -20,7 +20,7 @@ import tensorflow.compat.v1 as tf
 from tensor2tensor.utils import registry
 
 from problems import lines, text
-from t2t_lottery.data import own_text
+from t2t_lottery.data import manifest, own_text
 from t2t_lottery.utils import errors
 
 # Maximum size of dev and of test if they are split off the training text.
@@ -112,7 +112,8 @@ class OwnTextProblem(text.ParallelTextProblem):
     return part.files[0], part.files[-1]
 
   def facts(self) -> dict[str, object]:
-    return {"text": dataclasses.asdict(self.counts), "text_checksums": own_text.checksums(self.own.files)}
+    checksums = {file: manifest.file_info(file).sha256 for file in self.own.files}
+    return {"text": dataclasses.asdict(self.counts), "text_checksums": checksums}
 
   def _given(self, split: str) -> own_text.Part | None:
     """The user's part for a split; None if there is none."""

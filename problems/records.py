@@ -99,8 +99,7 @@ def _encoded(source: str, target: str, encoder: text_encoder.SubwordTextEncoder)
 
 def _check_lengths(job: Job, pair: dict[str, list[int]], line: int) -> None:
   """Rejects sentences too long to be translated or scored; t2t itself drops training pairs that are too long."""
-  longest = (subword_vocabulary.MAX_LENGTH - subword_vocabulary.EXTRA_LENGTH, subword_vocabulary.MAX_LENGTH)
-  for origin, ids, most in zip(job.origins, pair.values(), longest):
+  for origin, ids, most in zip(job.origins, pair.values(), subword_vocabulary.EVALUATED_LENGTHS):
     if len(ids) > most:
       raise errors.UserError(
         f"{origin}, line {line}: {len(ids)} subwords, more than the {most} that can be evaluated: split the sentence, or"

@@ -86,13 +86,12 @@ def _files(problem: text_problems.Text2TextProblem, data_dir: str, split: str) -
 
 def _read(paths: list[str], what: str) -> list[Pair]:
   """The subwords of each pair, without the end of sentence."""
-  limits = (subword_vocabulary.MAX_LENGTH - subword_vocabulary.EXTRA_LENGTH, subword_vocabulary.MAX_LENGTH)
   pairs = []
   for path in paths:
     for record in tf.python_io.tf_record_iterator(path):
       feature = tf.train.Example.FromString(record).features.feature
       sides = [list(feature[side].int64_list.value) for side in ("inputs", "targets")]
-      for ids, most in zip(sides, limits):
+      for ids, most in zip(sides, subword_vocabulary.EVALUATED_LENGTHS):
         if len(ids) > most:
           raise errors.UserError(
             f"{what}, pair {len(pairs) + 1} of {path}: {len(ids)} subwords, more than the {most} that can be evaluated"

@@ -38,7 +38,7 @@ for flag; do
   case $flag in
     --name=*) problem=translate_${flag#*=} ;;
     --help | -h) usage; exit 0 ;;
-    --version) awk -F'"' '/^version = / { print "t2t-lottery", $2 }' "$root/pyproject.toml"; exit 0 ;;
+    --version) exec "$root/run_scripts/setup.sh" --version ;;
     --status | --dry_run | --cancel) only_prints=yes ;;
   esac
 done

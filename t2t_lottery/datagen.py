@@ -47,12 +47,15 @@ def describe_own_text(problem: str, data_dir: str) -> None:
     return
   known = manifest.facts(problem, data_dir).get("text_checksums", {})
   if known and manifest.is_complete(problem, data_dir):
-    # The text itself is no longer needed.
-    for file, found in own_text.checksums([file for file in known if os.path.exists(file)]).items():
-      if known[file] != found:
-        raise errors.UserError(
-          f"{file} was changed since the data of {problem} was made from it: choose another --name, or restore the file"
-        )
+    try:
+      # The text itself is no longer needed.
+      changed = manifest.first_changed({file: known[file] for file in known if os.path.exists(file)})
+    except OSError as error:
+      raise errors.UserError(f"{error.filename}: {error.strerror}") from error
+    if changed:
+      raise errors.UserError(
+        f"{changed} was changed since the data of {problem} was made from it: choose another --name, or restore the file"
+      )
 
 
 def datagen(settings: config.Settings) -> None:

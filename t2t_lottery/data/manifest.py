@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent import futures
 from typing import Any, NamedTuple
 
@@ -131,14 +131,26 @@ def check_unchanged(problem_name: str, data_dir: str) -> None:
     errors.UserError: a file is missing, or was changed since datagen wrote it.
   """
   named = manifest_files(problem_name, data_dir)
-  paths = [os.path.join(data_dir, name) for name in named]
   try:
-    with futures.ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as pool:
-      for path, expected, found in zip(paths, named.values(), pool.map(file_info, paths)):
-        if found != expected:
-          raise errors.UserError(_changed(path))
+    changed = first_changed({os.path.join(data_dir, name): info.sha256 for name, info in named.items()})
   except OSError as error:
     raise errors.UserError(f"cannot read {error.filename}: {error.strerror}: run t2t-datagen again") from error
+  if changed:
+    raise errors.UserError(_changed(changed))
+
+
+def first_changed(checksums: Mapping[str, str]) -> str | None:
+  """The first of some files whose content is another one now; None if there is none.
+
+  Args:
+    checksums: path -> SHA-256 (hexadecimal) of the content that was.
+
+  Raises:
+    OSError: one cannot be read.
+  """
+  with futures.ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as pool:
+    found = pool.map(file_info, checksums)
+    return next((path for path, info in zip(checksums, found) if info.sha256 != checksums[path]), None)
 
 
 def fingerprint(problem_name: str, data_dir: str) -> str | None:

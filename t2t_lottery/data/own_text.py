@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import hashlib
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -243,25 +242,6 @@ def _format(value: Any) -> str:
   if isinstance(value, tuple):
     return " ".join(",".join(part.files) if isinstance(part, Part) else str(part) for part in value) or "none"
   return str(value)
-
-
-def checksums(files: Iterable[str]) -> dict[str, str]:
-  """SHA-256 (hexadecimal) of each file.
-
-  Raises:
-    UserError: one cannot be read.
-  """
-  found = {}
-  for file in files:
-    digest = hashlib.sha256()
-    try:
-      with open(file, "rb") as stream:
-        while block := stream.read(1 << 20):
-          digest.update(block)
-    except OSError as error:
-      raise UserError(f"{file}: {error.strerror}") from error
-    found[file] = digest.hexdigest()
-  return found
 
 
 @dataclasses.dataclass

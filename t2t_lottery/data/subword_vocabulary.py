@@ -20,6 +20,8 @@ EOS = 1
 MAX_LENGTH = 4096
 # Maximum number of subwords of a translation beyond the length of its source (Vaswani et al. 2017, 6.1).
 EXTRA_LENGTH = 50
+# Of a source and of its reference, the most subwords that can be evaluated.
+EVALUATED_LENGTHS = (MAX_LENGTH - EXTRA_LENGTH, MAX_LENGTH)
 _ESCAPE_CHARACTERS = "\\_u;0123456789"
 _ESCAPED = re.compile(r"\\u|\\\\|\\([0-9]+);")
 _UNDEFINED = "\u3013"

@@ -53,7 +53,7 @@ class Decoding:
     # One model in memory is enough: callers finish one checkpoint before the next.
     self._translator = functools.lru_cache(maxsize=1)(self._load)
 
-  @property
+  @functools.cached_property
   def language(self) -> str:
     """Code of the target language."""
     return manifest.target_language(self._problem, self._data_dir)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
-from t2t_lottery.reproduce import console, request, scheduler, step_process, validation
+from t2t_lottery.reproduce import console, request, scheduler, step_process
 from t2t_lottery.reproduce.planning import forecast, resource_split, run_graph
 from t2t_lottery.reproduce.slurm import queue
 from t2t_lottery.runs import config, paths, run_files, run_lock, run_status
+from t2t_lottery.utils import choices
 from t2t_lottery.utils.errors import UserError
 
 
@@ -52,7 +53,7 @@ def only(settings: config.Settings, runs: list[run_graph.PlannedRun], name: str)
   if name == queue.TABLE:
     return _finish(settings, runs, steps)
   by_name = {queue.name_of(run): run for run in runs}
-  run = by_name[validation.known("run", name, by_name)]
+  run = by_name[choices.known("run", name, by_name)]
   error = _do(settings, run, steps)
   folder = request.folder(settings, run)
   is_recorded = error and os.path.exists(paths.last_error(folder))

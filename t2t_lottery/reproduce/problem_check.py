@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import difflib
 import importlib
-import os
 import warnings
 from collections.abc import Iterator
 
 from absl import logging
 
-from t2t_lottery.data import manifest, own_text
+from t2t_lottery.data import manifest
 from t2t_lottery.reproduce import validation
 from t2t_lottery.utils.errors import UsageError, UserError
 
@@ -27,9 +26,8 @@ def check(problem: str, data_dir: str) -> None:
     UsageError: there is no such problem; the nearest names are given.
     UserError: its translations cannot be scored (`problems.stock_text.unsupported`), or a tokenizer is not installed.
   """
-  # These need no import of t2t, which is slow.
-  is_known = problem in validation.PROBLEMS or os.path.exists(own_text.path(problem, data_dir))
-  if not is_known and not manifest.is_complete(problem, data_dir):
+  # Slow, because it imports t2t.
+  if not validation.is_known(problem, data_dir):
     _look_up(problem, data_dir)
   from t2t_lottery.evaluation import metrics  # pylint: disable=import-outside-toplevel
 

@@ -7,13 +7,12 @@ from typing import Any
 
 from absl import flags
 
-from t2t_lottery.data import manifest, own_text
+from t2t_lottery.data import manifest
 from t2t_lottery.evaluation import decoding
 from t2t_lottery.reproduce import problem_check, step_process, validation
 from t2t_lottery.reproduce.planning import cost_model, driver_flags, forecast, run_graph
 from t2t_lottery.runs import command_flags, config, retention, run_status
 from t2t_lottery.utils import package_versions
-from t2t_lottery.utils.errors import UserError
 
 _METHODS = flags.DEFINE_string(
   "methods", " ".join(run_graph.PAPERS), f"Space-separated methods, of {', '.join(run_graph.METHODS)}."
@@ -22,6 +21,10 @@ _SEEDS = flags.DEFINE_string("seeds", "1 2", "Space-separated random seeds.")
 # The drivers check their values.
 for _flag in driver_flags.of_chain():
   (flags.DEFINE_string if _flag.metavar else flags.DEFINE_bool)(_flag.name, None, " ".join(_flag.help.split()))
+for _flag in driver_flags.OF_TEXT:
+  (flags.DEFINE_multi_string if _flag.is_repeatable else flags.DEFINE_string)(
+    _flag.name, None, f"Own text: {_flag.help}."
+  )
 _AVERAGE = flags.DEFINE_integer("average", 0, "Also evaluate the mean of the last N checkpoints.", lower_bound=0)
 _DECODER = flags.DEFINE_enum("decoder", decoding.CTRANSLATE2, decoding.DECODERS, "The decoder.")
 _KEEP = flags.DEFINE_enum("keep", retention.ALL, retention.CHOICES, "Which checkpoints of a finished run to keep.")
@@ -29,36 +32,23 @@ _GPUS = flags.DEFINE_integer("gpus", None, "Train each run on N GPUs of its mach
 _JOBS = flags.DEFINE_integer("jobs", 1, "How many runs to train in parallel.", lower_bound=1)
 
 
-for _flag in driver_flags.OF_TEXT:
-  (flags.DEFINE_multi_string if _flag.is_repeatable else flags.DEFINE_string)(
-    _flag.name, None, f"Own text: {_flag.help}."
-  )
-
-
 def check() -> None:
   """Raises UserError if the request is invalid."""
   given, problem = flags.FLAGS, flags.FLAGS.problem
-  if _own_text() and given["name"].value is None:
-    raise UserError(f"{_own_text()[0].partition('=')[0]} is for own text: give it a --name")
-  if given["name"].value is None:
-    if not validation.is_known(problem, given.data_dir):
-      # Slow, because it imports t2t.
-      command_flags.read()
-      problem_check.check(problem, given.data_dir)
-  elif problem != own_text.problem_name(own_text.check_name(given["name"].value)):
-    raise UserError(f"--name={given['name'].value} is the problem translate_{given['name'].value}: leave out --problem")
+  text = _own_text()
+  driver_flags.check_own_text(text, problem)
+  if not text["name"] and not validation.is_known(problem, given.data_dir):
+    # Slow, because it imports t2t.
+    command_flags.read()
+    problem_check.check(problem, given.data_dir)
   validation.check_methods(_METHODS.value.split())
   _graph()
 
 
-def _own_text() -> tuple[str, ...]:
-  """The flags that name the files of own text, for datagen."""
-  found: list[str] = []
-  for flag in driver_flags.OF_TEXT:
-    value = flags.FLAGS[flag.name].value
-    if value and flag.name != "name":
-      found += [f"--{flag.name}={one}" for one in (value if flag.is_repeatable else [value])]
-  return tuple(found)
+def _own_text() -> dict[str, str]:
+  """The values of the flags of own text, as `driver_flags` takes them."""
+  values = {flag.name: flags.FLAGS[flag.name].value or "" for flag in driver_flags.OF_TEXT}
+  return {name: value if isinstance(value, str) else "\n".join(value) for name, value in values.items()}
 
 
 def _graph() -> list[run_graph.PlannedRun]:
@@ -83,7 +73,7 @@ def shared(settings: config.Settings) -> step_process.SharedFlags:
   evaluation = (f"--average={_AVERAGE.value}", f"--decoder={_DECODER.value}", f"--keep={_KEEP.value}")
   training = () if _GPUS.value is None else (f"--gpus={_GPUS.value}",)
   common = tuple(f"--{name}={value}" for name, value in values.items())
-  return step_process.SharedFlags(common, training, evaluation, _own_text())
+  return step_process.SharedFlags(common, training, evaluation, tuple(driver_flags.datagen_flags(_own_text())))
 
 
 def _requirements(settings: config.Settings, run: run_graph.PlannedRun, translation: str) -> run_status.Requirements:

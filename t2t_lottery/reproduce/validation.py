@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from t2t_lottery.data import manifest, own_text
 from t2t_lottery.reproduce.planning import run_graph
+from t2t_lottery.utils import choices
 from t2t_lottery.utils.errors import UserError
 
 # Problem -> approximate size of its vocabulary, copied from `problems/`, which is slow to import.
@@ -23,35 +23,6 @@ PROBLEMS = {
 _VOCAB_SIZE = 2**15
 
 
-def known(what: str, name: str, names: Iterable[str]) -> str:
-  """Returns the name if it is one of `names`.
-
-  Raises:
-    UserError: it is not; names the nearest one, or all.
-  """
-  names = list(names)
-  if name in names:
-    return name
-  near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-  raise UserError(
-    f"unknown {what} {name}: " + (f"did you mean {near[0]}?" if near else f"choose from {', '.join(names)}")
-  )
-
-
-def once(what: str, words: Sequence[str]) -> tuple[str, ...]:
-  """Returns the words as a tuple.
-
-  Raises:
-    UserError: there are none, or one is repeated.
-  """
-  if not words:
-    raise UserError(f"--{what} is empty")
-  for i, word in enumerate(words):
-    if word in words[:i]:
-      raise UserError(f"--{what} contains {word} twice")
-  return tuple(words)
-
-
 def seeds(text: str) -> tuple[int, ...]:
   """Parses space-separated seeds.
 
@@ -62,7 +33,7 @@ def seeds(text: str) -> tuple[int, ...]:
   for word in words:
     if not re.fullmatch(r"[0-9]+", word):
       raise UserError(f"seed {word} is not a nonnegative integer")
-  return tuple(int(word) for word in once("seeds", [str(int(word)) for word in words]))
+  return tuple(int(word) for word in choices.once("seeds", [str(int(word)) for word in words]))
 
 
 def is_known(problem: str, data_dir: str) -> bool:
@@ -73,8 +44,8 @@ def is_known(problem: str, data_dir: str) -> bool:
 
 def check_methods(methods: Sequence[str]) -> None:
   """Raises UserError if a method is unknown or repeated."""
-  for method in once("methods", methods):
-    known("method", method, run_graph.METHODS)
+  for method in choices.once("methods", methods):
+    choices.known("method", method, run_graph.METHODS)
 
 
 def vocabulary_size(problem: str, data_dir: str, requested: str | None = None) -> int:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from t2t_lottery.data import own_text
 from t2t_lottery.pruning import methods
+from t2t_lottery.utils import choices
 from t2t_lottery.utils.errors import UserError
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
@@ -102,7 +103,6 @@ OF_TEXT = (
   Flag("languages", "codes of the two languages, such as en,de", "CODES", default_help="the files' extensions"),
   Flag("vocab_size", "approximate number of subwords in the vocabulary", "N", default_help=f"{own_text.VOCAB_SIZE}"),
 )
-_TEXT_OF_DATAGEN = tuple(flag.name for flag in OF_TEXT if flag.name != "name")
 OF_TICKETS = (
   Flag("rewind", "rewind to the last level's run, or the dense run", "WHICH", "last", choices=("last", "dense")),
   Flag("rewind_step", "t, the step to rewind to", "N", default_help="5% of the length"),
@@ -160,7 +160,7 @@ def read(driver: Driver, words: Sequence[str]) -> str:
   values = {name: flag.default for name, flag in _FLAGS.items()}
   values.update(_parse(driver.defaults))
   if {"--help", "-h"} & {*words}:
-    return f"printf '%s\\n' {shlex.quote(_usage(driver, values))}; exit 0"
+    return _echo(_usage(driver, values)) + "; exit 0"
   given = _parse(words)
   plan = given.pop("plan", "")
   surplus = [f"--{name}" for name in given if f"--{name}" in driver.unused]
@@ -237,28 +237,49 @@ def check(values: Mapping[str, str], layer_by_layer: bool = False) -> None:
   Raises:
     UserError: a value is invalid.
   """
-  text = [flag.name for flag in OF_TEXT if values[flag.name]]
-  if text and not values["name"]:
-    raise UserError(f"--{text[0]} is for own text: give it a --name")
-  if values["name"] and values["problem"] != own_text.problem_name(own_text.check_name(values["name"])):
-    raise UserError(f"--name={values['name']} is the problem translate_{values['name']}: leave out --problem")
+  check_own_text(values, values["problem"])
   share = values["prune_each"]
   if share and not (_is_number(share) and 0 < float(share) < 100):
     raise UserError(f"--prune_each={share} is not a share of weights in percent")
   check_levels([values["switch"]])
   check_levels(values["levels"].split())
   controls = values["controls"].split()
-  for i, control in enumerate(controls):
-    if control not in CONTROLS:
-      near = difflib.get_close_matches(control, CONTROLS, n=1, cutoff=0.5)
-      hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(CONTROLS)}"
-      raise UserError(f"unknown control {control}: {hint}")
-    if control in controls[:i]:
-      raise UserError(f"--controls contains {control} twice")
+  for control in controls:
+    choices.known("control", control, CONTROLS)
+  if controls:
+    choices.once("controls", controls)
   if "shuffled_mask" in controls and values["rewind"] != "dense":
     raise UserError("the control shuffled_mask needs unpruned weights: give --rewind=dense")
   if values["variant"] == "global_magnitude" and layer_by_layer:
     raise UserError("--variant=global_magnitude is only for lt, slt and clt: this method prunes layer by layer")
+
+
+def check_own_text(values: Mapping[str, str], problem: str) -> None:
+  """Checks that flags of own text come with its name, and that this is the name of the problem.
+
+  Args:
+    values: at least of the flags in `OF_TEXT`, by name.
+    problem: the problem's name.
+
+  Raises:
+    UserError: they do not.
+  """
+  text = [flag.name for flag in OF_TEXT if values[flag.name]]
+  name = values["name"]
+  if text and not name:
+    raise UserError(f"--{text[0]} is for own text: give it a --name")
+  if name and problem != own_text.problem_name(own_text.check_name(name)):
+    raise UserError(f"--name={name} is the problem {own_text.problem_name(name)}: leave out --problem")
+
+
+def datagen_flags(values: Mapping[str, str]) -> list[str]:
+  """The flags of own text for `t2t_lottery/datagen.py`.
+
+  Args:
+    values: at least of the flags in `OF_TEXT`, by name; those of a repeatable flag on a line each.
+  """
+  names = [flag.name for flag in OF_TEXT if flag.name != "name"]
+  return [f"--{name}={value}" for name in names for value in values[name].split("\n") if value]
 
 
 def check_levels(levels: Sequence[str]) -> None:
@@ -316,7 +337,7 @@ def _assignments(values: Mapping[str, str]) -> list[str]:
   arrays = {
     "location": location,
     "common": [*location, *common, f"--tmp_dir={tmp_dir}"],
-    "text": [f"--{name}={value}" for name in _TEXT_OF_DATAGEN for value in values[name].split("\n") if value],
+    "text": datagen_flags(values),
     "training": _flags(values, ["gpus"]),
     "evaluation": _flags(values, ["average", "decoder", "keep"]),
   }
