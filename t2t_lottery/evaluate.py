@@ -22,7 +22,10 @@ _MODEL_DIR = flags.DEFINE_string(
 )
 _AVERAGE = flags.DEFINE_integer("average", 0, "Also evaluate the mean of the last N checkpoints.", lower_bound=0)
 _DECODER = flags.DEFINE_enum(
-  "decoder", decoding.CTRANSLATE2, decoding.DECODERS, "The decoder: CTranslate2, or t2t_decoder for reference."
+  "decoder",
+  decoding.CTRANSLATE2,
+  decoding.DECODERS,
+  "The decoder: CTranslate2; the sparse engine, for t2t's exact search; or t2t_decoder, for reference.",
 )
 _KEEP = flags.DEFINE_enum(
   "keep",

@@ -4,7 +4,8 @@ Formats (`--to`):
 - `ctranslate2`: a folder for translating raw text without TensorFlow (`translator.Translator.load`).
 - `saved_model`: a SavedModel of t2t's own inference, with subword ids as input and output (`saved_model.save`).
 - `t2t`: a folder with a plain `transformer` checkpoint for stock t2t_decoder.
-- `sparse`: one small lossless file (`sparse_file`), which can be exported to each of the others.
+- `sparse`: one small lossless file (`sparse_file`) with its vocabulary, for translating raw text by the sparse engine;
+  it can be exported to each of the others.
 """
 
 from __future__ import annotations
@@ -113,10 +114,19 @@ def to_t2t(model: Model, out: str) -> None:
 
 
 def to_sparse(model: Model, out: str) -> None:
-  """Writes a sparse file with the model's metadata."""
+  """Writes a sparse file with the model's metadata and, if it can be found, its vocabulary."""
   if os.path.lexists(out):
     raise UserError(f"{out} already exists: choose another path, or delete it")
-  sparse_file.write(out, model_source.read(model.path), model.about)
+  about = dict(model.about)
+  try:
+    vocabulary = manifest.vocabulary(*model.data)
+  except UserError as error:
+    if "vocabulary" not in about:
+      print(f"without a vocabulary, so it can be exported but not translated with: {error}")
+  else:
+    with open(vocabulary, encoding="utf-8", newline="\n") as file:
+      about["vocabulary"] = file.read()
+  sparse_file.write(out, model_source.read(model.path), about)
 
 
 _EXPORTS = {"ctranslate2": to_ctranslate2, "saved_model": to_saved_model, "t2t": to_t2t, "sparse": to_sparse}

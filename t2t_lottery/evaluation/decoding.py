@@ -1,4 +1,4 @@
-"""A run's translations and losses, each computed once: by CTranslate2, or by t2t_decoder for reference."""
+"""A run's translations and losses, each computed once: by an engine of ours, or by t2t_decoder for reference."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from t2t_lottery.runs import model_source, paths, run_files
 from t2t_lottery.utils import atomic_files, t2t_process
 from t2t_lottery.utils.errors import UserError
 
-CTRANSLATE2, T2T = "ctranslate2", "t2t"
-DECODERS = (CTRANSLATE2, T2T)
+CTRANSLATE2, SPARSE, T2T = translator.CTRANSLATE2, translator.SPARSE, "t2t"
+DECODERS = (CTRANSLATE2, SPARSE, T2T)
 BEAM_SIZE, ALPHA = 4, 0.6
 
 
 def signature(decoder: str) -> str:
   """How translations are computed, in the style of sacreBLEU's signatures."""
-  if decoder == CTRANSLATE2:
-    return translator.signature(BEAM_SIZE, ALPHA)
+  if decoder != T2T:
+    return translator.signature(BEAM_SIZE, ALPHA, decoder)
   # Its batches contain sentences of similar length; the longest one sets the cap.
   return (
     f"beam:{BEAM_SIZE}|alpha:{ALPHA:g}|penalty:((5+len)/6)^alpha"
@@ -64,16 +64,14 @@ class Decoding:
 
   def is_complete(self, split: str, checkpoint: str) -> bool:
     """Whether a checkpoint's translation of a split and its loss exist, with the current decoder's signature."""
-    return self._is_translated(split, checkpoint) and (
-      self._decoder != CTRANSLATE2 or self._has_loss(split, checkpoint)
-    )
+    return self._is_translated(split, checkpoint) and (self._decoder == T2T or self._has_loss(split, checkpoint))
 
   def _is_translated(self, split: str, checkpoint: str) -> bool:
     path = paths.translation(self._folder, split, checkpoint, self._decoder)
     return os.path.exists(path) and run_files.made_by(path) == signature(self._decoder)
 
   def _has_loss(self, split: str, checkpoint: str) -> bool:
-    path = paths.loss(self._folder, split, checkpoint)
+    path = paths.loss(self._folder, split, checkpoint, self._decoder)
     return os.path.exists(path) and run_files.loss(path)[1] == signature(self._decoder)
 
   def translation(self, split: str, checkpoint: str) -> list[str]:
@@ -97,7 +95,7 @@ class Decoding:
     Raises:
       UserError: as `translation`.
     """
-    if self._decoder == CTRANSLATE2:
+    if self._decoder != T2T:
       return self._translator(checkpoint).translate(sentences, BEAM_SIZE, ALPHA)
     # t2t_decoder would report damage in its own words, and ignores masks.
     tensor_bundle.check(checkpoint)
@@ -121,9 +119,9 @@ class Decoding:
 
   def loss(self, split: str, checkpoint: str) -> float | None:
     """A checkpoint's loss on a split, in nats per subword of the references; None for t2t_decoder."""
-    if self._decoder != CTRANSLATE2:
+    if self._decoder == T2T:
       return None
-    path = paths.loss(self._folder, split, checkpoint)
+    path = paths.loss(self._folder, split, checkpoint, self._decoder)
     if not self._has_loss(split, checkpoint):
       with self._naming_file(split):
         loss = self._translator(checkpoint).loss(*self._raw_text(split))
@@ -141,7 +139,7 @@ class Decoding:
 
   def _load(self, checkpoint: str) -> translator.Translator:
     vocabulary = manifest.vocabulary(self._problem, self._data_dir)
-    return translator.Translator(checkpoint, run_files.hparams(self._folder), vocabulary)
+    return translator.Translator(checkpoint, run_files.hparams(self._folder), vocabulary, self._decoder)
 
 
 def t2t_command(

@@ -155,9 +155,9 @@ def checksum(path: str) -> str:
   return f"{path}.sha256"
 
 
-def loss(model_dir: str, split: str, checkpoint: str) -> str:
+def loss(model_dir: str, split: str, checkpoint: str, decoder: str = "ctranslate2") -> str:
   """A checkpoint's loss on a split."""
-  return translation(model_dir, split, checkpoint)[: -len("txt")] + "loss.json"
+  return translation(model_dir, split, checkpoint, decoder)[: -len("txt")] + "loss.json"
 
 
 def segments(model_dir: str) -> str:

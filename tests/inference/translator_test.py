@@ -15,7 +15,7 @@ from problems.grammar import corpus
 from t2t_lottery.checkpoints import sparse_file, tensor_bundle, tf_checkpoint
 from t2t_lottery.data import manifest, subword_vocabulary
 from t2t_lottery.evaluation import metrics as evaluation_metrics
-from t2t_lottery.inference import translator
+from t2t_lottery.inference import transformer_weights, translator
 from t2t_lottery.pruning import layers
 from t2t_lottery.runs import model_source, paths
 from t2t_lottery.utils import atomic_files
@@ -96,8 +96,7 @@ def t2t_loss(checkpoint, hparams, problem, data_dir, pairs):
 
 def rank(loaded, sentence, ids, alpha=0.6):
   """t2t's sort key for the translations of a sentence (the end of `beam_search.beam_search`)."""
-  source = loaded._subwords.encode(sentence.strip()) + [subword_vocabulary.EOS]
-  ((model, _, tokens),) = loaded._divided([source])
+  ((model, _, tokens),) = loaded.engine._divided(loaded.encode([sentence]))
   ended = ids[-1] == subword_vocabulary.EOS
   target = [str(number) for number in (ids[:-1] if ended else ids)]
   (scored,) = model.score_batch(tokens, [target], max_input_length=0)
@@ -105,18 +104,29 @@ def rank(loaded, sentence, ids, alpha=0.6):
   return ended, log_probability / ((5 + len(ids)) / 6) ** alpha if ended else log_probability
 
 
-def assert_agree(test, loaded, checkpoint, hparams, problem, data_dir, sentences):
-  """Asserts the same translations as t2t: all by greedy search; by beam search, unless t2t finds a better one (see the
-  docstring of `translator`).
+def assert_agree(test, checkpoint, hparams, vocabulary, problem, data_dir, sentences):
+  """Asserts the same translations as t2t: all by the sparse engine, and by greedy search; by CTranslate2's beam search, unless
+  t2t finds a better one (see the docstring of `ctranslate2_engine`).
+
+  Returns:
+    A translator for each engine.
   """
+  loaded = {
+    engine: translator.Translator(checkpoint, atomic_files.read_json(hparams), vocabulary, engine)
+    for engine in translator.ENGINES
+  }
   for beam_size in (1, 4):
     theirs = t2t_translations(checkpoint, hparams, problem, data_dir, sentences, beam_size)
-    ours = loaded.search(sentences, beam_size)
-    for sentence, expected, found in zip(sentences, theirs, ours):
+    test.assertEqual(loaded[translator.SPARSE].search(sentences, beam_size), theirs)
+    for sentence, expected, found in zip(
+      sentences, theirs, loaded[translator.CTRANSLATE2].search(sentences, beam_size)
+    ):
       if beam_size == 1:
         test.assertEqual(found, expected, sentence)
       elif found != expected:
-        test.assertGreater(rank(loaded, sentence, expected), rank(loaded, sentence, found), sentence)
+        better = rank(loaded[translator.CTRANSLATE2], sentence, expected)
+        test.assertGreater(better, rank(loaded[translator.CTRANSLATE2], sentence, found), sentence)
+  return loaded.values()
 
 
 def in_shards(checkpoint, hparams, shards, folder):
@@ -143,30 +153,33 @@ class TranslateTest(parameterized.TestCase, tf.test.TestCase):
     cls.hparams = paths.hparams(cls.runs.runs.folder("dense"))
     cls.vocabulary = manifest.vocabulary(trained.PROBLEM, cls.runs.data_dir)
 
-  def translator(self, **changed):
-    return translator.Translator(self.checkpoint, {**atomic_files.read_json(self.hparams), **changed}, self.vocabulary)
+  def loaded(self, engine=translator.CTRANSLATE2, **changed):
+    hparams = {**atomic_files.read_json(self.hparams), **changed}
+    return translator.Translator(self.checkpoint, hparams, self.vocabulary, engine)
 
   @parameterized.parameters(("dense", 1), ("dense", SHARDS), (f"slt-{trained.LEVELS[-1]}", 1))
   def test_agrees_with_t2t(self, run, shards):
     checkpoint, hparams = self.runs.last(run), paths.hparams(self.runs.runs.folder(run))
     if shards > 1:
       checkpoint, hparams = in_shards(checkpoint, hparams, shards, self.get_temp_dir())
-    loaded = translator.Translator(checkpoint, atomic_files.read_json(hparams), self.vocabulary)
-    assert_agree(self, loaded, checkpoint, hparams, trained.PROBLEM, self.runs.data_dir, self.sentences)
+    where = self.vocabulary, trained.PROBLEM, self.runs.data_dir
+    assert_agree(self, checkpoint, hparams, *where, self.sentences)
 
   def test_loss_equals_that_of_t2t(self):
     references = manifest.raw_text(trained.PROBLEM, self.runs.data_dir, "dev")[1][:SENTENCES]
     pairs = list(zip(self.sentences, references))
     expected = t2t_loss(self.checkpoint, self.hparams, trained.PROBLEM, self.runs.data_dir, pairs)
-    self.assertNear(self.translator().loss(self.sentences, references), expected, 1e-4)
+    self.assertNear(self.loaded().loss(self.sentences, references), expected, 1e-4)
+    self.assertNear(self.loaded(translator.SPARSE).loss(self.sentences, references), expected, 1e-5)
 
   def test_imports_no_tensorflow(self):
     code = "import sys, t2t_lottery.translate; sys.exit('tensorflow' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=trained.ROOT, check=True)
 
-  def test_unusual_sentences_give_one_line_each(self):
+  @parameterized.parameters(*translator.ENGINES)
+  def test_unusual_sentences_give_one_line_each(self, engine):
     odd = ["", " ", "a\nb", "\u2028", "😀 \\ _ \\u; 12", "word " * 300, self.sentences[0]]
-    loaded = self.translator()
+    loaded = self.loaded(engine)
     lines = loaded.translate(odd)
     self.assertLen(lines, len(odd))
     self.assertNotIn("\n", "".join(lines))
@@ -176,7 +189,7 @@ class TranslateTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_long_sentence_is_an_error(self):
     with self.assertRaisesRegex(UserError, "sentence 2 has .* subwords; at most 4046"):
-      self.translator().translate(["a", "a, " * 5000])
+      self.loaded().translate(["a", "a, " * 5000])
 
   @parameterized.parameters(
     ("layer_preprocess_sequence", "none"),
@@ -187,9 +200,9 @@ class TranslateTest(parameterized.TestCase, tf.test.TestCase):
     ("shared_embedding_and_softmax_weights", False),
     ("attention_key_channels", 8),
   )
-  def test_models_that_ctranslate2_does_not_support_are_an_error(self, name, value):
-    with self.assertRaisesRegex(UserError, f"cannot be translated by CTranslate2: {name} .*t2t_decoder"):
-      self.translator(**{name: value})
+  def test_models_that_only_t2t_computes_are_an_error(self, name, value):
+    with self.assertRaisesRegex(UserError, f"can only be translated by t2t_decoder: {name} "):
+      self.loaded(**{name: value})
 
   @parameterized.parameters(
     ("num_hidden_layers", 3, "has no variable transformer/body/encoder/layer_2/"),
@@ -198,7 +211,7 @@ class TranslateTest(parameterized.TestCase, tf.test.TestCase):
   )
   def test_hparams_of_another_model_are_an_error(self, name, value, message):
     with self.assertRaisesRegex(UserError, message):
-      self.translator(**{name: value})
+      self.loaded(**{name: value})
 
   def test_another_vocabulary_is_an_error(self):
     path = os.path.join(self.get_temp_dir(), "vocabulary")
@@ -223,6 +236,7 @@ class TranslateTest(parameterized.TestCase, tf.test.TestCase):
       r"decoder:ctranslate2-[0-9.]+$",
     )
     self.assertStartsWith(translator.signature(beam_size=1), "greedy|cap:source+50|")
+    self.assertRegex(translator.signature(engine=translator.SPARSE), r"decoder:sparse-[0-9]+$")
 
 
 class PaddingTest(parameterized.TestCase, tf.test.TestCase):
@@ -255,15 +269,15 @@ class PaddingTest(parameterized.TestCase, tf.test.TestCase):
   def test_agrees_with_t2t(self, fraction, end_of_sentence):
     rows = [*self.rows(fraction), *([subword_vocabulary.EOS] if end_of_sentence else [])]
     checkpoint = self.pruned(rows)
-    loaded = translator.Translator(checkpoint, atomic_files.read_json(self.hparams), self.vocabulary)
-    seen = [bool({*loaded._subwords.encode(s), subword_vocabulary.EOS} - {*rows}) for s in self.sentences]
+    subwords = subword_vocabulary.Subwords(self.vocabulary)
+    seen = [bool({*subwords.encode(s), subword_vocabulary.EOS} - {*rows}) for s in self.sentences]
     # There is at least one source of either kind.
     self.assertTrue(any(seen))
     self.assertEqual(all(seen), not end_of_sentence)
-    assert_agree(self, loaded, checkpoint, self.hparams, *self.where, self.sentences)
     references = self.sentences[::-1]
     expected = t2t_loss(checkpoint, self.hparams, *self.where, list(zip(self.sentences, references)))
-    self.assertNear(loaded.loss(self.sentences, references), expected, 1e-6)
+    for loaded in assert_agree(self, checkpoint, self.hparams, self.vocabulary, *self.where, self.sentences):
+      self.assertNear(loaded.loss(self.sentences, references), expected, 1e-6)
 
   def test_loaded_translator_gives_the_same_translations(self):
     checkpoint = self.pruned([subword_vocabulary.EOS, *self.rows(0.95)])
@@ -291,15 +305,16 @@ class TrainedTicketTest(tf.test.TestCase):
     tf_checkpoint.write(checkpoint, model_source.read(ticket))
     atomic_files.write_json(hparams, sparse_file.about(ticket)["hparams"])
     vocabulary = os.path.join(TICKET98, registry.problem(problem).vocab_filename)
-    loaded = translator.Translator(ticket, atomic_files.read_json(hparams), vocabulary)
-    self.assertLen(loaded._padding, 198)
+    subwords = subword_vocabulary.Subwords(vocabulary)
+    model = transformer_weights.read(ticket, atomic_files.read_json(hparams), len(subwords))
+    self.assertLen(model.padding, 198)
     sources, references = zip(*corpus.pairs("fr", "test"))
-    pairs = [pair for pair in zip(sources, references) if loaded._padding & {*loaded._subwords.encode(pair[0])}]
+    pairs = [pair for pair in zip(sources, references) if {*model.padding} & {*subwords.encode(pair[0])}]
     self.assertLen(pairs, 154)
-    assert_agree(self, loaded, checkpoint, hparams, problem, TICKET98, sources)
-    self.assertNear(evaluation_metrics.bleu(loaded.translate(sources), references, "fr").value, 21.30, 0.005)
     expected = t2t_loss(checkpoint, hparams, problem, TICKET98, pairs)
-    self.assertNear(loaded.loss(*zip(*pairs)), expected, 1e-5)
+    for loaded in assert_agree(self, checkpoint, hparams, vocabulary, problem, TICKET98, sources):
+      self.assertNear(evaluation_metrics.bleu(loaded.translate(sources), references, "fr").value, 21.30, 0.005)
+      self.assertNear(loaded.loss(*zip(*pairs)), expected, 1e-5)
 
 
 if __name__ == "__main__":

@@ -71,10 +71,10 @@ OF_RUNS = (
   ),
   Flag(
     "decoder",
-    "ctranslate2, or the reference t2t (ten times slower)",
+    "ctranslate2; sparse, with t2t's exact search; or the reference t2t (ten times slower)",
     "NAME",
     "ctranslate2",
-    choices=("ctranslate2", "t2t"),
+    choices=("ctranslate2", "sparse", "t2t"),
   ),
   Flag("data_dir", "where t2t-datagen puts records", "DIR", os.path.join(ROOT, "data"), "data"),
   Flag("tmp_dir", "where raw text is, or is downloaded to", "DIR", default_help="DATA_DIR/tmp"),

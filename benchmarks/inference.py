@@ -1,0 +1,154 @@
+"""Translation by the sparse engine compared with CTranslate2, in float32 and int8, on one CPU core after the other.
+
+  python benchmarks/inference.py [--sparsities=80,90,95,98] [--sentences=1,8,32,128] [--threads=1]
+
+The model is the paper's (base size, 33,708 subwords) with random weights, pruned by `magnitude_mask`, each layer alike. All
+engines translate the same sentences of 20 subwords with beam 4 into 20 subwords, in turn; the fastest run of each counts.
+Prints ratios of wall time, the share of equal translations, and the speed of the sparse product. Exit status 1 if a ratio
+is below what docs/inference.md states (--noreach: never).
+"""
+
+import os
+import sys
+import tempfile
+import time
+
+from absl import app, flags
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, ROOT)
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+import ctranslate2  # noqa: E402
+import numpy as np  # noqa: E402
+
+from t2t_lottery.inference import ctranslate2_model, transformer_weights  # noqa: E402
+from t2t_lottery.inference.sparse import network  # noqa: E402
+from t2t_lottery.pruning import masks  # noqa: E402
+
+_SPARSITIES = flags.DEFINE_list("sparsities", ["80", "90", "95", "98"], "In percent; 0 for a dense model.")
+_SENTENCES = flags.DEFINE_list("sentences", ["1", "8", "32", "128"], "Sentences at a time.")
+_THREADS = flags.DEFINE_integer("threads", 1, "Batches at a time, of each engine.", lower_bound=1)
+_TIMES = flags.DEFINE_integer("times", 3, "Number of runs of each.", lower_bound=1)
+_REACH = flags.DEFINE_bool("reach", True, "Whether a ratio that is too low is an error.")
+
+HIDDEN, HEADS, SUBWORDS, LAYERS, FILTER, LENGTH = 512, 8, 33_708, 6, 2048, 20
+BEAM, ALPHA = 4, 0.6
+# Sparsity in percent -> least ratio to float32, to int8.
+REACH = {80: (1.3, 0), 90: (2, 1), 95: (3, 1.4), 98: (4, 2)}
+
+
+def pruned(random, rows, columns, sparsity):
+  """A random matrix without its smallest weights."""
+  weight = random.standard_normal((rows, columns), np.float32) * np.float32(rows**-0.5)
+  return weight * masks.magnitude_mask(weight, sparsity)
+
+
+def model(sparsity):
+  """A Transformer of the paper's size."""
+  random = np.random.default_rng(0)
+
+  def norm():
+    return transformer_weights.LayerNorm(np.ones(HIDDEN, np.float32), np.zeros(HIDDEN, np.float32))
+
+  def attention():
+    return transformer_weights.Attention(norm(), *(pruned(random, HIDDEN, HIDDEN, sparsity) for _ in range(4)))
+
+  def feed_forward():
+    inner, outer = pruned(random, HIDDEN, FILTER, sparsity), pruned(random, FILTER, HIDDEN, sparsity)
+    biases = np.zeros(FILTER, np.float32), np.zeros(HIDDEN, np.float32)
+    return transformer_weights.FeedForward(norm(), inner, biases[0], outer, biases[1])
+
+  def stack(attends):
+    layers = [
+      transformer_weights.Layer(attention(), attention() if attends else None, feed_forward()) for _ in range(LAYERS)
+    ]
+    return transformer_weights.Stack(layers, norm())
+
+  embedding = pruned(random, HIDDEN, SUBWORDS, sparsity).T.copy()
+  shift = np.zeros(HIDDEN, np.float32)
+  return transformer_weights.Transformer(embedding, shift, stack(False), stack(True), HEADS, 1e-6, True)
+
+
+def dense_engine(weights, compute_type):
+  """A function that translates by CTranslate2."""
+  with tempfile.TemporaryDirectory() as folder:
+    ctranslate2_model.convert(weights).model.save(folder)
+    loaded = ctranslate2.Translator(folder, compute_type=compute_type, inter_threads=_THREADS.value, intra_threads=1)
+
+  def translate(sources):
+    tokens = [ctranslate2_model.source_tokens(source, frozenset()) for source in sources]
+    found = loaded.translate_batch(
+      tokens,
+      max_batch_size=batch_size(len(sources)),
+      beam_size=BEAM,
+      num_hypotheses=BEAM,
+      patience=1.5,
+      max_decoding_length=LENGTH,
+      min_decoding_length=0,
+      max_input_length=0,
+      length_penalty=1e-12,
+      return_scores=True,
+      return_end_token=True,
+    )
+    return [[int(token) for token in result.hypotheses[0]] for result in found]
+
+  return translate
+
+
+def sparse_engine(weights):
+  """A function that translates by sparse products."""
+  from concurrent.futures import ThreadPoolExecutor
+
+  packed = network.pack(weights)
+
+  def batch(sources):
+    return network.search(packed, sources, [LENGTH] * len(sources), BEAM, ALPHA)
+
+  def translate(sources):
+    size = batch_size(len(sources))
+    parts = [sources[i : i + size] for i in range(0, len(sources), size)]
+    with ThreadPoolExecutor(_THREADS.value) as pool:
+      return [ids for found in pool.map(batch, parts) for ids, _ in found]
+
+  return translate
+
+
+def batch_size(sentences):
+  """Of all engines: a batch for each thread, of 32 sentences at most."""
+  return min(32, -(-sentences // _THREADS.value))
+
+
+def measure(engines, sources):
+  """The fastest time of each engine in seconds, and its translations."""
+  seconds, found = {}, {}
+  for _ in range(_TIMES.value):
+    for name, translate in engines.items():
+      start = time.perf_counter()
+      found[name] = translate(sources)
+      seconds[name] = min(time.perf_counter() - start, seconds.get(name, np.inf))
+  return seconds, found
+
+
+def main(argv):
+  del argv
+  start = time.perf_counter()
+  sparse_engine(model(0.9))([[5, 1]])
+  print(f"first translation of this process, compiling if needed: {time.perf_counter() - start:.1f} s")
+  print("sparsity  sentences  x float32  x int8  equal to float32")
+  low = False
+  for sparsity in map(int, _SPARSITIES.value):
+    weights = model(sparsity / 100)
+    engines = {name: dense_engine(weights, name) for name in ("float32", "int8")}
+    engines["sparse"] = sparse_engine(weights)
+    for count in map(int, _SENTENCES.value):
+      sources = np.random.default_rng(count).integers(3, SUBWORDS, (count, LENGTH)).tolist()
+      seconds, found = measure(engines, sources)
+      ratios = [seconds[name] / seconds["sparse"] for name in ("float32", "int8")]
+      equal = np.mean([a == b for a, b in zip(found["sparse"], found["float32"])])
+      print(f"{sparsity:7}%  {count:9}  {ratios[0]:9.2f}  {ratios[1]:6.2f}  {equal:.0%}", flush=True)
+      low |= any(ratio < least for ratio, least in zip(ratios, REACH.get(sparsity, (0, 0))))
+  sys.exit(low and _REACH.value)
+
+
+if __name__ == "__main__":
+  app.run(main)

@@ -1,0 +1,1 @@
+"""Translation on a CPU with sparse matrix products, without TensorFlow."""
