@@ -76,6 +76,17 @@ def source_tokens(source: Sequence[int], padding: Set[int]) -> list[str]:
   return [f"{number}{_INPUTS_JOINED_BY}{at}" for at, number in enumerate(source) if number not in padding]
 
 
+def unsupported(hparams: Mapping[str, Any]) -> str:
+  """Why CTranslate2 cannot translate with a model of these hparams; empty if it can."""
+  for name, values in _SUPPORTED.items():
+    if name in hparams and hparams[name] not in values:
+      return f"{name} is {hparams[name]!r}, not {values[0]!r}"
+  for name in ("attention_key_channels", "attention_value_channels"):
+    if hparams.get(name, 0) not in (0, hparams.get("hidden_size")):
+      return f"{name} differs from hidden_size"
+  return ""
+
+
 def convert(checkpoint: str, hparams: Mapping[str, Any], vocab_size: int) -> Converted:
   """Converts a checkpoint to CTranslate2.
 
@@ -87,12 +98,8 @@ def convert(checkpoint: str, hparams: Mapping[str, Any], vocab_size: int) -> Con
   Raises:
     UserError: if checkpoint, hparams and vocabulary do not match, or CTranslate2 does not support the model.
   """
-  for name, values in _SUPPORTED.items():
-    if name in hparams and hparams[name] not in values:
-      raise UserError(
-        f"{checkpoint} cannot be translated by CTranslate2: {name} is {hparams[name]!r}, "
-        f"not {values[0]!r}; use t2t_decoder"
-      )
+  if why := unsupported(hparams):
+    raise UserError(f"{checkpoint} cannot be translated by CTranslate2: {why}; use t2t_decoder")
   for name in _REQUIRED:
     if name not in hparams:
       raise UserError(f"the hparams of {checkpoint} do not contain {name}")
@@ -145,11 +152,6 @@ class _Converter:
   def model(self, hparams: Mapping[str, Any], vocab_size: int) -> tuple[transformer_spec.TransformerSpec, np.ndarray]:
     """The model, and its embedding [vocab_size, hidden size]."""
     hidden = hparams["hidden_size"]
-    for part in ("attention_key_channels", "attention_value_channels"):
-      if hparams.get(part, 0) not in (0, hidden):
-        raise UserError(
-          f"{self.checkpoint} cannot be translated by CTranslate2: {part} differs from hidden_size; use t2t_decoder"
-        )
     embedding = self.embedding(hidden, vocab_size)
     spec = _empty_spec(hparams, vocab_size)
     self.embeddings(spec, embedding)

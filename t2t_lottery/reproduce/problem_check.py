@@ -72,17 +72,24 @@ def _look_up(problem: str, data_dir: str) -> None:
 
 
 def _registered():
-  """Name -> problem, of t2t, this project and the user's usr_dir; slow, because it imports them all."""
+  """Name -> problem, of t2t, this project and the user's usr_dir."""
+  return registry().Registries.problems
+
+
+def registry():
+  """t2t's registry, with what t2t, this project and the user's usr_dir register; slow, because it imports them all."""
   with _quiet_libraries():
     from t2t_lottery import compat  # pylint: disable=import-outside-toplevel
 
     compat.apply_patches()
     import tensor2tensor.problems  # pylint: disable=import-outside-toplevel,unused-import  # noqa: F401
-    from tensor2tensor.utils import registry  # pylint: disable=import-outside-toplevel
+    from tensor2tensor import models  # pylint: disable=import-outside-toplevel,unused-import  # noqa: F401
+    from tensor2tensor.utils import registry as found  # pylint: disable=import-outside-toplevel
 
     importlib.import_module("problems")
+    importlib.import_module("hparams")
     importlib.import_module("t2t_lottery.compat.user_code").load()
-  return registry.Registries.problems
+  return found
 
 
 @contextlib.contextmanager

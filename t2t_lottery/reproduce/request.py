@@ -9,7 +9,7 @@ from absl import flags
 
 from t2t_lottery.data import manifest
 from t2t_lottery.evaluation import decoding
-from t2t_lottery.reproduce import problem_check, step_process, validation
+from t2t_lottery.reproduce import problem_check, set_check, step_process, validation
 from t2t_lottery.reproduce.planning import cost_model, driver_flags, forecast, run_graph
 from t2t_lottery.runs import command_flags, config, retention, run_status
 from t2t_lottery.utils import package_versions
@@ -58,12 +58,21 @@ def _graph() -> list[run_graph.PlannedRun]:
   return run_graph.graph(_METHODS.value.split(), validation.seeds(_SEEDS.value), words)
 
 
+def settings() -> config.Settings:
+  """The complete settings.
+
+  Raises:
+    UserError: if they are invalid.
+  """
+  return set_check.complete(command_flags.read(), _DECODER.value)
+
+
 def shared(settings: config.Settings) -> step_process.SharedFlags:
   """The flags that the steps of all runs share."""
   given = flags.FLAGS
   values = {
     "problem": settings.runs.problem,
-    "size": settings.runs.size,
+    **({"hparams_set": settings.base_set} if settings.base_set else {"size": settings.runs.size}),
     "runs_dir": settings.runs.runs_dir,
     "data_dir": settings.data_dir,
     "tmp_dir": settings.tmp_dir if given["tmp_dir"].present else os.path.join(settings.data_dir, "tmp"),
@@ -73,7 +82,8 @@ def shared(settings: config.Settings) -> step_process.SharedFlags:
   evaluation = (f"--average={_AVERAGE.value}", f"--decoder={_DECODER.value}", f"--keep={_KEEP.value}")
   training = () if _GPUS.value is None else (f"--gpus={_GPUS.value}",)
   common = tuple(f"--{name}={value}" for name, value in values.items())
-  return step_process.SharedFlags(common, training, evaluation, tuple(driver_flags.datagen_flags(_own_text())))
+  datagen = (*driver_flags.datagen_flags(_own_text()), f"--decoder={_DECODER.value}")
+  return step_process.SharedFlags(common, training, evaluation, datagen)
 
 
 def _requirements(settings: config.Settings, run: run_graph.PlannedRun, translation: str) -> run_status.Requirements:
@@ -121,4 +131,6 @@ def workload(settings: config.Settings) -> forecast.Workload:
   """What all runs have in common, for a forecast."""
   vocabulary = validation.vocabulary_size(settings.runs.problem, settings.data_dir, flags.FLAGS["vocab_size"].value)
   checkpoints = flags.FLAGS.checkpoints
-  return forecast.Workload(settings.runs, settings.steps.train_steps, settings.hparams, checkpoints, vocabulary, jobs())
+  own_size = settings.size if settings.base_set else None
+  steps = settings.steps.train_steps
+  return forecast.Workload(settings.runs, steps, settings.hparams, checkpoints, vocabulary, jobs(), own_size)

@@ -17,12 +17,15 @@ class Settings(NamedTuple):
 
   Attributes:
     runs: folders of the runs of this problem, size and seed.
-    size: the model's size.
+    size: the model's size. With `base_set`, it is unknown, and that of base here, until `set_check.complete`.
     steps: step counts of each run.
-    overrides: t2t hparams that differ from the size's hparams set because of the run length.
+    overrides: t2t hparams that differ from the size's hparams set because of the run length. With `base_set`, only those
+      of flags until `set_check.complete`.
     hparams: additional ones, as the user specified them.
     data_dir, tmp_dir: t2t's.
     hosts: the hosts of a distributed training; none if only this machine trains.
+    base_set: an hparams set of t2t's or the user's, to which the methods' pruning is added; empty for those of this
+      project.
   """
 
   runs: paths.Runs
@@ -33,10 +36,11 @@ class Settings(NamedTuple):
   data_dir: str
   tmp_dir: str
   hosts: tf_config.Hosts = tf_config.Hosts()
+  base_set: str = ""
 
   def hparams_set(self, method: str) -> str:
-    """Name of a method's hparams set at this size."""
-    return f"transformer_{method}" + ("" if self.runs.size == "base" else f"_{self.runs.size}")
+    """Name of a method's hparams set at this size, or on top of `base_set`."""
+    return f"{self.base_set}{presets.PLUS}{method}" if self.base_set else presets.hparams_set(method, self.runs.size)
 
 
 # t2t hparams that have their own flag or driver: set by --hparams, a run would contradict its name and its line of results.

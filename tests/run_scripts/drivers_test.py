@@ -33,7 +33,7 @@ def driver(name, *arguments):
   )
 
 
-def trainer_command(*arguments):
+def trainer_command(*arguments, size="--size=tiny"):
   """The command of t2t-trainer that a step of a driver calls."""
   code = """
 import sys
@@ -41,12 +41,12 @@ from absl import flags
 from t2t_lottery import train
 from t2t_lottery.runs import command_flags
 from t2t_lottery.runs import run_spec
-flags.FLAGS(["", "--problem=p", "--size=tiny", "--steps=2000", "--run=r", *sys.argv[1:]])
+flags.FLAGS(["", "--problem=p", "--steps=2000", "--run=r", *sys.argv[1:]])
 settings, options = command_flags.read(), train.options()
 print(*run_spec.command(settings, run_spec.describe(settings, options), options), sep="\\n")
 """
   done = subprocess.run(
-    [sys.executable, "-c", code, *arguments], cwd=trained.ROOT, check=True, capture_output=True, text=True
+    [sys.executable, "-c", code, size, *arguments], cwd=trained.ROOT, check=True, capture_output=True, text=True
   )
   return done.stdout.splitlines()
 
@@ -102,6 +102,7 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ("--name=Mine", "--name=Mine: use lower-case letters"),
     ("--variant=magic", "--variant=magic: choose global_magnitude or dense_embedding"),
     ("--size=tinny", "--size=tinny: did you mean tiny\\?"),
+    ("--size=bigg", "--size=bigg: did you mean big\\?"),
   )
   def test_invalid_flag_is_reported_in_one_line(self, flag, message):
     done = driver("slt_mp.sh", flag)

@@ -54,7 +54,8 @@ class Flag(NamedTuple):
 # Defaults are the paper's (section 4); a driver may override them.
 OF_RUNS = (
   Flag("problem", "t2t problem", "NAME", "translate_ende_wmt14"),
-  Flag("size", "base (the paper's), small or tiny", "NAME", "base", choices=("base", "small", "tiny")),
+  Flag("size", "base (the paper's), big, small or tiny", "NAME", "base", choices=("base", "big", "small", "tiny")),
+  Flag("hparams_set", "instead of --size: a set of t2t's transformer, or one of your usr_dir", "NAME"),
   Flag("levels", "sparsity of each level in percent, increasing", '"L ..."', "10 20 30 40 50 60 70 80 85 90 95 98"),
   Flag("seed", "random seed of each run", "N", "1"),
   Flag("steps", "length of each run; other step counts scale", "N", default_help="the size's"),
@@ -166,6 +167,8 @@ def read(driver: Driver, words: Sequence[str]) -> str:
   surplus = [f"--{name}" for name in given if f"--{name}" in driver.unused]
   if surplus and plan != _OF_TABLE:
     raise UserError(f"{surplus[0]} has no effect in {driver.name}: leave it out")
+  if "hparams_set" in given and "size" in given:
+    raise UserError(f"--hparams_set={given['hparams_set']} includes a size: leave out --size={given['size']}")
   if "name" in given and "problem" not in given:
     values["problem"] = own_text.problem_name(given["name"])
   values.update((name, value) for name, value in given.items() if f"--{name}" not in driver.unused)
@@ -329,15 +332,31 @@ def _assignments(values: Mapping[str, str]) -> list[str]:
     "above": above,
     "controls": values["controls"].split(),
   }
-  location = _flags(values, ["problem", "size", "runs_dir", "data_dir"])
+  # A set's name is that of its size.
+  size = values["hparams_set"] or values["size"]
+  location = _flags({**values, "size": size}, ["problem", "size", "runs_dir", "data_dir"])
   common = _flags(
-    values, ["seed", "checkpoints", "steps", "rewind_step", "hparams", "t2t_usr_dir", "hosts", "host_index"]
+    values,
+    [
+      "problem",
+      "hparams_set" if values["hparams_set"] else "size",
+      "runs_dir",
+      "data_dir",
+      "seed",
+      "checkpoints",
+      "steps",
+      "rewind_step",
+      "hparams",
+      "t2t_usr_dir",
+      "hosts",
+      "host_index",
+    ],
   )
   tmp_dir = values["tmp_dir"] or os.path.join(values["data_dir"], "tmp")
   arrays = {
     "location": location,
-    "common": [*location, *common, f"--tmp_dir={tmp_dir}"],
-    "text": datagen_flags(values),
+    "common": [*common, f"--tmp_dir={tmp_dir}"],
+    "text": [*datagen_flags(values), *_flags(values, ["decoder"] if values["hparams_set"] else [])],
     "training": _flags(values, ["gpus"]),
     "evaluation": _flags(values, ["average", "decoder", "keep"]),
   }
