@@ -84,6 +84,9 @@ class Size(NamedTuple):
   peak_learning_rate: float
 
 
+# t2t's hparams that shape a model.
+_SHAPE = ("hidden_size", "filter_size", "num_heads", "num_hidden_layers", "num_encoder_layers", "num_decoder_layers")
+
 SIZES = {
   "base": Size(PAPER.train_steps, 512, 6, 2048, 8, 2048, 0.01),
   "small": Size(20_000, 256, 3, 1024, 4, 2048, 0.02),
@@ -96,6 +99,11 @@ SIZES = {
 def hparams_set(method: str, size: str) -> str:
   """Name of the hparams set of a method at a size."""
   return f"transformer_{method}" + ("" if size == "base" else f"_{size}")
+
+
+def shape(hparams: str) -> str:
+  """Those of a user's `--hparams` that give a model another shape than its size has, such as "hidden_size=384"."""
+  return ",".join(word for word in hparams.split(",") if word.partition("=")[0].strip() in _SHAPE)
 
 
 def overrides(train_steps: int, size: Size) -> dict[str, float | str]:

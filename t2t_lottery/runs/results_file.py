@@ -6,7 +6,7 @@ import sys
 from collections import Counter, defaultdict
 from typing import Any
 
-from t2t_lottery.runs import paths, run_files, run_spec
+from t2t_lottery.runs import paths, presets, run_files, run_spec
 from t2t_lottery.utils import atomic_files, file_lock, text_table
 from t2t_lottery.utils.errors import UserError
 
@@ -52,25 +52,30 @@ def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
 
   Args:
     lines: results of one problem and size; runs that differ only in the seed are averaged.
-    runs: names of the runs.
+    runs: names of the runs. Hparams that the user gave are part of a run's name in the table if they shape the model, or if
+      not all lines have them.
 
   If an average of checkpoints was evaluated, its BLEU has a separate column. A result that missed the sparsity of its run
   has a separate row, at the sparsity that it reached.
   """
-  found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-  missed: dict[str, list[dict[str, Any]]] = defaultdict(list)
+  found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+  missed: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
   for line in lines:
     # Early versions wrote no such scores.
     if line.get("test", {}).keys() >= {"bleu", "ter"} and "paper" in line.get("megabytes", {}):
-      (missed if run_spec.sparsity_miss(line) else found)[line["run"]].append(line)
-  averaged = any("average" in line for run in runs for line in (*found[run], *missed[run]))
+      (missed if run_spec.sparsity_miss(line) else found)[line["run"], line.get("hparams") or ""].append(line)
+  is_mixed = len({hparams for _, hparams in (*found, *missed)}) > 1
+  shown = [key for run in runs for key in dict.fromkeys((*found, *missed)) if key[0] == run]
+  averaged = any("average" in line for key in shown for line in (*found[key], *missed[key]))
   rows = [["sparsity", "MB", "BLEU", "TER", *(["averaged"] if averaged else []), "run"]]
-  for run in runs:
-    if found[run]:
-      main = found[run][0].get("test_set")
-      rows.append(_row(found[run][0]["sparsity_asked"], found[run], averaged, f"{run}, {main}" if main else run))
-      rows += _other_test_sets(found[run], averaged, run)
-    for line in missed[run]:
+  for key in shown:
+    name, hparams = key
+    run = ", ".join(filter(None, (name, hparams if is_mixed else presets.shape(hparams))))
+    if found[key]:
+      main = found[key][0].get("test_set")
+      rows.append(_row(found[key][0]["sparsity_asked"], found[key], averaged, f"{run}, {main}" if main else run))
+      rows += _other_test_sets(found[key], averaged, run)
+    for line in missed[key]:
       name = f"{run}, seed {line['seed']}: {run_spec.sparsity_miss(line)}"
       rows.append(_row(line["sparsity"], [line], averaged, name))
   return text_table.aligned(rows)

@@ -34,6 +34,20 @@ class TableTest(tf.test.TestCase):
     )
     self.assertEqual(rows[1].index("21.0"), rows[2].index("11.5"))
 
+  def test_hparams_are_part_of_the_name_so_that_two_models_are_never_averaged(self):
+    lines = [
+      line("dense", 20, 60, hparams="hidden_size=384"),
+      line("dense", 30, 50, 2, hparams="hidden_size=384"),
+      line("dense", 10, 90, 3),
+      line("dense", 5, 95, 4, hparams="hidden_size=96", on_target=False),
+    ]
+    rows = [row.split(maxsplit=4)[2:] for row in results_file.table(lines, ["dense"]).splitlines()[1:]]
+    self.assertEqual(rows[:2], [["25.0", "55.0", "dense, hidden_size=384"], ["10.0", "90.0", "dense"]])
+    self.assertRegex(rows[2][2], "^dense, hidden_size=96, seed 4: reached")
+    for hparams, name in (("batch_size=512", "dense"), ("batch_size=512,hidden_size=96", "dense, hidden_size=96")):
+      (row,) = results_file.table([line("dense", 20, 60, hparams=hparams)], ["dense"]).splitlines()[1:]
+      self.assertEndsWith(row, f"60.0  {name}")
+
 
 if __name__ == "__main__":
   tf.test.main()
