@@ -27,6 +27,7 @@ usage: $0 [flags]
   --version           only print the version
 and the flags of the drivers, except --hosts, --host_index and --plan:
   --problem --size --hparams_set --steps --hparams --runs_dir --data_dir --tmp_dir --checkpoints --average --decoder --keep --gpus
+  --bleu_tokenize --comet --comet_python
   --name --train --dev --test --languages --vocab_size
   --t2t_usr_dir --rewind --rewind_step --prune_each --one_shot --variant --controls --switch       (see $(dirname "$0")/slt_mp.sh --help)
 END

@@ -12,7 +12,7 @@ import os
 
 from absl import flags
 
-from t2t_lottery.evaluation import decoding, evaluator
+from t2t_lottery.evaluation import decoding, evaluator, scoring_flags
 from t2t_lottery.runs import command_flags, config, host_rendezvous, manual_run, paths, results_file, retention
 from t2t_lottery.utils import command_line, errors, file_names
 
@@ -33,10 +33,11 @@ _KEEP = flags.DEFINE_enum(
 
 
 def _evaluate_model_dir(settings: config.Settings, folder: str) -> None:
+  scoring = scoring_flags.read()
   description, data_dir = manual_run.describe(folder, settings.runs.problem)
   if not flags.FLAGS["data_dir"].present and data_dir:
     settings = settings._replace(data_dir=data_dir)
-  evaluator.evaluate_folder(settings, folder, description, _AVERAGE.value, _DECODER.value, _KEEP.value)
+  evaluator.evaluate_folder(settings, folder, description, _AVERAGE.value, _DECODER.value, _KEEP.value, scoring)
   print(f"Results: {paths.result(folder)}")
 
 
@@ -54,7 +55,7 @@ def main(argv: list[str]) -> None:
     if not settings.hosts.is_chief:
       host_rendezvous.wait_for_result(settings.runs.folder(run), settings.hosts)
       return
-    evaluator.evaluate(settings, run, _AVERAGE.value, _DECODER.value, _KEEP.value)
+    evaluator.evaluate(settings, run, _AVERAGE.value, _DECODER.value, _KEEP.value, scoring_flags.read())
     results_file.collect(settings.runs.runs_dir)
 
 

@@ -29,9 +29,23 @@ def check(problem: str, data_dir: str) -> None:
   # Slow, because it imports t2t.
   if not validation.is_known(problem, data_dir):
     _look_up(problem, data_dir)
+  check_scores(problem, data_dir)
+
+
+def check_scores(problem: str, data_dir: str, bleu_tokenize: str = "") -> None:
+  """Checks that sacreBLEU's tokenizers of a problem's scores are installed.
+
+  Args:
+    problem: its name.
+    data_dir: where its data are, or will be, stored.
+    bleu_tokenize: the tokenizer of BLEU; empty for that of the target language.
+
+  Raises:
+    UserError: naming the package that is missing.
+  """
   from t2t_lottery.evaluation import metrics  # pylint: disable=import-outside-toplevel
 
-  metrics.check(manifest.target_language(problem, data_dir))
+  metrics.check(manifest.target_language(problem, data_dir), bleu_tokenize)
 
 
 def check_is_new(problem: str) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from absl import flags
 
 from t2t_lottery.data import manifest
-from t2t_lottery.evaluation import decoding
+from t2t_lottery.evaluation import decoding, metrics, scoring_flags
 from t2t_lottery.reproduce import problem_check, set_check, step_process, validation
 from t2t_lottery.reproduce.planning import cost_model, driver_flags, forecast, run_graph
 from t2t_lottery.runs import command_flags, config, retention, run_status
@@ -41,6 +42,9 @@ def check() -> None:
     # Slow, because it imports t2t.
     command_flags.read()
     problem_check.check(problem, given.data_dir)
+  scoring = scoring_flags.read()
+  if scoring.bleu_tokenize:
+    problem_check.check_scores(problem, given.data_dir, scoring.bleu_tokenize)
   validation.check_methods(_METHODS.value.split())
   _graph()
 
@@ -79,14 +83,21 @@ def shared(settings: config.Settings) -> step_process.SharedFlags:
     "checkpoints": given.checkpoints,
     **{name: given[name].value for name in ("steps", "rewind_step", "hparams", "t2t_usr_dir") if given[name].value},
   }
-  evaluation = (f"--average={_AVERAGE.value}", f"--decoder={_DECODER.value}", f"--keep={_KEEP.value}")
+  evaluation = (
+    f"--average={_AVERAGE.value}",
+    f"--decoder={_DECODER.value}",
+    f"--keep={_KEEP.value}",
+    *scoring_flags.words(),
+  )
   training = () if _GPUS.value is None else (f"--gpus={_GPUS.value}",)
   common = tuple(f"--{name}={value}" for name, value in values.items())
-  datagen = (*driver_flags.datagen_flags(_own_text()), f"--decoder={_DECODER.value}")
+  datagen = (*driver_flags.datagen_flags(_own_text()), f"--decoder={_DECODER.value}", *scoring_flags.words())
   return step_process.SharedFlags(common, training, evaluation, datagen)
 
 
-def _requirements(settings: config.Settings, run: run_graph.PlannedRun, translation: str) -> run_status.Requirements:
+def _requirements(
+  settings: config.Settings, run: run_graph.PlannedRun, scores: Sequence[str]
+) -> run_status.Requirements:
   about: dict[str, Any] = {
     "method": run.method,
     "sparsity_asked": config.parse_level(run.level),
@@ -97,7 +108,8 @@ def _requirements(settings: config.Settings, run: run_graph.PlannedRun, translat
   }
   if data := manifest.fingerprint(settings.runs.problem, settings.data_dir):
     about["data"] = data
-  return run_status.Requirements(about, translation, _AVERAGE.value)
+  translation, tokenizer, comet = scores
+  return run_status.Requirements(about, translation, _AVERAGE.value, tokenizer, comet)
 
 
 def folder(settings: config.Settings, run: run_graph.PlannedRun) -> str:
@@ -107,8 +119,11 @@ def folder(settings: config.Settings, run: run_graph.PlannedRun) -> str:
 
 def statuses(settings: config.Settings, runs: list[run_graph.PlannedRun]) -> list[run_status.Status]:
   """The status of each run."""
-  translation = decoding.signature(_DECODER.value)
-  return [run_status.read(folder(settings, run), _requirements(settings, run, translation)) for run in runs]
+  scoring = scoring_flags.read()
+  language = manifest.target_language(settings.runs.problem, settings.data_dir)
+  tokenizer = scoring.bleu_tokenize or metrics.tokenizer(language)
+  scores = decoding.signature(_DECODER.value), tokenizer, scoring.comet.signature if scoring.comet else ""
+  return [run_status.read(folder(settings, run), _requirements(settings, run, scores)) for run in runs]
 
 
 def graph() -> list[run_graph.PlannedRun]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -169,6 +170,12 @@ def sparsity_miss(result: Mapping[str, Any]) -> str | None:
     has_dense_layers = "dense_embedding" in result.get("controls", []) or "prune_embedding" in result.get("hparams", "")
     on_target = has_dense_layers or abs(reached - requested) <= _ROUNDING
   return None if on_target else f"reached {reached * 100:.6g}%, requested {requested * 100:g}%"
+
+
+def has_tokenizer(signatures: Mapping[str, str], tokenizer: str) -> bool:
+  """Whether BLEU was computed with sacreBLEU's tokenizer of that name, as far as a result's signatures tell."""
+  match = re.search(r"\|tok:([^|]*)", signatures.get("bleu", ""))
+  return not match or match[1] == tokenizer or match[1].startswith(f"{tokenizer}-")
 
 
 def check(path: str, about: Any, complete: bool = True) -> None:

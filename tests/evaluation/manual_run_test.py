@@ -8,15 +8,16 @@ import shutil
 import tempfile
 from unittest import mock
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 from t2t_lottery.data import manifest
-from t2t_lottery.evaluation import decoding, evaluator
+from t2t_lottery.evaluation import decoding, evaluator, metrics
 from t2t_lottery.inference import translator
 from t2t_lottery.runs import config, manual_run, paths, presets, retention
 from t2t_lottery.utils import atomic_files
 from t2t_lottery.utils.errors import UserError
-from tests.support import small_model, trained
+from tests.support import comet_tools, small_model, trained
 
 SENTENCES = 8
 
@@ -76,6 +77,34 @@ class ManualRunTest(tf.test.TestCase):
     self.assertEqual((result["test_set"], result["other_test_sets"]), ("news", {"more news": result["test"]}))
     for name in result["test"]:
       self.assertEndsWith(result["signatures"][name], "|text:from records")
+
+  def test_bleu_tokenize_and_comet(self):
+    flags = [f"--problem={small_model.PROBLEM}", f"--model_dir={self.folder}"]
+    trained.command("evaluate", *flags)
+    before = atomic_files.read_json(paths.result(self.folder))
+    folder = self.create_tempdir().full_path
+    python, model = comet_tools.install(os.path.join(folder, "bin")), os.path.join(folder, "model.ckpt")
+    atomic_files.write_text(model, "weights")
+    done = trained.command("evaluate", *flags, f"--comet={model}", f"--comet_python={python}")
+    self.assertEqual(done.returncode, 0, done.stderr)
+    with_comet = atomic_files.read_json(paths.result(self.folder))
+    added = with_comet["test"].pop("comet")
+    self.assertStartsWith(with_comet["signatures"].pop("comet"), "COMET|model:model.ckpt|sha256:")
+    # Both test sets have the same sentences.
+    self.assertEqual(with_comet["other_test_sets"]["more news"].pop("comet"), added)
+    self.assertEqual(with_comet, before)
+    self.assertIn(f"test COMET {added:.2f}\n", done.stdout)
+    with np.load(paths.segments(self.folder)) as segments:
+      self.assertCountEqual(segments, ["bleu", "bleu_tokenized", "chrf", "ter", "comet"])
+      self.assertAlmostEqual(float(metrics.corpus_scores("comet", segments["comet"].sum(axis=0))), added)
+    done = trained.command("evaluate", *flags, "--bleu_tokenize=char")
+    self.assertEqual(done.returncode, 0, done.stderr)
+    by_character = atomic_files.read_json(paths.result(self.folder))
+    self.assertIn("|tok:char|", by_character["signatures"]["bleu"])
+    self.assertEqual(by_character["test"]["ter"], before["test"]["ter"])
+    # Without the flag it is the target language's again.
+    trained.command("evaluate", *flags)
+    self.assertEqual(atomic_files.read_json(paths.result(self.folder)), before)
 
   def test_data_dir_is_that_of_the_training(self):
     about, data_dir = manual_run.describe(self.folder, small_model.PROBLEM)

@@ -77,6 +77,15 @@ OF_RUNS = (
     "ctranslate2",
     choices=("ctranslate2", "t2t"),
   ),
+  Flag(
+    "bleu_tokenize",
+    "sacreBLEU's tokenizer for BLEU, such as flores200",
+    "NAME",
+    default_help="by target language",
+    choices=("13a", "intl", "char", "zh", "ja-mecab", "ko-mecab", "flores101", "flores200", "none"),
+  ),
+  Flag("comet", "also score test by COMET: path of a model", "MODEL", default_help="none"),
+  Flag("comet_python", "Python of the environment with unbabel-comet or pymarian", "PATH", default_help="tool on PATH"),
   Flag("data_dir", "where t2t-datagen puts records", "DIR", os.path.join(ROOT, "data"), "data"),
   Flag("tmp_dir", "where raw text is, or is downloaded to", "DIR", default_help="DATA_DIR/tmp"),
   Flag("t2t_usr_dir", "your own usr_dir, with your own problems", "DIR"),
@@ -241,6 +250,8 @@ def check(values: Mapping[str, str], layer_by_layer: bool = False) -> None:
     UserError: a value is invalid.
   """
   check_own_text(values, values["problem"])
+  if values["comet_python"] and not values["comet"]:
+    raise UserError(f"--comet_python={values['comet_python']} has no effect without --comet=MODEL")
   share = values["prune_each"]
   if share and not (_is_number(share) and 0 < float(share) < 100):
     raise UserError(f"--prune_each={share} is not a share of weights in percent")
@@ -352,13 +363,14 @@ def _assignments(values: Mapping[str, str]) -> list[str]:
       "host_index",
     ],
   )
+  scoring = ["bleu_tokenize", "comet", "comet_python"]
   tmp_dir = values["tmp_dir"] or os.path.join(values["data_dir"], "tmp")
   arrays = {
     "location": location,
     "common": [*common, f"--tmp_dir={tmp_dir}"],
-    "text": [*datagen_flags(values), *_flags(values, ["decoder"] if values["hparams_set"] else [])],
+    "text": [*datagen_flags(values), *_flags(values, [*(["decoder"] if values["hparams_set"] else []), *scoring])],
     "training": _flags(values, ["gpus"]),
-    "evaluation": _flags(values, ["average", "decoder", "keep"]),
+    "evaluation": _flags(values, ["average", "decoder", "keep", *scoring]),
   }
   return [
     *(_assign(name, " ".join(value)) for name, value in words.items()),
