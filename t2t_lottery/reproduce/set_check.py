@@ -7,7 +7,7 @@ import importlib
 from typing import Any
 
 from t2t_lottery.reproduce import problem_check
-from t2t_lottery.runs import config, presets
+from t2t_lottery.runs import config, given_hparams, presets
 from t2t_lottery.utils.errors import UsageError, UserError
 
 # t2t's modules of models, and those of them whose sets are for its Transformer.
@@ -97,7 +97,7 @@ def _unfit(name: str, registry) -> str:
 
 def _override(settings: config.Settings, hparams: Any) -> None:
   """Sets the user's `--hparams`, or raises UsageError."""
-  given = config.given_hparams(settings.hparams)
+  given = given_hparams.parse(settings.hparams)
   for name in given:
     if name.partition("[")[0] not in hparams:
       near = difflib.get_close_matches(name, list(hparams.values()), n=1, cutoff=0.5)

@@ -7,7 +7,7 @@ import re
 
 from absl import flags
 
-from t2t_lottery.runs import config, paths, presets
+from t2t_lottery.runs import config, given_hparams, paths, presets
 from t2t_lottery.utils import file_names, t2t_process, tf_config
 from t2t_lottery.utils.errors import UsageError, UserError
 
@@ -78,7 +78,12 @@ def read() -> config.Settings:
       raise UserError(f"--rewind_step={_REWIND_STEP.value} is after the end of a run of {train_steps} steps")
     steps = steps._replace(rewind_step=_REWIND_STEP.value)
     overrides["rewind_step"] = _REWIND_STEP.value
-  given = config.given_hparams(_HPARAMS.value)
+  given = given_hparams.parse(_HPARAMS.value)
+  if not base_set:
+    try:
+      given_hparams.check(given)
+    except UserError as error:
+      raise UsageError(str(error)) from error
   _check_pruning(given, steps)
   runs_dir, data_dir, tmp_dir = (
     file_names.check_folder(flag.name, os.path.expanduser(flag.value)) for flag in (_RUNS_DIR, _DATA_DIR, _TMP_DIR)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from t2t_lottery.data import manifest
 from t2t_lottery.pruning import methods
-from t2t_lottery.runs import config, paths, presets
+from t2t_lottery.runs import config, given_hparams, paths, presets
 from t2t_lottery.utils import file_names, package_versions, t2t_process, tf_config
 from t2t_lottery.utils.errors import UserError
 
@@ -96,7 +96,7 @@ def _check_flags(method: methods.Method, options: Options) -> None:
 def command(settings: config.Settings, run: dict[str, Any], options: Options) -> list[str]:
   """The t2t-trainer command that trains the run."""
   # t2t rejects repeated names; the user's value wins.
-  given = config.given_hparams(settings.hparams)
+  given = given_hparams.parse(settings.hparams)
   hparams = {name: value for name, value in settings.overrides.items() if name not in given}
   if "mask_from" in run:
     mask_from, mask_step = run["mask_from"].split("@")

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from t2t_lottery.data import own_text
 from t2t_lottery.pruning import methods
+from t2t_lottery.runs import given_hparams
 from t2t_lottery.utils import choices
 from t2t_lottery.utils.errors import UserError
 
@@ -197,7 +198,7 @@ def _parse(words: Sequence[str]) -> dict[str, str]:
       found["plan"] = value or "yes"
       continue
     if not word.startswith("--") or name not in _FLAGS:
-      near = difflib.get_close_matches(f"--{name}", [f"--{flag}" for flag in _FLAGS], n=1)
+      near = difflib.get_close_matches(f"--{name}", [f"--{flag}" for flag in _FLAGS], n=1, cutoff=0.7)
       raise UserError(f"unknown flag {word}" + (f": did you mean {near[0]}?" if near else "; --help lists all"))
     flag = _FLAGS[name]
     if not flag.metavar:
@@ -250,6 +251,9 @@ def check(values: Mapping[str, str], layer_by_layer: bool = False) -> None:
     UserError: a value is invalid.
   """
   check_own_text(values, values["problem"])
+  given = given_hparams.parse(values["hparams"])
+  if not values["hparams_set"]:
+    given_hparams.check(given)
   if values["comet_python"] and not values["comet"]:
     raise UserError(f"--comet_python={values['comet_python']} has no effect without --comet=MODEL")
   share = values["prune_each"]
