@@ -1,7 +1,9 @@
-"""The paper's hparams set and its variants, derived from `transformer_base_v3`.
+"""The paper's hparams set and its variants, derived from `transformer_base_v3`; and any other set of a transformer with a
+method's pruning on top.
 
 `transformer_dense`, `_mp`, `_lt`, `_slt`, `_clt`, `_slt_mp` and `_mp_slt` are the paper's (section 4); with the
-suffixes `_small` and `_tiny` they are for a CPU.
+suffix `_big` they have the shape of `transformer_big`, with `_small` and `_tiny` they are for a CPU. `SET+METHOD`, such as
+`transformer_relative+slt`, is registered when t2t is asked for it (`register_on_top`).
 """
 
 import functools
@@ -13,23 +15,16 @@ from t2t_lottery.pruning import methods
 from t2t_lottery.runs import presets
 
 
-def _add_pruning(hparams, name, method):
+def _add_pruning(hparams, name):
   """Adds the hparams that define a run's ticket and pruning."""
-  hparams.add_hparam("pruning_method", name)
-  hparams.add_hparam("mask_checkpoint", "")
-  hparams.add_hparam("rewind_checkpoint", "")
-  # Sparsity at the end of the run; in gradual pruning, `initial_sparsity` is that of the ticket.
-  hparams.add_hparam("sparsity", 0.0)
-  hparams.add_hparam("initial_sparsity", 0.0)
-  # The choices are listed in `t2t_lottery/pruning/methods.py`.
-  hparams.add_hparam("ticket_score", methods.MAGNITUDE)
-  hparams.add_hparam("ticket_scope", methods.LAYER)
-  hparams.add_hparam("ticket_values", method.values)
-  hparams.add_hparam("ticket_signs", methods.KEPT)
-  # Shuffles the mask within each layer, which restores pruned weights.
-  hparams.add_hparam("shuffle_mask", False)
-  hparams.add_hparam("embedding_fan", methods.SHAPE)
-  hparams.add_hparam("prune_embedding", True)
+  added = {hparam: default for hparam, (default, _) in methods.HPARAMS.items()}
+  added.update(pruning_method=name, ticket_values=methods.METHODS[name].values)
+  for hparam in ("rewind_step", "prune_until", "prune_every"):
+    added[hparam] = hparams.get(hparam) or getattr(presets.PAPER, hparam)
+  for hparam, value in added.items():
+    (hparams.set_hparam if hparam in hparams else hparams.add_hparam)(hparam, value)
+  # Daisy-chained variables change no result and need more than one device.
+  hparams.daisy_chain_variables = False
 
 
 def _base():
@@ -39,42 +34,50 @@ def _base():
   """
   hparams = transformer.transformer_base_v3()
   transformer.update_hparams_for_tpu(hparams)
-  # Daisy-chained variables change no result and need more than one device.
-  hparams.daisy_chain_variables = False
-  hparams.add_hparam("rewind_step", presets.PAPER.rewind_step)
-  hparams.add_hparam("prune_until", presets.PAPER.prune_until)
-  hparams.add_hparam("prune_every", presets.PAPER.prune_every)
+  return hparams
+
+
+def _shaped(size):
+  """The paper's set at another size."""
+  hparams = _base()
+  for name in ("hidden_size", "num_hidden_layers", "filter_size", "num_heads", "batch_size"):
+    hparams.set_hparam(name, getattr(size, name))
   return hparams
 
 
 def _scaled(size):
-  """The paper's set at another size: all step counts scale with the run's length."""
-  hparams = _base()
+  """The paper's set at a size for a CPU: all step counts scale with the run's length."""
+  hparams = _shaped(size)
   for name, value in presets.overrides(size.train_steps, size).items():
-    hparams.set_hparam(name, value)
-  hparams.hidden_size = size.hidden_size
-  hparams.num_hidden_layers = size.num_hidden_layers
-  hparams.filter_size = size.filter_size
-  hparams.num_heads = size.num_heads
-  hparams.batch_size = size.batch_size
+    (hparams.set_hparam if name in hparams else hparams.add_hparam)(name, value)
   # t2t buffers 512 batches before the first step; fewer shuffle small data equally well.
   hparams.batch_shuffle_size = 8
   return hparams
 
 
-def _register(method, size_name, make):
-  name = f"transformer_{method}" + ("" if size_name == "base" else f"_{size_name}")
-
+def _register(name, method, make, about):
   def hparams_set():
     hparams = make()
-    _add_pruning(hparams, method, methods.METHODS[method])
+    _add_pruning(hparams, method)
     return hparams
 
-  hparams_set.__doc__ = f"The {method} runs of the paper, {size_name} size."
+  hparams_set.__doc__ = f"The {method} runs of the paper, {about}."
   registry.register_hparams(name)(hparams_set)
 
 
+def register_on_top(name):
+  """Registers the hparams set `SET+METHOD`, if SET is registered; t2t reports any other name.
+
+  Args:
+    name: the value of t2t's `--hparams_set`.
+  """
+  base, _, method = (name or "").rpartition(presets.PLUS)
+  if method in methods.METHODS and base in registry.Registries.hparams and name not in registry.Registries.hparams:
+    _register(name, method, functools.partial(registry.hparams, base), f"on top of {base}")
+
+
+_MAKE = {"base": _base, "big": functools.partial(_shaped, presets.SIZES["big"])}
+_MAKE.update((_name, functools.partial(_scaled, presets.SIZES[_name])) for _name in ("small", "tiny"))
 for _method in methods.METHODS:
-  _register(_method, "base", _base)
-  for _name in ("small", "tiny"):
-    _register(_method, _name, functools.partial(_scaled, presets.SIZES[_name]))
+  for _name, _make in _MAKE.items():
+    _register(presets.hparams_set(_method, _name), _method, _make, f"{_name} size")

@@ -7,12 +7,16 @@ import os
 from absl import flags
 
 from t2t_lottery.data import manifest, own_text
-from t2t_lottery.reproduce import problem_check
+from t2t_lottery.evaluation import scoring_flags
+from t2t_lottery.reproduce import problem_check, set_check
 from t2t_lottery.runs import command_flags, config, paths, training_log
 from t2t_lottery.utils import command_line, errors, t2t_process
 
 _LEVELS = flags.DEFINE_string(
   "levels", "", "Sparsities in percent of the runs that follow; checked before data is generated."
+)
+_DECODER = flags.DEFINE_string(
+  "decoder", "ctranslate2", "The decoder of the evaluation; checked before data is generated."
 )
 _TRAIN, _DEV, _TEST = (
   flags.DEFINE_multi_string(
@@ -94,9 +98,12 @@ def main(argv: list[str]) -> None:
   """The command."""
   del argv
   with errors.one_line():
-    settings = command_flags.read()
+    settings = set_check.complete(command_flags.read(), _DECODER.value)
+    scoring = scoring_flags.read()
     config.check_levels(settings, _LEVELS.value.split())
     describe_own_text(settings.runs.problem, settings.data_dir)
+    if scoring.bleu_tokenize:
+      problem_check.check_scores(settings.runs.problem, settings.data_dir, scoring.bleu_tokenize)
     datagen(settings)
 
 

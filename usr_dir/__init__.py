@@ -12,12 +12,14 @@ compat.apply_patches()
 
 # These imports register problems, hparams sets and the model, which need the patched t2t.
 # pylint: disable=wrong-import-position,unused-import
-import hparams  # noqa: E402,F401
+import hparams  # noqa: E402
 import problems  # noqa: E402,F401
 from t2t_lottery.models import lottery_transformer  # noqa: E402,F401
 
 with errors.one_line():
   user_code.load()
   # t2t's commands parse their flags before they import a usr_dir.
-  if flags.FLAGS.is_parsed() and getattr(flags.FLAGS, "data_dir", None):
-    problems.own_text.register(os.path.expanduser(flags.FLAGS.data_dir))
+  if flags.FLAGS.is_parsed():
+    hparams.register_on_top(getattr(flags.FLAGS, "hparams_set", None))
+    if getattr(flags.FLAGS, "data_dir", None):
+      problems.own_text.register(os.path.expanduser(flags.FLAGS.data_dir))

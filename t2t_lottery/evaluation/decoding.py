@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from t2t_lottery.checkpoints import tensor_bundle
 from t2t_lottery.data import manifest, subword_vocabulary
+from t2t_lottery.evaluation import metrics
 from t2t_lottery.inference import translator
 from t2t_lottery.runs import model_source, paths, run_files
 from t2t_lottery.utils import atomic_files, t2t_process
@@ -42,13 +43,15 @@ class Decoding:
     problem: t2t's name of the problem.
     data_dir: t2t's.
     decoder: one of `DECODERS`.
+    bleu_tokenize: sacreBLEU's tokenizer by which BLEU is computed; empty for that of the target language.
   """
 
-  def __init__(self, folder: str, problem: str, data_dir: str, decoder: str = CTRANSLATE2):
+  def __init__(self, folder: str, problem: str, data_dir: str, decoder: str = CTRANSLATE2, bleu_tokenize: str = ""):
     self._folder = folder
     self._problem = problem
     self._data_dir = data_dir
     self._decoder = decoder
+    self.bleu_tokenize = bleu_tokenize
     self._raw_text = functools.cache(lambda split: manifest.raw_text(problem, data_dir, split))
     # One model in memory is enough: callers finish one checkpoint before the next.
     self._translator = functools.lru_cache(maxsize=1)(self._load)
@@ -57,6 +60,15 @@ class Decoding:
   def language(self) -> str:
     """Code of the target language."""
     return manifest.target_language(self._problem, self._data_dir)
+
+  @property
+  def tokenizer(self) -> str:
+    """sacreBLEU's tokenizer by which BLEU is computed."""
+    return self.bleu_tokenize or metrics.tokenizer(self.language)
+
+  def sources(self, split: str) -> list[str]:
+    """The sources of a split."""
+    return self._raw_text(split)[0]
 
   def references(self, split: str) -> list[str]:
     """The references of a split."""

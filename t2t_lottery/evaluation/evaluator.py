@@ -15,7 +15,8 @@ import numpy as np
 
 from t2t_lottery.checkpoints import tensor_bundle
 from t2t_lottery.data import manifest
-from t2t_lottery.evaluation import checkpoint_average, checkpoint_selection, decoding, metrics, model_size
+from t2t_lottery.evaluation import checkpoint_average, checkpoint_selection, comet, decoding, metrics, model_size
+from t2t_lottery.evaluation.scoring import DEFAULT, Scoring
 from t2t_lottery.pruning import layers, weight_statistics
 from t2t_lottery.runs import config, model_source, paths, retention, run_files, run_lock, run_spec, training_log
 from t2t_lottery.utils import atomic_files, package_versions
@@ -32,6 +33,7 @@ def evaluate(
   average: int = 0,
   decoder: str = decoding.CTRANSLATE2,
   keep: str = retention.ALL,
+  scoring: Scoring = DEFAULT,
 ) -> dict[str, Any]:
   """Evaluates a run; finished parts are skipped. Waits while another process has locked the run.
 
@@ -41,6 +43,7 @@ def evaluate(
     average: if not 0, also evaluate the mean of the last N checkpoints.
     decoder: one of `decoding.DECODERS`; results of another decoder or version are replaced.
     keep: one of `retention.CHOICES`: which checkpoints are kept.
+    scoring: how translations are scored; results with another tokenizer are replaced.
 
   Returns:
     The run's line of results.
@@ -51,31 +54,42 @@ def evaluate(
   folder = settings.runs.folder(run)
   description = run_files.description(folder)
   run_spec.check(paths.description(folder), description, complete=False)
-  return evaluate_folder(settings, folder, description, average, decoder, keep)
+  return evaluate_folder(settings, folder, description, average, decoder, keep, scoring)
 
 
 def evaluate_folder(
-  settings: config.Settings, folder: str, description: dict[str, Any], average: int, decoder: str, keep: str
+  settings: config.Settings,
+  folder: str,
+  description: dict[str, Any],
+  average: int,
+  decoder: str,
+  keep: str,
+  scoring: Scoring = DEFAULT,
 ) -> dict[str, Any]:
   """Like `evaluate`, for a run with this description in any folder."""
   manifest.check_same(folder, description.get("data"), settings.runs.problem, settings.data_dir)
-  metrics.check(manifest.target_language(settings.runs.problem, settings.data_dir))
+  metrics.check(manifest.target_language(settings.runs.problem, settings.data_dir), scoring.bleu_tokenize)
   run_files.require_trained(folder, description)
   with run_lock.held(folder):
-    line = _evaluate_once(settings, folder, description, average, decoder)
+    line = _evaluate_once(settings, folder, description, average, decoder, scoring)
     if keep == retention.ESSENTIAL:
       retention.delete_intermediate(folder, line["best_step"])
     return line
 
 
 def _evaluate_once(
-  settings: config.Settings, folder: str, description: dict[str, Any], average: int, decoder: str
+  settings: config.Settings, folder: str, description: dict[str, Any], average: int, decoder: str, scoring: Scoring
 ) -> dict[str, Any]:
   run = description["run"]
-  decoded = decoding.Decoding(folder, settings.runs.problem, settings.data_dir, decoder)
+  decoded = decoding.Decoding(folder, settings.runs.problem, settings.data_dir, decoder, scoring.bleu_tokenize)
   line = run_files.result(folder) if os.path.exists(paths.result(folder)) else None
-  if line is None or line.get("signatures", {}).get("translation") != decoding.signature(decoder):
+  signatures = (line or {}).get("signatures", {})
+  is_current = signatures.get("translation") == decoding.signature(decoder)
+  if line is None or not is_current or not run_spec.has_tokenizer(signatures, decoded.tokenizer):
     line = _evaluate(settings, folder, decoded, decoder, description)
+    atomic_files.write_json(paths.result(folder), line)
+  if scoring.comet and line["signatures"].get(metrics.COMET) != scoring.comet.signature:
+    _add_comet(settings, folder, decoded, line, scoring.comet)
     atomic_files.write_json(paths.result(folder), line)
   if average and line.get("average", {}).get("checkpoints") != average:
     line["average"] = _evaluate_average(folder, decoded, average, checkpoint_selection.steps(folder, description))
@@ -90,6 +104,23 @@ def _evaluate_once(
   return line
 
 
+def _add_comet(
+  settings: config.Settings, folder: str, decoded: decoding.Decoding, line: dict[str, Any], tool: comet.Comet
+) -> None:
+  """Adds COMET of each test set to a line of results, and the statistics of its sentences to the run's."""
+  checkpoint = paths.checkpoint(folder, line["best_step"])
+  for split, name in manifest.test_sets(settings.runs.problem, settings.data_dir).items():
+    found = tool.score(decoded.sources(split), decoded.translation(split, checkpoint), decoded.references(split))
+    if split == "test":
+      line["test"][metrics.COMET] = found.value
+      line["signatures"][metrics.COMET] = found.signature
+      with np.load(paths.segments(folder)) as arrays:
+        _write_segments(paths.segments(folder), {**arrays, metrics.COMET: found.segments})
+    else:
+      line["other_test_sets"][name][metrics.COMET] = found.value
+    print(f"{line['run']}: {'test' if split == 'test' else name} COMET {found.value:.2f}", flush=True)
+
+
 def _evaluate(
   settings: config.Settings, folder: str, decoded: decoding.Decoding, decoder: str, description: dict[str, Any]
 ) -> dict[str, Any]:
@@ -98,7 +129,7 @@ def _evaluate(
   best = max(bleu, key=lambda step: (bleu[step], step))
   checkpoint = paths.checkpoint(folder, best)
   hypotheses, test = _test_scores(decoded, "test", checkpoint)
-  _write_segments(paths.segments(folder), test)
+  _write_segments(paths.segments(folder), {name: score.segments for name, score in test.items()})
   sets = manifest.test_sets(settings.runs.problem, settings.data_dir)
   text_from = manifest.facts(settings.runs.problem, settings.data_dir).get("text_from")
   others = {name: _test_scores(decoded, split, checkpoint)[1] for split, name in sets.items() if split != "test"}
@@ -147,7 +178,7 @@ def _dev_scores(
     checkpoint = paths.checkpoint(folder, step)
     if not decoded.is_complete("dev", checkpoint):
       retention.require(folder, [step])
-    bleu[step] = _dev_bleu(decoded, checkpoint)
+    bleu[step] = _bleu(decoded, "dev", checkpoint)
     loss[step] = decoded.loss("dev", checkpoint)
     progress.show(f"{description['run']}: dev BLEU {bleu[step]:.2f} at step {step}")
   return bleu, loss
@@ -158,7 +189,8 @@ def _test_scores(decoded: decoding.Decoding, split: str, checkpoint: str) -> tup
   hypotheses, language = decoded.translation(split, checkpoint), decoded.language
   references = decoded.references(split)
   return hypotheses, {
-    name: metrics.score(name, hypotheses, references, language) for name in metrics.applicable(language)
+    name: metrics.score(name, hypotheses, references, language, decoded.bleu_tokenize)
+    for name in metrics.applicable(language)
   }
 
 
@@ -198,26 +230,26 @@ def _evaluate_average(folder: str, decoded: decoding.Decoding, count: int, compe
   steps = list(competing[-count:])
   retention.require(folder, steps)
   checkpoint = checkpoint_average.average(folder, steps)
-  test = metrics.bleu(decoded.translation("test", checkpoint), decoded.references("test"), decoded.language)
   return {
     "checkpoints": count,
     "steps": steps,
-    "dev_bleu": _dev_bleu(decoded, checkpoint),
-    "test_bleu": test.value,
+    "dev_bleu": _bleu(decoded, "dev", checkpoint),
+    "test_bleu": _bleu(decoded, "test", checkpoint),
     "largest": weight_statistics.figures(tensor_bundle.read(checkpoint, layers.is_prunable_or_mask))["total"][
       "largest"
     ],
   }
 
 
-def _dev_bleu(decoded: decoding.Decoding, checkpoint: str) -> float:
-  return metrics.bleu(decoded.translation("dev", checkpoint), decoded.references("dev"), decoded.language).value
+def _bleu(decoded: decoding.Decoding, split: str, checkpoint: str) -> float:
+  hypotheses, references = decoded.translation(split, checkpoint), decoded.references(split)
+  return metrics.bleu(hypotheses, references, decoded.language, decoded.bleu_tokenize).value
 
 
-def _write_segments(path: str, test: dict[str, metrics.Score]) -> None:
+def _write_segments(path: str, test: dict[str, np.ndarray]) -> None:
   """Writes the statistics for significance tests (`Score.segments`), one array per metric."""
   file = io.BytesIO()
-  np.savez_compressed(file, **{name: score.segments for name, score in test.items()})
+  np.savez_compressed(file, **test)
   atomic_files.write_bytes(path, [file.getvalue()])
 
 

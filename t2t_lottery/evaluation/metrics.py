@@ -3,7 +3,7 @@
 All are sacreBLEU's, in percent, with one reference:
 
 - `bleu`: BLEU of the raw text, cased, with sacreBLEU's tokenizer for the language: 13a for most; characters for
-  languages written without spaces for which sacreBLEU has none.
+  languages written without spaces for which sacreBLEU has none. Another tokenizer can be chosen.
 - `bleu_tokenized`: BLEU of text tokenized by Moses' tokenizer, cased; only if that has rules for the language.
 - `chrf`: chrF2 of the raw text.
 - `ter`: TER as in MultEval: of tokenized (here as for `bleu`), lowercased text with punctuation. If a translation is
@@ -28,19 +28,26 @@ from sacrebleu.metrics.ter import TER
 from t2t_lottery.utils.errors import UserError
 
 METRICS: tuple[str, ...] = ("bleu", "bleu_tokenized", "chrf", "ter")
-HIGHER_IS_BETTER: dict[str, bool] = {"bleu": True, "bleu_tokenized": True, "chrf": True, "ter": False}
+# By a model on disk (`comet`), if requested.
+COMET = "comet"
+HIGHER_IS_BETTER: dict[str, bool] = {"bleu": True, "bleu_tokenized": True, "chrf": True, "ter": False, COMET: True}
 
-# Tokenizers for languages that sacreBLEU's default, 13a, cannot split into words.
+# sacreBLEU's tokenizers for BLEU.
+TOKENIZERS = ("13a", "intl", "char", "zh", "ja-mecab", "ko-mecab", "flores101", "flores200", "none")
+# Tokenizers for languages that sacreBLEU's default, 13a, cannot split into words; codes of ISO 639-1 and 639-3.
 _TOKENIZERS = {
-  "zh": "zh",
-  "yue": "zh",
-  "ja": "ja-mecab",
-  "ko": "ko-mecab",
+  **dict.fromkeys(("zh", "zho", "cmn", "yue"), "zh"),
+  **dict.fromkeys(("ja", "jpn"), "ja-mecab"),
+  **dict.fromkeys(("ko", "kor"), "ko-mecab"),
   # Written without spaces between words: Thai, Lao, Khmer, Burmese, Tibetan, Dzongkha.
-  **dict.fromkeys(("th", "lo", "km", "my", "bo", "dz"), "char"),
+  **dict.fromkeys(("th", "lo", "km", "my", "bo", "dz", "tha", "lao", "khm", "mya", "bod", "dzo"), "char"),
 }
 # Tokenizer -> the pip package that it needs besides sacreBLEU.
-_PACKAGES = {"ja-mecab": "sacrebleu[ja]", "ko-mecab": "sacrebleu[ko]"}
+_PACKAGES = {
+  "ja-mecab": "sacrebleu[ja]",
+  "ko-mecab": "sacrebleu[ko]",
+  **dict.fromkeys(("flores101", "flores200"), "sentencepiece"),
+}
 
 
 class Score(NamedTuple):
@@ -59,7 +66,9 @@ class Score(NamedTuple):
   segments: np.ndarray
 
 
-def score(metric: str, hypotheses: Sequence[str], references: Sequence[str], language: str) -> Score:
+def score(
+  metric: str, hypotheses: Sequence[str], references: Sequence[str], language: str, tokenize: str = ""
+) -> Score:
   """Scores a translation.
 
   Args:
@@ -67,6 +76,7 @@ def score(metric: str, hypotheses: Sequence[str], references: Sequence[str], lan
     hypotheses: raw translations, one sentence each.
     references: one for each translation, raw.
     language: ISO 639 code of their language, which selects the tokenizer.
+    tokenize: the tokenizer of `bleu`, of TOKENIZERS; empty for that of the language.
 
   Raises:
     UserError: if the two differ in length or are empty, the metric does not apply to the language (`left_out`), or its
@@ -75,15 +85,15 @@ def score(metric: str, hypotheses: Sequence[str], references: Sequence[str], lan
   """
   if len(hypotheses) != len(references) or not references:
     raise UserError(f"{len(hypotheses)} translations cannot be scored against {len(references)} references")
-  recipe = _recipe(metric, language)
+  recipe = _recipe(metric, language, tokenize)
   hypotheses, references = ([recipe.prepare(line) for line in lines] for lines in (hypotheses, references))
   name, value, segments = _with_statistics(recipe.metric, hypotheses, references)
   return Score(value, "|".join(filter(None, (name, str(recipe.metric.get_signature()), recipe.text))), segments)
 
 
-def bleu(hypotheses: Sequence[str], references: Sequence[str], language: str = "en") -> Score:
+def bleu(hypotheses: Sequence[str], references: Sequence[str], language: str = "en", tokenize: str = "") -> Score:
   """`score("bleu", ...)`."""
-  return score("bleu", hypotheses, references, language)
+  return score("bleu", hypotheses, references, language, tokenize)
 
 
 def applicable(language: str) -> tuple[str, ...]:
@@ -98,20 +108,26 @@ def left_out(language: str) -> dict[str, str]:
   return {"bleu_tokenized": f"Moses' tokenizer has no rules for the language {language!r}"}
 
 
-def check(language: str) -> None:
+def check(language: str, tokenize: str = "") -> None:
   """Checks that translations into a language can be scored.
 
+  Args:
+    language: ISO 639 code.
+    tokenize: the tokenizer of `bleu`; empty for that of the language.
+
   Raises:
-    UserError: if the tokenizer for the language is not installed.
+    UserError: if a tokenizer is not installed.
   """
   _tokenize(language)
+  if tokenize:
+    _tokenize(language, tokenize)
 
 
 def corpus_scores(metric: str, totals: np.ndarray) -> np.ndarray:
   """Corpus scores from summed statistics, with sacreBLEU's formulas.
 
   Args:
-    metric: one of METRICS.
+    metric: one of METRICS, or COMET.
     totals: [..., n], sums over rows of `Score.segments`.
 
   Returns:
@@ -144,11 +160,11 @@ class _Recipe(NamedTuple):
   text: str
 
 
-def _recipe(metric: str, language: str) -> _Recipe:
+def _recipe(metric: str, language: str, tokenize: str) -> _Recipe:
   # `force` only suppresses the warning about tokenized text, which the output of a weak model triggers.
   if metric == "bleu":
-    check(language)
-    return _Recipe(BLEU(force=True, tokenize=_tokenizer(language)), str, "")
+    check(language, tokenize)
+    return _Recipe(BLEU(force=True, tokenize=tokenize or tokenizer(language)), str, "")
   if metric == "bleu_tokenized":
     version = importlib.metadata.version("sacremoses")
     return _Recipe(
@@ -158,20 +174,25 @@ def _recipe(metric: str, language: str) -> _Recipe:
     return _Recipe(CHRF(), str, "")
   if metric == "ter":
     # TER lowercases itself; its own tokenizer (tercom) then only splits at spaces.
-    return _Recipe(TER(), _tokenize(language), f"text:{_tokenizer(language)}-lowercased")
+    return _Recipe(TER(), _tokenize(language), f"text:{tokenizer(language)}-lowercased")
   raise ValueError(f"metric must be one of {METRICS}, not {metric!r}")
 
 
-def _tokenizer(language: str) -> str:
+def tokenizer(language: str) -> str:
   """sacreBLEU's name of the tokenizer for a language."""
   return _TOKENIZERS.get(language, BLEU.TOKENIZER_DEFAULT)
 
 
-def _tokenize(language: str) -> Callable[[str], str]:
-  """sacreBLEU's tokenizer for a language."""
-  name = _tokenizer(language)
+def _tokenize(language: str, name: str = "") -> Callable[[str], str]:
+  """sacreBLEU's tokenizer of that name, or for a language."""
+  name = name or tokenizer(language)
   try:
     return BLEU(force=True, tokenize=name).tokenizer
+  except OSError as error:
+    raise UserError(
+      f"sacreBLEU's tokenizer {name} needs its model, and fetching it fails ({error}): run sacrebleu --tokenize {name} "
+      "once where there is a network, and copy ~/.sacrebleu/models"
+    ) from error
   except (RuntimeError, ImportError) as error:
     package = _PACKAGES.get(name, "sacrebleu")
     raise UserError(
@@ -239,9 +260,14 @@ def _ter(totals: np.ndarray) -> np.ndarray:
   return 100 * np.where(words > 0, edits / np.maximum(words, 1), edits > 0)
 
 
+def _mean(totals: np.ndarray) -> np.ndarray:
+  return 100 * totals[..., 0] / totals[..., 1]
+
+
 _FORMULAS: dict[str, tuple[int, Callable[[np.ndarray], np.ndarray]]] = {
   "bleu": (10, _bleu),
   "bleu_tokenized": (10, _bleu),
   "chrf": (18, _chrf),
   "ter": (2, _ter),
+  COMET: (2, _mean),
 }

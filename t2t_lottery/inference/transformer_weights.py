@@ -139,18 +139,23 @@ def read(checkpoint: str, hparams: Mapping[str, Any], vocab_size: int) -> Transf
   return model
 
 
+def unsupported(hparams: Mapping[str, Any]) -> str:
+  """Why only t2t computes a model of these hparams; empty if the engines do too."""
+  for name, values in _SUPPORTED.items():
+    if name in hparams and hparams[name] not in values:
+      return f"{name} is {hparams[name]!r}, not {values[0]!r}"
+  for name in ("attention_key_channels", "attention_value_channels"):
+    if hparams.get(name, 0) not in (0, hparams.get("hidden_size")):
+      return f"{name} differs from hidden_size"
+  return ""
+
+
 def _check(checkpoint: str, hparams: Mapping[str, Any]) -> None:
   for name in _REQUIRED:
     if name not in hparams:
       raise UserError(f"the hparams of {checkpoint} do not contain {name}")
-  for name, values in _SUPPORTED.items():
-    if name in hparams and hparams[name] not in values:
-      raise UserError(
-        f"{checkpoint} can only be translated by t2t_decoder: {name} is {hparams[name]!r}, not {values[0]!r}"
-      )
-  for name in ("attention_key_channels", "attention_value_channels"):
-    if hparams.get(name, 0) not in (0, hparams["hidden_size"]):
-      raise UserError(f"{checkpoint} can only be translated by t2t_decoder: {name} differs from hidden_size")
+  if why := unsupported(hparams):
+    raise UserError(f"{checkpoint} can only be translated by t2t_decoder: {why}")
 
 
 class _Reader:

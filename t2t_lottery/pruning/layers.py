@@ -2,7 +2,8 @@
 
 A layer is one matrix of the Transformer: the shared embedding (or one of its shards), the query, key, value and output
 kernels of an attention block, the two kernels of a feed-forward block. Biases and layer norms are not matrices.
-`target_space_embedding` is a lookup table of which a translation model uses one row, so it is not pruned either.
+`target_space_embedding` is a lookup table of which a translation model uses one row, so it is not pruned either; nor are
+the tables of relative positions (`self_attention_type=dot_product_relative`), which have 2*max_relative_position+1 rows.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from t2t_lottery.utils.errors import UserError
 
 _LAYER = re.compile(r"(/(q|k|v|output_transform|conv1|conv2)/kernel|/weights_\d+)$")
-_DENSE = re.compile(r"/target_space_embedding/kernel$")
+_DENSE = re.compile(r"/(target_space_embedding/kernel|relative_positions_(keys|values)/embeddings)$")
 _MASK_SUFFIX = "/mask"
 
 

@@ -13,6 +13,8 @@ from t2t_lottery.report.table_columns import Place, Relative
 
 # The paper's metrics, in the order of its columns.
 PAPER_METRICS = {"bleu": "BLEU", "ter": "TER"}
+# Those and COMET, which has columns if a run has it.
+COMPARED = {**PAPER_METRICS, metrics.COMET: "COMET"}
 # From this p on, a difference is called not significant.
 ALPHA = 0.05
 
@@ -119,7 +121,7 @@ class Entries:
   def _entry(self, column: str, place: Place, most: int) -> Entry:
     runs = self._evaluated(place.run)
     figures = {}
-    for metric in metrics.METRICS:
+    for metric in (*metrics.METRICS, metrics.COMET):
       values = [run.result["test"].get(metric) for run in runs if run.result]
       if values and None not in values:
         segments = self._statistics(metric, place.run)
@@ -130,7 +132,7 @@ class Entries:
 
   def _with_best(self, level: list[Entry]) -> list[Entry]:
     """The entries of a level, with the best marked and the others compared with it."""
-    for metric in PAPER_METRICS:
+    for metric in COMPARED:
       scored = [entry for entry in level if metric in entry.figures]
       if len({entry.place.run for entry in scored}) < 2:
         continue
@@ -144,7 +146,7 @@ class Entries:
       level = [self._compared(entry, best.place.run, [metric]) for entry in level]
     return level
 
-  def _compared(self, entry: Entry, other: str | None, metrics: Sequence[str] = tuple(PAPER_METRICS)) -> Entry:
+  def _compared(self, entry: Entry, other: str | None, metrics: Sequence[str] = tuple(COMPARED)) -> Entry:
     for metric in metrics:
       if other and other != entry.place.run and metric in entry.figures and self._evaluated(other):
         found = self._comparison(metric, entry.place.run, other)

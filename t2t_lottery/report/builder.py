@@ -40,7 +40,7 @@ def write_tables(study: studies.Study, out: str, samples: int) -> tuple[list[Ent
   related = made.relatives([relative for relative in relatives if relative.run in study.runs])
   printed = paper_scores.scores(study.problem, study.size)
   mean = f"mean over seeds {', '.join(map(str, study.seeds))}" if len(study.seeds) > 1 else f"seed {study.seeds[0]}"
-  of = f"{study.problem}, {study.size}"
+  of = study.title
   found = {"Methods": paper_tables.main_table(f"{of}: BLEU and TER on test, in percent, {mean}", entries, printed)}
   atomic_files.write_text(os.path.join(out, "table.csv"), paper_tables.to_csv(entries, printed))
   if related:

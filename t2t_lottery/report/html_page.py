@@ -36,7 +36,7 @@ def make(
   """
   sections = _sections(study, tables, plots, text, unfinished)
   ids = {heading: re.sub(r"[^a-z]+", "-", heading.lower()) for heading in sections}
-  title = html.escape(f"{study.problem}, {study.size}")
+  title = html.escape(study.title)
   style = "\n" + _file("page.css") + "".join(_plot_size(number, plot) for number, (plot, _) in enumerate(plots))
   script = "\n" + _file("page.js")
   return f"""<!DOCTYPE html>

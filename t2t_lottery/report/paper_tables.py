@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from t2t_lottery.evaluation import metrics
 from t2t_lottery.report import table_columns
-from t2t_lottery.report.aggregates import ALPHA, PAPER_METRICS, Entry, Figure
+from t2t_lottery.report.aggregates import ALPHA, COMPARED, PAPER_METRICS, Entry, Figure
 from t2t_lottery.report.paper_scores import Printed
 
 FEWER, EQUAL = "(*)", "≈"
@@ -63,6 +63,7 @@ def main_table(caption: str, entries: Sequence[Entry], printed: Mapping[tuple[st
     printed: (method, sparsity) -> the paper's scores.
   """
   titles = list(dict.fromkeys(entry.column for entry in entries))
+  shown = _shown(entries)
   by_place = {(entry.column, entry.place.level): entry for entry in entries}
   groups = []
   for level in sorted({entry.place.level for entry in entries}):
@@ -70,7 +71,7 @@ def main_table(caption: str, entries: Sequence[Entry], printed: Mapping[tuple[st
     sizes = [size for entry in here if (size := entry.mean("megabytes", "paper")) is not None]
     row = [Cell(percent(level), level), _number(sum(sizes) / len(sizes) if sizes else None, _megabytes)]
     for title in titles:
-      row += _pair(by_place.get((title, level)))
+      row += _scores(by_place.get((title, level)), shown)
     groups.append([row])
     # Only levels that are exactly one of the paper's have a row of it.
     theirs = [printed.get((title, round(level, 4))) for title in titles]
@@ -80,11 +81,13 @@ def main_table(caption: str, entries: Sequence[Entry], printed: Mapping[tuple[st
       for one in theirs:
         marks = (one.mark,) if one and one.mark else ()
         row += [Cell(f"{v:.1f}", v, marks=marks) if v else Cell(NONE) for v in (one[:2] if one else (None, None))]
+        row += [Cell(NONE)] * (len(shown) - len(PAPER_METRICS))
       groups[-1].append(row)
-  heads = [("", "sparsity"), ("", "MB"), *((title, metric) for title in titles for metric in PAPER_METRICS.values())]
+  heads = [("", "sparsity"), ("", "MB"), *((title, COMPARED[metric]) for title in titles for metric in shown)]
   notes = _notes(groups, {EQUAL: f"not significantly worse than the level's best (p ≥ {ALPHA})"})
   if len(titles) > 1:
     notes.insert(0, "Bold: the level's best.")
+  notes += _left_out(entries)
   if any(len(group) > 1 for group in groups):
     notes.append("Rows named paper: Brix, Bahar and Ney (2020).")
   return Table(caption, heads, groups, notes)
@@ -99,6 +102,7 @@ def relatives_table(caption: str, entries: Sequence[Entry], others: Mapping[str,
     others: name of a run -> its entry in the main table.
   """
   groups = []
+  shown = _shown([*entries, *others.values()])
   for entry in entries:
     size = entry.mean("megabytes", "paper")
     run_varied = others.get(entry.varied or "")
@@ -107,9 +111,9 @@ def relatives_table(caption: str, entries: Sequence[Entry], others: Mapping[str,
       _number(size, _megabytes),
       Cell(entry.place.run, entry.place.run),
       Cell(entry.column, entry.column),
-      *_pair(entry),
+      *_scores(entry, shown),
       Cell(entry.varied, entry.varied) if entry.varied else Cell(NONE),
-      *(cell._replace(best=False, marks=()) for cell in _pair(run_varied)),
+      *(cell._replace(best=False, marks=()) for cell in _scores(run_varied, shown)),
     ]
     groups.append([row])
   heads = [
@@ -117,21 +121,32 @@ def relatives_table(caption: str, entries: Sequence[Entry], others: Mapping[str,
     ("", "MB"),
     ("", "run"),
     ("", "differs in"),
-    *(("", name) for name in PAPER_METRICS.values()),
+    *(("", COMPARED[metric]) for metric in shown),
   ]
-  heads += [("", "varies"), *(("varied run", name) for name in PAPER_METRICS.values())]
+  heads += [("", "varies"), *(("varied run", COMPARED[metric]) for metric in shown)]
   return Table(
     caption, heads, groups, _notes(groups, {EQUAL: f"not significantly different from the varied run (p ≥ {ALPHA})"})
   )
 
 
-def _pair(entry: Entry | None) -> list[Cell]:
-  """The cells of an entry: BLEU and TER."""
+def _shown(entries: Sequence[Entry]) -> list[str]:
+  """The metrics with columns."""
+  return [metric for metric in COMPARED if metric in PAPER_METRICS or any(metric in one.figures for one in entries)]
+
+
+def _left_out(entries: Sequence[Entry]) -> list[str]:
+  """A sentence for each metric that no run has, because it does not apply to the language."""
+  found = {name: why for one in entries for result in one.results for name, why in result.get("left_out", {}).items()}
+  return [f"No {name}: {why}." for name, why in found.items() if not any(name in one.figures for one in entries)]
+
+
+def _scores(entry: Entry | None, shown: Sequence[str]) -> list[Cell]:
+  """The cells of an entry, one for each metric."""
   if entry is None:
-    return [Cell(NONE)] * len(PAPER_METRICS)
+    return [Cell(NONE)] * len(shown)
   if not entry.figures:
-    return [Cell(UNFINISHED)] * len(PAPER_METRICS)
-  return [_score(entry, entry.figures.get(metric)) for metric in PAPER_METRICS]
+    return [Cell(UNFINISHED)] * len(shown)
+  return [_score(entry, entry.figures.get(metric)) for metric in shown]
 
 
 def _score(entry: Entry, figure: Figure | None) -> Cell:
@@ -161,13 +176,15 @@ def _number(value: float | None, form) -> Cell:
 
 
 def to_csv(entries: Sequence[Entry], printed: Mapping[tuple[str, float], Printed]) -> str:
-  """The unrounded numbers of a table: one row per cell, with all metrics; missing ones are empty.
+  """The unrounded numbers of a table: one row per cell, with all metrics that a run has; missing ones are empty.
 
   `_low` and `_high` are the 95% interval over sentences, `_min` and `_max` the extremes and `_s_opt` the standard
   deviation over seeds; `_difference` and `_p` compare with the best of the level, or a relative with the run that it
   varies.
   """
-  rows = [_csv_row(entry, printed.get((entry.column, round(entry.place.level, 4)))) for entry in entries]
+  scored = {metric for entry in entries for metric in entry.figures} or {*metrics.METRICS}
+  every = [metric for metric in (*metrics.METRICS, metrics.COMET) if metric in scored]
+  rows = [_csv_row(entry, every, printed.get((entry.column, round(entry.place.level, 4)))) for entry in entries]
   file = io.StringIO()
   names = dict.fromkeys(name for row in rows for name in row)
   writer = csv.DictWriter(file, list(names), lineterminator="\n")
@@ -176,7 +193,7 @@ def to_csv(entries: Sequence[Entry], printed: Mapping[tuple[str, float], Printed
   return file.getvalue()
 
 
-def _csv_row(entry: Entry, theirs: Printed | None) -> dict[str, object]:
+def _csv_row(entry: Entry, every: Sequence[str], theirs: Printed | None) -> dict[str, object]:
   row: dict[str, object] = {
     "method": entry.column,
     "sparsity": entry.place.level,
@@ -193,13 +210,13 @@ def _csv_row(entry: Entry, theirs: Printed | None) -> dict[str, object]:
     **{f"emptied_{part}": entry.mean("emptied", part) for part in ("embedding_rows", "layers", "heads", "units")},
     **{f"megabytes_{kind}": entry.mean("megabytes", kind) for kind in ("paper", "csc", "file")},
   }
-  for metric in metrics.METRICS:
+  for metric in every:
     figure = entry.figures.get(metric)
     low, high = figure.interval if figure and figure.interval else (None, None)
     row.update({metric: figure and figure.mean, f"{metric}_low": low, f"{metric}_high": high})
     row.update({f"{metric}_min": figure and figure.low, f"{metric}_max": figure and figure.high})
     row.update({f"{metric}_s_opt": figure and figure.s_opt})
-    if metric in PAPER_METRICS:
+    if metric in COMPARED:
       row.update({f"{metric}_best": int(figure.best) if figure else None})
       row.update({f"{metric}_difference": figure and figure.difference, f"{metric}_p": figure and figure.p})
   if theirs:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from t2t_lottery.runs import paths, run_files, run_lock, run_spec
+from t2t_lottery.runs import paths, presets, run_files, run_lock, run_spec
 from t2t_lottery.utils import atomic_files
 from t2t_lottery.utils.errors import UserError
 
@@ -93,6 +93,13 @@ class Study(NamedTuple):
   seeds: list[int]
   damaged: tuple[str, ...] = ()
 
+  @property
+  def title(self) -> str:
+    """Problem, size, and the hparams by which the compared runs have another shape, if any."""
+    compared = [run for runs in self.runs.values() for run in runs if run.result is not None]
+    hparams = (compared[0].about.get("hparams") or "") if compared else ""
+    return ", ".join(filter(None, (self.problem, self.size, presets.shape(hparams))))
+
   def evaluated(self, name: str) -> list[dict[str, Any]]:
     """The results of a run, one for each seed that has one."""
     return [run.result for run in self.runs.get(name, []) if run.result is not None]
@@ -143,10 +150,11 @@ def read(runs_dir: str, problem: str | None = None, size: str | None = None) -> 
 
 
 def _comparable(runs: Sequence[Run]) -> list[Run]:
-  """The runs, without the results of those that differ from most in their training data or number of test sentences: scores
-  on different texts cannot be averaged or compared.
+  """The runs, without the results of those that differ from most in their hparams, training data or number of test
+  sentences: scores of different models or on different texts cannot be averaged or compared.
   """
   for fact, message in (
+    (_hparams, "trained with {}, others with {}"),
     (_data, "trained on data {}, others on {}"),
     (_sentences, "tested on {} sentences, others on {}"),
   ):
@@ -159,6 +167,10 @@ def _comparable(runs: Sequence[Run]) -> list[Run]:
         for run, value in zip(runs, found)
       ]
   return list(runs)
+
+
+def _hparams(run: Run) -> str | None:
+  return (f"--hparams={run.about['hparams']}" if run.about.get("hparams") else "no --hparams") if run.result else None
 
 
 def _data(run: Run) -> str | None:

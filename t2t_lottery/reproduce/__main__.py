@@ -13,7 +13,7 @@ from absl import flags
 
 from t2t_lottery.reproduce import console, local_executor, request, slurm_executor, step_process
 from t2t_lottery.reproduce.planning import forecast, paper_cost, run_graph
-from t2t_lottery.runs import command_flags, config, run_status
+from t2t_lottery.runs import config, run_status
 from t2t_lottery.utils import command_line, errors, shutdown
 from t2t_lottery.utils.errors import UserError
 
@@ -40,14 +40,14 @@ def check() -> None:
   if _CANCEL.value and _ON.value != "slurm":
     raise UserError("--cancel is for --on=slurm: stop runs on this machine with Ctrl-C or kill")
   request.check()
-  config.check_levels(command_flags.read(), sorted({run.level for run in request.graph()}, key=float))
+  config.check_levels(request.settings(), sorted({run.level for run in request.graph()}, key=float))
 
 
 def main(argv: list[str]) -> None:
   """The command."""
   del argv
   with errors.one_line():
-    settings = command_flags.read()
+    settings = request.settings()
     runs = request.graph()
     if _DRY_RUN.value:
       _print_forecast(settings, runs)

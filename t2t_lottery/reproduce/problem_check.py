@@ -29,9 +29,23 @@ def check(problem: str, data_dir: str) -> None:
   # Slow, because it imports t2t.
   if not validation.is_known(problem, data_dir):
     _look_up(problem, data_dir)
+  check_scores(problem, data_dir)
+
+
+def check_scores(problem: str, data_dir: str, bleu_tokenize: str = "") -> None:
+  """Checks that sacreBLEU's tokenizers of a problem's scores are installed.
+
+  Args:
+    problem: its name.
+    data_dir: where its data are, or will be, stored.
+    bleu_tokenize: the tokenizer of BLEU; empty for that of the target language.
+
+  Raises:
+    UserError: naming the package that is missing.
+  """
   from t2t_lottery.evaluation import metrics  # pylint: disable=import-outside-toplevel
 
-  metrics.check(manifest.target_language(problem, data_dir))
+  metrics.check(manifest.target_language(problem, data_dir), bleu_tokenize)
 
 
 def check_is_new(problem: str) -> None:
@@ -72,17 +86,24 @@ def _look_up(problem: str, data_dir: str) -> None:
 
 
 def _registered():
-  """Name -> problem, of t2t, this project and the user's usr_dir; slow, because it imports them all."""
+  """Name -> problem, of t2t, this project and the user's usr_dir."""
+  return registry().Registries.problems
+
+
+def registry():
+  """t2t's registry, with what t2t, this project and the user's usr_dir register; slow, because it imports them all."""
   with _quiet_libraries():
     from t2t_lottery import compat  # pylint: disable=import-outside-toplevel
 
     compat.apply_patches()
     import tensor2tensor.problems  # pylint: disable=import-outside-toplevel,unused-import  # noqa: F401
-    from tensor2tensor.utils import registry  # pylint: disable=import-outside-toplevel
+    from tensor2tensor import models  # pylint: disable=import-outside-toplevel,unused-import  # noqa: F401
+    from tensor2tensor.utils import registry as found  # pylint: disable=import-outside-toplevel
 
     importlib.import_module("problems")
+    importlib.import_module("hparams")
     importlib.import_module("t2t_lottery.compat.user_code").load()
-  return registry.Registries.problems
+  return found
 
 
 @contextlib.contextmanager

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from absl import flags
 
 from t2t_lottery.data import manifest
-from t2t_lottery.evaluation import decoding
-from t2t_lottery.reproduce import problem_check, step_process, validation
+from t2t_lottery.evaluation import decoding, metrics, scoring_flags
+from t2t_lottery.reproduce import problem_check, set_check, step_process, validation
 from t2t_lottery.reproduce.planning import cost_model, driver_flags, forecast, run_graph
 from t2t_lottery.runs import command_flags, config, retention, run_status
 from t2t_lottery.utils import package_versions
@@ -41,6 +42,9 @@ def check() -> None:
     # Slow, because it imports t2t.
     command_flags.read()
     problem_check.check(problem, given.data_dir)
+  scoring = scoring_flags.read()
+  if scoring.bleu_tokenize:
+    problem_check.check_scores(problem, given.data_dir, scoring.bleu_tokenize)
   validation.check_methods(_METHODS.value.split())
   _graph()
 
@@ -58,25 +62,42 @@ def _graph() -> list[run_graph.PlannedRun]:
   return run_graph.graph(_METHODS.value.split(), validation.seeds(_SEEDS.value), words)
 
 
+def settings() -> config.Settings:
+  """The complete settings.
+
+  Raises:
+    UserError: if they are invalid.
+  """
+  return set_check.complete(command_flags.read(), _DECODER.value)
+
+
 def shared(settings: config.Settings) -> step_process.SharedFlags:
   """The flags that the steps of all runs share."""
   given = flags.FLAGS
   values = {
     "problem": settings.runs.problem,
-    "size": settings.runs.size,
+    **({"hparams_set": settings.base_set} if settings.base_set else {"size": settings.runs.size}),
     "runs_dir": settings.runs.runs_dir,
     "data_dir": settings.data_dir,
     "tmp_dir": settings.tmp_dir if given["tmp_dir"].present else os.path.join(settings.data_dir, "tmp"),
     "checkpoints": given.checkpoints,
     **{name: given[name].value for name in ("steps", "rewind_step", "hparams", "t2t_usr_dir") if given[name].value},
   }
-  evaluation = (f"--average={_AVERAGE.value}", f"--decoder={_DECODER.value}", f"--keep={_KEEP.value}")
+  evaluation = (
+    f"--average={_AVERAGE.value}",
+    f"--decoder={_DECODER.value}",
+    f"--keep={_KEEP.value}",
+    *scoring_flags.words(),
+  )
   training = () if _GPUS.value is None else (f"--gpus={_GPUS.value}",)
   common = tuple(f"--{name}={value}" for name, value in values.items())
-  return step_process.SharedFlags(common, training, evaluation, tuple(driver_flags.datagen_flags(_own_text())))
+  datagen = (*driver_flags.datagen_flags(_own_text()), f"--decoder={_DECODER.value}", *scoring_flags.words())
+  return step_process.SharedFlags(common, training, evaluation, datagen)
 
 
-def _requirements(settings: config.Settings, run: run_graph.PlannedRun, translation: str) -> run_status.Requirements:
+def _requirements(
+  settings: config.Settings, run: run_graph.PlannedRun, scores: Sequence[str]
+) -> run_status.Requirements:
   about: dict[str, Any] = {
     "method": run.method,
     "sparsity_asked": config.parse_level(run.level),
@@ -87,7 +108,8 @@ def _requirements(settings: config.Settings, run: run_graph.PlannedRun, translat
   }
   if data := manifest.fingerprint(settings.runs.problem, settings.data_dir):
     about["data"] = data
-  return run_status.Requirements(about, translation, _AVERAGE.value)
+  translation, tokenizer, comet = scores
+  return run_status.Requirements(about, translation, _AVERAGE.value, tokenizer, comet)
 
 
 def folder(settings: config.Settings, run: run_graph.PlannedRun) -> str:
@@ -97,8 +119,11 @@ def folder(settings: config.Settings, run: run_graph.PlannedRun) -> str:
 
 def statuses(settings: config.Settings, runs: list[run_graph.PlannedRun]) -> list[run_status.Status]:
   """The status of each run."""
-  translation = decoding.signature(_DECODER.value)
-  return [run_status.read(folder(settings, run), _requirements(settings, run, translation)) for run in runs]
+  scoring = scoring_flags.read()
+  language = manifest.target_language(settings.runs.problem, settings.data_dir)
+  tokenizer = scoring.bleu_tokenize or metrics.tokenizer(language)
+  scores = decoding.signature(_DECODER.value), tokenizer, scoring.comet.signature if scoring.comet else ""
+  return [run_status.read(folder(settings, run), _requirements(settings, run, scores)) for run in runs]
 
 
 def graph() -> list[run_graph.PlannedRun]:
@@ -121,4 +146,6 @@ def workload(settings: config.Settings) -> forecast.Workload:
   """What all runs have in common, for a forecast."""
   vocabulary = validation.vocabulary_size(settings.runs.problem, settings.data_dir, flags.FLAGS["vocab_size"].value)
   checkpoints = flags.FLAGS.checkpoints
-  return forecast.Workload(settings.runs, settings.steps.train_steps, settings.hparams, checkpoints, vocabulary, jobs())
+  own_size = settings.size if settings.base_set else None
+  steps = settings.steps.train_steps
+  return forecast.Workload(settings.runs, steps, settings.hparams, checkpoints, vocabulary, jobs(), own_size)

@@ -7,12 +7,18 @@ import re
 
 from absl import flags
 
-from t2t_lottery.runs import config, paths, presets
+from t2t_lottery.runs import config, given_hparams, paths, presets
 from t2t_lottery.utils import file_names, t2t_process, tf_config
-from t2t_lottery.utils.errors import UserError
+from t2t_lottery.utils.errors import UsageError, UserError
 
 _PROBLEM = flags.DEFINE_string("problem", None, "t2t problem, such as translate_ende_wmt14.", required=True)
 _SIZE = flags.DEFINE_enum("size", "base", list(presets.SIZES), "Model size; base is the paper's.")
+_HPARAMS_SET = flags.DEFINE_string(
+  "hparams_set",
+  "",
+  "Instead of --size: an hparams set of t2t's transformer, such as transformer_relative, or one of your usr_dir; the "
+  "method's pruning is added to it.",
+)
 _SEED = flags.DEFINE_integer("seed", 1, "Random seed of each run.", lower_bound=0)
 _RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Folder of runs and results.")
 _DATA_DIR = flags.DEFINE_string("data_dir", "data", "Folder of t2t-datagen's records.")
@@ -56,25 +62,34 @@ def read() -> config.Settings:
   """
   if _USR_DIR.value:
     t2t_process.use_user_dir(_USR_DIR.value)
-  size = presets.SIZES[_SIZE.value]
+  base_set = _HPARAMS_SET.value
+  label = file_names.check_name("hparams_set", base_set) if base_set else _SIZE.value
+  if base_set and flags.FLAGS["size"].present:
+    raise UsageError(f"--hparams_set={base_set} includes a size: leave out --size={_SIZE.value}")
+  size = presets.SIZES["base" if base_set else label]
   train_steps = _STEPS.value or size.train_steps
   if _CHECKPOINTS.value > train_steps:
     raise UserError(f"--checkpoints={_CHECKPOINTS.value} are more than a run of {train_steps} steps can save")
   steps = presets.for_length(train_steps)
   steps = steps._replace(checkpoint_steps=max(1, round(train_steps / _CHECKPOINTS.value)))
-  overrides = {} if train_steps == size.train_steps else presets.overrides(train_steps, size)
+  overrides = {} if base_set or train_steps == size.train_steps else presets.overrides(train_steps, size)
   if _REWIND_STEP.value:
     if _REWIND_STEP.value > train_steps:
       raise UserError(f"--rewind_step={_REWIND_STEP.value} is after the end of a run of {train_steps} steps")
     steps = steps._replace(rewind_step=_REWIND_STEP.value)
     overrides["rewind_step"] = _REWIND_STEP.value
-  given = config.given_hparams(_HPARAMS.value)
+  given = given_hparams.parse(_HPARAMS.value)
+  if not base_set:
+    try:
+      given_hparams.check(given)
+    except UserError as error:
+      raise UsageError(str(error)) from error
   _check_pruning(given, steps)
   runs_dir, data_dir, tmp_dir = (
     file_names.check_folder(flag.name, os.path.expanduser(flag.value)) for flag in (_RUNS_DIR, _DATA_DIR, _TMP_DIR)
   )
   return config.Settings(
-    runs=paths.Runs(runs_dir, file_names.check_name("problem", _PROBLEM.value), _SIZE.value, _SEED.value),
+    runs=paths.Runs(runs_dir, file_names.check_name("problem", _PROBLEM.value), label, _SEED.value),
     size=size,
     steps=steps,
     overrides=overrides,
@@ -82,6 +97,7 @@ def read() -> config.Settings:
     data_dir=data_dir,
     tmp_dir=tmp_dir,
     hosts=tf_config.parse(_HOSTS.value, _HOST_INDEX.value),
+    base_set=base_set,
   )
 
 

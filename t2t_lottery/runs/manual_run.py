@@ -8,9 +8,18 @@ from typing import Any
 
 from t2t_lottery.data import manifest
 from t2t_lottery.pruning import methods
-from t2t_lottery.runs import paths, presets, run_files
+from t2t_lottery.runs import config, given_hparams, paths, presets, run_files, run_spec
+from t2t_lottery.utils import atomic_files
 from t2t_lottery.utils.errors import UserError
 
+# What a driver's flags must say of a run, as in its description.
+_BY_FLAG = {
+  "size": "--size, or --hparams_set",
+  "hparams_set": "--size, or --hparams_set",
+  "train_steps": "--steps",
+  "rewind_step": "--rewind_step",
+  "seed": "--seed",
+}
 # Files in which t2t-trainer saves its flags, one per line: its own, and all.
 _FLAGS = ("flags_t2t.txt", "flags.txt")
 
@@ -46,7 +55,7 @@ def describe(folder: str, problem: str) -> tuple[dict[str, Any], str | None]:
   about: dict[str, Any] = {
     "run": os.path.basename(os.path.abspath(folder)),
     "problem": problem,
-    "size": next((size for size in presets.SIZES if hparams_set.endswith(f"_{size}")), "base"),
+    "size": _size(hparams_set, method),
     "seed": int(flags.get("random_seed") or 0),
     "method": method,
     "sparsity_asked": hparams["sparsity"],
@@ -61,6 +70,87 @@ def describe(folder: str, problem: str) -> tuple[dict[str, Any], str | None]:
     if hparams.get(name):
       about[name] = os.path.expanduser(hparams[name])
   return about, hparams.get("data_dir")
+
+
+def adopt(settings: config.Settings, folder: str, run: str) -> None:
+  """Adds a run to the runs of the drivers, which then report it and draw from it: links its folder, and describes it in
+  `run.json` as `train` would.
+
+  Args:
+    settings: of the drivers' runs.
+    folder: t2t-trainer's --output_dir.
+    run: the run's name among them, such as dense or slt-50.
+
+  Raises:
+    UserError: it is another run than a driver with these settings would train, or the run that it is drawn from is not
+      among them.
+  """
+  found, data_dir = describe(folder, settings.runs.problem)
+  manifest.check_same(folder, found["data"] or None, settings.runs.problem, settings.data_dir)
+  hparams, method = run_files.hparams(folder), methods.METHODS[found["method"]]
+  mask_from, rewind_from = (
+    _parent(settings, found[name]) if method.from_ticket else None for name in ("mask_checkpoint", "rewind_checkpoint")
+  )
+  options = run_spec.Options(
+    run,
+    found["method"],
+    f"{100 * found['sparsity_asked']:.10g}" if method.prunes else "0",
+    mask_from=mask_from,
+    rewind_from=rewind_from,
+    initial_level=f"{100 * found['initial_sparsity']:.10g}" if method.prunes_further else "0",
+  )
+  requested = run_spec.describe(settings, options)
+  del requested["code"]
+  for name, flag in _BY_FLAG.items():
+    if (name != "seed" or _flags(folder).get("random_seed")) and found[name] != requested[name]:
+      raise UserError(f"{folder} was trained with {name}={found[name]}, not {requested[name]}: give {flag}")
+  _check_hparams(settings, folder, hparams, method)
+  link = settings.runs.folder(run)
+  if os.path.realpath(link) != os.path.realpath(folder):
+    if os.path.lexists(link):
+      raise UserError(f"{link} already exists: choose another --run, or another --runs_dir")
+    os.makedirs(os.path.dirname(link), exist_ok=True)
+    os.symlink(os.path.realpath(folder), link)
+  atomic_files.write_json(paths.description(link), requested)
+
+
+def _parent(settings: config.Settings, checkpoint: str) -> str:
+  """The name, among the drivers' runs, of the run that a checkpoint is from."""
+  of_run = os.path.dirname(os.path.abspath(checkpoint))
+  of_run = os.path.realpath(os.path.dirname(of_run) if os.path.basename(of_run) == "rewind" else of_run)
+  runs = os.path.dirname(settings.runs.folder("x"))
+  for name in sorted(os.listdir(runs)) if os.path.isdir(runs) else []:
+    if os.path.realpath(os.path.join(runs, name)) == of_run:
+      return name
+  raise UserError(
+    f"{checkpoint} is of no run in {runs}: add its run first, by evaluate --model_dir={of_run} --run=NAME"
+  )
+
+
+def _check_hparams(settings: config.Settings, folder: str, hparams: dict[str, Any], method: methods.Method) -> None:
+  """Raises UserError if a driver's run with these settings would have other hparams."""
+  given = given_hparams.parse(settings.hparams)
+  wanted = {**settings.overrides, **given}
+  unused = () if method.gradual else ("prune_until", "prune_every")
+  for name, value in wanted.items():
+    if name not in unused and name in hparams and not _is_same(hparams[name], value):
+      raise UserError(f"{folder} was trained with {name}={hparams[name]}; a driver with these flags uses {value}")
+  by_hand = re.findall(r"(\w+)=", _flags(folder).get("hparams", ""))
+  if more := [name for name in by_hand if name not in (*wanted, *methods.HPARAMS, "rewind_step", *unused)]:
+    raise UserError(f"{folder} was trained with --hparams={more[0]}={hparams.get(more[0])}: give it in --hparams")
+
+
+def _is_same(found: Any, value: Any) -> bool:
+  try:
+    return abs(float(found) - float(value)) <= 1e-9 * abs(float(value))
+  except (TypeError, ValueError):
+    return str(found) == str(value)
+
+
+def _size(hparams_set: str, method: str) -> str:
+  """The size of this project's hparams sets; the name of any other set."""
+  known = {presets.hparams_set(method, size): size for size in presets.SIZES}
+  return known.get(hparams_set, hparams_set.partition(presets.PLUS)[0])
 
 
 def _flags(folder: str) -> dict[str, str]:

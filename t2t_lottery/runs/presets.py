@@ -2,7 +2,30 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from t2t_lottery.utils.errors import UserError
+
+# In the name of an hparams set, between any set of a transformer and the method whose pruning is added to it.
+PLUS = "+"
+# Hparams of t2t's learning rates that count steps.
+_RATE_STEPS = (
+  "learning_rate_warmup_steps",
+  "learning_rate_decay_steps",
+  "learning_rate_cosine_cycle_steps",
+  "learning_rate_boundaries",
+)
+# t2t's factors of a learning rate that are functions of the share of the run alone, if the above are scaled.
+_RELATIVE_FACTORS = (
+  "constant",
+  "linear_warmup",
+  "cosdecay",
+  "multi_cycle_cos_decay",
+  "rsqrt_normalized_decay",
+  "exp_decay",
+)
+_RELATIVE_SCHEMES = ("", "none", "exp", "piecewise", "cosine", "cyclelinear10x")
 
 
 class Steps(NamedTuple):
@@ -61,11 +84,26 @@ class Size(NamedTuple):
   peak_learning_rate: float
 
 
+# t2t's hparams that shape a model.
+_SHAPE = ("hidden_size", "filter_size", "num_heads", "num_hidden_layers", "num_encoder_layers", "num_decoder_layers")
+
 SIZES = {
   "base": Size(PAPER.train_steps, 512, 6, 2048, 8, 2048, 0.01),
   "small": Size(20_000, 256, 3, 1024, 4, 2048, 0.02),
   "tiny": Size(3_000, 128, 2, 512, 4, 2048, 0.05),
+  # The shape of t2t's transformer_big; all else is as in base.
+  "big": Size(PAPER.train_steps, 1024, 6, 4096, 16, 2048, 0.01),
 }
+
+
+def hparams_set(method: str, size: str) -> str:
+  """Name of the hparams set of a method at a size."""
+  return f"transformer_{method}" + ("" if size == "base" else f"_{size}")
+
+
+def shape(hparams: str) -> str:
+  """Those of a user's `--hparams` that give a model another shape than its size has, such as "hidden_size=384"."""
+  return ",".join(word for word in hparams.split(",") if word.partition("=")[0].strip() in _SHAPE)
 
 
 def overrides(train_steps: int, size: Size) -> dict[str, float | str]:
@@ -83,3 +121,48 @@ def overrides(train_steps: int, size: Size) -> dict[str, float | str]:
     "prune_until": steps.prune_until,
     "prune_every": steps.prune_every,
   }
+
+
+def rescaled(hparams: Mapping[str, Any], train_steps: int) -> dict[str, Any]:
+  """The hparams of any set that depend on a run's length, for another length than the paper's 500,000 steps.
+
+  The learning rate is then the same at the same fraction of the run, as in `overrides`.
+
+  Args:
+    hparams: all values of the set, for a run of the paper's length.
+    train_steps: the run's length.
+
+  Raises:
+    UserError: if the set's learning rate cannot be scaled.
+  """
+  steps = for_length(train_steps)
+  found: dict[str, Any] = {name: getattr(steps, name) for name in ("rewind_step", "prune_until", "prune_every")}
+  share = train_steps / PAPER.train_steps
+  for name in _RATE_STEPS:
+    if value := hparams.get(name):
+      scaled = [max(1, round(count * share)) for count in (value if isinstance(value, list) else [value])]
+      found[name] = scaled if isinstance(value, list) else scaled[0]
+  factors = [factor.strip() for factor in hparams["learning_rate_schedule"].split("*") if factor.strip()]
+  warmup = hparams["learning_rate_warmup_steps"]
+  # rsqrt_decay depends on the step alone (as in `overrides`), and so does noam.
+  grown = (found["learning_rate_warmup_steps"] / warmup) ** 0.5 if warmup else share**0.5
+  for factor in factors:
+    if factor == "rsqrt_decay":
+      constant = hparams["learning_rate_constant"] if "constant" in factors else 1.0
+      found["learning_rate_constant"] = constant * grown
+      if "constant" not in factors:
+        found["learning_rate_schedule"] = "*".join(["constant", *factors])
+    elif factor == "legacy" and hparams["learning_rate_decay_scheme"] == "noam":
+      found["learning_rate"] = hparams["learning_rate"] * grown
+    elif factor == "legacy" and (hparams["learning_rate_decay_scheme"] or "") not in _RELATIVE_SCHEMES:
+      raise UserError(_unscalable("learning_rate_decay_scheme", hparams["learning_rate_decay_scheme"], train_steps))
+    elif factor not in ("legacy", "rsqrt_hidden_size", *_RELATIVE_FACTORS):
+      raise UserError(_unscalable("learning_rate_schedule", hparams["learning_rate_schedule"], train_steps))
+  return found
+
+
+def _unscalable(name: str, value: str, train_steps: int) -> str:
+  return (
+    f"{name}={value} cannot be scaled to --steps={train_steps}: give another {name} in --hparams, or --steps="
+    f"{PAPER.train_steps}"
+  )

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Any
 
-from t2t_lottery.runs import paths, run_files, run_spec
+from t2t_lottery.runs import paths, presets, run_files, run_spec
 from t2t_lottery.utils import atomic_files, file_lock, text_table
 from t2t_lottery.utils.errors import UserError
+
+# Metrics with a column; COMET has one if a run has it.
+_COLUMNS = ("bleu", "ter", "comet")
 
 
 def collect(runs_dir: str) -> list[dict[str, Any]]:
@@ -48,31 +52,40 @@ def _collected(runs_dir: str) -> list[dict[str, Any]]:
 
 
 def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
-  """A table with one row per run: sparsity, size, test BLEU and TER, name.
+  """A table with one row per run: sparsity, size, test BLEU and TER, COMET if it was requested, name.
 
   Args:
     lines: results of one problem and size; runs that differ only in the seed are averaged.
-    runs: names of the runs.
+    runs: names of the runs. Hparams that the user gave are part of a run's name in the table if they shape the model, or if
+      not all lines have them.
 
   If an average of checkpoints was evaluated, its BLEU has a separate column. A result that missed the sparsity of its run
   has a separate row, at the sparsity that it reached.
   """
-  found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-  missed: dict[str, list[dict[str, Any]]] = defaultdict(list)
+  found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+  missed: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
   for line in lines:
     # Early versions wrote no such scores.
     if line.get("test", {}).keys() >= {"bleu", "ter"} and "paper" in line.get("megabytes", {}):
-      (missed if run_spec.sparsity_miss(line) else found)[line["run"]].append(line)
-  averaged = any("average" in line for run in runs for line in (*found[run], *missed[run]))
-  rows = [["sparsity", "MB", "BLEU", "TER", *(["averaged"] if averaged else []), "run"]]
-  for run in runs:
-    if found[run]:
-      main = found[run][0].get("test_set")
-      rows.append(_row(found[run][0]["sparsity_asked"], found[run], averaged, f"{run}, {main}" if main else run))
-      rows += _other_test_sets(found[run], averaged, run)
-    for line in missed[run]:
+      (missed if run_spec.sparsity_miss(line) else found)[line["run"], line.get("hparams") or ""].append(line)
+  is_mixed = len({hparams for _, hparams in (*found, *missed)}) > 1
+  shown = [key for run in runs for key in dict.fromkeys((*found, *missed)) if key[0] == run]
+  every = [line for key in shown for line in (*found[key], *missed[key])]
+  averaged = any("average" in line for line in every)
+  columns = [metric for metric in _COLUMNS if metric != "comet" or any(metric in line["test"] for line in every)]
+  rows = [["sparsity", "MB", *(metric.upper() for metric in columns), *(["averaged"] if averaged else []), "run"]]
+  for key in shown:
+    name, hparams = key
+    run = ", ".join(filter(None, (name, hparams if is_mixed else presets.shape(hparams))))
+    if found[key]:
+      main = found[key][0].get("test_set")
+      rows.append(
+        _row(found[key][0]["sparsity_asked"], found[key], columns, averaged, f"{run}, {main}" if main else run)
+      )
+      rows += _other_test_sets(found[key], columns, averaged, run)
+    for line in missed[key]:
       name = f"{run}, seed {line['seed']}: {run_spec.sparsity_miss(line)}"
-      rows.append(_row(line["sparsity"], [line], averaged, name))
+      rows.append(_row(line["sparsity"], [line], columns, averaged, name))
   return text_table.aligned(rows)
 
 
@@ -85,18 +98,25 @@ def split_by_data(lines: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], li
   ]
 
 
-def _row(sparsity: float, lines: list[dict[str, Any]], averaged: bool, name: str) -> list[str]:
+def _row(sparsity: float, lines: list[dict[str, Any]], columns: Sequence[str], averaged: bool, name: str) -> list[str]:
   """A row with the means of the results."""
   megabytes = _mean([line["megabytes"]["paper"] for line in lines])
-  bleu, ter = (_mean([line["test"][metric] for line in lines]) for metric in ("bleu", "ter"))
-  row = [f"{sparsity * 100:.6g}%", f"{megabytes:.2f}", f"{bleu:.1f}", f"{ter:.1f}"]
+  row = [f"{sparsity * 100:.6g}%", f"{megabytes:.2f}", *_means([line["test"] for line in lines], columns)]
   if averaged:
     averages = [line["average"]["test_bleu"] for line in lines if "average" in line]
     row.append(f"{_mean(averages):.1f}" if averages else "-")
   return [*row, name]
 
 
-def _other_test_sets(lines: list[dict[str, Any]], averaged: bool, run: str) -> list[list[str]]:
+def _means(scores: list[dict[str, float]], columns: Sequence[str]) -> list[str]:
+  """The mean of each metric; a dash if not all have it."""
+  return [
+    f"{_mean([one[metric] for one in scores]):.1f}" if all(metric in one for one in scores) else "-"
+    for metric in columns
+  ]
+
+
+def _other_test_sets(lines: list[dict[str, Any]], columns: Sequence[str], averaged: bool, run: str) -> list[list[str]]:
   """A row for each further test set, of the seeds that have it."""
   scores: dict[str, list[dict[str, float]]] = defaultdict(list)
   for line in lines:
@@ -107,7 +127,7 @@ def _other_test_sets(lines: list[dict[str, Any]], averaged: bool, run: str) -> l
     [
       "",
       "",
-      *(f"{_mean([one[metric] for one in found]):.1f}" for metric in ("bleu", "ter")),
+      *_means(found, columns),
       *([""] if averaged else []),
       f"{run}, {name}",
     ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from t2t_lottery.data import manifest
 from t2t_lottery.pruning import methods
-from t2t_lottery.runs import config, paths, presets
+from t2t_lottery.runs import config, given_hparams, paths, presets
 from t2t_lottery.utils import file_names, package_versions, t2t_process, tf_config
 from t2t_lottery.utils.errors import UserError
 
@@ -95,7 +96,7 @@ def _check_flags(method: methods.Method, options: Options) -> None:
 def command(settings: config.Settings, run: dict[str, Any], options: Options) -> list[str]:
   """The t2t-trainer command that trains the run."""
   # t2t rejects repeated names; the user's value wins.
-  given = config.given_hparams(settings.hparams)
+  given = given_hparams.parse(settings.hparams)
   hparams = {name: value for name, value in settings.overrides.items() if name not in given}
   if "mask_from" in run:
     mask_from, mask_step = run["mask_from"].split("@")
@@ -169,6 +170,12 @@ def sparsity_miss(result: Mapping[str, Any]) -> str | None:
     has_dense_layers = "dense_embedding" in result.get("controls", []) or "prune_embedding" in result.get("hparams", "")
     on_target = has_dense_layers or abs(reached - requested) <= _ROUNDING
   return None if on_target else f"reached {reached * 100:.6g}%, requested {requested * 100:g}%"
+
+
+def has_tokenizer(signatures: Mapping[str, str], tokenizer: str) -> bool:
+  """Whether BLEU was computed with sacreBLEU's tokenizer of that name, as far as a result's signatures tell."""
+  match = re.search(r"\|tok:([^|]*)", signatures.get("bleu", ""))
+  return not match or match[1] == tokenizer or match[1].startswith(f"{tokenizer}-")
 
 
 def check(path: str, about: Any, complete: bool = True) -> None:

@@ -53,11 +53,15 @@ class Requirements(NamedTuple):
     about: required fields of its description (`run.json`).
     translation: signature of the decoder.
     average: number of last checkpoints whose average is evaluated too, or 0.
+    tokenizer: of BLEU; empty for any.
+    comet: signature of COMET; empty if it is not required.
   """
 
   about: Mapping[str, Any]
   translation: str
   average: int
+  tokenizer: str = ""
+  comet: str = ""
 
   @property
   def train_steps(self) -> int:
@@ -105,7 +109,12 @@ def _bleu(folder: str, required: Requirements) -> float | None:
   if not os.path.exists(paths.result(folder)):
     return None
   result = run_files.result(folder)
-  same = result.get("signatures", {}).get("translation") == required.translation
+  signatures = result.get("signatures", {})
+  same = (
+    signatures.get("translation") == required.translation
+    and (not required.tokenizer or run_spec.has_tokenizer(signatures, required.tokenizer))
+    and required.comet in ("", signatures.get("comet"))
+  )
   averaged = not required.average or result.get("average", {}).get("checkpoints") == required.average
   return result.get("test", {}).get("bleu") if same and averaged else None
 

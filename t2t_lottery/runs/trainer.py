@@ -30,14 +30,16 @@ _STOPPED_BY = {
 }
 
 
-def train(settings: config.Settings, check_problem: Callable[[str, str], None], options: run_spec.Options) -> None:
+def train(
+  settings: config.Settings, prepare: Callable[[config.Settings], config.Settings], options: run_spec.Options
+) -> None:
   """Trains the run that the flags describe; waits while another process holds its lock. On several hosts, all but the
   first are workers.
 
   Args:
     settings: shared by all steps.
-    check_problem: (problem, data_dir) -> None; raises UserError if translations could not be scored. Called for runs that
-      are not trained yet.
+    prepare: completes the settings (`config.Settings.base_set`); raises UserError if the run could not be trained or
+      scored. Called for runs that are not trained yet.
     options: the requested run.
 
   Raises:
@@ -48,7 +50,7 @@ def train(settings: config.Settings, check_problem: Callable[[str, str], None], 
   run = run_spec.describe(settings, options)
   folder = settings.runs.folder(run["run"])
   if not paths.checkpoint_exists(paths.checkpoint(folder, run["train_steps"])):
-    check_problem(run["problem"], settings.data_dir)
+    settings = prepare(settings)
   if not settings.hosts.is_chief:
     if host_rendezvous.wait_for_chief(folder, run, settings.hosts):
       _run_trainer(settings, run, folder, options)

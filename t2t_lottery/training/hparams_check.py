@@ -65,7 +65,7 @@ def check(hparams) -> None:
       file_names.check_folder(flag, folder)
   _check_values(hparams)
   method = methods.METHODS[hparams.pruning_method]
-  _check_model(hparams)
+  check_model(hparams)
   _check_sources(hparams, method)
   if method.gradual:
     _check_gradual(hparams)
@@ -121,8 +121,15 @@ def _check_values(hparams) -> None:
       raise UserError(f"{name}={hparams.get(name)} is not one of {', '.join(values)}")
 
 
-def _check_model(hparams) -> None:
-  """Rejects a model that cannot be trained, or with a matrix unknown to `layers`."""
+def check_model(hparams) -> None:
+  """Rejects a model that cannot be trained, or with a matrix unknown to `layers`.
+
+  Args:
+    hparams: t2t's.
+
+  Raises:
+    UserError: naming the hparam.
+  """
   for name in (
     *("batch_size", "hidden_size", "num_hidden_layers", "num_heads", "filter_size"),
     "symbol_modality_num_shards",

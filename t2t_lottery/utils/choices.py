@@ -8,8 +8,14 @@ from collections.abc import Iterable, Sequence
 from t2t_lottery.utils.errors import UserError
 
 
-def known(what: str, name: str, names: Iterable[str]) -> str:
+def known(what: str, name: str, names: Iterable[str], lists_all: bool = True) -> str:
   """Returns the name if it is one of `names`.
+
+  Args:
+    what: it is.
+    name: the name.
+    names: the known ones.
+    lists_all: whether the error lists all, if none is near.
 
   Raises:
     UserError: it is not; names the nearest one, or all.
@@ -18,9 +24,8 @@ def known(what: str, name: str, names: Iterable[str]) -> str:
   if name in names:
     return name
   near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-  raise UserError(
-    f"unknown {what} {name}: " + (f"did you mean {near[0]}?" if near else f"choose from {', '.join(names)}")
-  )
+  hint = f": did you mean {near[0]}?" if near else f": choose from {', '.join(names)}" if lists_all else ""
+  raise UserError(f"unknown {what} {name}{hint}")
 
 
 def once(what: str, words: Sequence[str]) -> tuple[str, ...]:

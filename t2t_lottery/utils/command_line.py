@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import errno
 import io
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import IO
@@ -50,11 +52,21 @@ def run(
         raise UserError(f"{surplus[0]} is not a flag" if surplus else f"an argument is missing: {_usage()}")
       check()
     except (flags.Error, UserError) as error:
-      print("t2t-lottery:", " ".join(str(error).split()), file=sys.stderr)
+      print("t2t-lottery:", _nearest(" ".join(str(error).split())), file=sys.stderr)
       sys.exit(2)
     return rest
 
   app.run(main, flags_parser=parse)
+
+
+def _nearest(message: str) -> str:
+  """An error about a flag with a list of values: the nearest of them, or all."""
+  match = re.fullmatch(r"flag (--\w+=(.*)): value should be one of <(.*)>", message)
+  if not match:
+    return message
+  given, value, known = match.groups()
+  near = difflib.get_close_matches(value, known.split("|"), n=1, cutoff=0.5)
+  return f"{given}: " + (f"did you mean {near[0]}?" if near else f"choose {' or '.join(known.split('|'))}")
 
 
 def exit_on_help(argv: list[str]) -> None:

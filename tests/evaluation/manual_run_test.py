@@ -8,15 +8,16 @@ import shutil
 import tempfile
 from unittest import mock
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 from t2t_lottery.data import manifest
-from t2t_lottery.evaluation import decoding, evaluator
+from t2t_lottery.evaluation import decoding, evaluator, metrics
 from t2t_lottery.inference import translator
-from t2t_lottery.runs import config, manual_run, paths, presets, retention
+from t2t_lottery.runs import config, manual_run, paths, presets, retention, run_spec
 from t2t_lottery.utils import atomic_files
 from t2t_lottery.utils.errors import UserError
-from tests.support import small_model, trained
+from tests.support import comet_tools, small_model, trained
 
 SENTENCES = 8
 
@@ -77,6 +78,73 @@ class ManualRunTest(tf.test.TestCase):
     for name in result["test"]:
       self.assertEndsWith(result["signatures"][name], "|text:from records")
 
+  def test_bleu_tokenize_and_comet(self):
+    flags = [f"--problem={small_model.PROBLEM}", f"--model_dir={self.folder}"]
+    trained.command("evaluate", *flags)
+    before = atomic_files.read_json(paths.result(self.folder))
+    folder = self.create_tempdir().full_path
+    python, model = comet_tools.install(os.path.join(folder, "bin")), os.path.join(folder, "model.ckpt")
+    atomic_files.write_text(model, "weights")
+    done = trained.command("evaluate", *flags, f"--comet={model}", f"--comet_python={python}")
+    self.assertEqual(done.returncode, 0, done.stderr)
+    with_comet = atomic_files.read_json(paths.result(self.folder))
+    added = with_comet["test"].pop("comet")
+    self.assertStartsWith(with_comet["signatures"].pop("comet"), "COMET|model:model.ckpt|sha256:")
+    # Both test sets have the same sentences.
+    self.assertEqual(with_comet["other_test_sets"]["more news"].pop("comet"), added)
+    self.assertEqual(with_comet, before)
+    self.assertIn(f"test COMET {added:.2f}\n", done.stdout)
+    with np.load(paths.segments(self.folder)) as segments:
+      self.assertCountEqual(segments, ["bleu", "bleu_tokenized", "chrf", "ter", "comet"])
+      self.assertAlmostEqual(float(metrics.corpus_scores("comet", segments["comet"].sum(axis=0))), added)
+    done = trained.command("evaluate", *flags, "--bleu_tokenize=char")
+    self.assertEqual(done.returncode, 0, done.stderr)
+    by_character = atomic_files.read_json(paths.result(self.folder))
+    self.assertIn("|tok:char|", by_character["signatures"]["bleu"])
+    self.assertEqual(by_character["test"]["ter"], before["test"]["ter"])
+    # Without the flag it is the target language's again.
+    trained.command("evaluate", *flags)
+    self.assertEqual(atomic_files.read_json(paths.result(self.folder)), before)
+
+  def adopted(self, **changed):
+    """Settings of drivers' runs among which the source of the mask is `dense`, and a copy of the run by hand."""
+    settings = self.settings(self.data_dir)
+    folder = shutil.copytree(self.folder, os.path.join(self.create_tempdir().full_path, "mine"))
+    steps = settings.steps._replace(rewind_step=atomic_files.read_json(paths.hparams(folder))["rewind_step"])
+    os.makedirs(os.path.dirname(settings.runs.folder("dense")))
+    os.symlink(self.folder, settings.runs.folder("dense"))
+    return settings._replace(**{"steps": steps, **changed}), folder
+
+  def test_with_a_name_it_is_one_of_the_drivers_runs(self):
+    settings, folder = self.adopted()
+    manual_run.adopt(settings, folder, "slt-60")
+    linked = settings.runs.folder("slt-60")
+    self.assertEqual(os.path.realpath(linked), os.path.realpath(folder))
+    # As a driver asks for it: nothing differs, so it is neither trained again nor refused.
+    options = run_spec.Options("slt-60", "slt", "60", mask_from="dense")
+    requested, found = run_spec.describe(settings, options), atomic_files.read_json(paths.description(linked))
+    self.assertIsNone(run_spec.difference(linked, found, requested, sorted({*requested, *found})))
+    manual_run.adopt(settings, folder, "slt-60")
+    self.assertIn(linked, paths.run_folders(settings.runs.runs_dir))
+    with self.assertRaisesRegex(UserError, "dense already exists: choose another --run"):
+      manual_run.adopt(settings, folder, "dense")
+
+  def test_another_run_than_the_drivers_is_refused_with_the_flag_to_give(self):
+    settings, folder = self.adopted()
+    for changed, message in (
+      ({"steps": settings.steps._replace(train_steps=41)}, "train_steps=40, not 41: give --steps"),
+      ({"steps": settings.steps._replace(rewind_step=1)}, "rewind_step=150, not 1: give --rewind_step"),
+      ({"base_set": "my_set"}, "hparams_set=transformer_slt_tiny, not my_set.slt: give --size, or --hparams_set"),
+      ({"hparams": "batch_size=7"}, "batch_size=2048; a driver with these flags uses 7"),
+      ({"runs": settings.runs._replace(seed=2)}, "is of no run in .*seed2: add its run first"),
+    ):
+      with self.assertRaisesRegex(UserError, message):
+        manual_run.adopt(settings._replace(**changed), folder, "slt-60")
+    atomic_files.write_text(os.path.join(folder, "flags.txt"), "--hparams=sparsity=0.6,attention_dropout=0.3\n")
+    with self.assertRaisesRegex(UserError, "was trained with --hparams=attention_dropout=.*: give it in --hparams"):
+      manual_run.adopt(settings, folder, "slt-60")
+    self.assertFalse(os.path.lexists(settings.runs.folder("slt-60")))
+
   def test_data_dir_is_that_of_the_training(self):
     about, data_dir = manual_run.describe(self.folder, small_model.PROBLEM)
     self.assertEqual(data_dir, self.data_dir)
@@ -95,7 +163,7 @@ class ManualRunTest(tf.test.TestCase):
     atomic_files.write_json(paths.hparams(stock), {"hidden_size": 8})
     with self.assertRaisesRegex(UserError, "its hparams name no method"):
       manual_run.describe(stock, small_model.PROBLEM)
-    for flags in ([], ["--run=a", "--model_dir=b"], ["--run=../a"]):
+    for flags in ([], ["--run=../a"], ["--run=../a", "--model_dir=b"]):
       done = trained.command("evaluate", f"--problem={small_model.PROBLEM}", *flags)
       self.assertEqual(done.returncode, 2, done.stderr)
       self.assertStartsWith(done.stderr, "t2t-lottery: ")

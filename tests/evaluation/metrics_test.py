@@ -15,6 +15,7 @@ from sacrebleu.metrics import BLEU, CHRF, TER
 from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 
 from t2t_lottery.evaluation import metrics
+from t2t_lottery.reproduce.planning import driver_flags
 from t2t_lottery.utils.errors import UserError
 
 REAL_TEXT = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data" / "multi30k" / "val.de"
@@ -114,6 +115,41 @@ class BleuTest(parameterized.TestCase, tf.test.TestCase):
       length, _, matching, *_ = metrics.score("bleu_tokenized", [text], [word], language).segments.tolist()[0]
       self.assertEqual((length, matching), (count, int(word in words)), msg=word)
 
+  @parameterized.parameters("th", "tha", "lo", "my", "bo", "zh", "zho", "yue", "tr", "ar", "hi", "he", "vi", "de", "en")
+  def test_equal_sentences_have_a_perfect_score_in_every_language(self, language):
+    texts = {
+      **dict.fromkeys(("th", "tha"), "วันนี้อากาศดีมาก"),
+      **dict.fromkeys(("zh", "zho", "yue"), "今天天气很好。"),
+      **{"lo": "ສະບາຍດີຊາວໂລກ", "my": "မင်္ဂလာပါကမ္ဘာ", "bo": "བཀྲ་ཤིས་བདེ་ལེགས", "hi": "आज मौसम बहुत अच्छा है।"},
+      **{"ar": "الطقس جميل جدا اليوم.", "he": "מזג האוויר יפה מאוד היום.", "vi": "Hôm nay trời rất đẹp."},
+      **{"tr": "Bugün hava çok güzel.", "de": "Heute ist es schön.", "en": "It is nice today."},
+    }
+    for metric in metrics.applicable(language):
+      found = metrics.score(metric, [texts[language]], [texts[language]], language)
+      self.assertAlmostEqual(found.value, 100.0 if metrics.HIGHER_IS_BETTER[metric] else 0.0, places=9, msg=metric)
+      # sacreBLEU's TER splits nothing itself: the text is tokenized before.
+      self.assertEqual("|asian:no|" in found.signature, metric == "ter", found.signature)
+
+  def test_a_tokenizer_can_be_chosen_for_bleu_only(self):
+    text, other = "今天天气很好。", "今天天气不好。"
+    found = metrics.bleu([text], [other], "zh", "char")
+    self.assertEqual(found.value, BLEU(tokenize="char").corpus_score([text], [[other]]).score)
+    self.assertIn("|tok:char|", found.signature)
+    self.assertIn("text:zh-lowercased", metrics.score("ter", [text], [other], "zh", "char").signature)
+    self.assertContainsSubset(metrics.TOKENIZERS, BLEU.TOKENIZERS)
+    (flag,) = [flag for flag in driver_flags.OF_RUNS if flag.name == "bleu_tokenize"]
+    self.assertEqual(flag.choices, metrics.TOKENIZERS)
+
+  def test_a_tokenizer_without_its_package_or_model_is_one_line(self):
+    with mock.patch.dict(sys.modules, {"sentencepiece": None}):
+      with self.assertRaisesRegex(UserError, "flores200, which is not installed: .*pip install 'sentencepiece'"):
+        metrics.check("de", "flores200")
+    spm = "sacrebleu.tokenizers.tokenizer_spm"
+    with mock.patch.dict(sys.modules, {"sentencepiece": mock.Mock()}), mock.patch(f"{spm}.SACREBLEU_DIR", "/nowhere"):
+      with mock.patch(f"{spm}.download_file", side_effect=OSError("no network")):
+        with self.assertRaisesRegex(UserError, r"flores101 needs its model, and fetching it fails \(no network\)"):
+          metrics.check("de", "flores101")
+
   def test_the_two_bleu_scores_differ_if_the_tokenizers_do(self):
     raw, tokenized = (metrics.score(name, HYPOTHESES, REFERENCES, "en").value for name in ("bleu", "bleu_tokenized"))
     self.assertNotAlmostEqual(raw, tokenized, places=1)
@@ -144,7 +180,7 @@ class BleuTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_tokenizer_equals_sacrebleus_choice(self):
     for language in ("zh", "ja", "ko", "de", "tr"):
-      self.assertEqual(metrics._tokenizer(language), BLEU._TOKENIZER_MAP.get(language, BLEU.TOKENIZER_DEFAULT))
+      self.assertEqual(metrics.tokenizer(language), BLEU._TOKENIZER_MAP.get(language, BLEU.TOKENIZER_DEFAULT))
 
   def test_a_tokenizer_that_is_not_installed_is_named(self):
     with mock.patch.dict(sys.modules, {"MeCab": None, "mecab_ko": None}):

@@ -1,12 +1,16 @@
 """hparams sets: the paper's equals stock t2t's, the others are scaled."""
 
+import re
+
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 from tensor2tensor.utils import learning_rate, registry
 
+import hparams as hparams_package
 import usr_dir  # noqa: F401
 from t2t_lottery.pruning import methods
 from t2t_lottery.runs import presets
+from t2t_lottery.utils import errors
 
 OWN = {
   "embedding_fan",
@@ -38,6 +42,11 @@ def rate(hparams, step):
 
 
 class HparamsTest(parameterized.TestCase, tf.test.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    hparams_package.register_on_top("transformer_base+dense")
+
   @parameterized.parameters(*methods.METHODS)
   def test_paper_set_is_base_v3_with_the_tpu_adaptations(self, method):
     ours = registry.hparams(f"transformer_{method}").values()
@@ -74,6 +83,56 @@ class HparamsTest(parameterized.TestCase, tf.test.TestCase):
       for name, value in presets.overrides(length, presets.SIZES["tiny"]).items():
         scaled.set_hparam(name, value)
       self.assertAllClose(rate(scaled, int(share * length)), expected, rtol=1e-4)
+
+  def test_big_has_the_shape_of_transformer_big_under_the_papers_set_up(self):
+    big, base = (registry.hparams(f"transformer_slt{size}").values() for size in ("_big", ""))
+    stock = registry.hparams("transformer_big").values()
+    differing = {name for name in base if base[name] != big[name] and name not in ("bottom", "loss", "top")}
+    self.assertEqual(differing, {"hidden_size", "filter_size", "num_heads"})
+    for name in (*differing, "num_hidden_layers", "batch_size"):
+      self.assertEqual(big[name], stock[name])
+
+  @parameterized.parameters(*methods.METHODS)
+  def test_a_method_on_top_of_any_set_adds_its_pruning_only(self, method):
+    hparams_package.register_on_top(f"transformer_relative+{method}")
+    added = registry.hparams(f"transformer_relative+{method}").values()
+    stock = registry.hparams("transformer_relative").values()
+    papers = registry.hparams(f"transformer_{method}").values()
+    self.assertEqual(set(added) - set(stock), OWN)
+    self.assertEqual({name: added[name] for name in OWN}, {name: papers[name] for name in OWN})
+    differing = {name for name in stock if added[name] != stock[name] and name not in ("bottom", "loss", "top")}
+    self.assertEqual(differing, {"daisy_chain_variables"})
+
+  @parameterized.parameters(
+    {},
+    {"learning_rate_schedule": "legacy", "learning_rate_decay_scheme": "noam"},
+    {"learning_rate_schedule": "legacy", "learning_rate_decay_scheme": "exp", "learning_rate_decay_rate": 0.3},
+    {"learning_rate_schedule": "rsqrt_decay"},
+    {"learning_rate_schedule": "constant*linear_warmup*exp_decay", "learning_rate_decay_rate": 0.3},
+    {"learning_rate_schedule": "linear_warmup*rsqrt_normalized_decay"},
+  )
+  def test_learning_rate_of_any_set_is_the_same_at_the_same_fraction_of_any_run(self, **changed):
+    length = 50_000
+    hparams, scaled = (registry.hparams("transformer_base+dense") for _ in range(2))
+    for each in (hparams, scaled):
+      each.override_from_dict({"learning_rate_decay_steps": 100_000, **changed})
+    for name, value in presets.rescaled(hparams.values(), length).items():
+      scaled.set_hparam(name, value)
+    for share in (0.01, 0.05, 0.4, 1.0):
+      expected = rate(hparams, int(share * presets.PAPER.train_steps))
+      # noam counts from step 1.
+      self.assertAllClose(rate(scaled, int(share * length)), expected, rtol=2e-3)
+
+  def test_a_learning_rate_that_cannot_be_scaled_is_named(self):
+    values = registry.hparams("transformer_base+dense").values()
+    for changed in (
+      {"learning_rate_schedule": "constant*linear_decay"},
+      {"learning_rate_schedule": "legacy", "learning_rate_decay_scheme": "sqrt"},
+    ):
+      with self.assertRaisesRegex(
+        errors.UserError, f"={re.escape(list(changed.values())[-1])} cannot be scaled to --steps=2000"
+      ):
+        presets.rescaled({**values, **changed}, 2000)
 
   def test_a_run_of_the_papers_length_has_the_papers_step_counts(self):
     self.assertEqual(presets.for_length(500_000), presets.PAPER)

@@ -215,6 +215,45 @@ class ReportPageTest(tf.test.TestCase):
       digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
       self.assertIn(f"{tag}-src 'sha256-{digest}'", policy)
 
+  def test_a_metric_that_does_not_apply_has_no_column_and_comet_has_one_if_a_run_has_it(self):
+    made = made_up_runs.Runs(os.path.join(self.folder, "languages"))
+    why = "Moses' tokenizer has no rules for the language 'zh'"
+    for run, method, percent, comet in (("dense", "dense", 0, 81.5), ("mp-50", "mp", 50, 70.25)):
+      made.evaluated(run, method, percent, 27, 64)
+      path = os.path.join(made.path(run), "result.json")
+      result = json.loads(read(path))
+      del result["test"]["bleu_tokenized"]
+      result["test"]["comet"] = comet
+      with open(path, "w", encoding="utf-8") as file:
+        json.dump({**result, "left_out": {"bleu_tokenized": why}}, file)
+    out = os.path.join(self.folder, "languages_out")
+    builder.report(studies.read(made.folder), out, None, samples=20, learning_curves=False)
+    (head, _, dense, *_), columns = (
+      [line for line in read(os.path.join(out, "table.md")).decode().splitlines() if line.startswith("|")],
+      csv.DictReader(io.StringIO(read(os.path.join(out, "table.csv")).decode())).fieldnames,
+    )
+    self.assertEqual([cell.strip() for cell in head.split("|")[3:-1]], ["MP BLEU", "MP TER", "MP COMET"])
+    self.assertEqual(dense.split("|")[5].strip(), "81.5")
+    self.assertIn(f"No bleu\\_tokenized: {why}.", read(os.path.join(out, "table.md")).decode())
+    self.assertNotIn("bleu_tokenized", columns)
+    self.assertContainsSubset(["comet", "comet_low", "comet_best"], columns)
+
+  def test_hparams_that_shape_the_model_are_in_the_caption_and_runs_with_others_are_left_out(self):
+    made = made_up_runs.Runs(os.path.join(self.folder, "shapes"))
+    for seed, hparams in ((1, "hidden_size=96"), (2, "hidden_size=96"), (3, "hidden_size=192")):
+      made.evaluated("dense", "dense", 0, 27, 64, seed=seed)
+      for name in ("run.json", "result.json"):
+        path = os.path.join(made.path("dense", seed), name)
+        changed = {**json.loads(read(path)), "hparams": hparams}
+        with open(path, "w", encoding="utf-8") as file:
+          json.dump(changed, file)
+    out = os.path.join(self.folder, "shapes_out")
+    missing = builder.report(studies.read(made.folder), out, None, samples=20, learning_curves=False)
+    self.assertIn(
+      "dense, seed 3: left out: trained with --hparams=hidden_size=192, others with --hparams=hidden_size=96", missing
+    )
+    self.assertIn("tiny, hidden\\_size=96: BLEU", read(os.path.join(out, "table.md")).decode())
+
   def test_leaves_out_and_lists_seeds_of_other_test_sets_or_data(self):
     made = made_up_runs.Runs(os.path.join(self.folder, "other_sizes"))
     for seed in (1, 2, 3, 4):

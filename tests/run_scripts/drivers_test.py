@@ -33,7 +33,7 @@ def driver(name, *arguments):
   )
 
 
-def trainer_command(*arguments):
+def trainer_command(*arguments, size="--size=tiny"):
   """The command of t2t-trainer that a step of a driver calls."""
   code = """
 import sys
@@ -41,12 +41,12 @@ from absl import flags
 from t2t_lottery import train
 from t2t_lottery.runs import command_flags
 from t2t_lottery.runs import run_spec
-flags.FLAGS(["", "--problem=p", "--size=tiny", "--steps=2000", "--run=r", *sys.argv[1:]])
+flags.FLAGS(["", "--problem=p", "--steps=2000", "--run=r", *sys.argv[1:]])
 settings, options = command_flags.read(), train.options()
 print(*run_spec.command(settings, run_spec.describe(settings, options), options), sep="\\n")
 """
   done = subprocess.run(
-    [sys.executable, "-c", code, *arguments], cwd=trained.ROOT, check=True, capture_output=True, text=True
+    [sys.executable, "-c", code, size, *arguments], cwd=trained.ROOT, check=True, capture_output=True, text=True
   )
   return done.stdout.splitlines()
 
@@ -102,6 +102,11 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ("--name=Mine", "--name=Mine: use lower-case letters"),
     ("--variant=magic", "--variant=magic: choose global_magnitude or dense_embedding"),
     ("--size=tinny", "--size=tinny: did you mean tiny\\?"),
+    ("--hparams=hiden_size=8", "unknown hparam hiden_size: did you mean hidden_size\\?"),
+    ("--hparams=batch_size=x", "--hparams=batch_size=x: batch_size is an integer"),
+    ("--bleu_tokenize=flores20", "--bleu_tokenize=flores20: did you mean flores200\\?"),
+    ("--comet_python=python", "--comet_python=python has no effect without --comet=MODEL"),
+    ("--size=bigg", "--size=bigg: did you mean big\\?"),
   )
   def test_invalid_flag_is_reported_in_one_line(self, flag, message):
     done = driver("slt_mp.sh", flag)
@@ -361,7 +366,8 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       "--hparams=dropout": "dropout is not NAME=VALUE",
       "--hparams=prune_until=2000": "prune_until=2000 must be before the end of a run, --steps=2000",
       "--hparams=prune_until=10": "prune_every=40 and prune_until=10 leave no step",
-      "--hparams=prune_every=often": "must be a number of steps",
+      "--hparams=prune_every=often": "prune_every is an integer",
+      "--hparams=prune_every=-5": "must be a number of steps",
       "--checkpoints=2001": "--checkpoints=2001 are more than a run of 2000 steps can save",
     }
     code = """
@@ -379,7 +385,7 @@ for flag in json.load(sys.stdin):
     outcomes[flag] = str(error)
 print(json.dumps(outcomes))
 """
-    valid = "--hparams=batch_size=1024,prune_every=10, prune_until=1999,a[1]=2,list=[1,2]"
+    valid = "--hparams=batch_size=1024,prune_every=10, prune_until=1999,dropout[1]=2,moe_hidden_sizes=[1,2]"
     done = subprocess.run(
       [sys.executable, "-c", code],
       input=json.dumps([*expected, valid]),

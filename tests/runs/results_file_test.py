@@ -34,6 +34,28 @@ class TableTest(tf.test.TestCase):
     )
     self.assertEqual(rows[1].index("21.0"), rows[2].index("11.5"))
 
+  def test_comet_has_a_column_if_a_run_has_it(self):
+    lines = [line("dense", 20, 60, other_test_sets={"news2": {"bleu": 1.0, "ter": 2.0}}), line("mp-50", 10, 90)]
+    lines[0]["test"]["comet"] = 81.23
+    rows = [row.split() for row in results_file.table(lines, ["dense", "mp-50"]).splitlines()]
+    self.assertEqual(rows[0], ["sparsity", "MB", "BLEU", "TER", "COMET", "run"])
+    self.assertEqual([row[-4:-1] for row in rows[1:4:2]], [["20.0", "60.0", "81.2"], ["10.0", "90.0", "-"]])
+    self.assertEqual(rows[2][:3], ["1.0", "2.0", "-"])
+
+  def test_hparams_are_part_of_the_name_so_that_two_models_are_never_averaged(self):
+    lines = [
+      line("dense", 20, 60, hparams="hidden_size=384"),
+      line("dense", 30, 50, 2, hparams="hidden_size=384"),
+      line("dense", 10, 90, 3),
+      line("dense", 5, 95, 4, hparams="hidden_size=96", on_target=False),
+    ]
+    rows = [row.split(maxsplit=4)[2:] for row in results_file.table(lines, ["dense"]).splitlines()[1:]]
+    self.assertEqual(rows[:2], [["25.0", "55.0", "dense, hidden_size=384"], ["10.0", "90.0", "dense"]])
+    self.assertRegex(rows[2][2], "^dense, hidden_size=96, seed 4: reached")
+    for hparams, name in (("batch_size=512", "dense"), ("batch_size=512,hidden_size=96", "dense, hidden_size=96")):
+      (row,) = results_file.table([line("dense", 20, 60, hparams=hparams)], ["dense"]).splitlines()[1:]
+      self.assertEndsWith(row, f"60.0  {name}")
+
 
 if __name__ == "__main__":
   tf.test.main()

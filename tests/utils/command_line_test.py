@@ -70,7 +70,12 @@ class CommandTest(tf.test.TestCase):
   def test_an_invalid_flag_is_one_line_and_status_2(self):
     invalid = {
       "Unknown command line flag 'levle'. Did you mean: level ?": python("train", "--levle=50"),
-      "flag --size=tinny: value should be one of <base|small|tiny>": python("train", "--size=tinny"),
+      "--size=tinny: did you mean tiny?": python("train", "--size=tinny"),
+      "--method=stl: did you mean slt?": python("train", "--method=stl"),
+      "--decoder=x: choose ctranslate2 or t2t": python("evaluate", "--decoder=x"),
+      "unknown hparam hiden_size: did you mean hidden_size?": python(
+        "train", "--problem=p", "--run=r", "--hparams=hiden_size=8"
+      ),
       "flag --problem=None: Flag --problem must have a value other than None.": python("datagen"),
       "50 is not a flag": python("results", "--problem=p", "50"),
       "surplus is not a flag": python("export", "--checkpoint=a", "--to=sparse", "--out=b", "surplus"),

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from t2t_lottery.data import own_text
 from t2t_lottery.pruning import methods
+from t2t_lottery.runs import given_hparams
 from t2t_lottery.utils import choices
 from t2t_lottery.utils.errors import UserError
 
@@ -54,7 +55,8 @@ class Flag(NamedTuple):
 # Defaults are the paper's (section 4); a driver may override them.
 OF_RUNS = (
   Flag("problem", "t2t problem", "NAME", "translate_ende_wmt14"),
-  Flag("size", "base (the paper's), small or tiny", "NAME", "base", choices=("base", "small", "tiny")),
+  Flag("size", "base (the paper's), big, small or tiny", "NAME", "base", choices=("base", "big", "small", "tiny")),
+  Flag("hparams_set", "instead of --size: a set of t2t's transformer, or one of your usr_dir", "NAME"),
   Flag("levels", "sparsity of each level in percent, increasing", '"L ..."', "10 20 30 40 50 60 70 80 85 90 95 98"),
   Flag("seed", "random seed of each run", "N", "1"),
   Flag("steps", "length of each run; other step counts scale", "N", default_help="the size's"),
@@ -76,6 +78,15 @@ OF_RUNS = (
     "ctranslate2",
     choices=("ctranslate2", "sparse", "t2t"),
   ),
+  Flag(
+    "bleu_tokenize",
+    "sacreBLEU's tokenizer for BLEU, such as flores200",
+    "NAME",
+    default_help="by target language",
+    choices=("13a", "intl", "char", "zh", "ja-mecab", "ko-mecab", "flores101", "flores200", "none"),
+  ),
+  Flag("comet", "also score test by COMET: path of a model", "MODEL", default_help="none"),
+  Flag("comet_python", "Python of the environment with unbabel-comet or pymarian", "PATH", default_help="tool on PATH"),
   Flag("data_dir", "where t2t-datagen puts records", "DIR", os.path.join(ROOT, "data"), "data"),
   Flag("tmp_dir", "where raw text is, or is downloaded to", "DIR", default_help="DATA_DIR/tmp"),
   Flag("t2t_usr_dir", "your own usr_dir, with your own problems", "DIR"),
@@ -166,6 +177,8 @@ def read(driver: Driver, words: Sequence[str]) -> str:
   surplus = [f"--{name}" for name in given if f"--{name}" in driver.unused]
   if surplus and plan != _OF_TABLE:
     raise UserError(f"{surplus[0]} has no effect in {driver.name}: leave it out")
+  if "hparams_set" in given and "size" in given:
+    raise UserError(f"--hparams_set={given['hparams_set']} includes a size: leave out --size={given['size']}")
   if "name" in given and "problem" not in given:
     values["problem"] = own_text.problem_name(given["name"])
   values.update((name, value) for name, value in given.items() if f"--{name}" not in driver.unused)
@@ -185,7 +198,7 @@ def _parse(words: Sequence[str]) -> dict[str, str]:
       found["plan"] = value or "yes"
       continue
     if not word.startswith("--") or name not in _FLAGS:
-      near = difflib.get_close_matches(f"--{name}", [f"--{flag}" for flag in _FLAGS], n=1)
+      near = difflib.get_close_matches(f"--{name}", [f"--{flag}" for flag in _FLAGS], n=1, cutoff=0.7)
       raise UserError(f"unknown flag {word}" + (f": did you mean {near[0]}?" if near else "; --help lists all"))
     flag = _FLAGS[name]
     if not flag.metavar:
@@ -238,6 +251,11 @@ def check(values: Mapping[str, str], layer_by_layer: bool = False) -> None:
     UserError: a value is invalid.
   """
   check_own_text(values, values["problem"])
+  given = given_hparams.parse(values["hparams"])
+  if not values["hparams_set"]:
+    given_hparams.check(given)
+  if values["comet_python"] and not values["comet"]:
+    raise UserError(f"--comet_python={values['comet_python']} has no effect without --comet=MODEL")
   share = values["prune_each"]
   if share and not (_is_number(share) and 0 < float(share) < 100):
     raise UserError(f"--prune_each={share} is not a share of weights in percent")
@@ -329,17 +347,34 @@ def _assignments(values: Mapping[str, str]) -> list[str]:
     "above": above,
     "controls": values["controls"].split(),
   }
-  location = _flags(values, ["problem", "size", "runs_dir", "data_dir"])
+  # A set's name is that of its size.
+  size = values["hparams_set"] or values["size"]
+  location = _flags({**values, "size": size}, ["problem", "size", "runs_dir", "data_dir"])
   common = _flags(
-    values, ["seed", "checkpoints", "steps", "rewind_step", "hparams", "t2t_usr_dir", "hosts", "host_index"]
+    values,
+    [
+      "problem",
+      "hparams_set" if values["hparams_set"] else "size",
+      "runs_dir",
+      "data_dir",
+      "seed",
+      "checkpoints",
+      "steps",
+      "rewind_step",
+      "hparams",
+      "t2t_usr_dir",
+      "hosts",
+      "host_index",
+    ],
   )
+  scoring = ["bleu_tokenize", "comet", "comet_python"]
   tmp_dir = values["tmp_dir"] or os.path.join(values["data_dir"], "tmp")
   arrays = {
     "location": location,
-    "common": [*location, *common, f"--tmp_dir={tmp_dir}"],
-    "text": datagen_flags(values),
+    "common": [*common, f"--tmp_dir={tmp_dir}"],
+    "text": [*datagen_flags(values), *_flags(values, [*(["decoder"] if values["hparams_set"] else []), *scoring])],
     "training": _flags(values, ["gpus"]),
-    "evaluation": _flags(values, ["average", "decoder", "keep"]),
+    "evaluation": _flags(values, ["average", "decoder", "keep", *scoring]),
   }
   return [
     *(_assign(name, " ".join(value)) for name, value in words.items()),

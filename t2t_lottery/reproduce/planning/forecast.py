@@ -60,6 +60,7 @@ class Workload(NamedTuple):
     checkpoints: number of checkpoints that each run saves.
     vocabulary: approximate number of subwords.
     jobs: number of runs trained in parallel.
+    own_size: the model's, if it is of an hparams set of t2t's or the user's.
   """
 
   where: paths.Runs
@@ -68,6 +69,12 @@ class Workload(NamedTuple):
   checkpoints: int
   vocabulary: int
   jobs: int = 1
+  own_size: presets.Size | None = None
+
+  @property
+  def size(self) -> presets.Size:
+    """The model's size."""
+    return self.own_size or presets.SIZES[self.where.size]
 
 
 def steps_remaining(current: Status, train_steps: int) -> int:
@@ -120,7 +127,7 @@ def _run_bytes(measured: dict[tuple[bool, str], float], workload: Workload, run:
   known = measured.get((prunes, keep), measured.get((not prunes, keep)))
   if known:
     return round(known)
-  return run_bytes(workload.where.size, workload.vocabulary, prunes, workload.checkpoints, keep)
+  return run_bytes(workload.size, workload.vocabulary, prunes, workload.checkpoints, keep)
 
 
 def peak_memory(workload: Workload) -> int:
@@ -129,8 +136,7 @@ def peak_memory(workload: Workload) -> int:
   for folder, _ in _similar_runs(workload):
     with contextlib.suppress(UserError):
       measured.append(run_files.peak_memory(folder))
-  size = presets.SIZES[workload.where.size]
-  return max(measured) if measured else resource_split.trainer_bytes(parameters(size, workload.vocabulary))
+  return max(measured) if measured else resource_split.trainer_bytes(parameters(workload.size, workload.vocabulary))
 
 
 def _similar_runs(workload: Workload) -> Iterable[tuple[str, dict]]:
@@ -167,12 +173,14 @@ def parameters(size: presets.Size, vocabulary: int) -> int:
   return size.num_hidden_layers * (encoder + decoder) + 2 * norm + (vocabulary + _TARGET_SPACES) * hidden
 
 
-def run_bytes(size_name: str, vocabulary: int, prunes: bool, checkpoints: int, keep: str = retention.ALL) -> int:
+def run_bytes(
+  size: str | presets.Size, vocabulary: int, prunes: bool, checkpoints: int, keep: str = retention.ALL
+) -> int:
   """The approximate bytes of a finished run's folder.
 
   Counts float32 weights, masks of one byte per weight, and t2t's graph; Adafactor's factored moments are negligible.
   """
-  size = presets.SIZES[size_name]
+  size = presets.SIZES[size] if isinstance(size, str) else size
   model = parameters(size, vocabulary) * (5 if prunes else 4)
   # Step 0 is saved as well, until it is rotated out.
   full = max(checkpoints, min(checkpoints + 1, presets.CHECKPOINTS_KEPT))
