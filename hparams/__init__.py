@@ -1,7 +1,7 @@
 """The paper's hparams set and its variants, derived from `transformer_base_v3`.
 
-`transformer_dense`, `_mp`, `_lt`, `_slt`, `_clt`, `_slt_mp` and `_mp_slt` are the paper's (section 4); with the
-suffixes `_small` and `_tiny` they are for a CPU.
+`transformer_dense`, `_mp`, `_lt`, `_slt`, `_clt`, `_slt_mp` and `_mp_slt` are the paper's (section 4); `_lrr` and
+`_finetune` are two methods of Renda, Frankle and Carbin (2020). With the suffixes `_small` and `_tiny` they are for a CPU.
 """
 
 import functools
@@ -30,6 +30,9 @@ def _add_pruning(hparams, name, method):
   hparams.add_hparam("shuffle_mask", False)
   hparams.add_hparam("embedding_fan", methods.SHAPE)
   hparams.add_hparam("prune_embedding", True)
+  # Step of the learning-rate schedule at which the run starts: 0, or that of the rewind checkpoint; in fine-tuning, the
+  # length of the schedule whose last learning rate the run keeps.
+  hparams.add_hparam("schedule_from", 0)
 
 
 def _base():
@@ -70,7 +73,7 @@ def _register(method, size_name, make):
     _add_pruning(hparams, method, methods.METHODS[method])
     return hparams
 
-  hparams_set.__doc__ = f"The {method} runs of the paper, {size_name} size."
+  hparams_set.__doc__ = f"Runs of the method {method}, {size_name} size."
   registry.register_hparams(name)(hparams_set)
 
 

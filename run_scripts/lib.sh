@@ -7,7 +7,7 @@ root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 # Set by a driver before `parse`.
 defaults=() unused='' layer_by_layer=''
 # Set by `parse`.
-levels='' below='' above='' switch='' controls='' one_shot='' rewind_dense='' variant='' runs_dir='' plan=''
+levels='' below='' above='' switch='' controls='' one_shot='' rewind_dense='' schedule_from='' variant='' runs_dir='' plan=''
 location=() common=() text=() training=() evaluation=()
 # Runs so far, process of the running step, signal received.
 runs=() child='' received=''

@@ -30,11 +30,12 @@ with_variant() { [[ -z $variant || $1 == *+$variant* ]] && echo "$1" || echo "$1
 # NAME-LEVEL. Sets `ticket` to the name of the last one.
 iterative() {
   local first level control flags before=$3
-  first=$(with_variant "$4")${rewind_dense:++rewind_dense} ticket=$first
+  first=$(with_variant "$4")${schedule_from:++schedule_from_$schedule_from}${rewind_dense:++rewind_dense} ticket=$first
   for level in $2; do
     [[ -z $one_shot ]] || ticket=$first
     ticket+=-$level
-    flags=(--method="$1" --level="$level" --mask_from="$before" ${rewind_dense:+--rewind_from=dense} ${variant:+--control="$variant"})
+    flags=(--method="$1" --level="$level" --mask_from="$before" ${rewind_dense:+--rewind_from=dense}
+      ${schedule_from:+--schedule_from="$schedule_from"} ${variant:+--control="$variant"})
     run "$ticket" "${flags[@]}"
     for control in $controls; do run "$ticket+$control" "${flags[@]}" --control="$control"; done
     [[ -n $one_shot ]] || before=$ticket

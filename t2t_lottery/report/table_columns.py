@@ -6,8 +6,17 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-# Method -> its name in the paper, in the order of the paper's columns.
-COLUMNS = {"mp": "MP", "lt": "LT", "slt": "SLT", "clt": "CLT", "slt_mp": "SLT-MP", "mp_slt": "MP-SLT"}
+# Method -> its name: in the order of the paper's columns, then those of Renda, Frankle and Carbin (2020).
+COLUMNS = {
+  "mp": "MP",
+  "lt": "LT",
+  "slt": "SLT",
+  "clt": "CLT",
+  "slt_mp": "SLT-MP",
+  "mp_slt": "MP-SLT",
+  "lrr": "LRR",
+  "finetune": "FT",
+}
 DENSE = "dense"
 # Marks in SLT-MP's column: trained by SLT, by MP.
 DAGGER, DOUBLE_DAGGER = "†", "‡"
@@ -78,7 +87,7 @@ def assign(about: About) -> dict[str, list[Place]]:
   plain = {name: what for name, what in about.items() if is_plain(name, what)}
   of = {method: [name for name in plain if plain[name]["method"] == method] for method in (DENSE, *COLUMNS)}
   found: dict[str, dict[float, Place]] = {method: {} for method in COLUMNS}
-  for method in ("mp", "lt", "slt", "clt"):
+  for method in ("mp", "lt", "slt", "clt", "lrr", "finetune"):
     _fill(found[method], of[method], plain)
   for method, first in (("slt_mp", "slt"), ("mp_slt", "mp")):
     head = _head(of[method], first, plain)

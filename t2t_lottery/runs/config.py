@@ -53,6 +53,7 @@ _HAVE_FLAGS = {
   "ticket_signs": "--controls=random_signs",
   "shuffle_mask": "--controls=shuffled_mask",
   "prune_embedding": "--variant=dense_embedding",
+  "schedule_from": "--schedule_from",
 }
 # As t2t parses them (`hparam.parse_values`).
 _HPARAM = re.compile(r"([A-Za-z][\w.]*(?:\[\s*\d+\s*\])?)\s*=\s*([^,\[]*|\[[^\]]*\])(?:$|,\s*)")

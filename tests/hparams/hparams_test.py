@@ -18,6 +18,7 @@ OWN = {
   "pruning_method",
   "rewind_checkpoint",
   "rewind_step",
+  "schedule_from",
   "sparsity",
   "shuffle_mask",
   "ticket_scope",

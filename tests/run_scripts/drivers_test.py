@@ -97,7 +97,8 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ("--prune_each=100", "--prune_each=100 is not a share of weights in percent"),
     ("--controls=random_signs magic", "unknown control magic"),
     ("--controls=random_signs random_signs", "--controls contains random_signs twice"),
-    ("--controls=shuffled_mask", "the control shuffled_mask needs .*: give --rewind=dense"),
+    ("--controls=shuffled_mask", "the control shuffled_mask needs .*: give --rewind=dense or --one_shot"),
+    ("--schedule_from=25000", "--schedule_from=25000: choose 0 or t"),
     ("--train=a.en,a.de", "--train is for own text: give it a --name"),
     ("--name=Mine", "--name=Mine: use lower-case letters"),
     ("--variant=magic", "--variant=magic: choose global_magnitude or dense_embedding"),
@@ -155,6 +156,24 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       ["--levels=50 80", "--variant=global_magnitude"],
       ["dense", "slt+global_magnitude-50 < dense", "slt+global_magnitude-50-80 < slt+global_magnitude-50"],
     ),
+    ("lrr", "lrr.sh", ["--levels=50 80"], ["dense", "lrr-50 < dense", "lrr-50-80 < lrr-50"]),
+    (
+      "finetune_one_shot",
+      "finetune.sh",
+      ["--levels=50 80", "--one_shot"],
+      ["dense", "finetune-50 < dense", "finetune-80 < dense"],
+    ),
+    (
+      "schedule_from_t",
+      "slt_mp.sh",
+      ["--levels=50 80", "--switch=50", "--schedule_from=t", "--rewind=dense"],
+      [
+        "dense",
+        "slt+schedule_from_t+rewind_dense-50 < dense, dense",
+        "slt+schedule_from_t+rewind_dense-50-mp-80 < slt+schedule_from_t+rewind_dense-50, dense",
+      ],
+    ),
+    ("schedule_from_0", "slt.sh", ["--levels=50", "--schedule_from=0"], ["dense", "slt-50 < dense"]),
     ("snip", "snip.sh", ["--levels=50 80"], ["dense", "snip-50 < dense", "snip-80 < dense"]),
     (
       "other_spellings",
@@ -191,6 +210,7 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ]
     self.assertEqual(lineage, expected)
     for run in runs[1:]:
+      self.assertEqual("schedule_from" in run, "schedule_from" in run["run"])
       self.assertEqual(run["level"], re.split(r"[-+]", re.sub(r"\+random_signs$", "", run["run"]))[-1])
 
   @parameterized.parameters("slt.sh", "mp_slt.sh", "quickstart.sh")

@@ -106,15 +106,16 @@ OF_TEXT = (
 OF_TICKETS = (
   Flag("rewind", "rewind to the last level's run, or the dense run", "WHICH", "last", choices=("last", "dense")),
   Flag("rewind_step", "t, the step to rewind to", "N", default_help="5% of the length"),
+  Flag("schedule_from", "step of the learning-rate schedule at which a ticket starts", "0|t", "0", choices=("0", "t")),
   Flag("prune_each", "prune P% of the remaining weights at each level, up to the last of --levels", "P"),
   Flag("one_shot", "draw every level from the dense run"),
   Flag(
-    "variant", "pruning variant: dense_embedding, or (only LT, SLT, CLT) global_magnitude", "NAME", choices=VARIANTS
+    "variant", "pruning variant: dense_embedding, or (not if pruned by MP) global_magnitude", "NAME", choices=VARIANTS
   ),
   Flag(
     "controls",
     "also train, for each level, its ticket with random_signs, redrawn_values,\n"
-    "permuted_values, reinitialized, random_mask or (with --rewind=dense) shuffled_mask",
+    "permuted_values, reinitialized, random_mask, or (with --rewind=dense or --one_shot) shuffled_mask",
     '"C ..."',
   ),
   Flag("switch", "the level at which SLT-MP and MP-SLT switch methods", "L", "60"),
@@ -248,10 +249,12 @@ def check(values: Mapping[str, str], layer_by_layer: bool = False) -> None:
     choices.known("control", control, CONTROLS)
   if controls:
     choices.once("controls", controls)
-  if "shuffled_mask" in controls and values["rewind"] != "dense":
-    raise UserError("the control shuffled_mask needs unpruned weights: give --rewind=dense")
+  if "shuffled_mask" in controls and values["rewind"] != "dense" and not values["one_shot"]:
+    raise UserError("the control shuffled_mask needs unpruned weights: give --rewind=dense or --one_shot")
   if values["variant"] == "global_magnitude" and layer_by_layer:
-    raise UserError("--variant=global_magnitude is only for lt, slt and clt: this method prunes layer by layer")
+    raise UserError(
+      "--variant=global_magnitude is only for lt, slt, clt, lrr and finetune: this method prunes layer by layer"
+    )
 
 
 def check_own_text(values: Mapping[str, str], problem: str) -> None:
@@ -346,6 +349,7 @@ def _assignments(values: Mapping[str, str]) -> list[str]:
     *(_assign(name, values[name]) for name in ("one_shot", "variant", "runs_dir")),
     _assign("switch", switch),
     _assign("rewind_dense", "yes" if values["rewind"] == "dense" else ""),
+    _assign("schedule_from", values["schedule_from"].removeprefix("0")),
     *(f"{name}=({' '.join(map(shlex.quote, value))})" for name, value in arrays.items()),
   ]
 
