@@ -33,6 +33,8 @@ def _add_pruning(hparams, name, method):
   # Step of the learning-rate schedule at which the run starts: 0, or that of the rewind checkpoint; in fine-tuning, the
   # length of the schedule whose last learning rate the run keeps.
   hparams.add_hparam("schedule_from", 0)
+  # Seed of the order of batches; -1 for that of the run.
+  hparams.add_hparam("data_seed", -1)
 
 
 def _base():

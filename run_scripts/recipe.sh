@@ -9,8 +9,15 @@ step() { [[ -n $plan ]] || python "$1" "${common[@]}" "${@:2}"; }
 table() { step results --runs="$(IFS=,; echo "${runs[*]}")"; }
 report() { [[ -n $plan ]] || python report "${location[@]}" --out="$runs_dir/report"; }
 
-# Trains and evaluates one run: run NAME --method=... --level=... --mask_from=RUN
+# Trains and evaluates one run, and with --data_seed its twin, which differs in the order of batches alone:
+# run NAME --method=... --level=... --mask_from=RUN
 run() {
+  last=$1
+  run_one "$@"
+  [[ -z $data_seed ]] || run_one "$1+data_seed_$data_seed" "${@:2}" --data_seed="$data_seed"
+}
+
+run_one() {
   [[ -z $plan ]] || (IFS=$'\t'; echo "$*")
   step train --run="$1" ${training[@]+"${training[@]}"} "${@:2}"
   step evaluate --run="$1" "${evaluation[@]}"

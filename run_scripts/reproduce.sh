@@ -26,7 +26,7 @@ usage: $0 [flags]
   --restarts=N        how often to restart a run that is killed on its node  [3]
   --version           only print the version
 and the flags of the drivers, except --hosts, --host_index and --plan:
-  --problem --size --steps --hparams --runs_dir --data_dir --tmp_dir --checkpoints --average --decoder --keep --gpus
+  --problem --size --steps --hparams --data_seed --runs_dir --data_dir --tmp_dir --checkpoints --average --decoder --keep --gpus
   --name --train --dev --test --languages --vocab_size
   --t2t_usr_dir --rewind --rewind_step --schedule_from --prune_each --one_shot --variant --controls --switch
                       (see $(dirname "$0")/slt_mp.sh --help)

@@ -24,6 +24,7 @@ _SCHEDULE_FROM = flags.DEFINE_enum(
   run_spec.SCHEDULE_FROM,
   "Step of the learning-rate schedule to start at: 0, or t, the step of the weights.",
 )
+_DATA_SEED = flags.DEFINE_integer("data_seed", None, "Seed of the order of batches. Default: --seed.", lower_bound=0)
 _INITIAL_LEVEL = flags.DEFINE_string(
   "initial_level", "0", "Sparsity in percent of the ticket of a run that is pruned further during training."
 )
@@ -46,6 +47,7 @@ def options() -> run_spec.Options:
     mask_step=_MASK_STEP.value,
     rewind_from=_REWIND_FROM.value,
     schedule_from=_SCHEDULE_FROM.value,
+    data_seed=_DATA_SEED.value,
     initial_level=_INITIAL_LEVEL.value,
     controls=_CONTROLS.value,
     gpus=_GPUS.value,

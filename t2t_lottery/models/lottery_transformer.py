@@ -11,6 +11,7 @@ from tensor2tensor.utils import optimize, registry
 
 from t2t_lottery.pruning import gradual_schedule, layers, methods, saliency, tickets
 from t2t_lottery.training import (
+  batch_order,
   gradual_pruning_hook,
   hparams_check,
   masked_optimizer,
@@ -83,6 +84,7 @@ class LotteryTransformer(transformer.Transformer):
 # t2t names a model's variable scope after this; stock t2t must be able to read the checkpoints.
 LotteryTransformer.REGISTERED_NAME = transformer.Transformer.REGISTERED_NAME
 rate_schedule.install()
+batch_order.install()
 
 
 def _initialize(hparams, layer: str, shape: tuple[int, ...], seed: int) -> np.ndarray:

@@ -96,6 +96,7 @@ HPARAMS: dict[str, tuple[str | float | bool, Callable[[Method], bool]]] = {
   "shuffle_mask": (False, lambda method: method.from_ticket),
   "embedding_fan": (SHAPE, lambda method: method.from_ticket),
   "prune_embedding": (True, lambda method: method.prunes),
+  "data_seed": (-1, lambda method: True),
   "schedule_from": (0, lambda method: method.may_continue_schedule or method.constant_rate),
 }
 

@@ -153,9 +153,9 @@ def relatives(about: About, columns: Mapping[str, list[Place]]) -> list[Relative
     level = what["sparsity_asked"]
     column = columns.get(COLUMNS.get(what["method"], ""), [])
     same_level = [place.run for place in column if place.level == level]
-    base = re.sub(r"\+[a-z_]+", "", name)
+    base = re.sub(r"\+[a-z_0-9]+", "", name)
     varied = base if base in placed else next(iter(same_level), None)
-    more = [part for part in re.findall(r"\+([a-z_]+)", name) if part not in what.get("controls", [])]
+    more = [part for part in re.findall(r"\+([a-z_0-9]+)", name) if part not in what.get("controls", [])]
     differs = ", ".join([*what.get("controls", []), *more]).replace("_", " ")
     found.append(Relative(name, level, differs or "another chain", varied))
   return sorted(found, key=lambda relative: (relative.level, relative.varied or "", relative.run))

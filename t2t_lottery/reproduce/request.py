@@ -42,6 +42,7 @@ def check() -> None:
     command_flags.read()
     problem_check.check(problem, given.data_dir)
   validation.check_methods(_METHODS.value.split())
+  validation.check_data_seed(given.data_seed, validation.seeds(_SEEDS.value))
   _graph()
 
 

@@ -54,6 +54,7 @@ _HAVE_FLAGS = {
   "shuffle_mask": "--controls=shuffled_mask",
   "prune_embedding": "--variant=dense_embedding",
   "schedule_from": "--schedule_from",
+  "data_seed": "--data_seed",
 }
 # As t2t parses them (`hparam.parse_values`).
 _HPARAM = re.compile(r"([A-Za-z][\w.]*(?:\[\s*\d+\s*\])?)\s*=\s*([^,\[]*|\[[^\]]*\])(?:$|,\s*)")

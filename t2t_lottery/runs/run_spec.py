@@ -17,7 +17,10 @@ SCHEDULE_FROM = ("0", SCHEDULE_FROM_T)
 # Missing in older runs.
 _MAY_LACK = ("code", "data")
 # Hparam -> the field of a description that it is set to.
-_OF_RUN = {"sparsity": "sparsity_asked", "initial_sparsity": "initial_sparsity", "schedule_from": "schedule_from"}
+_OF_RUN = {
+  "sparsity": "sparsity_asked",
+  **{name: name for name in ("initial_sparsity", "schedule_from", "data_seed")},
+}
 # Tolerance for results without `on_target`: above the effect of rounding each layer to a number of weights.
 _ROUNDING = 1e-4
 
@@ -32,6 +35,7 @@ class Options(NamedTuple):
   mask_step: int | None = None
   rewind_from: str | None = None
   schedule_from: str = "0"
+  data_seed: int | None = None
   initial_level: str = "0"
   controls: list[str] = []
   gpus: int | None = None
@@ -64,6 +68,10 @@ def describe(settings: config.Settings, options: Options) -> dict[str, Any]:
   }
   if method.gradual:
     run["initial_sparsity"] = config.parse_level(options.initial_level)
+  if options.data_seed is not None:
+    if options.data_seed == settings.runs.seed:
+      raise UserError(f"--data_seed={options.data_seed} is the seed of the run, which orders its batches: give another")
+    run["data_seed"] = options.data_seed
   if options.controls:
     run["controls"] = options.controls
   if settings.hparams:
@@ -120,7 +128,8 @@ def command(settings: config.Settings, run: dict[str, Any], options: Options) ->
     if "rewind_checkpoint" in method.sources:
       hparams["rewind_checkpoint"] = paths.stored(settings.runs.folder(rewind_from), int(rewind_step))
   for name, source in _OF_RUN.items():
-    if run.get(source):
+    # A seed may be 0; the other fields are 0 by default.
+    if run.get(source) or (name == "data_seed" and source in run):
       hparams[name] = run[source]
   for control in run.get("controls", []):
     hparams.update(methods.CONTROLS[control])
@@ -219,7 +228,7 @@ def _wrong(about: Any, complete: bool) -> str | None:
     parent, _, step = about[name].partition("@") if isinstance(about.get(name), str) else (None, None, "")
     if name in about and not (file_names.is_name(parent) and step.isdecimal()):
       return f"{name} is not NAME@STEP"
-  for name in ("best_step", "train_steps", "rewind_step", "schedule_from"):
+  for name in ("best_step", "train_steps", "rewind_step", "schedule_from", "data_seed"):
     if name in about and (type(about[name]) is not int or about[name] < 0):
       return f"{name} is not a step"
   if "decoder" in about and not file_names.is_name(about["decoder"]):

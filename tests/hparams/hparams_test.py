@@ -9,6 +9,7 @@ from t2t_lottery.pruning import methods
 from t2t_lottery.runs import presets
 
 OWN = {
+  "data_seed",
   "embedding_fan",
   "initial_sparsity",
   "mask_checkpoint",

@@ -91,6 +91,8 @@ class ColumnsTest(tf.test.TestCase):
       ("slt+rewind_dense-50", "slt", 50, "dense"),
       ("slt+global_magnitude+rewind_dense-50-80", "slt", 80, "slt-50", "global_magnitude"),
       ("slt+schedule_from_t+rewind_dense-50", "slt", 50, "dense"),
+      ("slt-50+data_seed_7", "slt", 50, "dense"),
+      ("dense+data_seed_7", "dense", 0, None),
       ("snip-50", "lt", 50, "dense", "snip"),
       ("snip-98", "lt", 98, "dense", "snip"),
     )
@@ -104,6 +106,8 @@ class ColumnsTest(tf.test.TestCase):
         table_columns.Relative(
           "slt+global_magnitude+rewind_dense-50-80", 0.8, "global magnitude, rewind dense", "slt-50-80"
         ),
+        table_columns.Relative("slt-50+data_seed_7", 0.5, "data seed 7", "slt-50"),
+        table_columns.Relative("dense+data_seed_7", 0.0, "data seed 7", "dense"),
         table_columns.Relative("slt+schedule_from_t+rewind_dense-50", 0.5, "schedule from t, rewind dense", "slt-50"),
         table_columns.Relative("snip-50", 0.5, "snip", "lt-50"),
         table_columns.Relative("snip-98", 0.98, "snip", None),

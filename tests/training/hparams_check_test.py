@@ -110,6 +110,7 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     ("ticket_values=magic", "ticket_values=magic is not one of rewound, constant, redrawn, permuted"),
     ("ticket_signs=magic", "ticket_signs=magic is not one of kept, random"),
     ("embedding_fan=magic", "embedding_fan=magic is not one of shape, hidden"),
+    ("data_seed=-2", "data_seed=-2 is invalid: must be at least 0, or -1 for the seed of the run"),
     ("grad_noise_scale=0.1", "grad_noise_scale=0.1 would move pruned weights"),
     (
       "hidden_size=64",

@@ -57,6 +57,7 @@ OF_RUNS = (
   Flag("size", "base (the paper's), small or tiny", "NAME", "base", choices=("base", "small", "tiny")),
   Flag("levels", "sparsity of each level in percent, increasing", '"L ..."', "10 20 30 40 50 60 70 80 85 90 95 98"),
   Flag("seed", "random seed of each run", "N", "1"),
+  Flag("data_seed", "also train each run on its batches in the order of another seed", "N"),
   Flag("steps", "length of each run; other step counts scale", "N", default_help="the size's"),
   Flag("hparams", "more t2t hparams for each run, such as batch_size=1024", "LIST", default_help="none"),
   Flag("runs_dir", "where runs and results are stored", "DIR", os.path.join(ROOT, "runs"), "runs"),
@@ -127,7 +128,7 @@ _OF_TABLE = "table"
 
 def of_chain() -> list[Flag]:
   """The flags that define the runs and their parents; all other flags are the same for every run."""
-  return [_FLAGS["levels"], *(flag for flag in OF_TICKETS if flag.name != "rewind_step")]
+  return [_FLAGS["levels"], _FLAGS["data_seed"], *(flag for flag in OF_TICKETS if flag.name != "rewind_step")]
 
 
 class Driver(NamedTuple):
@@ -242,6 +243,8 @@ def check(values: Mapping[str, str], layer_by_layer: bool = False) -> None:
   share = values["prune_each"]
   if share and not (_is_number(share) and 0 < float(share) < 100):
     raise UserError(f"--prune_each={share} is not a share of weights in percent")
+  if values["data_seed"] and not values["data_seed"].isdecimal():
+    raise UserError(f"--data_seed={values['data_seed']} is not a nonnegative integer")
   check_levels([values["switch"]])
   check_levels(values["levels"].split())
   controls = values["controls"].split()
@@ -346,7 +349,7 @@ def _assignments(values: Mapping[str, str]) -> list[str]:
   }
   return [
     *(_assign(name, " ".join(value)) for name, value in words.items()),
-    *(_assign(name, values[name]) for name in ("one_shot", "variant", "runs_dir")),
+    *(_assign(name, values[name]) for name in ("one_shot", "variant", "runs_dir", "data_seed")),
     _assign("switch", switch),
     _assign("rewind_dense", "yes" if values["rewind"] == "dense" else ""),
     _assign("schedule_from", values["schedule_from"].removeprefix("0")),
