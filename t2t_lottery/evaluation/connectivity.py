@@ -17,7 +17,7 @@ from t2t_lottery.data import manifest
 from t2t_lottery.evaluation import decoding, metrics
 from t2t_lottery.inference import translator
 from t2t_lottery.pruning import layers
-from t2t_lottery.runs import model_source, paths, run_files, run_spec
+from t2t_lottery.runs import model_source, paths, run_files
 from t2t_lottery.utils import atomic_files
 from t2t_lottery.utils.errors import UserError
 
@@ -51,8 +51,10 @@ def read(folder: str) -> Run:
   Raises:
     UserError: if the folder contains no run that is trained to its end.
   """
-  about = run_files.identified(paths.description(folder), run_files.description(folder))
-  run_spec.check(paths.description(folder), about)
+  path = paths.description(folder)
+  if not os.path.exists(path):
+    raise UserError(f"there is no {path}: give the folders of two runs that the drivers trained")
+  about = run_files.identified(path, run_files.description(folder))
   run_files.require_trained(folder, about)
   run = Run(folder, about, run_files.hparams(folder))
   if not paths.checkpoint_exists(run.final):

@@ -128,7 +128,7 @@ class ConnectivityTest(tf.test.TestCase):
   def test_unfit_pairs_are_one_line(self):
     for given, message in (
       (("copy", "copy"), "copy is given twice: give two runs"),
-      (("copy", "none"), "cannot read .*none/run.json"),
+      (("copy", "none"), "there is no .*none/run.json: give the folders of two runs"),
     ):
       done = trained.command("connectivity", *map(self.folder, given))
       self.assertEqual(done.returncode, 1)
