@@ -1,9 +1,10 @@
 """The paper's hparams set and its variants, derived from `transformer_base_v3`; and any other set of a transformer with a
 method's pruning on top.
 
-`transformer_dense`, `_mp`, `_lt`, `_slt`, `_clt`, `_slt_mp` and `_mp_slt` are the paper's (section 4); with the
-suffix `_big` they have the shape of `transformer_big`, with `_small` and `_tiny` they are for a CPU. `SET+METHOD`, such as
-`transformer_relative+slt`, is registered when t2t is asked for it (`register_on_top`).
+`transformer_dense`, `_mp`, `_lt`, `_slt`, `_clt`, `_slt_mp` and `_mp_slt` are the paper's (section 4); `_lrr` and
+`_finetune` are two methods of Renda, Frankle and Carbin (2020). With the suffix `_big` they have the shape of
+`transformer_big`, with `_small` and `_tiny` they are for a CPU. `SET+METHOD`, such as `transformer_relative+slt`, is
+registered when t2t is asked for it (`register_on_top`).
 """
 
 import functools
@@ -61,7 +62,7 @@ def _register(name, method, make, about):
     _add_pruning(hparams, method)
     return hparams
 
-  hparams_set.__doc__ = f"The {method} runs of the paper, {about}."
+  hparams_set.__doc__ = f"Runs of the method {method}, {about}."
   registry.register_hparams(name)(hparams_set)
 
 

@@ -7,10 +7,10 @@ root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 # Set by a driver before `parse`.
 defaults=() unused='' layer_by_layer=''
 # Set by `parse`.
-levels='' below='' above='' switch='' controls='' one_shot='' rewind_dense='' variant='' runs_dir='' plan=''
+levels='' below='' above='' switch='' controls='' one_shot='' rewind_dense='' schedule_from='' data_seed='' variant='' runs_dir='' plan=''
 location=() common=() text=() training=() evaluation=()
-# Runs so far, process of the running step, signal received.
-runs=() child='' received=''
+# Runs so far, last of them that is no twin, process of the running step, signal received.
+runs=() last='' child='' received=''
 
 # Sets the recipe's variables from the driver's flags (`driver_flags.py`) and prepares the environment.
 parse() {

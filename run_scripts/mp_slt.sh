@@ -6,6 +6,6 @@ layer_by_layer=yes
 parse "$@"
 dense
 separate mp "$below" mp
-mp=${runs[-1]}
+mp=$last
 iterative mp_slt "$above" "$mp" "$mp-slt"
 table

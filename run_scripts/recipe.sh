@@ -9,8 +9,15 @@ step() { [[ -n $plan ]] || python "$1" "${common[@]}" "${@:2}"; }
 table() { step results --runs="$(IFS=,; echo "${runs[*]}")"; }
 report() { [[ -n $plan ]] || python report "${location[@]}" --out="$runs_dir/report"; }
 
-# Trains and evaluates one run: run NAME --method=... --level=... --mask_from=RUN
+# Trains and evaluates one run, and with --data_seed its twin, which differs in the order of batches alone:
+# run NAME --method=... --level=... --mask_from=RUN
 run() {
+  last=$1
+  run_one "$@"
+  [[ -z $data_seed ]] || run_one "$1+data_seed_$data_seed" "${@:2}" --data_seed="$data_seed"
+}
+
+run_one() {
   [[ -z $plan ]] || (IFS=$'\t'; echo "$*")
   step train --run="$1" ${training[@]+"${training[@]}"} "${@:2}"
   step evaluate --run="$1" "${evaluation[@]}"
@@ -30,11 +37,12 @@ with_variant() { [[ -z $variant || $1 == *+$variant* ]] && echo "$1" || echo "$1
 # NAME-LEVEL. Sets `ticket` to the name of the last one.
 iterative() {
   local first level control flags before=$3
-  first=$(with_variant "$4")${rewind_dense:++rewind_dense} ticket=$first
+  first=$(with_variant "$4")${schedule_from:++schedule_from_$schedule_from}${rewind_dense:++rewind_dense} ticket=$first
   for level in $2; do
     [[ -z $one_shot ]] || ticket=$first
     ticket+=-$level
-    flags=(--method="$1" --level="$level" --mask_from="$before" ${rewind_dense:+--rewind_from=dense} ${variant:+--control="$variant"})
+    flags=(--method="$1" --level="$level" --mask_from="$before" ${rewind_dense:+--rewind_from=dense}
+      ${schedule_from:+--schedule_from="$schedule_from"} ${variant:+--control="$variant"})
     run "$ticket" "${flags[@]}"
     for control in $controls; do run "$ticket+$control" "${flags[@]}" --control="$control"; done
     [[ -n $one_shot ]] || before=$ticket

@@ -12,7 +12,7 @@ already done, by this command or by a method's driver, are skipped. A run that f
 depend on it continue, and the exit status is 1.
 
 usage: $0 [flags]
-  --methods="M ..."   of dense mp lt slt clt slt_mp mp_slt snip synflow  [the paper's: all but the last two]
+  --methods="M ..."   of dense mp lt slt clt slt_mp mp_slt lrr finetune snip synflow  [the paper's: all but the last four]
   --levels="L ..."    sparsity of each level in percent, increasing    [the paper's]
   --seeds="N ..."     random seeds                                     [1 2]
   --jobs=N            runs to train in parallel, each with its share of cores and GPUs, as memory allows [1]
@@ -26,10 +26,11 @@ usage: $0 [flags]
   --restarts=N        how often to restart a run that is killed on its node  [3]
   --version           only print the version
 and the flags of the drivers, except --hosts, --host_index and --plan:
-  --problem --size --hparams_set --steps --hparams --runs_dir --data_dir --tmp_dir --checkpoints --average --decoder --keep --gpus
-  --bleu_tokenize --comet --comet_python
+  --problem --size --hparams_set --steps --hparams --data_seed --runs_dir --data_dir --tmp_dir --checkpoints --average --decoder
+  --keep --gpus --bleu_tokenize --comet --comet_python
   --name --train --dev --test --languages --vocab_size
-  --t2t_usr_dir --rewind --rewind_step --prune_each --one_shot --variant --controls --switch       (see $(dirname "$0")/slt_mp.sh --help)
+  --t2t_usr_dir --rewind --rewind_step --schedule_from --prune_each --one_shot --variant --controls --switch
+                      (see $(dirname "$0")/slt_mp.sh --help)
 END
 }
 

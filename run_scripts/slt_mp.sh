@@ -8,5 +8,5 @@ parse "$@"
 dense
 iterative slt "$below" dense slt
 separate slt_mp "$above" "$ticket-mp" --initial_level="$switch" --mask_from="$ticket" \
-  ${rewind_dense:+--rewind_from=dense}
+  ${rewind_dense:+--rewind_from=dense} ${schedule_from:+--schedule_from="$schedule_from"}
 table

@@ -11,7 +11,18 @@ import sys
 from t2t_lottery.utils import package_versions
 
 # In order of use.
-VERBS = ("datagen", "train", "evaluate", "results", "inspect", "translate", "export", "reproduce", "report")
+VERBS = (
+  "datagen",
+  "train",
+  "evaluate",
+  "results",
+  "inspect",
+  "connectivity",
+  "translate",
+  "export",
+  "reproduce",
+  "report",
+)
 
 
 def _summary(verb: str) -> str:
@@ -27,7 +38,7 @@ def _help() -> str:
   return "\n".join(
     [
       "usage: t2t-lottery VERB [flags]; t2t-lottery VERB --help lists a command's flags",
-      *(f"  {verb:<10} {_summary(verb)}" for verb in VERBS),
+      *(f"  {verb:<12} {_summary(verb)}" for verb in VERBS),
       "All steps of a method: run_scripts/slt.sh --help",
     ]
   )

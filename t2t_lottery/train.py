@@ -18,6 +18,13 @@ _LEVEL = flags.DEFINE_string("level", "0", "Sparsity in percent.")
 _MASK_FROM = flags.DEFINE_string("mask_from", None, "The run from whose final weights the mask is drawn.")
 _MASK_STEP = flags.DEFINE_integer("mask_step", None, "Step of that run. Default: its last.", lower_bound=0)
 _REWIND_FROM = flags.DEFINE_string("rewind_from", None, "The run to rewind to. Default: that of --mask_from.")
+_SCHEDULE_FROM = flags.DEFINE_enum(
+  "schedule_from",
+  "0",
+  run_spec.SCHEDULE_FROM,
+  "Step of the learning-rate schedule to start at: 0, or t, the step of the weights.",
+)
+_DATA_SEED = flags.DEFINE_integer("data_seed", None, "Seed of the order of batches. Default: --seed.", lower_bound=0)
 _INITIAL_LEVEL = flags.DEFINE_string(
   "initial_level", "0", "Sparsity in percent of the ticket of a run that is pruned further during training."
 )
@@ -39,6 +46,8 @@ def options() -> run_spec.Options:
     mask_from=_MASK_FROM.value,
     mask_step=_MASK_STEP.value,
     rewind_from=_REWIND_FROM.value,
+    schedule_from=_SCHEDULE_FROM.value,
+    data_seed=_DATA_SEED.value,
     initial_level=_INITIAL_LEVEL.value,
     controls=_CONTROLS.value,
     gpus=_GPUS.value,

@@ -89,7 +89,7 @@ class ArchitectureTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual([path.parent.name for path in packages if not is_docstring(path)], ["compat"])
 
   @parameterized.parameters(
-    *("datagen", "train", "evaluate", "results", "inspect", "export", "translate"),
+    *("datagen", "train", "evaluate", "results", "inspect", "connectivity", "export", "translate"),
     "report.__main__",
     "reproduce.__main__",
   )

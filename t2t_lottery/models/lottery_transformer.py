@@ -11,9 +11,11 @@ from tensor2tensor.utils import optimize, registry
 
 from t2t_lottery.pruning import gradual_schedule, layers, methods, saliency, tickets
 from t2t_lottery.training import (
+  batch_order,
   gradual_pruning_hook,
   hparams_check,
   masked_optimizer,
+  rate_schedule,
   replicated_variables,
   rewind_hook,
   safety_hooks,
@@ -57,7 +59,7 @@ class LotteryTransformer(transformer.Transformer):
     has_weights = config.is_chief or host.several
     if method.from_ticket and has_weights:
       spec = hparams_check.ticket_spec(hparams, config.tf_random_seed or 0)
-      sources = hparams.mask_checkpoint, hparams.rewind_checkpoint
+      sources = hparams.mask_checkpoint, hparams.get(method.sources[-1])
       initialize, score = functools.partial(_initialize, hparams), None
       if spec.score in (methods.SNIP, methods.SYNFLOW):
         score = functools.partial(_score, hparams, spec)
@@ -69,7 +71,7 @@ class LotteryTransformer(transformer.Transformer):
     return train_hooks
 
   def optimize(self, loss, num_async_replicas=1, use_tpu=False, variables=None):
-    """See `T2TModel.optimize`; masks the gradients before they reach the optimizer."""
+    """See `T2TModel.optimize`; masks the gradients before they reach the optimizer, and shifts the learning rate."""
     trained = tf.trainable_variables() if variables is None else variables
     with errors.one_line():
       layers.check_known({replicated_variables.name(variable): variable.shape.as_list() for variable in trained})
@@ -81,6 +83,8 @@ class LotteryTransformer(transformer.Transformer):
 
 # t2t names a model's variable scope after this; stock t2t must be able to read the checkpoints.
 LotteryTransformer.REGISTERED_NAME = transformer.Transformer.REGISTERED_NAME
+rate_schedule.install()
+batch_order.install()
 
 
 def _initialize(hparams, layer: str, shape: tuple[int, ...], seed: int) -> np.ndarray:

@@ -1,6 +1,6 @@
-"""The paper's methods (section 3) and their controls. Standard library only.
+"""The paper's methods (section 3), two of others, and their controls. Standard library only.
 
-Each method is a set of t2t hparams; each constant below is a value of one of them.
+Each method is a set of t2t hparams; each constant below is a value of one of them, or of an attribute of `Method`.
 """
 
 from __future__ import annotations
@@ -37,20 +37,28 @@ HIDDEN = "hidden"  # the hidden size for both
 FANS = (SHAPE, HIDDEN)
 
 
+# The weights that a ticket rewinds to.
+INITIAL = "theta_0"
+EARLY = "theta_t"
+FINAL = "theta_T"  # those that the mask is drawn from: nothing is rewound
+
+
 class Method(NamedTuple):
   """Properties of a method's runs.
 
   Attributes:
     from_ticket: whether they start from a ticket instead of random weights.
-    from_step_0: whether the ticket rewinds to theta_0 instead of theta_t.
+    rewinds_to: `INITIAL`, `EARLY` or `FINAL`: the weights of the ticket.
     values: of the ticket's kept weights.
     gradual: whether they are pruned during training.
+    constant_rate: whether they train at the last learning rate of their parent.
   """
 
   from_ticket: bool = False
-  from_step_0: bool = False
+  rewinds_to: str = EARLY
   values: str = REWOUND
   gradual: bool = False
+  constant_rate: bool = False
 
   @property
   def prunes(self) -> bool:
@@ -62,11 +70,23 @@ class Method(NamedTuple):
     """Whether the runs start from a ticket and prune it further during training."""
     return self.from_ticket and self.gradual
 
+  @property
+  def sources(self) -> tuple[str, ...]:
+    """The hparams that name the checkpoints of a ticket."""
+    if not self.from_ticket:
+      return ()
+    return ("mask_checkpoint",) if self.rewinds_to == FINAL else ("mask_checkpoint", "rewind_checkpoint")
+
+  @property
+  def may_continue_schedule(self) -> bool:
+    """Whether the learning rate may continue from theta_t instead of starting anew (`schedule_from`)."""
+    return self.from_ticket and self.rewinds_to == EARLY
+
 
 # Hparam -> its default, and whether a method uses it.
 HPARAMS: dict[str, tuple[str | float | bool, Callable[[Method], bool]]] = {
   "mask_checkpoint": ("", lambda method: method.from_ticket),
-  "rewind_checkpoint": ("", lambda method: method.from_ticket),
+  "rewind_checkpoint": ("", lambda method: "rewind_checkpoint" in method.sources),
   "sparsity": (0.0, lambda method: method.prunes),
   "initial_sparsity": (0.0, lambda method: method.prunes_further),
   "ticket_score": (MAGNITUDE, lambda method: method.from_ticket),
@@ -76,16 +96,21 @@ HPARAMS: dict[str, tuple[str | float | bool, Callable[[Method], bool]]] = {
   "shuffle_mask": (False, lambda method: method.from_ticket),
   "embedding_fan": (SHAPE, lambda method: method.from_ticket),
   "prune_embedding": (True, lambda method: method.prunes),
+  "data_seed": (-1, lambda method: True),
+  "schedule_from": (0, lambda method: method.may_continue_schedule or method.constant_rate),
 }
 
 METHODS = {
   "dense": Method(),
   "mp": Method(gradual=True),
-  "lt": Method(from_ticket=True, from_step_0=True),
+  "lt": Method(from_ticket=True, rewinds_to=INITIAL),
   "slt": Method(from_ticket=True),
   "clt": Method(from_ticket=True, values=CONSTANT),
   "slt_mp": Method(from_ticket=True, gradual=True),
   "mp_slt": Method(from_ticket=True),
+  # Not the paper's: Renda, Frankle and Carbin (2020), sections 2 and 3.
+  "lrr": Method(from_ticket=True, rewinds_to=FINAL),
+  "finetune": Method(from_ticket=True, rewinds_to=FINAL, constant_rate=True),
 }
 
 # Control or variant of a method -> the hparams in which it differs.

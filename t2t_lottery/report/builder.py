@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from t2t_lottery.report import (
+  connections,
   examples,
   html_page,
   paper_scores,
@@ -49,9 +50,21 @@ def write_tables(study: studies.Study, out: str, samples: int) -> tuple[list[Ent
     found["Controls and relatives"] = paper_tables.relatives_table(caption, related, others)
     atomic_files.write_text(os.path.join(out, "controls.csv"), paper_tables.to_csv(related, {}))
   for name, table in zip(("table", "controls"), found.values()):
-    atomic_files.write_text(os.path.join(out, f"{name}.md"), table_formats.markdown(table))
-    atomic_files.write_text(os.path.join(out, f"{name}.tex"), table_formats.latex(table, f"tab:{name}"))
+    _write(table, out, name)
   return entries, found
+
+
+def _write(table: paper_tables.Table, out: str, name: str) -> None:
+  """Writes a table as NAME.md and NAME.tex."""
+  atomic_files.write_text(os.path.join(out, f"{name}.md"), table_formats.markdown(table))
+  atomic_files.write_text(os.path.join(out, f"{name}.tex"), table_formats.latex(table, f"tab:{name}"))
+
+
+def _drawn(plot: plots.Plot, folder: str) -> tuple[plots.Plot, bytes]:
+  """Saves a plot in a folder; returns it with its SVG."""
+  plot_style.save(plot.figure, folder, plot.name)
+  with open(os.path.join(folder, f"{plot.name}.svg"), "rb") as file:
+    return plot, file.read()
 
 
 def report(study: studies.Study, out: str, data_dir: str | None, samples: int, learning_curves: bool) -> list[str]:
@@ -68,10 +81,15 @@ def report(study: studies.Study, out: str, data_dir: str | None, samples: int, l
   folder = os.path.join(out, "plots")
   drawn = []
   for plot in plots.all_plots(entries, learning_curves):
-    plot_style.save(plot.figure, folder, plot.name)
-    with open(os.path.join(folder, f"{plot.name}.svg"), "rb") as file:
-      drawn.append((plot, file.read()))
+    drawn.append(_drawn(plot, folder))
   unfinished = studies.unfinished(study)
+  lines, damaged = connections.read(study)
+  unfinished += damaged
+  if lines:
+    caption = f"{study.problem}, {study.size}: dev loss and BLEU on the line between the final weights of two runs"
+    found["Linear connectivity"] = connections.table(caption, lines)
+    _write(found["Linear connectivity"], out, "connectivity")
+    drawn.append(_drawn(connections.plot(lines), folder))
   text = examples.text_of(study, data_dir)
   atomic_files.write_text(os.path.join(out, "index.html"), html_page.make(study, found, drawn, text, unfinished))
   return unfinished

@@ -22,7 +22,7 @@ class Line(NamedTuple):
   dashes: str | tuple[int, tuple[int, ...]]
 
 
-# The palette of Okabe and Ito.
+# The palette of Okabe and Ito, and two darker colors.
 LINES = {
   "MP": Line("#0072b2", "o", "-"),
   "LT": Line("#d55e00", "s", "--"),
@@ -30,6 +30,8 @@ LINES = {
   "CLT": Line("#e69f00", "D", ":"),
   "SLT-MP": Line("#cc79a7", "v", (0, (6, 1, 1, 1, 1, 1))),
   "MP-SLT": Line("#56b4e9", "P", (0, (1, 1, 4, 1))),
+  "LRR": Line("#7a4a1e", "X", (0, (8, 2))),
+  "FT": Line("#777777", "*", (0, (3, 1, 1, 1))),
   table_columns.DENSE: Line("#000000", "x", "-"),
 }
 

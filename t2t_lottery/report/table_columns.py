@@ -6,8 +6,17 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-# Method -> its name in the paper, in the order of the paper's columns.
-COLUMNS = {"mp": "MP", "lt": "LT", "slt": "SLT", "clt": "CLT", "slt_mp": "SLT-MP", "mp_slt": "MP-SLT"}
+# Method -> its name: in the order of the paper's columns, then those of Renda, Frankle and Carbin (2020).
+COLUMNS = {
+  "mp": "MP",
+  "lt": "LT",
+  "slt": "SLT",
+  "clt": "CLT",
+  "slt_mp": "SLT-MP",
+  "mp_slt": "MP-SLT",
+  "lrr": "LRR",
+  "finetune": "FT",
+}
 DENSE = "dense"
 # Marks in SLT-MP's column: trained by SLT, by MP.
 DAGGER, DOUBLE_DAGGER = "†", "‡"
@@ -78,7 +87,7 @@ def assign(about: About) -> dict[str, list[Place]]:
   plain = {name: what for name, what in about.items() if is_plain(name, what)}
   of = {method: [name for name in plain if plain[name]["method"] == method] for method in (DENSE, *COLUMNS)}
   found: dict[str, dict[float, Place]] = {method: {} for method in COLUMNS}
-  for method in ("mp", "lt", "slt", "clt"):
+  for method in ("mp", "lt", "slt", "clt", "lrr", "finetune"):
     _fill(found[method], of[method], plain)
   for method, first in (("slt_mp", "slt"), ("mp_slt", "mp")):
     head = _head(of[method], first, plain)
@@ -144,9 +153,9 @@ def relatives(about: About, columns: Mapping[str, list[Place]]) -> list[Relative
     level = what["sparsity_asked"]
     column = columns.get(COLUMNS.get(what["method"], ""), [])
     same_level = [place.run for place in column if place.level == level]
-    base = re.sub(r"\+[a-z_]+", "", name)
+    base = re.sub(r"\+[a-z_0-9]+", "", name)
     varied = base if base in placed else next(iter(same_level), None)
-    more = [part for part in re.findall(r"\+([a-z_]+)", name) if part not in what.get("controls", [])]
+    more = [part for part in re.findall(r"\+([a-z_0-9]+)", name) if part not in what.get("controls", [])]
     differs = ", ".join([*what.get("controls", []), *more]).replace("_", " ")
     found.append(Relative(name, level, differs or "another chain", varied))
   return sorted(found, key=lambda relative: (relative.level, relative.varied or "", relative.run))

@@ -46,6 +46,7 @@ def check() -> None:
   if scoring.bleu_tokenize:
     problem_check.check_scores(problem, given.data_dir, scoring.bleu_tokenize)
   validation.check_methods(_METHODS.value.split())
+  validation.check_data_seed(given.data_seed, validation.seeds(_SEEDS.value))
   _graph()
 
 

@@ -47,7 +47,7 @@ def complete(settings: config.Settings, decoder: str | None = None) -> config.Se
   except UserError as error:
     raise UserError(f"--hparams_set={settings.base_set}: {error}") from error
   values = {name: hparams.get(name) for name in hparams.values()}
-  if decoder != "t2t":
+  if decoder and decoder != "t2t":
     _check_translation(settings, values)
   if decoder and str(values["self_attention_type"]).endswith("relative"):
     print(f"{settings.base_set}: {_UNPRUNED} are not pruned", flush=True)

@@ -48,6 +48,12 @@ def check_methods(methods: Sequence[str]) -> None:
     choices.known("method", method, run_graph.METHODS)
 
 
+def check_data_seed(data_seed: str | None, seeds: Sequence[int]) -> None:
+  """Raises UserError if the seed of the other order of batches is that of a run. The drivers check its format."""
+  if data_seed and data_seed.isdecimal() and int(data_seed) in seeds:
+    raise UserError(f"--data_seed={data_seed} is one of --seeds, which order the batches of their runs: give another")
+
+
 def vocabulary_size(problem: str, data_dir: str, requested: str | None = None) -> int:
   """The approximate number of subwords in a problem's vocabulary.
 

@@ -13,14 +13,14 @@ from t2t_lottery.utils.errors import UserError
 # The hparams of `transformer_dense` and all other sets of this project, by type.
 _INTEGERS = """
   attention_key_channels attention_value_channels batch_shuffle_size batch_size compress_steps conv_first_kernel
-  filter_size hard_attention_k hidden_size kernel_height kernel_width learning_rate_cosine_cycle_steps
+  data_seed filter_size hard_attention_k hidden_size kernel_height kernel_width learning_rate_cosine_cycle_steps
   learning_rate_decay_steps learning_rate_warmup_steps max_area_height max_area_width max_input_seq_length max_length
   max_relative_position max_target_seq_length memory_height min_length min_length_bucket
   mixed_precision_optimizer_init_loss_scale moe_k moe_num_experts multiproblem_fixed_train_length
   multiproblem_max_input_length multiproblem_max_target_length multiproblem_vocab_size nbr_decoder_problems
   num_area_layers num_decoder_layers num_encoder_layers num_heads num_hidden_layers
   optimizer_multistep_accumulate_steps parameter_attention_key_channels parameter_attention_value_channels prune_every
-  prune_until rewind_step sampling_keep_top_k scheduled_sampling_num_passes scheduled_sampling_warmup_steps
+  prune_until rewind_step sampling_keep_top_k schedule_from scheduled_sampling_num_passes scheduled_sampling_warmup_steps
   split_targets_chunk_length split_targets_max_chunks split_to_length symbol_modality_num_shards
   video_num_input_frames video_num_target_frames vocab_divisor
 """.split()
@@ -67,6 +67,8 @@ _HAVE_FLAGS = {
   "ticket_signs": "--controls=random_signs",
   "shuffle_mask": "--controls=shuffled_mask",
   "prune_embedding": "--variant=dense_embedding",
+  "schedule_from": "--schedule_from",
+  "data_seed": "--data_seed",
 }
 # As t2t parses them (`hparam.parse_values`).
 _HPARAM = re.compile(r"([A-Za-z][\w.]*(?:\[\s*\d+\s*\])?)\s*=\s*([^,\[]*|\[[^\]]*\])(?:$|,\s*)")

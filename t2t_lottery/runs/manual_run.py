@@ -66,6 +66,10 @@ def describe(folder: str, problem: str) -> tuple[dict[str, Any], str | None]:
   }
   if methods.METHODS[method].gradual:
     about["initial_sparsity"] = hparams["initial_sparsity"]
+  if hparams.get("data_seed", -1) >= 0:
+    about["data_seed"] = hparams["data_seed"]
+  if hparams.get("schedule_from"):
+    about["schedule_from"] = hparams["schedule_from"]
   for name in ("mask_checkpoint", "rewind_checkpoint"):
     if hparams.get(name):
       about[name] = os.path.expanduser(hparams[name])

@@ -160,6 +160,16 @@ def loss(model_dir: str, split: str, checkpoint: str, decoder: str = "ctranslate
   return translation(model_dir, split, checkpoint, decoder)[: -len("txt")] + "loss.json"
 
 
+def connectivity(model_dir: str, seed: int, run: str) -> str:
+  """Dev loss and BLEU on the line from a run to another one, of a seed and a name."""
+  return os.path.join(model_dir, "connectivity", f"seed{seed}.{run}.json")
+
+
+def connections(model_dir: str) -> list[str]:
+  """All such files of a run, sorted."""
+  return sorted(glob.glob(os.path.join(glob.escape(model_dir), "connectivity", "seed*.json")))
+
+
 def segments(model_dir: str) -> str:
   """Sufficient statistics of each sentence of the test translation, one array per metric."""
   return os.path.join(model_dir, "segments.npz")

@@ -12,8 +12,16 @@ from t2t_lottery.runs import config, given_hparams, paths, presets
 from t2t_lottery.utils import file_names, package_versions, t2t_process, tf_config
 from t2t_lottery.utils.errors import UserError
 
+# Values of --schedule_from: where a run starts in the learning-rate schedule.
+SCHEDULE_FROM_T = "t"
+SCHEDULE_FROM = ("0", SCHEDULE_FROM_T)
 # Missing in older runs.
 _MAY_LACK = ("code", "data")
+# Hparam -> the field of a description that it is set to.
+_OF_RUN = {
+  "sparsity": "sparsity_asked",
+  **{name: name for name in ("initial_sparsity", "schedule_from", "data_seed")},
+}
 # Tolerance for results without `on_target`: above the effect of rounding each layer to a number of weights.
 _ROUNDING = 1e-4
 
@@ -27,6 +35,8 @@ class Options(NamedTuple):
   mask_from: str | None = None
   mask_step: int | None = None
   rewind_from: str | None = None
+  schedule_from: str = "0"
+  data_seed: int | None = None
   initial_level: str = "0"
   controls: list[str] = []
   gpus: int | None = None
@@ -59,6 +69,10 @@ def describe(settings: config.Settings, options: Options) -> dict[str, Any]:
   }
   if method.gradual:
     run["initial_sparsity"] = config.parse_level(options.initial_level)
+  if options.data_seed is not None:
+    if options.data_seed == settings.runs.seed:
+      raise UserError(f"--data_seed={options.data_seed} is the seed of the run, which orders its batches: give another")
+    run["data_seed"] = options.data_seed
   if options.controls:
     run["controls"] = options.controls
   if settings.hparams:
@@ -69,10 +83,13 @@ def describe(settings: config.Settings, options: Options) -> dict[str, Any]:
   if (options.gpus or 0) > 1:
     run["gpus"] = options.gpus
   if options.mask_from:
-    rewind_step = 0 if method.from_step_0 else settings.steps.rewind_step
     mask_step = settings.steps.train_steps if options.mask_step is None else options.mask_step
+    steps = {methods.INITIAL: 0, methods.EARLY: settings.steps.rewind_step, methods.FINAL: mask_step}
+    rewind_step = steps[method.rewinds_to]
     run["mask_from"] = f"{options.mask_from}@{mask_step}"
     run["rewind_to"] = f"{options.rewind_from or options.mask_from}@{rewind_step}"
+    if method.constant_rate or options.schedule_from == SCHEDULE_FROM_T:
+      run["schedule_from"] = rewind_step
   return run
 
 
@@ -85,6 +102,12 @@ def _check_flags(method: methods.Method, options: Options) -> None:
   for flag, value in of_tickets.items():
     if value is not None and not method.from_ticket:
       raise UserError(f"--method={name} takes no --{flag}={value}: it draws no ticket")
+  if options.rewind_from is not None and method.rewinds_to == methods.FINAL:
+    raise UserError(
+      f"--method={name} takes no --rewind_from={options.rewind_from}: it keeps the weights of --mask_from"
+    )
+  if options.schedule_from == SCHEDULE_FROM_T and not method.may_continue_schedule:
+    raise UserError(f"--method={name} takes no --schedule_from={SCHEDULE_FROM_T}: it does not rewind to theta_t")
   levels = {"level": (options.level, method.prunes), "initial_level": (options.initial_level, method.prunes_further)}
   for flag, (text, is_needed) in levels.items():
     if is_needed and not config.parse_level(text):
@@ -98,19 +121,21 @@ def command(settings: config.Settings, run: dict[str, Any], options: Options) ->
   # t2t rejects repeated names; the user's value wins.
   given = given_hparams.parse(settings.hparams)
   hparams = {name: value for name, value in settings.overrides.items() if name not in given}
+  method = methods.METHODS[run["method"]]
   if "mask_from" in run:
     mask_from, mask_step = run["mask_from"].split("@")
     rewind_from, rewind_step = run["rewind_to"].split("@")
     hparams["mask_checkpoint"] = paths.stored(settings.runs.folder(mask_from), int(mask_step))
-    hparams["rewind_checkpoint"] = paths.stored(settings.runs.folder(rewind_from), int(rewind_step))
-  for name, source in (("sparsity", "sparsity_asked"), ("initial_sparsity", "initial_sparsity")):
-    if run.get(source):
+    if "rewind_checkpoint" in method.sources:
+      hparams["rewind_checkpoint"] = paths.stored(settings.runs.folder(rewind_from), int(rewind_step))
+  for name, source in _OF_RUN.items():
+    # A seed may be 0; the other fields are 0 by default.
+    if run.get(source) or (name == "data_seed" and source in run):
       hparams[name] = run[source]
   for control in run.get("controls", []):
     hparams.update(methods.CONTROLS[control])
   hparams.update(given)
   # Hparams without effect on this run's method are for other runs.
-  method = methods.METHODS[run["method"]]
   values = {"ticket_values": method.values, **hparams}["ticket_values"]
   unused = [] if method.gradual else ["prune_until", "prune_every"]
   unused += [] if method.from_ticket and values == methods.CONSTANT else ["embedding_fan"]
@@ -210,7 +235,7 @@ def _wrong(about: Any, complete: bool) -> str | None:
     parent, _, step = about[name].partition("@") if isinstance(about.get(name), str) else (None, None, "")
     if name in about and not (file_names.is_name(parent) and step.isdecimal()):
       return f"{name} is not NAME@STEP"
-  for name in ("best_step", "train_steps", "rewind_step"):
+  for name in ("best_step", "train_steps", "rewind_step", "schedule_from", "data_seed"):
     if name in about and (type(about[name]) is not int or about[name] < 0):
       return f"{name} is not a step"
   if "decoder" in about and not file_names.is_name(about["decoder"]):

@@ -31,6 +31,8 @@ _PRUNING_STEPS = {
   name: {getattr(presets.for_length(size.train_steps), name) for size in presets.SIZES.values()}
   for name in ("prune_until", "prune_every")
 }
+# Factors of `learning_rate_schedule` that end with the run.
+_ENDING = ("linear_decay", "single_cycle_cos_decay")
 # Hparams that make t2t truncate or split sentences before it filters them by length.
 _TRUNCATING = ("max_input_seq_length", "max_target_seq_length", "split_to_length")
 
@@ -136,6 +138,8 @@ def check_model(hparams) -> None:
   ):
     if hparams.get(name) < 1:
       raise UserError(f"{name}={hparams.get(name)} is invalid: must be at least 1")
+  if hparams.data_seed < -1:
+    raise UserError(f"data_seed={hparams.data_seed} is invalid: must be at least 0, or -1 for the seed of the run")
   for name in ("num_encoder_layers", "num_decoder_layers", "rewind_step"):
     if (hparams.get(name) or 0) < 0:
       raise UserError(f"{name}={hparams.get(name)} is invalid: must be at least 0")
@@ -183,16 +187,14 @@ def _check_rates(hparams) -> None:
 
 
 def _check_sources(hparams, method: methods.Method) -> None:
-  """Checks that a run has both source checkpoints if it starts from a ticket, and none otherwise."""
+  """Checks that a run has the checkpoints that its ticket is drawn from, and no others."""
   name = hparams.pruning_method
-  given = [source for source in _SOURCES if hparams.get(source)]
-  if not method.from_ticket and given:
-    raise UserError(
-      f"pruning_method={name} takes no {' and '.join(given)}, it starts from random weights: use one of "
-      f"{', '.join('transformer_' + n for n, other in methods.METHODS.items() if other.from_ticket)}"
-    )
-  if method.from_ticket and len(given) < len(_SOURCES):
-    missing = [source for source in _SOURCES if not hparams.get(source)]
+  surplus = [source for source in _SOURCES if hparams.get(source) and source not in method.sources]
+  if surplus:
+    why = "keeps the weights of its mask_checkpoint" if method.from_ticket else "starts from random weights"
+    others = ", ".join(f"transformer_{n}" for n, other in methods.METHODS.items() if {*surplus} <= {*other.sources})
+    raise UserError(f"pruning_method={name} takes no {' and '.join(surplus)}, it {why}: use one of {others}")
+  if missing := [source for source in method.sources if not hparams.get(source)]:
     raise UserError(f"pruning_method={name} needs {' and '.join(missing)} in --hparams")
 
 
@@ -205,6 +207,8 @@ def _check_usage(hparams, method: methods.Method, is_new: bool) -> None:
       why = "is not pruned" if not method.prunes else "draws no ticket"
       if hparam == "initial_sparsity" and method.from_ticket:
         why = "does not prune during training"
+      elif hparam == "schedule_from":
+        why = "starts the learning-rate schedule at step 0"
       others = ", ".join(f"transformer_{n}" for n, other in methods.METHODS.items() if is_used_by(other))
       raise UserError(f"pruning_method={name} takes no {hparam}={value}, it {why}: use one of {others}")
     if hparam in ("sparsity", "initial_sparsity") and is_used_by(method) and not value:
@@ -221,7 +225,28 @@ def _check_usage(hparams, method: methods.Method, is_new: bool) -> None:
         raise UserError(
           f"pruning_method={name} takes no {hparam}={hparams.get(hparam)}: it does not prune during training"
         )
+  _check_schedule(hparams, method)
   _check_score(hparams, method)
+
+
+def _check_schedule(hparams, method: methods.Method) -> None:
+  """Rejects a part of the learning-rate schedule that does not exist."""
+  start = hparams.schedule_from
+  if start < 0 or (method.constant_rate and not start):
+    raise UserError(
+      f"schedule_from={start} is invalid: "
+      + (
+        "finetune needs the length of the run whose last learning rate it keeps, such as schedule_from=500000"
+        if method.constant_rate
+        else "must be 0 or the step of rewind_checkpoint"
+      )
+    )
+  ending = [factor for factor in hparams.learning_rate_schedule.split("*") if factor.strip() in _ENDING]
+  if start and ending and not method.constant_rate:
+    raise UserError(
+      f"schedule_from={start} has no effect at the end of the run, where learning_rate_schedule={ending[0]} is over: use "
+      "schedule_from=0"
+    )
 
 
 def _check_score(hparams, method: methods.Method) -> None:
@@ -352,13 +377,18 @@ def _check_gradual(hparams) -> None:
 
 
 def _check_ticket(hparams, method: methods.Method) -> None:
-  mask_from, rewind_to = (Checkpoint(hparams.get(source), source) for source in _SOURCES)
+  mask_from = Checkpoint(hparams.mask_checkpoint, "mask_checkpoint")
+  rewind_to = Checkpoint(hparams.get(method.sources[-1]), method.sources[-1])
   step = int(rewind_to.read("global_step"))
-  if (step == 0) != method.from_step_0:
+  if method.rewinds_to != methods.FINAL and (step == 0) != (method.rewinds_to == methods.INITIAL):
     name = hparams.pruning_method
     raise UserError(
       f"rewind_checkpoint: {rewind_to.prefix} is at step {step}, but "
       + (f"{name} rewinds to step 0 (slt to a later one)" if step else f"{name} rewinds to a step after 0 (lt to 0)")
+    )
+  if method.may_continue_schedule and hparams.schedule_from not in (0, step):
+    raise UserError(
+      f"schedule_from={hparams.schedule_from} is neither 0 nor the step of rewind_checkpoint {rewind_to.prefix}: {step}"
     )
   for source in (mask_from, rewind_to):
     source.require(_characteristic_shapes(hparams), "this run")

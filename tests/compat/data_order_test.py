@@ -5,6 +5,7 @@ from __future__ import annotations
 import tensorflow.compat.v1 as tf
 from tensor2tensor.models import transformer
 
+import usr_dir  # noqa: F401
 from t2t_lottery import compat
 from tests.support import fresh, shards
 
@@ -13,11 +14,11 @@ SMALL = "hidden_size=16,num_hidden_layers=1,filter_size=16,num_heads=2,batch_siz
 BATCHES = 20
 
 
-def start_of_training(folder, seed):
+def start_of_training(folder, seed, data_seed=-1):
   """The first batches of a run and its initial weights."""
   compat.apply_patches()
   with tf.Graph().as_default(), tf.Session() as session:
-    iterator, hparams = shards.reader(folder, seed, SMALL)
+    iterator, hparams = shards.reader(folder, seed, f"{SMALL},data_seed={data_seed}")
     features, _ = iterator.get_next()
     inputs = features["inputs"]
     features["target_space_id"] = tf.constant(0)
@@ -38,6 +39,9 @@ class OrderTest(tf.test.TestCase):
     self.assertEqual((batches, weights), again)
     self.assertNotEqual(batches, other_batches)
     self.assertNotEqual(weights, other_weights)
+    # With a seed of its own, the order is that of a run of this seed; the weights stay.
+    self.assertEqual(fresh.call(start_of_training, folder, 1, data_seed=2), (other_batches, weights))
+    self.assertEqual(fresh.call(start_of_training, folder, 2, data_seed=1), (batches, other_weights))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from t2t_lottery.runs import presets
 from t2t_lottery.utils import errors
 
 OWN = {
+  "data_seed",
   "embedding_fan",
   "initial_sparsity",
   "mask_checkpoint",
@@ -22,6 +23,7 @@ OWN = {
   "pruning_method",
   "rewind_checkpoint",
   "rewind_step",
+  "schedule_from",
   "sparsity",
   "shuffle_mask",
   "ticket_scope",

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from t2t_lottery.data import manifest
-from t2t_lottery.report import archive, builder, examples, heatmaps, plot_style, plots
+from t2t_lottery.report import archive, builder, examples, heatmaps, plot_style, plots, table_columns
 from t2t_lottery.report import study as studies
 from t2t_lottery.runs import results_file
 from t2t_lottery.utils.errors import UserError
@@ -334,9 +334,10 @@ class ReportPageTest(tf.test.TestCase):
       self.assertNotIn(b"dc:date", content)
 
   def test_methods_differ_in_color_marker_and_line(self):
+    self.assertEqual(set(plot_style.LINES), {*table_columns.COLUMNS.values(), "dense"})
     for looks in zip(*plot_style.LINES.values()):
       # The dense run has its own column only if there is no other.
-      self.assertLen(set(looks[:6]), 6)
+      self.assertLen(set(looks[:-1]), len(table_columns.COLUMNS))
     entries, _ = builder.write_tables(studies.read(self.made.folder), os.path.join(self.folder, "tables"), 20)
     (axes,) = next(plot for plot in plots.all_plots(entries) if plot.name == "bleu").figure.axes
     lines = {line.get_label(): line for line in axes.lines if not line.get_label().startswith("_")}

@@ -30,9 +30,9 @@ def rows(found):
 
 class ColumnsTest(tf.test.TestCase):
   def test_methods_are_in_the_papers_order_with_dense_in_each(self):
-    more = [("lt-50", "lt", 50, "dense"), ("clt-50", "clt", 50, "dense")]
+    more = [(f"{method}-50", method, 50, "dense") for method in ("lt", "clt", "lrr", "finetune")]
     found = table_columns.assign(about(*reversed([DENSE, *SLT, *SLT_MP, *MP, *MP_SLT, *more])))
-    self.assertEqual(list(found), ["MP", "LT", "SLT", "CLT", "SLT-MP", "MP-SLT"])
+    self.assertEqual(list(found), ["MP", "LT", "SLT", "CLT", "SLT-MP", "MP-SLT", "LRR", "FT"])
     for places in found.values():
       self.assertEqual(places[0], table_columns.Place("dense", 0.0))
 
@@ -90,6 +90,9 @@ class ColumnsTest(tf.test.TestCase):
       ("slt-50-80+random_signs", "slt", 80, "slt-50", "random_signs"),
       ("slt+rewind_dense-50", "slt", 50, "dense"),
       ("slt+global_magnitude+rewind_dense-50-80", "slt", 80, "slt-50", "global_magnitude"),
+      ("slt+schedule_from_t+rewind_dense-50", "slt", 50, "dense"),
+      ("slt-50+data_seed_7", "slt", 50, "dense"),
+      ("dense+data_seed_7", "dense", 0, None),
       ("snip-50", "lt", 50, "dense", "snip"),
       ("snip-98", "lt", 98, "dense", "snip"),
     )
@@ -103,6 +106,9 @@ class ColumnsTest(tf.test.TestCase):
         table_columns.Relative(
           "slt+global_magnitude+rewind_dense-50-80", 0.8, "global magnitude, rewind dense", "slt-50-80"
         ),
+        table_columns.Relative("slt-50+data_seed_7", 0.5, "data seed 7", "slt-50"),
+        table_columns.Relative("dense+data_seed_7", 0.0, "data seed 7", "dense"),
+        table_columns.Relative("slt+schedule_from_t+rewind_dense-50", 0.5, "schedule from t, rewind dense", "slt-50"),
         table_columns.Relative("snip-50", 0.5, "snip", "lt-50"),
         table_columns.Relative("snip-98", 0.98, "snip", None),
       ],

@@ -50,6 +50,12 @@ class OptionsTest(parameterized.TestCase, tf.test.TestCase):
       with self.assertRaisesRegex(errors.UserError, message):
         validation.seeds(text)
 
+  def test_the_other_order_of_batches_needs_another_seed(self):
+    for text in (None, "0", "3"):
+      validation.check_data_seed(text, (1, 2))
+    with self.assertRaisesRegex(errors.UserError, "--data_seed=2 is one of --seeds, .*: give another"):
+      validation.check_data_seed("2", (1, 2))
+
 
 class SchedulerTest(tf.test.TestCase):
   def execute(self, failing=(), busy=()):

@@ -97,7 +97,9 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ("--prune_each=100", "--prune_each=100 is not a share of weights in percent"),
     ("--controls=random_signs magic", "unknown control magic"),
     ("--controls=random_signs random_signs", "--controls contains random_signs twice"),
-    ("--controls=shuffled_mask", "the control shuffled_mask needs .*: give --rewind=dense"),
+    ("--controls=shuffled_mask", "the control shuffled_mask needs .*: give --rewind=dense or --one_shot"),
+    ("--data_seed=two", "--data_seed=two is not a nonnegative integer"),
+    ("--schedule_from=25000", "--schedule_from=25000: choose 0 or t"),
     ("--train=a.en,a.de", "--train is for own text: give it a --name"),
     ("--name=Mine", "--name=Mine: use lower-case letters"),
     ("--variant=magic", "--variant=magic: choose global_magnitude or dense_embedding"),
@@ -160,6 +162,34 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       ["--levels=50 80", "--variant=global_magnitude"],
       ["dense", "slt+global_magnitude-50 < dense", "slt+global_magnitude-50-80 < slt+global_magnitude-50"],
     ),
+    ("lrr", "lrr.sh", ["--levels=50 80"], ["dense", "lrr-50 < dense", "lrr-50-80 < lrr-50"]),
+    (
+      "finetune_one_shot",
+      "finetune.sh",
+      ["--levels=50 80", "--one_shot"],
+      ["dense", "finetune-50 < dense", "finetune-80 < dense"],
+    ),
+    (
+      "schedule_from_t",
+      "slt_mp.sh",
+      ["--levels=50 80", "--switch=50", "--schedule_from=t", "--rewind=dense"],
+      [
+        "dense",
+        "slt+schedule_from_t+rewind_dense-50 < dense, dense",
+        "slt+schedule_from_t+rewind_dense-50-mp-80 < slt+schedule_from_t+rewind_dense-50, dense",
+      ],
+    ),
+    (
+      "data_seed",
+      "mp_slt.sh",
+      ["--levels=70 80", "--data_seed=7"],
+      [
+        *("dense", "dense+data_seed_7", "mp-60", "mp-60+data_seed_7"),
+        *("mp-60-slt-70 < mp-60", "mp-60-slt-70+data_seed_7 < mp-60"),
+        *("mp-60-slt-70-80 < mp-60-slt-70", "mp-60-slt-70-80+data_seed_7 < mp-60-slt-70"),
+      ],
+    ),
+    ("schedule_from_0", "slt.sh", ["--levels=50", "--schedule_from=0"], ["dense", "slt-50 < dense"]),
     ("snip", "snip.sh", ["--levels=50 80"], ["dense", "snip-50 < dense", "snip-80 < dense"]),
     (
       "other_spellings",
@@ -196,7 +226,10 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ]
     self.assertEqual(lineage, expected)
     for run in runs[1:]:
-      self.assertEqual(run["level"], re.split(r"[-+]", re.sub(r"\+random_signs$", "", run["run"]))[-1])
+      self.assertEqual("schedule_from" in run, "schedule_from" in run["run"])
+      self.assertEqual(run.get("data_seed"), "7" if run["run"].endswith("+data_seed_7") else None)
+      name = re.sub(r"\+(random_signs|data_seed_7)$", "", run["run"])
+      self.assertEqual(run.get("level", "dense"), re.split(r"[-+]", name)[-1])
 
   @parameterized.parameters("slt.sh", "mp_slt.sh", "quickstart.sh")
   def test_executes_the_plan_and_prints_the_table(self, name):
@@ -318,6 +351,28 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     self.assertIn("prune_until=1600", given)
     self.assertTrue(given.endswith(",prune_every=400,dropout=0.2"))
 
+  def test_the_seed_of_a_run_is_no_other_order_of_its_batches(self):
+    where = [f"--runs_dir={self.create_tempdir().full_path}", "--problem=translate_ende_grammar", "--size=tiny"]
+    done = trained.command("train", *where, "--run=r", "--seed=3", "--data_seed=3")
+    self.assertEqual(done.returncode, 1)
+    self.assertEqual(
+      done.stderr, "t2t-lottery: --data_seed=3 is the seed of the run, which orders its batches: give another\n"
+    )
+
+  def test_place_in_the_schedule_and_order_of_batches_are_hparams(self):
+    ticket = ["--level=50", "--mask_from=dense"]
+    for arguments, expected in (
+      (["--method=lrr", *ticket], {}),
+      (["--method=finetune", *ticket], {"schedule_from": "2000"}),
+      (["--method=slt", *ticket], {}),
+      (["--method=slt", *ticket, "--schedule_from=t", "--data_seed=0"], {"schedule_from": "100", "data_seed": "0"}),
+      (["--method=dense", "--data_seed=7"], {"data_seed": "7"}),
+    ):
+      (given,) = [line for line in trainer_command(*arguments) if line.startswith("--hparams=")]
+      found = dict(pair.split("=") for pair in given.removeprefix("--hparams=").split(","))
+      self.assertEqual({n: v for n, v in found.items() if n in ("schedule_from", "data_seed")}, expected)
+      self.assertEqual("rewind_checkpoint" in found, arguments[0] == "--method=slt")
+
   def test_hparams_are_passed_only_to_runs_that_use_them(self):
     flags = "--hparams=prune_until=1000,embedding_fan=hidden,dropout=0.2"
     own = {"mp": ["prune_every", "prune_until"], "clt": ["embedding_fan"]}
@@ -338,6 +393,11 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ("--method=mp --level=90 --mask_from=slt-50", "mp takes no --mask_from=slt-50: it draws no ticket"),
     ("--method=mp --level=90 --rewind_from=dense", "mp takes no --rewind_from=dense"),
     ("--level=90", "dense takes no --level=90"),
+    (
+      "--method=lrr --level=90 --mask_from=slt-50 --rewind_from=dense",
+      "lrr takes no --rewind_from=dense: it keeps the",
+    ),
+    ("--method=lt --level=90 --mask_from=dense --schedule_from=t", "lt takes no --schedule_from=t: it does not rewind"),
   )
   def test_missing_and_unused_flags_of_a_run_are_rejected(self, flags, message):
     folder = self.create_tempdir().full_path

@@ -67,7 +67,7 @@ def _dataset(replica_groups, packed, steps=20):
 
 
 class Recorder(tf.estimator.SessionRunHook):
-  """Records the loss of each step, and at the end the values of all copies of each variable.
+  """Records the loss and the learning rate of each step, and at the end the values of all copies of each variable.
 
   Args:
     path: the output file.
@@ -80,22 +80,28 @@ class Recorder(tf.estimator.SessionRunHook):
     self._path = path
     self._kill = kill
     self._meet = meet
-    self._seen = {"losses": []}
+    self._seen = {"losses": [], "rates": []}
 
   def begin(self):
-    self._loss = tf.get_collection(tf.GraphKeys.LOSSES)[-1]
+    operations = tf.get_default_graph().get_operations()
+    summaries = [op for op in operations if op.type == "ScalarSummary" and op.name.endswith("learning_rate")]
+    self._fetched = {
+      "losses": tf.get_collection(tf.GraphKeys.LOSSES)[-1],
+      **({"rates": summaries[0].inputs[1]} if summaries else {}),
+    }
     self._copies = {replicated_variables.name(v): replicated_variables.copies(v) for v in tf.global_variables()}
-    compiled = [op for op in tf.get_default_graph().get_operations() if "_xla_compile_id" in op.node_def.attr]
+    compiled = [op for op in operations if "_xla_compile_id" in op.node_def.attr]
     read = {tensor.op.name for op in compiled for tensor in op.inputs}
     self._seen["compiled"] = [
       replicated_variables.name(v) for v in tf.trainable_variables() if replicated_variables.name(v) in read
     ]
 
   def before_run(self, run_context):
-    return tf.estimator.SessionRunArgs(self._loss)
+    return tf.estimator.SessionRunArgs(self._fetched)
 
   def after_run(self, run_context, run_values):
-    self._seen["losses"].append(float(run_values.results))
+    for name, value in run_values.results.items():
+      self._seen[name].append(float(value))
     done = len(self._seen["losses"])
     if self._kill and done == self._kill[0]:
       os.kill(self._kill[1] or os.getpid(), signal.SIGKILL)

@@ -40,7 +40,7 @@ def write(folder: str, sentences: int) -> None:
 def reader(folder: str, seed: int, overrides: str = ""):
   """An iterator over the training set's batches, seeded as in t2t-trainer, and the model's hparams."""
   trainer_lib.set_random_seed(seed)
-  hparams = trainer_lib.create_hparams("transformer_tpu", overrides, data_dir=os.path.abspath(folder))
+  hparams = trainer_lib.create_hparams("transformer_dense", overrides, data_dir=os.path.abspath(folder))
   shards = Shards()
   dataset = shards.input_fn(tf.estimator.ModeKeys.TRAIN, hparams)
   hparams.problem_hparams = shards.get_hparams(hparams)

@@ -64,6 +64,8 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     ("transformer_slt_tiny", "mask_checkpoint={dense},rewind_checkpoint={theta_t},sparsity=0.5"),
     ("transformer_lt_tiny", "mask_checkpoint={dense},rewind_checkpoint={theta_0},sparsity=0.5"),
     ("transformer_slt_tiny", "mask_checkpoint={slt90},rewind_checkpoint={slt90_t},sparsity=0.9"),
+    ("transformer_lrr_tiny", "mask_checkpoint={slt90},sparsity=0.9"),
+    ("transformer_finetune_tiny", "mask_checkpoint={dense},sparsity=0.5,schedule_from=100"),
     ("transformer_dense_tiny", ""),
     ("transformer_mp_tiny", "sparsity=0.9"),
     (
@@ -91,7 +93,10 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
       "rewind_checkpoint: .* is at step 0, but slt rewinds to a step after 0",
     ),
     ("pruning_method=lt", "is at step 5, but lt rewinds to step 0"),
-    ("pruning_method=magic", "pruning_method=magic is not one of dense, mp, lt, slt, clt, slt_mp, mp_slt"),
+    (
+      "pruning_method=magic",
+      "pruning_method=magic is not one of dense, mp, lt, slt, clt, slt_mp, mp_slt, lrr, finetune",
+    ),
     ("pruning_method=dense", "dense takes no mask_checkpoint and rewind_checkpoint.* transformer_slt"),
     ("pruning_method=mp", "mp takes no mask_checkpoint and rewind_checkpoint.* transformer_slt"),
     ("pruning_method=dense,mask_checkpoint=,rewind_checkpoint=", "dense takes no sparsity"),
@@ -105,6 +110,7 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     ("ticket_values=magic", "ticket_values=magic is not one of rewound, constant, redrawn, permuted"),
     ("ticket_signs=magic", "ticket_signs=magic is not one of kept, random"),
     ("embedding_fan=magic", "embedding_fan=magic is not one of shape, hidden"),
+    ("data_seed=-2", "data_seed=-2 is invalid: must be at least 0, or -1 for the seed of the run"),
     ("grad_noise_scale=0.1", "grad_noise_scale=0.1 would move pruned weights"),
     (
       "hidden_size=64",
@@ -200,16 +206,48 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
       "sparsity=0.8,ticket_score=synflow,shared_embedding_and_softmax_weights=False",
       "synflow needs shared_embedding_and_softmax_weights=True",
     ),
+    (
+      "lt",
+      "sparsity=0.8,schedule_from=5",
+      "lt takes no schedule_from=5, it starts the .* at step 0: .*transformer_slt",
+    ),
+    (
+      "lrr",
+      "sparsity=0.8,schedule_from=5",
+      "lrr takes no schedule_from=5, it starts the learning-rate schedule at step 0",
+    ),
+    ("mp", "sparsity=0.8,schedule_from=5", "mp takes no schedule_from=5"),
+    ("slt", "sparsity=0.8,schedule_from=-5", "schedule_from=-5 is invalid: must be 0 or the step of rewind_checkpoint"),
+    ("finetune", "sparsity=0.8", "schedule_from=0 is invalid: finetune needs the length of the run"),
+    (
+      "slt",
+      "sparsity=0.8,schedule_from=5,learning_rate_schedule=constant*linear_warmup*linear_decay",
+      "schedule_from=5 has no effect at the end of the run, where learning_rate_schedule=linear_decay is over",
+    ),
+    (
+      "lrr",
+      "sparsity=0.8,rewind_checkpoint={theta_t}",
+      "lrr takes no rewind_checkpoint, it keeps the weights of its mask_checkpoint: use one of transformer_lt",
+    ),
     ("slt", "sparsity=0.99999", "sparsity 0.99999 leaves none of the 16384 weights of a layer"),
     ("mp", "sparsity=0.99999", "sparsity 0.99999 leaves none of the 16384 weights of a layer"),
   )
   def test_rejects_hparams_without_effect_and_missing_ones(self, method, overrides, message):
-    if methods.METHODS[method].from_ticket:
-      rewind_to = "{theta_0}" if methods.METHODS[method].from_step_0 else "{theta_t}"
-      overrides = f"mask_checkpoint={{dense}},rewind_checkpoint={rewind_to},{overrides}".rstrip(",")
+    given = {
+      "mask_checkpoint": "{dense}",
+      "rewind_checkpoint": "{theta_0}" if methods.METHODS[method].rewinds_to == methods.INITIAL else "{theta_t}",
+    }
+    overrides = ",".join([*(f"{name}={given[name]}" for name in methods.METHODS[method].sources), overrides]).strip(",")
     with self.assertRaisesRegex(UserError, message) as caught:
       self.check(overrides, f"transformer_{method}_tiny")
     self.assertNotIn("\n", str(caught.exception))
+
+  def test_the_schedule_starts_at_step_0_or_that_of_the_weights(self):
+    sources = "mask_checkpoint={dense},rewind_checkpoint={theta_t},sparsity=0.5"
+    for method in ("slt", "clt", "mp_slt"):
+      self.check(f"{sources},schedule_from=5", f"transformer_{method}_tiny")
+      with self.assertRaisesRegex(UserError, "schedule_from=7 is neither 0 nor the step of rewind_checkpoint .*: 5$"):
+        self.check(f"{sources},schedule_from=7", f"transformer_{method}_tiny")
 
   @parameterized.parameters(*methods.METHODS)
   def test_each_hparam_of_pruning_is_checked(self, method):

@@ -59,6 +59,7 @@ OF_RUNS = (
   Flag("hparams_set", "instead of --size: a set of t2t's transformer, or one of your usr_dir", "NAME"),
   Flag("levels", "sparsity of each level in percent, increasing", '"L ..."', "10 20 30 40 50 60 70 80 85 90 95 98"),
   Flag("seed", "random seed of each run", "N", "1"),
+  Flag("data_seed", "also train each run on its batches in the order of another seed", "N"),
   Flag("steps", "length of each run; other step counts scale", "N", default_help="the size's"),
   Flag("hparams", "more t2t hparams for each run, such as batch_size=1024", "LIST", default_help="none"),
   Flag("runs_dir", "where runs and results are stored", "DIR", os.path.join(ROOT, "runs"), "runs"),
@@ -117,15 +118,16 @@ OF_TEXT = (
 OF_TICKETS = (
   Flag("rewind", "rewind to the last level's run, or the dense run", "WHICH", "last", choices=("last", "dense")),
   Flag("rewind_step", "t, the step to rewind to", "N", default_help="5% of the length"),
+  Flag("schedule_from", "step of the learning-rate schedule at which a ticket starts", "0|t", "0", choices=("0", "t")),
   Flag("prune_each", "prune P% of the remaining weights at each level, up to the last of --levels", "P"),
   Flag("one_shot", "draw every level from the dense run"),
   Flag(
-    "variant", "pruning variant: dense_embedding, or (only LT, SLT, CLT) global_magnitude", "NAME", choices=VARIANTS
+    "variant", "pruning variant: dense_embedding, or (not if pruned by MP) global_magnitude", "NAME", choices=VARIANTS
   ),
   Flag(
     "controls",
     "also train, for each level, its ticket with random_signs, redrawn_values,\n"
-    "permuted_values, reinitialized, random_mask or (with --rewind=dense) shuffled_mask",
+    "permuted_values, reinitialized, random_mask, or (with --rewind=dense or --one_shot) shuffled_mask",
     '"C ..."',
   ),
   Flag("switch", "the level at which SLT-MP and MP-SLT switch methods", "L", "60"),
@@ -137,7 +139,7 @@ _OF_TABLE = "table"
 
 def of_chain() -> list[Flag]:
   """The flags that define the runs and their parents; all other flags are the same for every run."""
-  return [_FLAGS["levels"], *(flag for flag in OF_TICKETS if flag.name != "rewind_step")]
+  return [_FLAGS["levels"], _FLAGS["data_seed"], *(flag for flag in OF_TICKETS if flag.name != "rewind_step")]
 
 
 class Driver(NamedTuple):
@@ -259,6 +261,8 @@ def check(values: Mapping[str, str], layer_by_layer: bool = False) -> None:
   share = values["prune_each"]
   if share and not (_is_number(share) and 0 < float(share) < 100):
     raise UserError(f"--prune_each={share} is not a share of weights in percent")
+  if values["data_seed"] and not values["data_seed"].isdecimal():
+    raise UserError(f"--data_seed={values['data_seed']} is not a nonnegative integer")
   check_levels([values["switch"]])
   check_levels(values["levels"].split())
   controls = values["controls"].split()
@@ -266,10 +270,12 @@ def check(values: Mapping[str, str], layer_by_layer: bool = False) -> None:
     choices.known("control", control, CONTROLS)
   if controls:
     choices.once("controls", controls)
-  if "shuffled_mask" in controls and values["rewind"] != "dense":
-    raise UserError("the control shuffled_mask needs unpruned weights: give --rewind=dense")
+  if "shuffled_mask" in controls and values["rewind"] != "dense" and not values["one_shot"]:
+    raise UserError("the control shuffled_mask needs unpruned weights: give --rewind=dense or --one_shot")
   if values["variant"] == "global_magnitude" and layer_by_layer:
-    raise UserError("--variant=global_magnitude is only for lt, slt and clt: this method prunes layer by layer")
+    raise UserError(
+      "--variant=global_magnitude is only for lt, slt, clt, lrr and finetune: this method prunes layer by layer"
+    )
 
 
 def check_own_text(values: Mapping[str, str], problem: str) -> None:
@@ -378,9 +384,10 @@ def _assignments(values: Mapping[str, str]) -> list[str]:
   }
   return [
     *(_assign(name, " ".join(value)) for name, value in words.items()),
-    *(_assign(name, values[name]) for name in ("one_shot", "variant", "runs_dir")),
+    *(_assign(name, values[name]) for name in ("one_shot", "variant", "runs_dir", "data_seed")),
     _assign("switch", switch),
     _assign("rewind_dense", "yes" if values["rewind"] == "dense" else ""),
+    _assign("schedule_from", values["schedule_from"].removeprefix("0")),
     *(f"{name}=({' '.join(map(shlex.quote, value))})" for name, value in arrays.items()),
   ]
 

@@ -15,9 +15,9 @@ from t2t_lottery.reproduce.planning import driver_flags
 from t2t_lottery.utils.errors import UsageError, UserError
 
 DENSE = "dense"
-# The paper's methods; the others are baselines for its tickets. Each has a driver with its name.
+# The paper's methods; the others are compared with them. Each has a driver with its name.
 PAPERS = (DENSE, "mp", "lt", "slt", "clt", "slt_mp", "mp_slt")
-METHODS = (*PAPERS, "snip", "synflow")
+METHODS = (*PAPERS, "lrr", "finetune", "snip", "synflow")
 
 
 class PlannedRun(NamedTuple):

@@ -56,7 +56,7 @@ class GraphTest(parameterized.TestCase, tf.test.TestCase):
 
   @parameterized.parameters("mp", "slt_mp", "mp_slt", "snip", "synflow")
   def test_layer_by_layer_methods_have_no_global_variant(self, method):
-    message = f"^--variant=global_magnitude is only for lt, slt and clt: {method} prunes layer by layer$"
+    message = f"^--variant=global_magnitude is only for lt, slt, clt, lrr and finetune: {method} prunes layer by layer$"
     with self.assertRaisesRegex(UsageError, message):
       run_graph.graph(("lt", method), (1,), ("--variant=global_magnitude",))
 

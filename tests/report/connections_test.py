@@ -1,0 +1,82 @@
+"""Linear connectivity in the report."""
+
+import os
+
+import tensorflow.compat.v1 as tf
+
+from t2t_lottery.evaluation import connectivity
+from t2t_lottery.report import archive, builder
+from t2t_lottery.report import study as studies
+from t2t_lottery.runs import paths
+from t2t_lottery.utils import atomic_files
+from tests.support import made_up_runs
+
+TWIN = "slt-50+data_seed_2"
+
+
+def read(path):
+  with open(path, encoding="utf-8") as file:
+    return file.read()
+
+
+class ConnectionsTest(tf.test.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.made = made_up_runs.Runs(os.path.join(self.create_tempdir().full_path, "runs"))
+    self.made.evaluated("dense", "dense", 0, 30, 50)
+    for run in ("slt-50", TWIN):
+      self.made.evaluated(run, "slt", 50, 29, 51, mask_from="dense")
+    self.path = paths.connectivity(self.made.path("slt-50"), 1, TWIN)
+    loss, bleu = [2.0, 3.5, 2.2], [29.0, 11.0, 28.0]
+    self.line = {
+      "runs": ["slt-50", TWIN],
+      "seeds": [1, 1],
+      "problem": made_up_runs.PROBLEM,
+      "sparsity_asked": 0.5,
+      "same_start": True,
+      "same_masks": True,
+      "alpha": [0, 0.5, 1],
+      "dev_loss": loss,
+      "dev_bleu": bleu,
+      "loss_barrier": connectivity.barrier(loss),
+      "bleu_barrier": connectivity.barrier(bleu, higher_is_better=True),
+      "signature": "",
+    }
+
+  def report(self, runs_dir):
+    out = self.create_tempdir().full_path
+    missing = builder.report(studies.read(runs_dir), out, None, 20, False)
+    return out, missing
+
+  def test_pairs_have_a_table_and_a_plot_also_from_an_archive(self):
+    out, _ = self.report(self.made.folder)
+    self.assertNotIn("Linear connectivity", read(os.path.join(out, "index.html")))
+    atomic_files.write_json(self.path, self.line)
+    kept = os.path.join(self.create_tempdir().full_path, "archive")
+    archive.copy(studies.read(self.made.folder), kept)
+    for runs_dir in (self.made.folder, kept):
+      out, _ = self.report(runs_dir)
+      rows = [
+        line.split("|")[1:-1] for line in read(os.path.join(out, "connectivity.md")).splitlines() if "slt" in line
+      ]
+      self.assertEqual(
+        [[cell.strip() for cell in row] for row in rows],
+        [
+          [
+            *("50%", "slt-50 (seed 1)", "slt-50+data\\_seed\\_2 (seed 1)", "same weights"),
+            *("2.000", "2.200", "1.400", "29.0", "28.0", "17.5"),
+          ]
+        ],
+      )
+      self.assertIn("Linear connectivity", read(os.path.join(out, "index.html")))
+      self.assertTrue(os.path.exists(os.path.join(out, "plots", "connectivity.svg")))
+
+  def test_damaged_result_is_named(self):
+    atomic_files.write_json(self.path, {**self.line, "dev_loss": "2"})
+    out, missing = self.report(self.made.folder)
+    self.assertIn(self.path, "".join(missing))
+    self.assertFalse(os.path.exists(os.path.join(out, "connectivity.md")))
+
+
+if __name__ == "__main__":
+  tf.test.main()
