@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes .venv: a CPython 3.9 to 3.11, the packages of the locks and this project. See --help.
+# Makes .venv: a CPython 3.9 to 3.13, the packages of the locks and this project. See --help.
 set -euo pipefail
 script=${BASH_SOURCE[0]}
 [[ ! -L $script ]] || script=$(readlink -f "$script")
@@ -10,17 +10,22 @@ new=$venv.new old=$venv.old
 # Folder in an environment with what it was made from: copies of the locks and of pyproject.toml, the path of the
 # interpreter and, written last, the path of the checkout.
 made="made-from"
+# Each TensorFlow that has locks, and the CPythons that it is released for, the preferred first.
+declare -A pythons=([2.15]="3.11 3.10 3.9" [2.21]="3.12 3.13 3.11 3.10")
 
 usage() {
   cat <<EOF
 Makes .venv with everything that this project needs; does nothing if it is up to date. An outdated one is replaced when
 the new one is complete and no command of this project runs in the old one.
 
-usage: $0 [--gpu] [--dev]
-  --gpu   TensorFlow for an NVIDIA GPU, with its CUDA libraries
-  --dev   also the packages for the tests
-Without these flags, what an earlier call added stays. Set the environment variable T2T_LOTTERY_PYTHON to choose a
-CPython 3.9, 3.10 or 3.11; by default, this searches PATH and pyenv's versions; else uv, if installed, downloads one.
+usage: $0 [--tensorflow=2.15|2.21] [--gpu] [--dev]
+  --tensorflow=2.15   TensorFlow 2.15.1, for CPython 3.9 to 3.11
+  --tensorflow=2.21   TensorFlow 2.21.0, for CPython 3.10 to 3.13
+  --gpu               TensorFlow for an NVIDIA GPU, with its CUDA libraries
+  --dev               also the packages for the tests
+Without these flags, what an earlier call chose or added stays; the first call takes TensorFlow 2.15 if it finds a CPython
+for it, else 2.21. Set the environment variable T2T_LOTTERY_PYTHON to choose a CPython; by default, this searches PATH and
+pyenv's versions; else uv, if installed, downloads one.
 Packages come from pip's configured index.
 EOF
 }
@@ -38,18 +43,18 @@ matches() {
   # An environment's scripts contain the path it was made for.
   [[ -f $1/$made/root && $(<"$1/$made/root") == "$root" ]] || return 1
   [[ -x $1/bin/python ]] || return 1
-  [[ -z ${T2T_LOTTERY_PYTHON:-} || $(probe "$T2T_LOTTERY_PYTHON") == "$(<"$1/$made/python")" ]] || return 1
+  [[ -z ${T2T_LOTTERY_PYTHON:-} || $(probe "$T2T_LOTTERY_PYTHON" "$tensorflow") == "$(<"$1/$made/python")" ]] || return 1
   for lock in "${@:2}"; do cmp -s "$root/requirements/$lock.txt" "$1/$made/$lock.txt" || return 1; done
 }
 
 # Whether an environment is up to date: is_current ENVIRONMENT
 is_current() { matches "$1" "${locks[@]}" && cmp -s "$root/pyproject.toml" "$1/$made/pyproject.toml"; }
 
-# Prints the path of a suitable interpreter, or why it is not suitable: probe COMMAND
+# Prints the path of an interpreter for a TensorFlow, or why it is not suitable: probe COMMAND TENSORFLOW
 probe() {
-  "$1" -I - 2>/dev/null <<'EOF' || echo "does not run"
+  "$1" -I - 2>/dev/null <<EOF || echo "does not run"
 import os, platform, sys
-if platform.python_implementation() != "CPython" or not (3, 9) <= sys.version_info[:2] <= (3, 11):
+if platform.python_implementation() != "CPython" or "%d.%d" % sys.version_info[:2] not in "${pythons[$2]}".split():
   print("is", platform.python_implementation(), platform.python_version())
   sys.exit()
 import importlib.util
@@ -62,29 +67,50 @@ print(os.path.realpath(sys._base_executable))
 EOF
 }
 
-# Sets `python` to the path of a suitable interpreter.
-find_python() {
-  local command reasons=""
+# Prints the CPythons that are suitable, in words.
+suitable() {
+  case $tensorflow in
+    2.15) echo "CPython 3.9, 3.10 or 3.11 for TensorFlow 2.15" ;;
+    2.21) echo "CPython 3.10, 3.11, 3.12 or 3.13 for TensorFlow 2.21" ;;
+    *) echo "CPython 3.9, 3.10, 3.11, 3.12 or 3.13" ;;
+  esac
+}
+
+# Prints the interpreters to try for a TensorFlow, one a line: candidates TENSORFLOW
+candidates() {
+  local version
   if [[ -n ${T2T_LOTTERY_PYTHON:-} ]]; then
-    python=$(probe "$T2T_LOTTERY_PYTHON")
-    [[ $python == /* ]] || fail "no CPython 3.9, 3.10 or 3.11: T2T_LOTTERY_PYTHON is $T2T_LOTTERY_PYTHON, which $python"
+    echo "$T2T_LOTTERY_PYTHON"
     return
   fi
-  for command in python3.11 python3.10 python3.9 python3 "${PYENV_ROOT:-${HOME-}/.pyenv}"/versions/3.{11,10,9}.*/bin/python3; do
-    command -v "$command" >/dev/null || continue
-    python=$(probe "$command")
-    [[ $python == /* ]] && return
-    reasons+="; $command $python"
+  for version in ${pythons[$1]}; do echo "python$version"; done
+  echo python3
+  for version in ${pythons[$1]}; do printf '%s\n' "${PYENV_ROOT:-${HOME-}/.pyenv}/versions/$version".*/bin/python3; done
+}
+
+# Sets `python` to the path of a suitable interpreter, and `tensorflow`, unless it is chosen, to the one for it.
+find_python() {
+  local command each version reasons=""
+  for each in ${tensorflow:-2.15 2.21}; do
+    while IFS= read -r command; do
+      [[ $command == "${T2T_LOTTERY_PYTHON:-}" ]] || command -v "$command" >/dev/null || continue
+      python=$(probe "$command" "$each" </dev/null)
+      [[ $python != /* ]] || { tensorflow=$each && return; }
+      [[ $reasons == *"; $command $python"* ]] || reasons+="; $command $python"
+    done < <(candidates "$each")
   done
+  [[ -z ${T2T_LOTTERY_PYTHON:-} ]] || fail "no $(suitable): T2T_LOTTERY_PYTHON is $T2T_LOTTERY_PYTHON, which $python"
   if command -v uv >/dev/null; then
     print "no suitable Python found, requesting one from uv"
-    if python=$(uv python install --no-config 3.11 2>&1 && uv python find --no-config --no-project --managed-python 3.11 2>&1); then
-      python=$(probe "${python##*$'\n'}")
-      [[ $python == /* ]] && return
+    each=${tensorflow:-2.15}
+    version=${pythons[$each]%% *}
+    if python=$(uv python install --no-config "$version" 2>&1 && uv python find --no-config --no-project --managed-python "$version" 2>&1); then
+      python=$(probe "${python##*$'\n'}" "$each")
+      [[ $python != /* ]] || { tensorflow=$each && return; }
     fi
     reasons+="; uv: ${python%%$'\n'*}"
   fi
-  fail "no CPython 3.9, 3.10 or 3.11 (install one, or uv, or name one in T2T_LOTTERY_PYTHON)$reasons"
+  fail "no $(suitable) (install one, or uv, or name one in T2T_LOTTERY_PYTHON)$reasons"
 }
 
 # Prints in one line why pip failed: explain OUTPUT
@@ -145,7 +171,14 @@ wrap_scripts() {
 
 # Installs this project: install_project ENVIRONMENT
 install_project() {
+  local site
   pip_install "$1" --no-build-isolation --editable "$root"
+  if [[ $tensorflow != 2.15 ]]; then
+    # In every script of the environment, t2t's own too, TensorFlow is imported with what t2t needs.
+    for site in "$1"/lib/python3.*/site-packages; do
+      [[ ! -d $site ]] || echo "import t2t_lottery.compat.tf_support as _; _.install()" >"$site/t2t_lottery_tensorflow.pth"
+    done
+  fi
   cp "$root/pyproject.toml" "$1/$made"
 }
 
@@ -153,16 +186,16 @@ install_project() {
 make() {
   local need=3000 free
   [[ $device == cpu ]] || need=10000
-  find_python
+  [[ -n $python ]] || find_python
   rm -rf "$new"
   free=$(df -Pm "$root" | awk 'END { print $4 }')
   ((free >= need)) || fail "no space: the disk of $root has $free MiB free and this takes $need$(unchanged)"
-  print "making $venv with $python; with its downloads this takes some minutes"
+  print "making $venv with $python and TensorFlow $tensorflow; with its downloads this takes some minutes"
   mkdir -p "$new/$made"
   echo "$python" >"$new/$made/python"
   (cd "$new/$made" && "$python" -m venv "$new" --prompt .venv) || fail "$python cannot make a virtual environment in $new"
   install "$new" build
-  install "$new" base "$device"
+  install "$new" "${locks[@]:1:2}"
   [[ -z $dev ]] || install "$new" dev
   install_project "$new"
   echo "$root" >"$new/$made/root"
@@ -202,21 +235,44 @@ EOF
   rm -rf "$old"
 }
 
-device=cpu
-[[ ! -f $venv/$made/gpu.txt ]] || device=gpu
-dev=
+# Sets what an earlier call chose or added, from the locks that it installed.
+read_earlier() {
+  local lock
+  for lock in "$venv/$made"/*.txt; do
+    lock=${lock##*/} lock=${lock%.txt}
+    case $lock in
+      base) tensorflow=2.15 ;;
+      base-*) tensorflow=${lock#base-} ;;
+      gpu | gpu-*) device=gpu ;;
+      dev) had_dev=dev ;;
+    esac
+  done
+  # Another Python may need another TensorFlow than the environment has.
+  [[ -z $tensorflow || -z ${T2T_LOTTERY_PYTHON:-} || $(probe "$T2T_LOTTERY_PYTHON" "$tensorflow") == /* ]] || tensorflow=""
+}
+
+# Sets `locks` for the chosen TensorFlow.
+set_locks() {
+  local suffix=""
+  [[ $tensorflow == 2.15 ]] || suffix=-$tensorflow
+  locks=(build "base$suffix" "$device$suffix" ${dev:+"$dev"})
+}
+
+device=cpu tensorflow="" dev="" had_dev="" python=""
+read_earlier
 for flag; do
   case $flag in
+    --tensorflow=2.15 | --tensorflow=2.21) tensorflow=${flag#*=} ;;
     --gpu) device=gpu ;;
     --dev) dev=dev ;;
     --help | -h) usage; exit 0 ;;
     --version) awk -F'"' '/^version = / { print "t2t-lottery", $2 }' "$root/pyproject.toml"; exit 0 ;;
+    --tensorflow*) echo "setup.sh: $flag: there are locks for TensorFlow 2.15 and 2.21 (see $0 --help)" >&2; exit 2 ;;
     *) echo "setup.sh: unknown flag $flag (see $0 --help)" >&2; exit 2 ;;
   esac
 done
-[[ -z $dev && ! -f $venv/$made/dev.txt ]] || dev=dev
-locks=(build base "$device" ${dev:+"$dev"})
-is_current "$venv" && exit
+dev=${dev:-$had_dev}
+[[ -z $tensorflow ]] || { set_locks && is_current "$venv" && exit; }
 [[ $(uname -sm) == "Linux x86_64" ]] || fail "the locks are for Linux on x86_64, not for $(uname -sm)"
 # Never replace another user's environment.
 [[ ! -e $venv || -O $venv ]] \
@@ -229,14 +285,18 @@ exec {single}<"$root/run_scripts/setup.sh"
 flock -n "$single" || { print "another setup.sh is running in this folder; waiting for it to finish"; flock "$single"; }
 # An earlier call was interrupted between two renames.
 [[ -e $venv || ! -e $old ]] || mv -T "$old" "$venv"
+[[ -n $tensorflow ]] || read_earlier
+[[ -n $tensorflow ]] || find_python
+set_locks
 is_current "$venv" && exit
 
-installed=(build base "$device")
-[[ ! -f $venv/$made/dev.txt ]] || installed+=(dev)
+had_dev=""
+[[ ! -f $venv/$made/dev.txt ]] || had_dev=dev
+installed=("${locks[@]:0:3}" ${had_dev:+"$had_dev"})
 [[ ! -e $venv || -d $venv/$made ]] || fail "$venv was not made by setup.sh: move it away"
 lock ""
 if matches "$venv" "${installed[@]}"; then
-  [[ -z $dev || -f $venv/$made/dev.txt ]] || install "$venv" dev
+  [[ -z $dev || -n $had_dev ]] || install "$venv" dev
   install_project "$venv"
 else
   unlock

@@ -71,13 +71,21 @@ def _lines(stream: IO[bytes]) -> Iterator[str]:
       raise UserError(f"line {number} of the input is not UTF-8 ({error.reason} at byte {error.start + 1})") from None
 
 
+def _size(stream: IO[bytes]) -> int:
+  """The size of a stream in bytes, if it is a file; else 0."""
+  try:
+    about = os.fstat(stream.fileno())
+  except OSError:
+    return 0
+  return about.st_size if stat.S_ISREG(about.st_mode) else 0
+
+
 class _Progress:
   """Prints lines done and, if the input is a file, the time left: on one line of a terminal, else not at all."""
 
   def __init__(self, source: IO[bytes]):
     self._start = time.monotonic()
-    about = os.fstat(source.fileno())
-    self._bytes = about.st_size if stat.S_ISREG(about.st_mode) else 0
+    self._bytes = _size(source)
     self._done = 0
 
   def print(self, lines: int, read: int) -> None:

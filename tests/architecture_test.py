@@ -18,6 +18,7 @@ ORDER = (
   "t2t_lottery/pruning",
   "t2t_lottery/data",
   "t2t_lottery/compat/patches",
+  "t2t_lottery/compat/estimator",
   "t2t_lottery/checkpoints",
   "problems",
   "t2t_lottery/compat",

@@ -1,5 +1,7 @@
 """Runs one of t2t's commands, patched and with a faster start: `python -m t2t_lottery.compat t2t_trainer ...`.
 
+`--list` prints all patches, the versions of TensorFlow that each is for, and the symptom that it cures.
+
 It also patches the commands that lack the flag `--t2t_usr_dir`: `t2t_avg_all` (`tf.placeholder() is not compatible with
 eager execution`) and `t2t_bleu`; and `t2t_translate_all`, which by default runs the script `t2t-decoder`, which TF 2
 breaks.
@@ -14,8 +16,9 @@ import shlex
 import sys
 
 from t2t_lottery import compat
-from t2t_lottery.compat import lazy_imports
-from t2t_lottery.utils import command_line, errors, file_lock, t2t_process
+from t2t_lottery.compat import lazy_imports, tf_support
+from t2t_lottery.compat.patches import versions
+from t2t_lottery.utils import command_line, errors, file_lock, t2t_process, text_table
 
 
 def _load(argv: list[str]):
@@ -29,6 +32,7 @@ def _load(argv: list[str]):
     raise errors.UserError(f"{name or 'nothing'!r} is not a t2t command; t2t_trainer is one (tensor2tensor/bin)")
   # Imports create little garbage.
   gc.disable()
+  tf_support.install()
   lazy_imports.install()
   loaded = importlib.import_module(f"tensor2tensor.bin.{name}")
   lazy_imports.load_on_demand()
@@ -38,11 +42,29 @@ def _load(argv: list[str]):
   return loaded
 
 
+def _print_patches() -> None:
+  """Prints the list of patches, one a line."""
+  tf_support.install()
+  lazy_imports.install()
+  from t2t_lottery.compat import patch_list  # pylint: disable=import-outside-toplevel
+
+  rows = []
+  for group, patches in vars(patch_list).items():
+    for patch in patches if group.isupper() else ():
+      name = f"{patch.__module__.rpartition('.')[2]}.{patch.__name__}"
+      symptom = " ".join(patch.__doc__.split("\n\n")[0].split()).removeprefix("Symptom: ")
+      rows.append((group.lower(), name, versions.described(patch), symptom))
+  print(text_table.aligned([("group", "patch", "TensorFlow", "symptom"), *rows]))
+
+
 def main() -> None:
   """Runs the command named by the first argument with the remaining arguments."""
   command_line.protect_streams()
   file_lock.hold_environment()
   command_line.exit_on_help(sys.argv)
+  if sys.argv[1:] == ["--list"]:
+    _print_patches()
+    return
   with errors.one_line():
     loaded = _load(sys.argv[1:])
   del sys.argv[0]

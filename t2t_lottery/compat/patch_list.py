@@ -1,5 +1,6 @@
 """The list of patches."""
 
+from t2t_lottery.compat.estimator import namespace, removed_modules
 from t2t_lottery.compat.patches import (
   contrib,
   data_order,
@@ -11,6 +12,15 @@ from t2t_lottery.compat.patches import (
   xla,
 )
 
+# Without these, t2t cannot be imported; `tf_support` applies them when TensorFlow is imported.
+IMPORTABLE = (
+  namespace.use_keras_2,
+  namespace.restore_namespace,
+  namespace.replace_addons,
+  removed_modules.restore_export_names,
+  removed_modules.restore_host_training,
+  removed_modules.restore_tpu_modules,
+)
 # Without these, nothing trains as t2t on TF 1.15 does.
 NEEDED = (
   graph.use_v1_behavior,

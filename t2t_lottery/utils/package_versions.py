@@ -26,3 +26,10 @@ def installed(packages: Iterable[str]) -> dict[str, str]:
 def training_versions() -> str:
   """Names and versions of the packages that determine how a run trains."""
   return " ".join(f"{name}-{version}" for name, version in installed(_TRAINING).items())
+
+
+def tensorflow() -> tuple[int, int]:
+  """Major and minor version of the installed TensorFlow; (0, 0) if there is none."""
+  version = installed(["tensorflow"]).get("tensorflow", "0.0")
+  major, minor = version.split(".")[:2]
+  return int(major), int(minor)

@@ -17,13 +17,16 @@ from absl.testing import parameterized
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TOOLS = "awk bash cat cmp cp df dirname env flock grep mkdir mv rm sleep uname".split()
 
-# Replaces an interpreter: logs in $LOG what it is called to install, and runs $PIP instead of installing it.
+# Replaces an interpreter: logs in $LOG what it is called to install, and runs $PIP instead of installing it. If its name
+# has a version, it suits a TensorFlow only if setup.sh names that version.
 PYTHON = """#!/bin/bash
 case "$*" in
-  "-I -") echo "$0" ;;
+  "-I -")
+    version=${0##*python}
+    if [[ $version != 3.* || $(cat) =~ \\"[0-9.\\ ]*${version/./[.]}[0-9.\\ ]*\\" ]]; then echo "$0"; else echo "is CPython $version.1"; fi ;;
   "-m venv "*) echo venv >>"$LOG"; mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; echo >"$3/pyvenv.cfg" ;;
   "-m pip install "*)
-    locks=$(grep -oE '[a-z]+[.]txt|--editable' <<<"$*")
+    locks=$(grep -oE '[a-z]+(-[0-9.]+)?[.]txt|--editable' <<<"$*")
     echo "install" $locks >>"$LOG"
     eval "$PIP" ;;
 esac
@@ -86,6 +89,8 @@ class Checkout:
 
 MADE = ["venv", "install build.txt", "install base.txt cpu.txt"]
 MADE_GPU = ["venv", "install build.txt", "install base.txt gpu.txt"]
+MADE_221 = ["venv", "install build.txt", "install base-2.21.txt cpu-2.21.txt"]
+MADE_221_GPU = ["venv", "install build.txt", "install base-2.21.txt gpu-2.21.txt"]
 DEV = ["install dev.txt"]
 PROJECT = ["install --editable"]
 
@@ -127,6 +132,46 @@ class SetupTest(tf.test.TestCase, parameterized.TestCase):
     self.installs("--dev")
     self.assertEqual(self.installs("--gpu"), MADE_GPU + DEV + PROJECT)
     self.assertEqual(self.installs(), [])
+
+  @parameterized.parameters("3.12", "3.13")
+  def test_a_later_python_gets_the_tensorflow_for_it(self, version):
+    os.remove(os.path.join(self.checkout.bin, "python3.11"))
+    self.checkout.command(f"python{version}", PYTHON)
+    self.assertEqual(self.installs(), MADE_221 + PROJECT)
+    self.assertEqual(self.installs(), [])
+    self.assertEqual(self.installs("--dev"), DEV + PROJECT)
+    self.assertEqual(self.installs("--gpu"), MADE_221_GPU + DEV + PROJECT)
+    self.assertEqual(self.installs(), [])
+    self.assertRegex(self.fails("--tensorflow=2.15"), "no CPython 3.9, 3.10 or 3.11 for TensorFlow 2.15 ")
+    self.assertEqual(self.installs(), [])
+
+  def test_chosen_tensorflow_replaces_the_other_and_stays(self):
+    self.checkout.command("python3.12", PYTHON)
+    self.assertEqual(self.installs("--dev"), MADE + DEV + PROJECT)
+    self.assertEqual(self.installs("--tensorflow=2.21"), MADE_221 + DEV + PROJECT)
+    self.assertEqual(self.installs(), [])
+    self.assertEqual(self.installs("--tensorflow=2.15"), MADE + DEV + PROJECT)
+    self.assertEqual(self.installs(), [])
+    # Python 3.12 has no TensorFlow 2.15.
+    self.assertEqual(self.installs(T2T_LOTTERY_PYTHON="python3.12"), MADE_221 + DEV + PROJECT)
+    self.assertEqual(self.installs(), [])
+    self.assertEndsWith(self.fails("--tensorflow=2.15", T2T_LOTTERY_PYTHON="python3.12"), "which is CPython 3.12.1")
+    status, stderr, _ = self.checkout.setup("--tensorflow=2.16")
+    self.assertEqual((status, len(stderr)), (2, 1))
+    self.assertIn("--tensorflow=2.16: there are locks for TensorFlow 2.15 and 2.21", stderr[0])
+
+  def test_both_tensorflows_run_on_python_311(self):
+    self.assertEqual(self.installs("--tensorflow=2.21"), MADE_221 + PROJECT)
+    self.assertEqual(self.installs(T2T_LOTTERY_PYTHON="python3.11"), [])
+
+  def test_only_a_later_tensorflow_is_completed_at_the_start_of_each_script(self):
+    self.checkout.command("python3.12", PYTHON)
+    make_folder = 'mkdir -p "${0%/bin/*}/lib/python3.1/site-packages"'
+    site = os.path.join(self.checkout.root, ".venv", "lib", "python3.1", "site-packages")
+    self.installs(PIP=make_folder)
+    self.assertEmpty(os.listdir(site))
+    self.installs("--tensorflow=2.21", PIP=make_folder)
+    self.assertEqual(os.listdir(site), ["t2t_lottery_tensorflow.pth"])
 
   @parameterized.parameters("build", "base", "cpu", "dev")
   def test_changed_lock_remakes_it(self, lock):
@@ -323,15 +368,15 @@ fi
 
   def test_no_python(self):
     os.remove(os.path.join(self.checkout.bin, "python3.11"))
-    self.assertIn("no CPython 3.9, 3.10 or 3.11", self.fails())
+    self.assertIn("no CPython 3.9, 3.10, 3.11, 3.12 or 3.13", self.fails())
 
   def test_reports_unsuitable_pythons(self):
     self.checkout.command("python3.11", "#!/bin/bash\necho lacks the module _ssl\n")
     self.checkout.command("python3.10", "#!/bin/bash\nexit 1\n")
-    self.checkout.command("python3", "#!/bin/bash\necho is CPython 3.13.1\n")
+    self.checkout.command("python3", "#!/bin/bash\necho is CPython 3.14.1\n")
     error = self.fails()
-    self.assertEndsWith(error, "; python3.11 lacks the module _ssl; python3.10 does not run; python3 is CPython 3.13.1")
-    for python, reason in (("python3", "is CPython 3.13.1"), ("/none", "does not run")):
+    self.assertEndsWith(error, "; python3.11 lacks the module _ssl; python3.10 does not run; python3 is CPython 3.14.1")
+    for python, reason in (("python3", "is CPython 3.14.1"), ("/none", "does not run")):
       error = self.fails(T2T_LOTTERY_PYTHON=python)
       self.assertEndsWith(error, f": T2T_LOTTERY_PYTHON is {python}, which {reason}")
 

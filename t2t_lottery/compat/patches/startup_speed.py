@@ -47,7 +47,8 @@ def write_graph_fast() -> None:
     """`text_format` with a fast version of the one function that `graph_io` uses."""
 
     @staticmethod
-    def MessageToString(message, float_format):  # pylint: disable=invalid-name
+    def MessageToString(message, float_format=""):  # pylint: disable=invalid-name
+      # TensorFlow 2.15 asks for a format that `str` has too; a later one does not ask.
       del float_format
       return str(message)
 
