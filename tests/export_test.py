@@ -158,7 +158,8 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
       (b"a\nb\xe4\n", [self.out], 1, "line 2 of the input is not UTF-8"),
       (b"a\n" * 5 + b"a " * 5000, [self.out], 1, "sentence 6 has .* subwords"),
       (b"a\n", [self.model.folder], 1, "is not an exported model: run .*export"),
-      (b"a\n", [], 2, "folder"),
+      (b"a\n", [], 2, "model"),
+      (b"a\n", [self.out, "--engine=sparse"], 1, "is a model of CTranslate2: .*--to=sparse"),
       (b"a\n", [self.out, "--beam_size=0"], 2, "--beam_size"),
     ):
       with mock.patch.object(translate, "_CHUNK_LINES", 2):
@@ -234,6 +235,35 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
       with open(os.path.join(direct, name), "rb") as one, open(os.path.join(through, name), "rb") as other:
         self.assertEqual(one.read(), other.read(), name)
 
+  def test_a_sparse_file_is_translated_with(self):
+    export(self.model.folder, "sparse", self.out)
+    expected = self.translator.translate_with_scores(self.model.sentences)
+    text = "\n".join(self.model.sentences)
+    lines = "".join(f"{translation.text}\n" for translation in expected)
+    for flags in ((), ("--engine=sparse", "--threads=1", "--batch_size=3"), ("--engine=ctranslate2",)):
+      self.assertEqual(run("-m", "t2t_lottery.translate", self.out, *flags, text=text), lines, flags)
+    with_scores = run("-m", "t2t_lottery.translate", self.out, "--scores", text=text).splitlines()
+    self.assertLen(with_scores, len(expected))
+    for line, translation in zip(with_scores, expected):
+      score, _, found = line.partition("\t")
+      self.assertEqual(found, translation.text)
+      self.assertNear(float(score), translation.score, 1e-4)
+
+  def test_a_sparse_file_that_cannot_be_translated_with_is_an_error(self):
+    vocabulary = "'<pad>_'\n'<EOS>_'\n'a_'\n"
+    hparams = atomic_files.read_json(self.hparams)
+    for about, message in (
+      ({}, "contains no vocabulary: export .* again"),
+      ({"vocabulary": vocabulary}, "contains no vocabulary"),
+      ({"vocabulary": 7, "hparams": hparams}, "contains no vocabulary"),
+      ({"vocabulary": "x", "hparams": hparams}, "is not a subword vocabulary"),
+      ({"vocabulary": vocabulary, "hparams": {}}, "hparams of .* do not contain hidden_size"),
+      ({"vocabulary": vocabulary, "hparams": hparams}, r"need \[3, "),
+    ):
+      sparse_file.write(self.out, self.model.variables, about)
+      with self.assertRaisesRegex(UserError, message):
+        translator.Translator.load(self.out)
+
   def test_a_folder_means_its_best_checkpoint_or_else_its_newest(self):
     folder = self.create_tempdir().full_path
     for step in (10, 20, 100):
@@ -276,7 +306,7 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(os.listdir(there), [])
 
   def test_a_folder_without_a_ctranslate2_model_is_an_error(self):
-    with self.assertRaisesRegex(UserError, "cannot read the vocabulary .*vocabulary.subwords"):
+    with self.assertRaisesRegex(UserError, "is not an exported model: run .*export .*--to=sparse"):
       translator.Translator.load(self.model.folder)
     export(self.model.folder, "ctranslate2", self.out)
     os.remove(os.path.join(self.out, "model.bin"))
