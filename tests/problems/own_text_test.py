@@ -16,6 +16,7 @@ from tensor2tensor.utils import registry
 
 from problems import own_text as problem
 from t2t_lottery.data import manifest, own_text
+from t2t_lottery.evaluation import metrics
 from t2t_lottery.utils import errors
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -54,6 +55,26 @@ class OwnTextTest(parameterized.TestCase, tf.test.TestCase):
     made = registry.problem(text.problem)
     made.generate_data(self.data_dir, self.folder)
     return made
+
+  def test_chinese_and_turkish_are_scored_by_their_tokenizers_and_what_does_not_apply_is_named(self):
+    for language, tokenizer, word in (
+      ("zh", "zh", "今天天气很好我们去公园"),
+      ("tr", "13a", "Bugün hava çok güzel, parka"),
+    ):
+      sources, targets = sentences(300, 1, "en"), [f"{word} {i}。" for i in range(300)]
+      files = [self.write(f"{language}.{code}", lines) for code, lines in (("en", sources), (language, targets))]
+      made = self.make(f"toy_{language}", [",".join(files)], vocab_size=400)
+      self.assertEqual(manifest.target_language(made.name, self.data_dir), language)
+      references = [target for _, target in self.raw("test", f"toy_{language}")]
+      self.assertContainsSubset(references, targets)
+      self.assertEqual(metrics.left_out(language).keys(), {"bleu_tokenized"})
+      for metric in metrics.applicable(language):
+        equal, cut = (
+          metrics.score(metric, lines, references, language) for lines in (references, [r[:-3] for r in references])
+        )
+        self.assertAlmostEqual(equal.value, 100 if metrics.HIGHER_IS_BETTER[metric] else 0, places=9)
+        self.assertBetween(cut.value, 1, 99)
+      self.assertIn(f"|tok:{tokenizer}|", metrics.bleu(references, references, language).signature)
 
   def raw(self, split, name):
     return list(zip(*manifest.raw_text(own_text.problem_name(name), self.data_dir, split)))
