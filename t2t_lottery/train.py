@@ -8,8 +8,8 @@ from __future__ import annotations
 from absl import flags
 
 from t2t_lottery.pruning import methods
-from t2t_lottery.reproduce import problem_check, set_check
-from t2t_lottery.runs import command_flags, config, run_spec, trainer
+from t2t_lottery.reproduce import set_check
+from t2t_lottery.runs import command_flags, run_spec, trainer
 from t2t_lottery.utils import command_line, errors
 
 _RUN = flags.DEFINE_string("run", None, "Name of the run, such as slt-50.", required=True)
@@ -55,21 +55,11 @@ def options() -> run_spec.Options:
   )
 
 
-def prepare(settings: config.Settings) -> config.Settings:
-  """Checks problem and hparams set; returns the complete settings.
-
-  Raises:
-    UserError: as `problem_check.check` and `set_check.complete`.
-  """
-  problem_check.check(settings.runs.problem, settings.data_dir)
-  return set_check.complete(settings)
-
-
 def main(argv: list[str]) -> None:
   """The command."""
   del argv
   with errors.one_line():
-    trainer.train(command_flags.read(), prepare, options())
+    trainer.train(command_flags.read(), set_check.prepare, options())
 
 
 if __name__ == "__main__":

@@ -178,7 +178,7 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(self.translator.search(marked[0]), self.translator.search(sources))
 
   def test_references_longer_than_the_position_table_are_an_error(self):
-    word = next(word for word in ("ist", "in", "a", "b") if len(self.translator._subwords.encode(word)) == 1)
+    word = next(word for word in ("ist", "in", "a", "b") if len(self.translator.subwords.encode(word)) == 1)
     longest = " ".join([word] * (subword_vocabulary.MAX_LENGTH - 1))
     self.assertTrue(np.isfinite(self.translator.loss(["a"], [longest])))
     with self.assertRaisesRegex(UserError, "reference 2 has 4097 subwords; at most 4096"):
@@ -237,10 +237,20 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_a_sparse_file_is_translated_with(self):
     export(self.model.folder, "sparse", self.out)
-    expected = self.translator.translate_with_scores(self.model.sentences)
     text = "\n".join(self.model.sentences)
-    lines = "".join(f"{translation.text}\n" for translation in expected)
-    for flags in ((), ("--engine=sparse", "--threads=1", "--batch_size=3"), ("--engine=ctranslate2",)):
+    exact = translator.Translator(
+      self.model.checkpoint,
+      atomic_files.read_json(self.hparams),
+      manifest.vocabulary(small_model.PROBLEM, self.model.data_dir),
+      translator.SPARSE,
+    )
+    expected = exact.translate_with_scores(self.model.sentences)
+    for loaded, *flags in (
+      (exact,),
+      (exact, "--engine=sparse", "--threads=1", "--batch_size=3"),
+      (self.translator, "--engine=ctranslate2"),
+    ):
+      lines = "".join(f"{line}\n" for line in loaded.translate(self.model.sentences))
       self.assertEqual(run("-m", "t2t_lottery.translate", self.out, *flags, text=text), lines, flags)
     with_scores = run("-m", "t2t_lottery.translate", self.out, "--scores", text=text).splitlines()
     self.assertLen(with_scores, len(expected))

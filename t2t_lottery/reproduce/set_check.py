@@ -24,6 +24,16 @@ _UNPRUNED = "the embeddings of relative positions, relative_positions_keys and r
 _NEAREST = 3
 
 
+def prepare(settings: config.Settings) -> config.Settings:
+  """Checks problem and hparams set; returns the complete settings.
+
+  Raises:
+    UserError: as `problem_check.check` and `complete`.
+  """
+  problem_check.check(settings.runs.problem, settings.data_dir)
+  return complete(settings)
+
+
 def complete(settings: config.Settings, decoder: str | None = None) -> config.Settings:
   """The settings with the size and step counts of their hparams set; unchanged if they are of a size of this project.
 

@@ -6,8 +6,7 @@ from unittest import mock
 
 import tensorflow.compat.v1 as tf
 
-from t2t_lottery import train
-from t2t_lottery.reproduce import problem_check, validation
+from t2t_lottery.reproduce import problem_check, set_check, validation
 from t2t_lottery.runs import paths, trainer
 from t2t_lottery.utils import errors
 from tests.support.trained import command
@@ -46,7 +45,7 @@ class KnownProblemTest(tf.test.TestCase):
     about = {"run": "dense", "problem": "translate_ende_wtm14", "train_steps": 40}
     with mock.patch.object(trainer.run_spec, "describe", lambda config, options: about):
       with self.assertRaisesRegex(errors.UsageError, "did you mean translate_ende_wmt14"):
-        trainer.train(config, train.prepare, None)
+        trainer.train(config, set_check.prepare, None)
     self.assertEqual(os.listdir(root), [])
 
   def test_rejects_a_language_whose_tokenizer_is_not_installed(self):

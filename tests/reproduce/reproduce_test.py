@@ -277,7 +277,7 @@ class ReproduceTest(tf.test.TestCase):
     for flag, message in (
       ("--methods=stl", "unknown method stl: did you mean slt?"),
       ("--method=slt", "Unknown command line flag 'method'. Did you mean: methods ?"),
-      ("--size=tinny", "flag --size=tinny: value should be one of <base|small|tiny>"),
+      ("--size=tinny", "--size=tinny: did you mean tiny?"),
       ("--seed=1", 'seeds are given as --seeds="1 2"'),
       ("--rewind_step=4000", "--rewind_step=4000 is after the end of a run of 3000 steps"),
       ("slt", "slt is not a flag"),

@@ -72,7 +72,7 @@ class CommandTest(tf.test.TestCase):
       "Unknown command line flag 'levle'. Did you mean: level ?": python("train", "--levle=50"),
       "--size=tinny: did you mean tiny?": python("train", "--size=tinny"),
       "--method=stl: did you mean slt?": python("train", "--method=stl"),
-      "--decoder=x: choose ctranslate2 or t2t": python("evaluate", "--decoder=x"),
+      "--decoder=x: choose ctranslate2 or sparse or t2t": python("evaluate", "--decoder=x"),
       "unknown hparam hiden_size: did you mean hidden_size?": python(
         "train", "--problem=p", "--run=r", "--hparams=hiden_size=8"
       ),
