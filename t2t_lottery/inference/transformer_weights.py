@@ -40,6 +40,7 @@ _SUPPORTED: dict[str, tuple[Any, ...]] = {
   "vocab_divisor": (1,),
 }
 _REQUIRED = ("hidden_size", "norm_epsilon", "num_heads", "num_hidden_layers")
+_COUNTS = ("hidden_size", "num_heads", "num_hidden_layers", "num_encoder_layers", "num_decoder_layers")
 
 
 class LayerNorm(NamedTuple):
@@ -132,7 +133,7 @@ def read(checkpoint: str, hparams: Mapping[str, Any], vocab_size: int) -> Transf
   for name, value in variables.items():
     if not np.isfinite(value).all():
       raise UserError(f"{checkpoint} contains weights that are not finite ({name}): training diverged")
-  reader = _Reader(checkpoint, variables)
+  reader = _Reader(checkpoint, variables, hparams["hidden_size"])
   model = reader.model(hparams, vocab_size)
   if variables:
     raise UserError(f"{checkpoint} does not match its hparams: they do not include {next(iter(variables))}")
@@ -154,6 +155,14 @@ def _check(checkpoint: str, hparams: Mapping[str, Any]) -> None:
   for name in _REQUIRED:
     if name not in hparams:
       raise UserError(f"the hparams of {checkpoint} do not contain {name}")
+  for name in _COUNTS:
+    value = hparams.get(name, 1)
+    if not isinstance(value, int) or value < (1 if name in _REQUIRED else 0):
+      raise UserError(f"the hparams of {checkpoint} contain {name}={value!r}, not a positive number")
+  if not isinstance(hparams["norm_epsilon"], float) or hparams["hidden_size"] % hparams["num_heads"]:
+    raise UserError(
+      f"the hparams of {checkpoint} are not of a Transformer: see norm_epsilon, hidden_size and num_heads"
+    )
   if why := unsupported(hparams):
     raise UserError(f"{checkpoint} can only be translated by t2t_decoder: {why}")
 
@@ -161,24 +170,33 @@ def _check(checkpoint: str, hparams: Mapping[str, Any]) -> None:
 class _Reader:
   """Moves variables one by one into a model; those left over are an error."""
 
-  def __init__(self, checkpoint: str, variables: dict[str, np.ndarray]):
+  def __init__(self, checkpoint: str, variables: dict[str, np.ndarray], hidden: int):
     self.checkpoint = checkpoint
     self.variables = variables
+    self.hidden = hidden
 
-  def take(self, name: str) -> np.ndarray:
-    """Removes and returns the variable of that name in the model's scope."""
-    try:
-      return self.variables.pop(tensor_bundle.MODEL_SCOPE + name)
-    except KeyError:
+  def take(self, name: str, *shape: int | None) -> np.ndarray:
+    """Removes and returns the variable of that name in the model's scope; None is any length.
+
+    Engines compute without checks, so a file of other shapes must not reach them.
+    """
+    name = tensor_bundle.MODEL_SCOPE + name
+    value = self.variables.pop(name, None)
+    if value is None:
+      raise UserError(f"{self.checkpoint} does not match its hparams: it has no variable {name}")
+    fits = len(value.shape) == len(shape) and all(size in (None, given) for size, given in zip(shape, value.shape))
+    if value.dtype != np.float32 or not fits:
       raise UserError(
-        f"{self.checkpoint} does not match its hparams: it has no variable {tensor_bundle.MODEL_SCOPE}{name}"
-      ) from None
+        f"{self.checkpoint} does not match its hparams: {name} is {value.dtype} {list(value.shape)}, not float32 "
+        f"[{', '.join('any' if size is None else str(size) for size in shape)}]"
+      )
+    return value
 
   def model(self, hparams: Mapping[str, Any], vocab_size: int) -> Transformer:
     depth = hparams["num_hidden_layers"]
     return Transformer(
-      embedding=self.embedding(hparams["hidden_size"], vocab_size),
-      target_space=self.take("body/target_space_embedding/kernel")[0],
+      embedding=self.embedding(vocab_size),
+      target_space=self.take("body/target_space_embedding/kernel", None, self.hidden)[0],
       encoder=self.stack("body/encoder", hparams.get("num_encoder_layers") or depth, False),
       decoder=self.stack("body/decoder", hparams.get("num_decoder_layers") or depth, True),
       heads=hparams["num_heads"],
@@ -186,18 +204,18 @@ class _Reader:
       removes_padding=hparams.get("use_pad_remover", True),
     )
 
-  def embedding(self, hidden: int, vocab_size: int) -> np.ndarray:
+  def embedding(self, vocab_size: int) -> np.ndarray:
     """The shared embedding; shards are joined in numeric order."""
     pattern = re.compile(tensor_bundle.MODEL_SCOPE + r"(symbol_modality_\d+_\d+/shared/weights_(\d+))")
     found = map(pattern.fullmatch, self.variables)
     shards = [name for _, name in sorted((int(match[2]), match[1]) for match in found if match)]
     if not shards:
       raise UserError(f"{self.checkpoint} has no shared embedding ({pattern.pattern})")
-    embedding = np.concatenate([self.take(name) for name in shards])
-    if embedding.shape != (vocab_size, hidden):
+    embedding = np.concatenate([self.take(name, None, None) for name in shards])
+    if embedding.shape != (vocab_size, self.hidden):
       raise UserError(
         f"{self.checkpoint} has an embedding of {list(embedding.shape)}, but vocabulary and hparams need "
-        f"[{vocab_size}, {hidden}]"
+        f"[{vocab_size}, {self.hidden}]"
       )
     return embedding
 
@@ -206,23 +224,28 @@ class _Reader:
     return Stack(layers, self.norm(scope))
 
   def layer(self, scope: str, attends_to_source: bool) -> Layer:
+    inner_bias = self.take(f"{scope}/ffn/conv1/bias", None)
+    width = len(inner_bias)
     return Layer(
       self.attention(f"{scope}/self_attention"),
       self.attention(f"{scope}/encdec_attention") if attends_to_source else None,
       FeedForward(
         self.norm(f"{scope}/ffn"),
-        *(self.take(f"{scope}/ffn/{name}") for name in ("conv1/kernel", "conv1/bias", "conv2/kernel", "conv2/bias")),
+        self.take(f"{scope}/ffn/conv1/kernel", self.hidden, width),
+        inner_bias,
+        self.take(f"{scope}/ffn/conv2/kernel", width, self.hidden),
+        self.take(f"{scope}/ffn/conv2/bias", self.hidden),
       ),
     )
 
   def norm(self, scope: str) -> LayerNorm:
     """The layer norm at the start of a block or at the end of a stack."""
     scope += "/layer_prepostprocess/layer_norm/layer_norm_"
-    return LayerNorm(self.take(f"{scope}scale"), self.take(f"{scope}bias"))
+    return LayerNorm(self.take(f"{scope}scale", self.hidden), self.take(f"{scope}bias", self.hidden))
 
   def attention(self, scope: str) -> Attention:
     kernels = (f"{scope}/multihead_attention/{name}/kernel" for name in ("q", "k", "v", "output_transform"))
-    return Attention(self.norm(scope), *map(self.take, kernels))
+    return Attention(self.norm(scope), *(self.take(name, self.hidden, self.hidden) for name in kernels))
 
 
 def timing_signal(length: int, channels: int) -> np.ndarray:

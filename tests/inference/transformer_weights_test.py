@@ -1,0 +1,66 @@
+"""A checkpoint or file that is not of the model that its hparams describe is rejected before an engine computes with it."""
+
+import os
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from absl.testing import parameterized
+
+from t2t_lottery.checkpoints import sparse_file
+from t2t_lottery.inference import transformer_weights
+from t2t_lottery.runs import paths
+from t2t_lottery.utils import atomic_files
+from t2t_lottery.utils.errors import UserError
+from tests.support import small_model
+
+ATTENTION = "transformer/body/decoder/layer_1/encdec_attention/multihead_attention"
+
+
+class TransformerWeightsTest(parameterized.TestCase, tf.test.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.model = small_model.SmallModel(cls.create_tempdir(cls()).full_path)
+    cls.hparams = atomic_files.read_json(paths.hparams(cls.model.folder))
+    (cls.embedding,) = (value for name, value in cls.model.variables.items() if "/shared/weights_0" in name)
+
+  def read(self, variables, **changed):
+    path = os.path.join(self.create_tempdir().full_path, "model.sparse")
+    sparse_file.write(path, variables)
+    return transformer_weights.read(path, {**self.hparams, **changed}, len(self.embedding))
+
+  def test_reads_every_variable(self):
+    model = self.read(self.model.variables)
+    self.assertAllEqual(model.embedding, self.embedding)
+    self.assertAllEqual(model.decoder.layers[1].source_attention.k, self.model.variables[f"{ATTENTION}/k/kernel"])
+    self.assertEqual(model.heads, self.hparams["num_heads"])
+
+  @parameterized.parameters(
+    ("transformer/body/encoder/layer_0/ffn/conv2/bias", (1,), np.float32),
+    ("transformer/body/encoder/layer_0/ffn/conv1/bias", (3,), np.float32),
+    (f"{ATTENTION}/k/kernel", (128, 64), np.float32),
+    ("transformer/body/decoder/layer_prepostprocess/layer_norm/layer_norm_bias", (128,), np.float64),
+    ("transformer/body/target_space_embedding/kernel", (128,), np.float32),
+  )
+  def test_a_variable_of_another_shape_or_type_is_an_error(self, name, shape, dtype):
+    # The sparse engine's products do not check their indices.
+    self.assertIn(name, self.model.variables)
+    with self.assertRaisesRegex(
+      UserError, r"does not match its hparams: transformer/.* is float(32|64) \[.*, not float32 \["
+    ):
+      self.read({**self.model.variables, name: np.zeros(shape, dtype)})
+
+  @parameterized.parameters(
+    ("num_hidden_layers", "2", "contain num_hidden_layers='2', not a positive number"),
+    ("num_heads", 0, "contain num_heads=0, not a positive number"),
+    ("num_heads", 7, "are not of a Transformer: see norm_epsilon, hidden_size and num_heads"),
+    ("norm_epsilon", None, "are not of a Transformer: see norm_epsilon"),
+    ("hidden_size", -1, "contain hidden_size=-1, not a positive number"),
+  )
+  def test_hparams_that_make_no_model_are_an_error(self, name, value, message):
+    with self.assertRaisesRegex(UserError, message):
+      self.read(self.model.variables, **{name: value})
+
+
+if __name__ == "__main__":
+  tf.test.main()
