@@ -118,6 +118,39 @@ def _check_flags(method: methods.Method, options: Options) -> None:
 
 def command(settings: config.Settings, run: dict[str, Any], options: Options) -> list[str]:
   """The t2t-trainer command that trains the run."""
+  gpus = t2t_process.default_gpus() if options.gpus is None else options.gpus
+  every = settings.steps.checkpoint_steps
+  distributed = []
+  if settings.hosts.several:
+    distributed = ["env", f"{tf_config.VARIABLE}={settings.hosts.config()}"]
+  return [
+    *distributed,
+    *t2t_process.t2t("t2t_trainer"),
+    f"--t2t_usr_dir={t2t_process.usr_dir()}",
+    f"--problem={run['problem']}",
+    f"--data_dir={settings.data_dir}",
+    f"--output_dir={settings.runs.folder(run['run'])}",
+    "--model=lottery_transformer",
+    f"--hparams_set={run['hparams_set']}",
+    "--hparams=" + ",".join(f"{name}={value}" for name, value in _hparams(settings, run).items()),
+    f"--train_steps={run['train_steps']}",
+    f"--random_seed={run['seed']}",
+    f"--worker_gpu={gpus}",
+    *(["--optionally_use_dist_strat"] if gpus > 1 else []),
+    # Only t2t's first worker writes the run's flags.
+    *([f"--worker_id={settings.hosts.number}"] if settings.hosts.number else []),
+    "--schedule=train",
+    # t2t saves a checkpoint every max(iterations_per_loop, local_eval_frequency) steps; the former counts for TPUs.
+    f"--local_eval_frequency={every}",
+    f"--iterations_per_loop={min(every, 100)}",
+    # All are candidates for the best, so only that of step 0 may be rotated out, which is also in `rewind/`.
+    f"--keep_checkpoint_max={max(presets.CHECKPOINTS_KEPT, -(-run['train_steps'] // every))}",
+    *options.trainer_flags,
+  ]
+
+
+def _hparams(settings: config.Settings, run: dict[str, Any]) -> dict[str, Any]:
+  """The run's hparams that differ from its hparams set, by name."""
   # t2t rejects repeated names; the user's value wins.
   given = given_hparams.parse(settings.hparams)
   hparams = {name: value for name, value in settings.overrides.items() if name not in given}
@@ -141,35 +174,7 @@ def command(settings: config.Settings, run: dict[str, Any], options: Options) ->
   unused += [] if method.from_ticket and values == methods.CONSTANT else ["embedding_fan"]
   for name in unused:
     hparams.pop(name, None)
-  gpus = t2t_process.default_gpus() if options.gpus is None else options.gpus
-  every = settings.steps.checkpoint_steps
-  distributed = []
-  if settings.hosts.several:
-    distributed = ["env", f"{tf_config.VARIABLE}={settings.hosts.config()}"]
-  return [
-    *distributed,
-    *t2t_process.t2t("t2t_trainer"),
-    f"--t2t_usr_dir={t2t_process.usr_dir()}",
-    f"--problem={run['problem']}",
-    f"--data_dir={settings.data_dir}",
-    f"--output_dir={settings.runs.folder(run['run'])}",
-    "--model=lottery_transformer",
-    f"--hparams_set={run['hparams_set']}",
-    "--hparams=" + ",".join(f"{name}={value}" for name, value in hparams.items()),
-    f"--train_steps={run['train_steps']}",
-    f"--random_seed={run['seed']}",
-    f"--worker_gpu={gpus}",
-    *(["--optionally_use_dist_strat"] if gpus > 1 else []),
-    # Only t2t's first worker writes the run's flags.
-    *([f"--worker_id={settings.hosts.number}"] if settings.hosts.number else []),
-    "--schedule=train",
-    # t2t saves a checkpoint every max(iterations_per_loop, local_eval_frequency) steps; the former counts for TPUs.
-    f"--local_eval_frequency={every}",
-    f"--iterations_per_loop={min(every, 100)}",
-    # All are candidates for the best, so only that of step 0 may be rotated out, which is also in `rewind/`.
-    f"--keep_checkpoint_max={max(presets.CHECKPOINTS_KEPT, -(-run['train_steps'] // every))}",
-    *options.trainer_flags,
-  ]
+  return hparams
 
 
 def difference(folder: str, found: Mapping[str, Any], requested: Mapping[str, Any], names: Iterable[str]) -> str | None:

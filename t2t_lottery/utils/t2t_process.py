@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from t2t_lottery.utils import shutdown
 from t2t_lottery.utils.errors import Interrupted, UserError
@@ -105,45 +106,55 @@ def _run(arguments: list[str], log: str, on_line: Callable[[str], None], pass_fd
       env=environment,
       pass_fds=pass_fds,
     ) as process:
-      # On a signal, this process must not leave the child behind, and waits for it to save.
-      received: list[int] = []
-
-      def report_wait() -> None:
-        print(
-          f"received {signal.Signals(received[0]).name}, stopping: waiting for the process to save; a second signal, or "
-          f"{shutdown.GRACE_SECONDS:.0f} seconds, will kill it",
-          file=sys.stderr,
-          flush=True,
-        )
-
-      grace = shutdown.GracePeriod(process.kill, report_wait)
-
-      def forward(number, frame) -> None:
-        del frame
-        received.append(number)
-        if grace.on_signal():
+      with _forwarded_signals(process) as (received, grace):
+        try:
+          assert process.stdout is not None
+          for line in process.stdout:
+            file.write(line)
+            file.flush()
+            on_line(line)
+          status = process.wait()
+        except BaseException:
           process.terminate()
-
-      before = {number: signal.signal(number, forward) for number in shutdown.signals()}
-      try:
-        assert process.stdout is not None
-        for line in process.stdout:
-          file.write(line)
-          file.flush()
-          on_line(line)
-        status = process.wait()
-      except BaseException:
-        process.terminate()
-        process.wait()
-        raise
-      finally:
-        grace.end()
-        for number, handler in before.items():
-          signal.signal(number, handler)
+          process.wait()
+          raise
   if received:
     how = " and killed, because it did not exit in time" if grace.has_killed else ""
     raise Interrupted(f"ended by {signal.Signals(received[0]).name}{how} (log: {log})", received[0], grace.has_killed)
   return status
+
+
+@contextlib.contextmanager
+def _forwarded_signals(process: subprocess.Popen[str]) -> Iterator[tuple[list[int], shutdown.GracePeriod]]:
+  """On a signal, this process must not leave the child behind: terminates the child, which then has time to save.
+
+  Yields the list of the signals received so far, and the child's grace period.
+  """
+  received: list[int] = []
+
+  def report_wait() -> None:
+    print(
+      f"received {signal.Signals(received[0]).name}, stopping: waiting for the process to save; a second signal, or "
+      f"{shutdown.GRACE_SECONDS:.0f} seconds, will kill it",
+      file=sys.stderr,
+      flush=True,
+    )
+
+  grace = shutdown.GracePeriod(process.kill, report_wait)
+
+  def forward(number, frame) -> None:
+    del frame
+    received.append(number)
+    if grace.on_signal():
+      process.terminate()
+
+  before = {number: signal.signal(number, forward) for number in shutdown.signals()}
+  try:
+    yield received, grace
+  finally:
+    grace.end()
+    for number, handler in before.items():
+      signal.signal(number, handler)
 
 
 def failed(command: str, status: int, log: str) -> UserError:
