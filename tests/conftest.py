@@ -49,15 +49,16 @@ def restores_signal_handlers():
   assert wakeup == -1 and after == before, "the test did not restore the signal handlers"
 
 
-# Matches modules that train runs or start t2t in separate processes: they are not quick.
+# Matches modules that train runs or start t2t in separate processes: they are not quick. Single tests that do so in other
+# modules are marked `starts_t2t`.
 _TRAINS = re.compile(r"\btrained\.(trained|dense)\(|import .*\b(devices|fresh)\b")
 
 
 # First, because pytest-xdist reads the groups in the same hook.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-  """Runs fast modules first, those that need trained runs last; in parallel, each module in one process. Marks modules
-  without training as quick.
+  """Runs fast modules first, those that need trained runs last; in parallel, each module in one process. Marks tests
+  that train nothing and start no command of t2t as quick.
   """
   is_parallel = hasattr(config, "workerinput")
 
@@ -69,5 +70,5 @@ def pytest_collection_modifyitems(config, items):
   trains = {path: bool(_TRAINS.search(path.read_text(encoding="utf-8"))) for path in {item.path for item in items}}
   for item in items:
     item.add_marker(pytest.mark.xdist_group(item.module.__name__))
-    if not trains[item.path]:
+    if not trains[item.path] and not item.get_closest_marker("starts_t2t"):
       item.add_marker(pytest.mark.quick)

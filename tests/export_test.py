@@ -11,6 +11,7 @@ import tempfile
 from unittest import mock
 
 import numpy as np
+import pytest
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
@@ -184,6 +185,7 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
     with self.assertRaisesRegex(UserError, "reference 2 has 4097 subwords; at most 4096"):
       self.translator.loss(["a", "b"], ["a", f"{longest} {word}"])
 
+  @pytest.mark.starts_t2t
   def test_t2t_is_read_by_stock_t2t_decoder(self):
     export(self.model.folder, "t2t", self.out)
     self.assert_model(tensor_bundle.read(paths.checkpoint(self.out, small_model.STEP)))
@@ -206,6 +208,7 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
     )
     self.assertEqual(atomic_files.read_lines(target), self.translator.translate(sentences, beam_size=1))
 
+  @pytest.mark.starts_t2t
   def test_saved_model_equals_t2ts_search(self):
     export(self.model.folder, "saved_model", self.out)
     (vocabulary,) = os.listdir(os.path.join(self.out, "assets"))

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 
+import pytest
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 from tensor2tensor.utils import registry
@@ -227,6 +228,7 @@ class OwnTextTest(parameterized.TestCase, tf.test.TestCase):
     problem.register(self.data_dir)
 
 
+@pytest.mark.starts_t2t
 class CommandTest(tf.test.TestCase):
   """The step of a driver that makes the data, before it calls t2t-datagen."""
 

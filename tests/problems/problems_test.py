@@ -19,6 +19,7 @@ from unittest import mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent))
 
+import pytest
 import tensorflow as tf  # noqa: E402
 
 from t2t_lottery import compat  # noqa: E402
@@ -532,6 +533,7 @@ class CommandsTest(ProblemsTest):
       text=True,
     )
 
+  @pytest.mark.starts_t2t
   def test_t2t_datagen(self):
     bad_tmp_dir = shutil.copytree(self.tmp_dir, os.path.join(self.root, "bad_tmp"))
     write(os.path.join(bad_tmp_dir, "train.de"), self.text["train"][1][:-1])

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from unittest import mock
 
+import pytest
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 from tensor2tensor.utils import data_reader, registry, trainer_lib
@@ -106,6 +107,7 @@ class LengthsTest(parameterized.TestCase, tf.test.TestCase):
     with self.assertRaisesRegex(UserError, f"no training pair of {PROBLEM} has"):
       self.check(f"max_length={min(self.counts) - 1}")
 
+  @pytest.mark.starts_t2t
   def test_a_signal_stops_a_run_before_its_first_step(self):
     numbers = (signal.SIGTERM, signal.SIGINT)
     command = [sys.executable, "-c", SPINNING]
