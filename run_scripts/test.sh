@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sets everything up and runs all tests; with --quick, only those that neither train nor start t2t. Passes other arguments to
-# pytest:
+# Sets everything up and runs all tests; with --quick, only those that neither train nor start t2t. Passes other
+# arguments to pytest:
 # run_scripts/test.sh -k masks
 set -euo pipefail
 cd "$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")"
