@@ -77,7 +77,7 @@ class EvaluateTest(tf.test.TestCase):
     self.assertIn("decoder:t2t-1.15.7", decoding.signature(decoding.T2T))
     done = trained.command("evaluate", *self.runs.flags, "--run=slt-90", "--decoder=moses")
     self.assertEqual(done.returncode, 2)
-    self.assertIn("value should be one of <ctranslate2|sparse|t2t>", done.stderr)
+    self.assertIn("--decoder=moses: choose ctranslate2 or sparse or t2t", done.stderr)
 
   def test_line_of_results_contains_the_lineage(self):
     expected = {
