@@ -12,6 +12,7 @@ import os
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from absl import app, flags
 
@@ -97,8 +98,6 @@ def dense_engine(weights, compute_type):
 
 def sparse_engine(weights):
   """A function that translates by sparse products."""
-  from concurrent.futures import ThreadPoolExecutor
-
   packed = network.pack(weights)
 
   def batch(sources):

@@ -64,15 +64,15 @@ class _Source(NamedTuple):
 
 def pack(model: transformer_weights.Transformer) -> Model:
   """Prepares a model."""
-  no_padding = np.ones(len(model.embedding), bool)
-  no_padding[model.padding] = False
+  padding = np.zeros(len(model.embedding), bool)
+  padding[model.padding] = True
   return Model(
     vocabulary.vocabulary(model.embedding),
     _stack(model, model.encoder),
     _stack(model, model.decoder),
     transformer_weights.timing_signal(MAX_LENGTH, model.embedding.shape[1]),
     np.ascontiguousarray(model.target_space),
-    ~no_padding,
+    padding,
     model.removes_padding,
   )
 
@@ -162,18 +162,26 @@ def _encode(model: Model, sources: list[Sequence[int]], seen: bool) -> _Source:
   positions = np.concatenate([np.flatnonzero(keep).astype(np.int32) for keep in kept])
   counts = np.array([keep.sum() for keep in kept])
   first = np.cumsum(counts) - counts
-  columns, hidden = len(subwords), model.signal.shape[1]
+  columns = len(subwords)
   scale = np.full(len(sources), model.scale if seen else 0, np.float32)
+  source = _Source(_rows(model, columns), first, counts, scale)
+  keys = source.keys(np.repeat(np.arange(len(sources)), counts))
   panels = products.panels(columns)
-  x = layers.aligned(panels.widths.sum(), hidden).ravel()
-  vocabulary.embed(model.words, subwords, positions, model.signal, model.target_space, x, panels)
-  sentence = np.repeat(np.arange(len(sources)), counts)
-  keys = layers.Keys(np.arange(columns, dtype=np.int32), first[sentence], counts[sentence], scale[sentence])
+  x = _embedded(model, subwords, positions, model.target_space, panels)
   space = layers.workspace(model.encoder, panels, columns, [keys])
   layers.encode(model.encoder, x, panels, columns, keys, seen or not model.removes_padding, space)
-  rows = _rows(model, columns)
-  layers.source_keys(model.decoder, x, panels, columns, rows, layers.workspace(model.decoder, panels, columns, [keys]))
-  return _Source(rows, first, counts, scale)
+  space = layers.workspace(model.decoder, panels, columns, [keys])
+  layers.source_keys(model.decoder, x, panels, columns, source.rows, space)
+  return source
+
+
+def _embedded(
+  model: Model, subwords: np.ndarray, positions: np.ndarray, shift: np.ndarray, panels: products.Panels
+) -> np.ndarray:
+  """Embedded columns; see `vocabulary.embed`."""
+  x = layers.aligned(panels.widths.sum(), model.signal.shape[1]).ravel()
+  vocabulary.embed(model.words, subwords, positions, model.signal, shift, x, panels)
+  return x
 
 
 def _rows(model: Model, count: int) -> np.ndarray:
@@ -185,26 +193,17 @@ def _search(
   model: Model, source: _Source, longest: np.ndarray, beam: int, alpha: float
 ) -> list[tuple[list[int], float]]:
   """Runs the decoder until all sentences of a batch are done."""
-  hidden = model.signal.shape[1]
   state = beam_search.beams(longest, beam)
   active = np.arange(len(longest), dtype=np.int32)
   following = np.full(len(active) * beam, -1, np.int32)
   past = _Past(model, len(following))
   while active.size:
     columns, step = len(following), past.steps
-    panels = products.panels(columns)
-    x = layers.aligned(panels.widths.sum(), hidden).ravel()
-    at = np.full(columns, step, np.int32)
-    vocabulary.embed(model.words, following, at, model.signal, np.zeros(hidden, np.float32), x, panels)
     attended = past.append(columns)
+    at = np.full(columns, step, np.int32)
     sources = source.keys(np.repeat(active, beam))
-    space = layers.workspace(model.decoder, panels, columns, [attended, sources])
-    first_row = past.used - columns
-    layers.decode(model.decoder, x, panels, columns, past.rows, first_row, attended, source.rows, sources, space)
-    count = 2 * beam if beam > 1 else 1
-    logits, ids = np.empty((columns, count), np.float32), np.empty((columns, count), np.int32)
-    normalizers = np.empty(columns, np.float32)
-    vocabulary.best(model.words, x, panels, columns, count, logits, ids, normalizers, vocabulary.workspace(panels))
+    x, panels = _decoded(model, following, at, past.rows, past.used - columns, attended, source.rows, sources)
+    logits, ids, normalizers = _best(model, x, panels, columns, 2 * beam if beam > 1 else 1)
     parents, following = np.zeros(columns, np.int32), np.zeros(columns, np.int32)
     if beam > 1:
       left = beam_search.advance(state, active, step, alpha, logits, ids, normalizers, parents, following)
@@ -252,7 +251,6 @@ class _Past:
 
 def _log_probs(model: Model, source: _Source, targets: list[Sequence[int]]) -> list[np.ndarray]:
   """Runs the decoder on given translations, all positions at once."""
-  hidden = model.signal.shape[1]
   lengths = np.array(list(map(len, targets)))
   ends = np.cumsum(lengths)
   expected = np.concatenate([np.array(target, np.int32) for target in targets])
@@ -261,17 +259,39 @@ def _log_probs(model: Model, source: _Source, targets: list[Sequence[int]]) -> l
   sentence = np.repeat(np.arange(len(targets)), lengths)
   first = np.repeat(ends - lengths, lengths)
   positions = np.arange(columns) - first
-  panels = products.panels(columns)
-  x = layers.aligned(panels.widths.sum(), hidden).ravel()
-  no_shift = np.zeros(hidden, np.float32)
-  vocabulary.embed(model.words, given, positions.astype(np.int32), model.signal, no_shift, x, panels)
-  rows = _rows(model, columns)
   attended = layers.Keys(np.arange(columns, dtype=np.int32), first, positions + 1, np.full(columns, model.scale))
-  sources = source.keys(sentence)
-  space = layers.workspace(model.decoder, panels, columns, [attended, sources])
-  layers.decode(model.decoder, x, panels, columns, rows, 0, attended, source.rows, sources, space)
-  logits, ids = np.empty((columns, 1), np.float32), np.empty((columns, 1), np.int32)
-  normalizers, found = np.empty(columns, np.float32), np.empty(columns, np.float32)
-  vocabulary.best(model.words, x, panels, columns, 1, logits, ids, normalizers, vocabulary.workspace(panels))
-  vocabulary.logits_of(model.words, expected, x, panels, hidden, found)
+  rows = _rows(model, columns)
+  x, panels = _decoded(model, given, positions.astype(np.int32), rows, 0, attended, source.rows, source.keys(sentence))
+  _, _, normalizers = _best(model, x, panels, columns, 1)
+  found = np.empty(columns, np.float32)
+  vocabulary.logits_of(model.words, expected, x, panels, model.signal.shape[1], found)
   return np.split(found - normalizers, ends[:-1])
+
+
+def _decoded(
+  model: Model,
+  subwords: np.ndarray,
+  positions: np.ndarray,
+  past: np.ndarray,
+  first_row: int,
+  attended: layers.Keys,
+  source: np.ndarray,
+  attended_source: layers.Keys,
+) -> tuple[np.ndarray, products.Panels]:
+  """The decoder's output for columns of subwords, and its panels; see `layers.decode`."""
+  columns = len(subwords)
+  panels = products.panels(columns)
+  x = _embedded(model, subwords, positions, np.zeros(model.signal.shape[1], np.float32), panels)
+  space = layers.workspace(model.decoder, panels, columns, [attended, attended_source])
+  layers.decode(model.decoder, x, panels, columns, past, first_row, attended, source, attended_source, space)
+  return x, panels
+
+
+def _best(
+  model: Model, x: np.ndarray, panels: products.Panels, columns: int, count: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """Logits, ids and normalizers of the most probable subwords; see `vocabulary.best`."""
+  logits, ids = np.empty((columns, count), np.float32), np.empty((columns, count), np.int32)
+  normalizers = np.empty(columns, np.float32)
+  vocabulary.best(model.words, x, panels, columns, count, logits, ids, normalizers, vocabulary.workspace(panels))
+  return logits, ids, normalizers

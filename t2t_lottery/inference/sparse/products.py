@@ -93,6 +93,13 @@ def inputs(matrices, number):
 
 
 @compiled
+def dense_weight(matrices, block, row):
+  """Where a row of a dense block begins in `dense`; its next input is `GROUP` further."""
+  group = row // GROUP * GROUP
+  return matrices.blocks[block, FIRST_DENSE] + group * matrices.blocks[block, INPUTS] + row - group
+
+
+@compiled
 def rows_product(matrices, number, begin, end, x, from_x, y, from_y, width, add, relu):
   """The product's rows from begin to end, for the panel at x[from_x:], into y[from_y:]."""
   for block in range(matrices.first[number], matrices.first[number + 1]):
@@ -173,7 +180,7 @@ def _dense_rows_1(zero, matrices, block, begin, end, bias, x, from_x, y, from_y,
   for group in range(begin // GROUP, (end + GROUP - 1) // GROUP):
     a, b, c, d = zero, zero, zero, zero
     e, f, g, h = zero, zero, zero, zero
-    weight, column = matrices.blocks[block, FIRST_DENSE] + group * GROUP * inputs, from_x
+    weight, column = dense_weight(matrices, block, group * GROUP), from_x
     for _ in range(inputs // 2):
       value = load(zero, x, column)
       a = fma(splat(zero, at(dense, weight)), value, a)
@@ -209,7 +216,7 @@ def _dense_rows_2(zero, matrices, block, begin, end, bias, x, from_x, y, from_y,
   for group in range(begin // GROUP, (end + GROUP - 1) // GROUP):
     a, b, c, d = zero, zero, zero, zero
     e, f, g, h = zero, zero, zero, zero
-    weight, column = matrices.blocks[block, FIRST_DENSE] + group * GROUP * inputs, from_x
+    weight, column = dense_weight(matrices, block, group * GROUP), from_x
     for _ in range(inputs):
       left, right = load(zero, x, column), load(zero, x, column + lanes)
       value = splat(zero, at(dense, weight))

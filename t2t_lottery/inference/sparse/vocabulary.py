@@ -22,6 +22,7 @@ from t2t_lottery.inference.sparse.products import (
   INPUTS,
   Matrices,
   Panels,
+  dense_weight,
   inputs,
   outputs,
   pack,
@@ -116,7 +117,7 @@ def embed(words, subwords, positions, signal, shift, x, panels):
           offset = begin + matrix.blocks[block, FIRST_INPUT] * width
           if matrix.blocks[block, FIRST_DENSE] >= 0:
             features = matrix.blocks[block, INPUTS]
-            weight = matrix.blocks[block, FIRST_DENSE] + row // GROUP * GROUP * features + row % GROUP
+            weight = dense_weight(matrix, block, row)
             for feature in range(features):
               x[offset + feature * width] = matrix.dense[weight + feature * GROUP] * scale
           else:
@@ -140,7 +141,7 @@ def logits_of(words, subwords, x, panels, hidden, logits):
         offset = first * hidden + column - first + matrix.blocks[block, FIRST_INPUT] * width
         if matrix.blocks[block, FIRST_DENSE] >= 0:
           features = matrix.blocks[block, INPUTS]
-          weight = matrix.blocks[block, FIRST_DENSE] + row // GROUP * GROUP * features + row % GROUP
+          weight = dense_weight(matrix, block, row)
           for feature in range(features):
             logit += matrix.dense[weight + feature * GROUP] * x[offset + feature * width]
         else:
