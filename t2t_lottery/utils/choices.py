@@ -28,6 +28,12 @@ def known(what: str, name: str, names: Iterable[str], lists_all: bool = True) ->
   raise UserError(f"unknown {what} {name}{hint}")
 
 
+def suggestion(value: str, names: Sequence[str]) -> str:
+  """What to give instead of a flag's unknown value: the nearest of the known ones, or all."""
+  near = difflib.get_close_matches(value, names, n=1, cutoff=0.5)
+  return f"did you mean {near[0]}?" if near else f"choose {' or '.join(names)}"
+
+
 def once(what: str, words: Sequence[str]) -> tuple[str, ...]:
   """Returns the words as a tuple.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import errno
 import io
 import os
@@ -14,7 +13,7 @@ from typing import IO
 
 from absl import app, flags
 
-from t2t_lottery.utils import file_lock, package_versions
+from t2t_lottery.utils import choices, file_lock, package_versions
 from t2t_lottery.utils.errors import UserError
 
 _HELP = ("--help", "-help", "-h", "--helpfull", "--helpshort")
@@ -65,8 +64,7 @@ def _nearest(message: str) -> str:
   if not match:
     return message
   given, value, known = match.groups()
-  near = difflib.get_close_matches(value, known.split("|"), n=1, cutoff=0.5)
-  return f"{given}: " + (f"did you mean {near[0]}?" if near else f"choose {' or '.join(known.split('|'))}")
+  return f"{given}: {choices.suggestion(value, known.split('|'))}"
 
 
 def exit_on_help(argv: list[str]) -> None:

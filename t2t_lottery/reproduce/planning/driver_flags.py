@@ -212,10 +212,7 @@ def _parse(words: Sequence[str]) -> dict[str, str]:
       if value.startswith("--"):
         raise UserError(f"--{name} needs a value: --{name}={flag.metavar}")
     if flag.choices and value not in (*flag.choices, flag.default):
-      near = difflib.get_close_matches(value, flag.choices, n=1, cutoff=0.5)
-      raise UserError(
-        f"--{name}={value}: " + (f"did you mean {near[0]}?" if near else f"choose {' or '.join(flag.choices)}")
-      )
+      raise UserError(f"--{name}={value}: {choices.suggestion(value, flag.choices)}")
     found[name] = f"{found[name]}\n{value}" if name in found and flag.is_repeatable else value
   return found
 
