@@ -2,11 +2,12 @@
 asynchronous masters.
 """
 
-import concurrent.futures
 import contextlib
+import functools
 import os
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -33,23 +34,28 @@ def tf_configs(masters, servers):
 
 @contextlib.contextmanager
 def serving(configs):
-  """Starts parameter servers with the command that a user types."""
-  started = [
-    subprocess.Popen(
-      [*t2t_process.t2t("t2t_trainer"), f"--t2t_usr_dir={t2t_process.usr_dir()}", *flags],
-      cwd=devices.ROOT,
-      env={**os.environ, tf_config.VARIABLE: config},
-      stdout=subprocess.DEVNULL,
-      stderr=subprocess.DEVNULL,
-    )
-    for config, flags in configs
-  ]
-  try:
-    yield started
-  finally:
-    for process in started:
-      process.kill()
-      process.wait()
+  """Starts parameter servers with the command that a user types; what they print is added to an AssertionError."""
+  with tempfile.TemporaryFile("w+", errors="replace") as output:
+    started = [
+      subprocess.Popen(
+        [*t2t_process.t2t("t2t_trainer"), f"--t2t_usr_dir={t2t_process.usr_dir()}", *flags],
+        cwd=devices.ROOT,
+        env={**os.environ, tf_config.VARIABLE: config},
+        stdout=output,
+        stderr=output,
+      )
+      for config, flags in configs
+    ]
+    try:
+      yield started
+    except AssertionError as error:
+      status = [process.poll() for process in started]
+      output.seek(0)
+      raise AssertionError(f"{error}\nThe servers, of status {status}, printed:\n{output.read()[-4000:]}") from error
+    finally:
+      for process in started:
+        process.kill()
+        process.wait()
 
 
 class ServersTest(devices.TestCase):
@@ -58,24 +64,24 @@ class ServersTest(devices.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    cls.train("single")
+    fresh.call(*cls.training("single"))
 
     (master, *servers) = tf_configs(1, 2)
     with serving(servers):
-      cls.killed = cls.train("sync", master, kill=(5, 0))
-      cls.train("sync", master)
+      cls.killed = fresh.outcome(*cls.training("sync", master, kill=(5, 0)))
+      fresh.call(*cls.training("sync", master))
 
     (*masters, server) = tf_configs(2, 1)
     with serving([server]) as (process,):
-      with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        cls.losses = [seen["losses"] for seen in pool.map(lambda master: cls.train("async", master, meet=2), masters)]
-      cls.server_killed = cls.train("async", masters[0], steps=2 * MANY, kill=(5, process.pid))
-      cls.refused = cls.train("refused", masters[0])
+      records = fresh.together([cls.training("async", master, meet=2) for master in masters])
+      cls.losses = [seen["losses"] for seen in records]
+      cls.server_killed = fresh.outcome(*cls.training("async", masters[0], steps=2 * MANY, kill=(5, process.pid)))
+      cls.refused = fresh.outcome(*cls.training("refused", masters[0]))
 
   @classmethod
-  def train(cls, mode, master=("", []), steps=MANY, **recorder):
-    """Trains on a master; returns what it recorded, or how it ended."""
-    tf_config, flags = master
+  def training(cls, mode, master=("", []), steps=MANY, **recorder):
+    """The function, and its arguments, that trains on a master and returns what it recorded."""
+    config, flags = master
     if mode == "async":
       method, hparams = "slt", f"{devices.ticket(cls.model)},sparsity={devices.TICKET}"
     else:
@@ -85,7 +91,7 @@ class ServersTest(devices.TestCase):
     record = os.path.join(cls.folder, f"{mode}.{number}.json")
     # Asynchronous masters have their own batches.
     groups = [[int(number)]] if mode == "async" else [[0, 1]]
-    return fresh.outcome(devices.train, arguments, groups, record, tf_config=tf_config, **recorder)
+    return functools.partial(devices.train, tf_config=config, **recorder), arguments, groups, record
 
   @parameterized.parameters("sync", "async")
   def test_run_starts_from_the_ticket(self, mode):

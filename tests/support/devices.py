@@ -1,8 +1,10 @@
 """Runs t2t-trainer in a separate process, on batches that the test knows."""
 
+import contextlib
 import hashlib
 import json
 import os
+import random
 import signal
 import socket
 import time
@@ -37,8 +39,10 @@ SENTENCES = 4
 
 def batch(step, replica):
   """Sentences for one replica at one step, all of equal length, so that each replica's loss has the same weight."""
-  random = np.random.default_rng([step, replica])
-  return {name: random.integers(2, 300, (SENTENCES, LENGTH, 1, 1)).astype(np.int32) for name in ("inputs", "targets")}
+  generator = np.random.default_rng([step, replica])
+  return {
+    name: generator.integers(2, 300, (SENTENCES, LENGTH, 1, 1)).astype(np.int32) for name in ("inputs", "targets")
+  }
 
 
 def _packing(batch_size):
@@ -200,14 +204,17 @@ def arguments(model, folder, method, hparams="", steps=STEPS, flags=(), problem_
 
 
 def free_addresses(count):
-  """Unused addresses of this machine."""
-  sockets = [socket.socket() for _ in range(count)]
-  for one in sockets:
-    one.bind(("127.0.0.1", 0))
-  addresses = tuple(f"127.0.0.1:{one.getsockname()[1]}" for one in sockets)
-  for one in sockets:
-    one.close()
-  return addresses
+  """Unused addresses of this machine, below the ports that Linux gives to outgoing connections: none takes one away before
+  the process that is told of it listens there.
+  """
+  addresses = []
+  for port in random.SystemRandom().sample(range(10000, 32768), 100):
+    with socket.socket() as one, contextlib.suppress(OSError):
+      one.bind(("127.0.0.1", port))
+      addresses.append(f"127.0.0.1:{port}")
+    if len(addresses) == count:
+      return tuple(addresses)
+  raise AssertionError("all ports are in use")
 
 
 def train(arguments, replica_groups, record, cpus=1, tf_config=None, packed=False, **recorder):
