@@ -11,6 +11,7 @@ from tensor2tensor.utils import optimize, registry
 
 from t2t_lottery.pruning import gradual_schedule, layers, methods, saliency, tickets
 from t2t_lottery.training import (
+  async_start_hook,
   batch_order,
   gradual_pruning_hook,
   hparams_check,
@@ -68,6 +69,8 @@ class LotteryTransformer(transformer.Transformer):
       plan = gradual_schedule.plan(hparams.initial_sparsity, hparams.sparsity, hparams.prune_until, hparams.prune_every)
       train_hooks.append(gradual_pruning_hook.PruneHook(plan, hparams.prune_embedding))
     train_hooks.append(safety_hooks.StopHook())
+    if tf_config.has_async_masters():
+      train_hooks.append(async_start_hook.AsyncStartHook(is_chief))
     return train_hooks
 
   def optimize(self, loss, num_async_replicas=1, use_tpu=False, variables=None):
