@@ -109,9 +109,9 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
     self.assertBetween(sum(ids[-1] == subword_vocabulary.EOS for ids in greedy), 3, len(greedy) - 1)
     self.assertEqual(loaded.translate(self.model.sentences), self.translator.translate(self.model.sentences))
 
-  def test_script_of_the_readme_translates(self):
+  def test_script_of_the_page_translates(self):
     export(self.model.folder, "ctranslate2", self.out)
-    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+    with open(os.path.join(ROOT, "docs", "export.md"), encoding="utf-8") as file:
       blocks = re.findall(r"```python\n(.*?)```", file.read(), re.DOTALL)
     (script,) = [block for block in blocks if "Translator.load" in block]
     self.assertLessEqual(len(script.splitlines()), 10)

@@ -36,6 +36,15 @@ class TransformerWeightsTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(model.heads, self.hparams["num_heads"])
 
   @parameterized.parameters(
+    ("num_hidden_layers", 3, "has no variable transformer/body/encoder/layer_2/"),
+    ("num_hidden_layers", 1, "they do not include transformer/body/encoder/layer_1/"),
+    ("hidden_size", 64, r"has an embedding of \[.*\], but vocabulary and hparams need \[.*, 64\]"),
+  )
+  def test_hparams_of_another_model_are_an_error(self, name, value, message):
+    with self.assertRaisesRegex(UserError, message):
+      self.read(self.model.variables, **{name: value})
+
+  @parameterized.parameters(
     ("transformer/body/encoder/layer_0/ffn/conv2/bias", (1,), np.float32),
     ("transformer/body/encoder/layer_0/ffn/conv1/bias", (3,), np.float32),
     (f"{ATTENTION}/k/kernel", (128, 64), np.float32),

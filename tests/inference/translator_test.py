@@ -204,15 +204,6 @@ class TranslateTest(parameterized.TestCase, tf.test.TestCase):
     with self.assertRaisesRegex(UserError, f"can only be translated by t2t_decoder: {name} "):
       self.loaded(**{name: value})
 
-  @parameterized.parameters(
-    ("num_hidden_layers", 3, "has no variable transformer/body/encoder/layer_2/"),
-    ("num_hidden_layers", 1, "they do not include transformer/body/decoder/layer_1/"),
-    ("hidden_size", 64, r"has an embedding of \[.*\], but vocabulary and hparams need \[.*, 64\]"),
-  )
-  def test_hparams_of_another_model_are_an_error(self, name, value, message):
-    with self.assertRaisesRegex(UserError, message):
-      self.loaded(**{name: value})
-
   def test_another_vocabulary_is_an_error(self):
     path = os.path.join(self.get_temp_dir(), "vocabulary")
     atomic_files.write_text(path, "'<pad>_'\n'<EOS>_'\n'a_'\n")

@@ -89,7 +89,7 @@ class ModelTest(parameterized.TestCase, tf.test.TestCase):
   def test_a_killed_run_resumes_under_its_mask_and_does_not_rewind_again(self):
     folder = os.path.join(self.create_tempdir().full_path, "run")
     sources = f"mask_checkpoint={self.runs.last('dense')},rewind_checkpoint={self.runs.early('dense')}"
-    hparams = f"batch_size=512,rewind_step=5,{sources},sparsity=0.8"
+    hparams = f"{trained.HPARAMS},rewind_step=5,{sources},sparsity=0.8"
     arguments = [
       os.path.join(os.path.dirname(sys.executable), "t2t-trainer"),
       f"--t2t_usr_dir={os.path.join(trained.ROOT, 'usr_dir')}",

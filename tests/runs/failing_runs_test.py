@@ -17,9 +17,9 @@ class FailingRunsTest(tf.test.TestCase):
   def setUp(self):
     super().setUp()
     runs_dir = self.create_tempdir().full_path
-    self.runs = trained.trained().runs._replace(runs_dir=runs_dir)
+    self.runs = trained.dense().runs._replace(runs_dir=runs_dir)
     self.folder = self.runs.folder("dense")
-    given = [flag for flag in trained.trained().flags if not flag.startswith(("--runs_dir", "--hparams", "--steps"))]
+    given = [flag for flag in trained.dense().flags if not flag.startswith(("--runs_dir", "--hparams", "--steps"))]
     self.flags = ["--run=dense", *given, f"--runs_dir={runs_dir}", "--steps=60"]
 
   def log_has(self, text):
@@ -31,7 +31,7 @@ class FailingRunsTest(tf.test.TestCase):
       return text in log.read()
 
   def test_a_diverged_run_is_marked_and_not_trained_again(self):
-    flags = [*self.flags, "--hparams=batch_size=512,weight_noise=1e38"]
+    flags = [*self.flags, f"--hparams={trained.HPARAMS},weight_noise=1e38"]
     first = trained.command("train", *flags)
     self.assertEqual(first.returncode, 1)
     line = first.stderr.splitlines()[-1]
@@ -43,7 +43,7 @@ class FailingRunsTest(tf.test.TestCase):
     self.assertEqual(os.path.getsize(paths.train_log(self.folder)), log)
 
   def test_sigterm_saves_a_run_that_can_be_resumed(self):
-    flags = [*self.flags, "--hparams=batch_size=512"]
+    flags = [*self.flags, f"--hparams={trained.HPARAMS}"]
     with subprocess.Popen(
       [sys.executable, "-m", "t2t_lottery.train", *flags],
       cwd=trained.ROOT,

@@ -54,7 +54,7 @@ def train_by(schedule, folder, data_dir):
     f"--output_dir={folder}",
     "--model=lottery_transformer",
     f"--hparams_set=transformer_{'mp' if pruned else 'dense'}_tiny",
-    "--hparams=batch_size=512" + (",sparsity=0.8,prune_every=10,prune_until=10" if pruned else ""),
+    f"--hparams={trained.HPARAMS}" + (",sparsity=0.8,prune_every=10,prune_until=10" if pruned else ""),
     "--worker_gpu=0",
     f"--schedule={schedule}",
     "--train_steps=20",
