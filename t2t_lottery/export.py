@@ -6,6 +6,7 @@ Formats (`--to`):
 - `t2t`: a folder with a plain `transformer` checkpoint for stock t2t_decoder.
 - `sparse`: one small lossless file (`sparse_file`) with its vocabulary, for translating raw text by the sparse engine;
   it can be exported to each of the others.
+- `safetensors`: one file with weights, masks, and in its metadata hparams and vocabulary, for numpy, PyTorch and others.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ _CHECKPOINT = flags.DEFINE_string(
   "Checkpoint, sparse file, or a run's folder (its best checkpoint if evaluated, else its newest).",
   required=True,
 )
-_TO = flags.DEFINE_enum("to", None, ["ctranslate2", "saved_model", "t2t", "sparse"], "Format.", required=True)
+_TO = flags.DEFINE_enum(
+  "to", None, ["ctranslate2", "saved_model", "t2t", "sparse", "safetensors"], "Format.", required=True
+)
 _OUT = flags.DEFINE_string("out", None, "Output path; must not exist yet.", required=True)
 _PROBLEM = flags.DEFINE_string("problem", None, "t2t problem of the vocabulary. Default: the run's.")
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the vocabulary. Default: the data_dir of the training.")
@@ -115,8 +118,18 @@ def to_t2t(model: Model, out: str) -> None:
 
 def to_sparse(model: Model, out: str) -> None:
   """Writes a sparse file with the model's metadata and, if it can be found, its vocabulary."""
+  _require_new(out)
+  about = _with_vocabulary(model)
+  sparse_file.write(out, model_source.read(model.path), about)
+
+
+def _require_new(out: str) -> None:
   if os.path.lexists(out):
     raise UserError(f"{out} already exists: choose another path, or delete it")
+
+
+def _with_vocabulary(model: Model) -> dict[str, Any]:
+  """The model's metadata and, if it can be found, the text of its vocabulary."""
   about = dict(model.about)
   try:
     vocabulary = manifest.vocabulary(*model.data)
@@ -126,10 +139,33 @@ def to_sparse(model: Model, out: str) -> None:
   else:
     with open(vocabulary, encoding="utf-8", newline="\n") as file:
       about["vocabulary"] = file.read()
-  sparse_file.write(out, model_source.read(model.path), about)
+  return about
 
 
-_EXPORTS = {"ctranslate2": to_ctranslate2, "saved_model": to_saved_model, "t2t": to_t2t, "sparse": to_sparse}
+def to_safetensors(model: Model, out: str) -> None:
+  """Writes a safetensors file: variables and masks by t2t's names, the metadata of a sparse file as strings.
+
+  Each mask is a bool array of its layer's shape. Metadata: "hparams" and "data" are JSON, "problem" is a name,
+  "vocabulary" the text of t2t's file; unknown ones are absent.
+  """
+  from safetensors.numpy import save
+
+  _require_new(out)
+  about = _with_vocabulary(model)
+  variables = {**model_source.read(model.path), **model_source.masks(model.path)}
+  # The library writes an array's memory as it is, whatever its order.
+  arrays = {name: np.ascontiguousarray(value) for name, value in variables.items()}
+  texts = {name: value if isinstance(value, str) else atomic_files.to_json(value) for name, value in about.items()}
+  atomic_files.write_bytes(out, [save(arrays, texts)])
+
+
+_EXPORTS = {
+  "ctranslate2": to_ctranslate2,
+  "saved_model": to_saved_model,
+  "t2t": to_t2t,
+  "sparse": to_sparse,
+  "safetensors": to_safetensors,
+}
 
 
 def main(argv: list[str]) -> None:

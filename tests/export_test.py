@@ -1,7 +1,9 @@
 """Each export format and its import: same bits, same translations."""
 
 import contextlib
+import importlib.util
 import io
+import json
 import os
 import re
 import shutil
@@ -12,13 +14,16 @@ from unittest import mock
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
 from t2t_lottery import translate
-from t2t_lottery.checkpoints import sparse_file, tensor_bundle
+from t2t_lottery.checkpoints import sparse_file, tensor_bundle, tf_checkpoint
 from t2t_lottery.data import manifest, subword_vocabulary
-from t2t_lottery.inference import translator
+from t2t_lottery.inference import transformer_weights, translator
+from t2t_lottery.inference.sparse import network
+from t2t_lottery.pruning import layers
 from t2t_lottery.runs import model_source, paths
 from t2t_lottery.utils import atomic_files
 from t2t_lottery.utils.errors import UserError
@@ -108,6 +113,60 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
     self.assertLen({tuple(ids) for ids in greedy}, len(greedy))
     self.assertBetween(sum(ids[-1] == subword_vocabulary.EOS for ids in greedy), 3, len(greedy) - 1)
     self.assertEqual(loaded.translate(self.model.sentences), self.translator.translate(self.model.sentences))
+
+  def test_safetensors_has_weights_and_masks_under_their_names(self):
+    small = os.path.join(self.create_tempdir().full_path, "model.sparse")
+    export(self.model.folder, "safetensors", self.out)
+    export(self.model.folder, "sparse", small)
+    export(small, "safetensors", f"{self.out}.2")
+    checkpoint = tf_checkpoint.Checkpoint(self.model.checkpoint)
+    self.assertNotEmpty(checkpoint.layers)
+    for path in (self.out, f"{self.out}.2"):
+      found = safetensors.numpy.load_file(path)
+      masks = {name: found.pop(layers.mask_name(name)) for name in checkpoint.layers}
+      self.assert_model(found)
+      for name, mask in masks.items():
+        self.assertEqual(mask.dtype, bool)
+        self.assertAllEqual(mask, checkpoint.mask(name), name)
+      with safetensors.safe_open(path, framework="np") as file:
+        about = file.metadata()
+      self.assertEqual(json.loads(about["hparams"]), atomic_files.read_json(self.hparams))
+      self.assertEqual(about["problem"], small_model.PROBLEM)
+      with open(self.vocabulary, encoding="utf-8", newline="\n") as file:
+        self.assertEqual(about["vocabulary"], file.read())
+
+  def test_pytorch_computes_the_same_scores(self):
+    if not importlib.util.find_spec("torch"):
+      self.skipTest("not installed: torch")
+    rng = np.random.default_rng(1)
+    sources, targets = (
+      [[*rng.integers(2, 60, length).tolist(), subword_vocabulary.EOS] for length in lengths]
+      for lengths in ((1, 9, 30, 14), (12, 1, 25, 8))
+    )
+    # Half of the subwords are padding. Of the first sentence nothing is left, so its scores depend on the batch's length.
+    variables = dict(self.model.variables)
+    (name,) = [name for name in variables if "/shared/weights_0" in name]
+    variables[name] = np.where((np.arange(len(variables[name])) % 2)[:, None], 0, variables[name]).astype(np.float32)
+    sources[0] = [3, subword_vocabulary.EOS]
+    small = os.path.join(self.create_tempdir().full_path, "model.sparse")
+    sparse_file.write(small, variables, {"hparams": atomic_files.read_json(self.hparams)})
+    export(small, "safetensors", self.out)
+    transformer = transformer_weights.read(small, atomic_files.read_json(self.hparams), len(variables[name]))
+    expected = network.log_probs(network.pack(transformer), sources, targets)
+    path = os.path.join(ROOT, "docs", "examples", "torch_transformer.py")
+    script = f"import sys; sys.path.insert(0, {os.path.dirname(path)!r}); import json, torch, torch_transformer as t\n"
+    script += """
+model, (sources, targets) = t.load(sys.argv[1]), json.load(sys.stdin)
+pad = lambda lists: torch.nn.utils.rnn.pad_sequence([torch.tensor(ids) for ids in lists], batch_first=True)
+def scores(sources, targets):
+  with torch.no_grad():
+    found = model(pad(sources), pad(targets)).gather(-1, pad(targets)[..., None])[..., 0]
+  return [one[: len(ids)].tolist() for one, ids in zip(found, targets)]
+print(json.dumps(scores(sources[:1], targets[:1]) + scores(sources[1:], targets[1:])))
+"""
+    found = json.loads(run("-c", script, self.out, text=json.dumps([sources, targets])))
+    for ours, theirs in zip(found, expected):
+      self.assertAllClose(ours, theirs, rtol=0, atol=1e-5)
 
   def test_script_of_the_page_translates(self):
     export(self.model.folder, "ctranslate2", self.out)

@@ -71,6 +71,24 @@ def read(path: str) -> dict[str, np.ndarray]:
   return found
 
 
+def masks(path: str) -> dict[str, np.ndarray]:
+  """Name of each mask variable -> bool array of its layer's shape, True for kept weights; empty for a dense model.
+
+  Args:
+    path: a checkpoint's prefix, or a sparse file, whose masks are the positions that it stores: those of layers with a
+      pruned weight.
+
+  Raises:
+    UserError: if it cannot be read.
+  """
+  if not os.path.isfile(path):
+    return {name: value.astype(bool) for name, value in tensor_bundle.read(path, layers.is_mask).items()}
+  variables = sparse_file.read(path)
+  # A kept weight may be -0.0.
+  kept = {layers.mask_name(name): variables[name].view(np.uint32) != 0 for name in layers.prunable(variables)}
+  return {name: mask for name, mask in kept.items() if not mask.all()}
+
+
 def require_zeros(path: str, variables: dict[str, np.ndarray]) -> None:
   """Rejects a checkpoint in which pruned weights are not zero.
 
