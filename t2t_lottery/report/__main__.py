@@ -1,7 +1,7 @@
 """Tables, plots and a page of all runs: `python -m t2t_lottery.report --runs_dir=runs --out=report`.
 
 Writes index.html, which contains everything; table.{md,tex,csv}; controls.{md,tex,csv} if there are controls or relatives;
-and plots/*.{svg,png}. Runs that are missing or not finished are listed and left out.
+speed.{md,tex} with --measure_speed; and plots/*.{svg,png}. Runs that are missing or not finished are listed and left out.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ _DATA_DIR = flags.DEFINE_string("data_dir", None, "Where datagen stored the text
 _OUT = flags.DEFINE_string("out", None, "Folder to write the report to.", required=True)
 _ARCHIVE = flags.DEFINE_string("archive", None, "Copies to this folder the files of the runs that a report needs.")
 _LEARNING_CURVES = flags.DEFINE_bool("learning_curves", False, "Plot dev BLEU by step as well.")
+_MEASURE_SPEED = flags.DEFINE_bool(
+  "measure_speed", False, "Translate the test set with each run and engine, to plot BLEU by sentences per second."
+)
 _SAMPLES = flags.DEFINE_integer("samples", 10_000, "Samples for intervals, shuffles for significance.", lower_bound=1)
 
 
@@ -30,11 +33,13 @@ def main(argv: list[str]) -> None:
   with errors.one_line():
     runs_dir, out = os.path.expanduser(_RUNS_DIR.value), os.path.expanduser(_OUT.value)
     data_dir = os.path.expanduser(_DATA_DIR.value) if _DATA_DIR.value else None
+    if _MEASURE_SPEED.value and not data_dir:
+      raise errors.UserError("--measure_speed translates the test set: give --data_dir")
     study = studies.read(runs_dir, _PROBLEM.value, _SIZE.value)
     if _ARCHIVE.value:
       size = archive.copy(study, os.path.expanduser(_ARCHIVE.value))
       print(f"Archive: {_ARCHIVE.value} ({size / 1e6:.1f} MB)")
-    for line in builder.report(study, out, data_dir, _SAMPLES.value, _LEARNING_CURVES.value):
+    for line in builder.report(study, out, data_dir, _SAMPLES.value, _LEARNING_CURVES.value, _MEASURE_SPEED.value):
       print(line)
     print(f"Report:  {os.path.join(out, 'index.html')}")
 

@@ -12,6 +12,7 @@ from t2t_lottery.report import (
   paper_tables,
   plot_style,
   plots,
+  speed,
   table_columns,
   table_formats,
 )
@@ -67,7 +68,14 @@ def _drawn(plot: plots.Plot, folder: str) -> tuple[plots.Plot, bytes]:
     return plot, file.read()
 
 
-def report(study: studies.Study, out: str, data_dir: str | None, samples: int, learning_curves: bool) -> list[str]:
+def report(
+  study: studies.Study,
+  out: str,
+  data_dir: str | None,
+  samples: int,
+  learning_curves: bool,
+  measure_speed: bool = False,
+) -> list[str]:
   """Writes the report of a study; returns a line for each thing that is missing in it.
 
   Args:
@@ -76,6 +84,7 @@ def report(study: studies.Study, out: str, data_dir: str | None, samples: int, l
     data_dir: where the text of the test set is stored; None to show translations without it.
     samples: number of samples for intervals and significance tests.
     learning_curves: whether to plot them.
+    measure_speed: whether to measure and plot how fast the runs translate.
   """
   entries, found = write_tables(study, out, samples)
   folder = os.path.join(out, "plots")
@@ -90,6 +99,12 @@ def report(study: studies.Study, out: str, data_dir: str | None, samples: int, l
     found["Linear connectivity"] = connections.table(caption, lines)
     _write(found["Linear connectivity"], out, "connectivity")
     drawn.append(_drawn(connections.plot(lines), folder))
+  if measure_speed:
+    assert data_dir is not None
+    speeds = speed.measure(entries, study.problem, data_dir)
+    found["Speed"] = speed.table(f"{study.title}: sentences per second", speeds)
+    _write(found["Speed"], out, "speed")
+    drawn.append(_drawn(speed.plot(speeds), folder))
   text = examples.text_of(study, data_dir)
   atomic_files.write_text(os.path.join(out, "index.html"), html_page.make(study, found, drawn, text, unfinished))
   return unfinished
