@@ -27,20 +27,19 @@ from t2t_lottery.inference.sparse.vectors import (
   total,
 )
 
-# Matrices of a layer, in the order of `Stack`: self-attention's q, k and v as one, and its output; of the attention to the
-# source q, k and v as one, and its output; the two of the feed-forward block.
-ENCODER_MATRICES, DECODER_MATRICES = 4, 7
-
 
 class Stack(NamedTuple):
   """The encoder or the decoder.
 
   Attributes:
-    matrices: of its layers, one after the other.
+    matrices: of its layers, one after the other: self-attention's q, k and v as one, and its output; those of the attention
+      to the source, q and the output; the two of the feed-forward block. The encoder's are followed by one for each layer of
+      the decoder, which makes keys and values of the encoder's output.
     norms: float32 [norms * 2 * hidden size]: scale and bias of each layer norm, in order; the last is the stack's.
     layers: their number.
     heads: of its attention.
     epsilon: of its layer norms.
+    attends_to_source: whether it is the decoder.
   """
 
   matrices: Matrices
@@ -48,6 +47,7 @@ class Stack(NamedTuple):
   layers: int
   heads: int
   epsilon: np.float32
+  attends_to_source: bool
 
 
 class Keys(NamedTuple):
@@ -71,15 +71,13 @@ class Workspace(NamedTuple):
 
   Attributes:
     y, inner: float32 panels, of the longest sides of matrices.
-    queries, keys, values, context: float32 [columns, channels].
+    queries, context: float32 [columns, channels].
     weights: float32 [heads * positions], of attention; positions a multiple of 4.
   """
 
   y: np.ndarray
   inner: np.ndarray
   queries: np.ndarray
-  keys: np.ndarray
-  values: np.ndarray
   context: np.ndarray
   weights: np.ndarray
 
@@ -89,14 +87,11 @@ def workspace(stack: Stack, panels: Panels, columns: int, attended: list[Keys]) 
   padded = int(panels.widths.sum())
   blocks, channels = stack.matrices.blocks, products.inputs.py_func(stack.matrices, 1)
   positions = max(keys.counts.max() for keys in attended) + 3
-  queries, keys, values, context = (aligned(columns, channels) for _ in range(4))
   return Workspace(
     y=aligned(padded * max(channels, products.inputs.py_func(stack.matrices, 0))),
     inner=aligned(padded * blocks[:, products.OUTPUTS].max()),
-    queries=queries,
-    keys=keys,
-    values=values,
-    context=context,
+    queries=aligned(columns, channels),
+    context=aligned(columns, channels),
     weights=aligned(stack.heads * (positions // 4 * 4)),
   )
 
@@ -227,87 +222,52 @@ def _softmax(weights, begin, count):
 
 
 @entry
-def encode(stack, x, panels, columns, attended, feed_forward, space):
-  """Runs the encoder.
+def run(stack, x, panels, columns, past, first_row, attended, source, attended_source, feed_forward, space):
+  """Runs the encoder or the decoder. One function for both: compiling it takes seconds.
 
   Args:
-    stack: the encoder.
-    x: float32 panels [hidden], the embedded source; becomes the encoder's output.
+    stack: the stack.
+    x: float32 panels [hidden], the embedded columns; becomes the stack's output.
     panels, columns: how the columns are stored, and their number.
-    attended: the rows (columns) of each column's own sentence.
+    past: float32 [layers, 2, rows, channels]: keys and values of positions before; the columns' own are written to its
+      rows from first_row on. The encoder has no use for them later: [1, 2, columns, channels].
+    attended: the rows of `past` that each column attends to, its own among them.
+    source: float32 [layers, 2, columns, channels], keys and values of the source for each layer of the decoder: the
+      encoder's result, what the decoder attends to.
+    attended_source: the rows of `source` for each column of the decoder.
     feed_forward: whether the feed-forward blocks act; they leave padding as it is (`expert_utils.PadRemover`).
     space: `Workspace`.
   """
   matrices, hidden, channels = stack.matrices, inputs(stack.matrices, 0), inputs(stack.matrices, 1)
-  y, inner = space.y, space.inner
-  for layer in range(stack.layers):
-    matrix = layer * ENCODER_MATRICES
-    layer_norm(stack, layer * 2, x, y, panels, hidden)
-    product(matrices, matrix, y, inner, panels, False, False)
-    for part, rows in enumerate((space.queries, space.keys, space.values)):
-      to_rows(panels, columns, inner, 3 * channels, part * channels, channels, rows, 0)
-    attention(stack.heads, space.queries, space.keys, space.values, attended, space.context, space.weights)
-    from_rows(panels, columns, space.context, y, channels)
-    product(matrices, matrix + 1, y, x, panels, True, False)
-    if feed_forward:
-      layer_norm(stack, layer * 2 + 1, x, y, panels, hidden)
-      product(matrices, matrix + 2, y, inner, panels, False, True)
-      product(matrices, matrix + 3, inner, x, panels, True, False)
-  layer_norm(stack, stack.layers * 2, x, x, panels, hidden)
-
-
-@entry
-def source_keys(stack, encoded, panels, columns, rows, space):
-  """Keys and values of the source for the decoder.
-
-  Args:
-    stack: the decoder.
-    encoded: float32 panels [hidden], of the encoder.
-    panels, columns: how the columns are stored, and their number.
-    rows: float32 [layers, 2, columns, channels], the result.
-    space: `Workspace` of the decoder.
-  """
-  channels = rows.shape[3]
-  for layer in range(stack.layers):
-    product(stack.matrices, layer * DECODER_MATRICES + 3, encoded, space.inner, panels, False, False)
-    for part in range(2):
-      to_rows(panels, columns, space.inner, 2 * channels, part * channels, channels, rows[layer, part], 0)
-
-
-@entry
-def decode(stack, x, panels, columns, past, first_row, attended, source, attended_source, space):
-  """Runs the decoder.
-
-  Args:
-    stack: the decoder.
-    x: float32 panels [hidden], the embedded target; becomes the decoder's output.
-    panels, columns: how the columns are stored, and their number.
-    past: float32 [layers, 2, rows, channels]: keys and values of positions before; the columns' own are written to its
-      rows from first_row on.
-    attended: the rows of `past` that each column attends to, its own among them.
-    source: as in `source_keys`.
-    attended_source: its rows for each column.
-    space: `Workspace`.
-  """
-  matrices, hidden, channels = stack.matrices, inputs(stack.matrices, 0), inputs(stack.matrices, 1)
   y, inner, queries, context = space.y, space.inner, space.queries, space.context
+  matrix, norm = 0, 0
   for layer in range(stack.layers):
-    matrix = layer * DECODER_MATRICES
-    layer_norm(stack, layer * 3, x, y, panels, hidden)
+    own = past[min(layer, past.shape[0] - 1)]
+    layer_norm(stack, norm, x, y, panels, hidden)
     product(matrices, matrix, y, inner, panels, False, False)
     to_rows(panels, columns, inner, 3 * channels, 0, channels, queries, 0)
     for part in range(2):
-      to_rows(panels, columns, inner, 3 * channels, (part + 1) * channels, channels, past[layer, part], first_row)
-    attention(stack.heads, queries, past[layer, 0], past[layer, 1], attended, context, space.weights)
+      to_rows(panels, columns, inner, 3 * channels, (part + 1) * channels, channels, own[part], first_row)
+    attention(stack.heads, queries, own[0], own[1], attended, context, space.weights)
     from_rows(panels, columns, context, y, channels)
     product(matrices, matrix + 1, y, x, panels, True, False)
-    layer_norm(stack, layer * 3 + 1, x, y, panels, hidden)
-    product(matrices, matrix + 2, y, inner, panels, False, False)
-    to_rows(panels, columns, inner, channels, 0, channels, queries, 0)
-    attention(stack.heads, queries, source[layer, 0], source[layer, 1], attended_source, context, space.weights)
-    from_rows(panels, columns, context, y, channels)
-    product(matrices, matrix + 4, y, x, panels, True, False)
-    layer_norm(stack, layer * 3 + 2, x, y, panels, hidden)
-    product(matrices, matrix + 5, y, inner, panels, False, True)
-    product(matrices, matrix + 6, inner, x, panels, True, False)
-  layer_norm(stack, stack.layers * 3, x, x, panels, hidden)
+    matrix, norm = matrix + 2, norm + 1
+    if stack.attends_to_source:
+      layer_norm(stack, norm, x, y, panels, hidden)
+      product(matrices, matrix, y, inner, panels, False, False)
+      to_rows(panels, columns, inner, channels, 0, channels, queries, 0)
+      attention(stack.heads, queries, source[layer, 0], source[layer, 1], attended_source, context, space.weights)
+      from_rows(panels, columns, context, y, channels)
+      product(matrices, matrix + 1, y, x, panels, True, False)
+      matrix, norm = matrix + 2, norm + 1
+    if feed_forward:
+      layer_norm(stack, norm, x, y, panels, hidden)
+      product(matrices, matrix, y, inner, panels, False, True)
+      product(matrices, matrix + 1, inner, x, panels, True, False)
+    matrix, norm = matrix + 2, norm + 1
+  layer_norm(stack, norm, x, x, panels, hidden)
+  if not stack.attends_to_source:
+    for layer in range(source.shape[0]):
+      product(matrices, matrix + layer, x, inner, panels, False, False)
+      for part in range(2):
+        to_rows(panels, columns, inner, 2 * channels, part * channels, channels, source[layer, part], 0)

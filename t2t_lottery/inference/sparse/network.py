@@ -68,7 +68,7 @@ def pack(model: transformer_weights.Transformer) -> Model:
   padding[model.padding] = True
   return Model(
     vocabulary.vocabulary(model.embedding),
-    _stack(model, model.encoder),
+    _stack(model, model.encoder, model.decoder),
     _stack(model, model.decoder),
     transformer_weights.timing_signal(MAX_LENGTH, model.embedding.shape[1]),
     np.ascontiguousarray(model.target_space),
@@ -77,7 +77,12 @@ def pack(model: transformer_weights.Transformer) -> Model:
   )
 
 
-def _stack(model: transformer_weights.Transformer, stack: transformer_weights.Stack) -> layers.Stack:
+def _stack(
+  model: transformer_weights.Transformer,
+  stack: transformer_weights.Stack,
+  following: transformer_weights.Stack | None = None,
+) -> layers.Stack:
+  """The encoder, with the decoder that follows; or the decoder."""
   weights: list[np.ndarray] = []
   biases: list[np.ndarray | None] = []
   norms: list[transformer_weights.LayerNorm] = []
@@ -86,19 +91,25 @@ def _stack(model: transformer_weights.Transformer, stack: transformer_weights.St
     norms.append(layer.self_attention.norm)
     weights += [np.concatenate([q, k, v]), output]
     if layer.source_attention is not None:
-      q, k, v, output = _attention_matrices(layer.source_attention, model.heads)
+      q, _, _, output = _attention_matrices(layer.source_attention, model.heads)
       norms.append(layer.source_attention.norm)
-      weights += [q, np.concatenate([k, v]), output]
+      weights += [q, output]
     biases += [None] * (len(weights) - len(biases))
     norms.append(layer.feed_forward.norm)
     weights += [layer.feed_forward.inner.T, layer.feed_forward.outer.T]
     biases += [layer.feed_forward.inner_bias, layer.feed_forward.outer_bias]
+  for layer in following.layers if following else []:
+    if layer.source_attention is not None:
+      _, k, v, _ = _attention_matrices(layer.source_attention, model.heads)
+      weights.append(np.concatenate([k, v]))
+      biases.append(None)
   return layers.Stack(
     products.pack(weights, biases),
     np.concatenate([part for norm in (*norms, stack.norm) for part in norm]),
     len(stack.layers),
     model.heads,
     np.float32(model.epsilon),
+    following is None,
   )
 
 
@@ -168,10 +179,10 @@ def _encode(model: Model, sources: list[Sequence[int]], seen: bool) -> _Source:
   keys = source.keys(np.repeat(np.arange(len(sources)), counts))
   panels = products.panels(columns)
   x = _embedded(model, subwords, positions, model.target_space, panels)
+  own = layers.aligned(1, *source.rows.shape[1:])
   space = layers.workspace(model.encoder, panels, columns, [keys])
-  layers.encode(model.encoder, x, panels, columns, keys, seen or not model.removes_padding, space)
-  space = layers.workspace(model.decoder, panels, columns, [keys])
-  layers.source_keys(model.decoder, x, panels, columns, source.rows, space)
+  feeds = seen or not model.removes_padding
+  layers.run(model.encoder, x, panels, columns, own, 0, keys, source.rows, keys, feeds, space)
   return source
 
 
@@ -278,12 +289,12 @@ def _decoded(
   source: np.ndarray,
   attended_source: layers.Keys,
 ) -> tuple[np.ndarray, products.Panels]:
-  """The decoder's output for columns of subwords, and its panels; see `layers.decode`."""
+  """The decoder's output for columns of subwords, and its panels; see `layers.run`."""
   columns = len(subwords)
   panels = products.panels(columns)
   x = _embedded(model, subwords, positions, np.zeros(model.signal.shape[1], np.float32), panels)
   space = layers.workspace(model.decoder, panels, columns, [attended, attended_source])
-  layers.decode(model.decoder, x, panels, columns, past, first_row, attended, source, attended_source, space)
+  layers.run(model.decoder, x, panels, columns, past, first_row, attended, source, attended_source, True, space)
   return x, panels
 
 

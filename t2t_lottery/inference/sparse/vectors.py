@@ -14,18 +14,27 @@ import math
 import operator
 from typing import Any
 
-import llvmlite.binding
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.datamodel import models
+from numba.core.registry import cpu_target
 from numba.core.typing import signature
 from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import intrinsic, lower_builtin, register_model
 
-# The number of float32 in the CPU's longest vector register, of those that LLVM's code here suits.
-_FEATURES = llvmlite.binding.get_host_cpu_features()
-LANES = 16 if _FEATURES.get("avx512f") else 8 if _FEATURES.get("avx2") else 4
+
+def _lanes() -> int:
+  """The number of float32 in the longest vector register, of those that suit LLVM, of the CPU that numba compiles for.
+
+  That is this machine's CPU, unless `NUMBA_CPU_NAME` and `NUMBA_CPU_FEATURES` name another.
+  """
+  _, _, features = cpu_target.target_context.codegen().magic_tuple()
+  available = features.split(",")
+  return 16 if "+avx512f" in available else 8 if "+avx2" in available else 4
+
+
+LANES = _lanes()
 _FLOAT = ir.FloatType()
 _INT = ir.IntType(32)
 
