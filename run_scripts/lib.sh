@@ -7,7 +7,8 @@ root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 # Set by a driver before `parse`.
 defaults=() unused='' layer_by_layer=''
 # Set by `parse`.
-levels='' below='' above='' switch='' controls='' one_shot='' rewind_dense='' schedule_from='' data_seed='' variant='' runs_dir='' plan=''
+levels='' switches='' rewind_steps='' rewind_also='' controls='' one_shot='' rewind_dense='' schedule_from='' data_seed='' variant='' runs_dir='' plan=''
+declare -A below=() above=()
 location=() common=() text=() training=() evaluation=()
 # Runs so far, last of them that is no twin, process of the running step, signal received.
 runs=() last='' child='' received=''

@@ -4,7 +4,7 @@ about="Magnitude Pruning (paper, section 3; Zhu and Gupta 2018): one run for eac
 training."
 
 layer_by_layer=yes
-unused="--rewind --one_shot --controls --switch --schedule_from"
+unused="--rewind --one_shot --controls --switch --schedule_from --switches --rewind_steps"
 parse "$@"
 dense
 separate mp "$levels" mp

@@ -12,7 +12,7 @@ if [[ ${1:-} == --smallest ]]; then
   shift
 fi
 
-unused="--switch"
+unused="--switch --switches --rewind_steps"
 parse "$@"
 dense
 iterative slt "$levels" dense slt

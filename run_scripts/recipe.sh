@@ -18,6 +18,8 @@ run() {
 }
 
 run_one() {
+  # The levels below two switches are the same runs.
+  [[ " ${runs[*]-} " != *" $1 "* ]] || return 0
   [[ -z $plan ]] || (IFS=$'\t'; echo "$*")
   step train --run="$1" ${training[@]+"${training[@]}"} "${@:2}"
   step evaluate --run="$1" "${evaluation[@]}"
@@ -26,15 +28,15 @@ run_one() {
 
 # The dense run, from which every method but MP starts.
 dense() {
-  step datagen --levels="$levels $switch" ${text[@]+"${text[@]}"}
-  run dense
+  step datagen --levels="$levels $switches" ${text[@]+"${text[@]}"}
+  run dense ${rewind_also:+--rewind_also="$rewind_also"}
 }
 
 # Adds the variant to a name that does not contain it.
 with_variant() { [[ -z $variant || $1 == *+$variant* ]] && echo "$1" || echo "$1+$variant"; }
 
-# Levels of one method, each a ticket drawn from the previous run: iterative METHOD LEVELS FROM NAME; the first run is
-# NAME-LEVEL. Sets `ticket` to the name of the last one.
+# Levels of one method, each a ticket drawn from the previous run: iterative METHOD LEVELS FROM NAME [FLAG...]; the first
+# run is NAME-LEVEL. Sets `ticket` to the name of the last one.
 iterative() {
   local first level control flags before=$3
   first=$(with_variant "$4")${schedule_from:++schedule_from_$schedule_from}${rewind_dense:++rewind_dense} ticket=$first
@@ -42,7 +44,7 @@ iterative() {
     [[ -z $one_shot ]] || ticket=$first
     ticket+=-$level
     flags=(--method="$1" --level="$level" --mask_from="$before" ${rewind_dense:+--rewind_from=dense}
-      ${schedule_from:+--schedule_from="$schedule_from"} ${variant:+--control="$variant"})
+      ${schedule_from:+--schedule_from="$schedule_from"} ${variant:+--control="$variant"} "${@:5}")
     run "$ticket" "${flags[@]}"
     for control in $controls; do run "$ticket+$control" "${flags[@]}" --control="$control"; done
     [[ -n $one_shot ]] || before=$ticket

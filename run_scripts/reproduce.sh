@@ -30,6 +30,7 @@ and the flags of the drivers, except --hosts, --host_index and --plan:
   --keep --gpus --bleu_tokenize --comet --comet_python
   --name --train --dev --test --languages --vocab_size
   --t2t_usr_dir --rewind --rewind_step --schedule_from --prune_each --one_shot --variant --controls --switch
+  --rewind_steps="T ..." --switches="L ..."   several t of SLT, several switches of SLT-MP and MP-SLT
                       (see $(dirname "$0")/slt_mp.sh --help)
 END
 }

@@ -4,9 +4,12 @@ about="SLT-MP (paper, section 3): SLT up to the switch; from its mask and theta_
 defaults=(--levels="50 60 70 80 85 90 95 98")
 
 layer_by_layer=yes
+unused="--rewind_steps"
 parse "$@"
 dense
-iterative slt "$below" dense slt
-separate slt_mp "$above" "$ticket-mp" --initial_level="$switch" --mask_from="$ticket" \
-  ${rewind_dense:+--rewind_from=dense} ${schedule_from:+--schedule_from="$schedule_from"}
+for switch in $switches; do
+  iterative slt "${below[$switch]}" dense slt
+  separate slt_mp "${above[$switch]}" "$ticket-mp" --initial_level="$switch" --mask_from="$ticket" \
+    ${rewind_dense:+--rewind_from=dense} ${schedule_from:+--schedule_from="$schedule_from"}
+done
 table

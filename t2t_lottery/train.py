@@ -25,6 +25,9 @@ _SCHEDULE_FROM = flags.DEFINE_enum(
   "Step of the learning-rate schedule to start at: 0, or t, the step of the weights.",
 )
 _DATA_SEED = flags.DEFINE_integer("data_seed", None, "Seed of the order of batches. Default: --seed.", lower_bound=0)
+_REWIND_ALSO = flags.DEFINE_string(
+  "rewind_also", "", "Space-separated further steps whose weights are kept in rewind/, next to those of steps 0 and t."
+)
 _INITIAL_LEVEL = flags.DEFINE_string(
   "initial_level", "0", "Sparsity in percent of the ticket of a run that is pruned further during training."
 )
@@ -48,6 +51,7 @@ def options() -> run_spec.Options:
     rewind_from=_REWIND_FROM.value,
     schedule_from=_SCHEDULE_FROM.value,
     data_seed=_DATA_SEED.value,
+    rewind_also=_REWIND_ALSO.value,
     initial_level=_INITIAL_LEVEL.value,
     controls=_CONTROLS.value,
     gpus=_GPUS.value,

@@ -52,7 +52,8 @@ class LotteryTransformer(transformer.Transformer):
         safety_hooks.SaveHook(hparams.model_dir, config.save_checkpoints_steps, not tf_config.has_async_masters())
       )
     if is_chief:
-      train_hooks.append(rewind_hook.RewindCheckpointHook(hparams.model_dir, {0, hparams.rewind_step}))
+      early = {0, hparams.rewind_step, *map(int, hparams.rewind_also.split())}
+      train_hooks.append(rewind_hook.RewindCheckpointHook(hparams.model_dir, early))
       every = config.save_checkpoints_steps or hparams.rewind_step
       train_hooks.append(statistics_hook.StatisticsHook(hparams.model_dir, every))
     method = methods.METHODS[hparams.pruning_method]

@@ -97,6 +97,7 @@ HPARAMS: dict[str, tuple[str | float | bool, Callable[[Method], bool]]] = {
   "embedding_fan": (SHAPE, lambda method: method.from_ticket),
   "prune_embedding": (True, lambda method: method.prunes),
   "data_seed": (-1, lambda method: True),
+  "rewind_also": ("", lambda method: True),
   "schedule_from": (0, lambda method: method.may_continue_schedule or method.constant_rate),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import NamedTuple
 
 from t2t_lottery.report import (
   connections,
@@ -13,6 +14,7 @@ from t2t_lottery.report import (
   plot_style,
   plots,
   speed,
+  sweeps,
   table_columns,
   table_formats,
 )
@@ -21,24 +23,36 @@ from t2t_lottery.report.aggregates import Entries, Entry
 from t2t_lottery.utils import atomic_files
 
 
-def write_tables(study: studies.Study, out: str, samples: int) -> tuple[list[Entry], dict[str, paper_tables.Table]]:
+class Tables(NamedTuple):
+  """The tables of a study.
+
+  Attributes:
+    entries: of the main table.
+    found: heading -> table.
+    swept: each sweep, with the entries of its table.
+  """
+
+  entries: list[Entry]
+  found: dict[str, paper_tables.Table]
+  swept: list[tuple[sweeps.Sweep, list[Entry]]]
+
+
+def write_tables(study: studies.Study, out: str, samples: int) -> Tables:
   """Writes the tables of a study in every format.
 
   Args:
     study: the runs.
     out: folder to write to.
     samples: number of samples for intervals and significance tests.
-
-  Returns:
-    The entries of the main table; heading -> table.
   """
   about = {name: ones[0].about for name, ones in study.runs.items()}
   placed = table_columns.assign(about)
   relatives = table_columns.relatives(about, placed)
   study = studies.on_target(study)
-  placed = {title: kept for title, places in placed.items() if (kept := [p for p in places if p.run in study.runs])}
+  placed = _kept(placed, study)
   made = Entries(study, samples)
   entries = made.columns(placed)
+  swept = [(sweep, made.columns(_kept(sweep.columns, study))) for sweep in sweeps.find(about)]
   related = made.relatives([relative for relative in relatives if relative.run in study.runs])
   printed = paper_scores.scores(study.problem, study.size)
   mean = f"mean over seeds {', '.join(map(str, study.seeds))}" if len(study.seeds) > 1 else f"seed {study.seeds[0]}"
@@ -52,7 +66,16 @@ def write_tables(study: studies.Study, out: str, samples: int) -> tuple[list[Ent
     atomic_files.write_text(os.path.join(out, "controls.csv"), paper_tables.to_csv(related, {}))
   for name, table in zip(("table", "controls"), found.values()):
     _write(table, out, name)
-  return entries, found
+  for sweep, ours in swept:
+    found[sweep.heading] = paper_tables.main_table(f"{of}: {sweep.heading}, on test, in percent, {mean}", ours, {})
+    _write(found[sweep.heading], out, sweep.name)
+    atomic_files.write_text(os.path.join(out, f"{sweep.name}.csv"), paper_tables.to_csv(ours, {}))
+  return Tables(entries, found, swept)
+
+
+def _kept(placed: dict[str, list[table_columns.Place]], study: studies.Study) -> dict[str, list[table_columns.Place]]:
+  """The columns, of the runs of a study alone."""
+  return {title: kept for title, places in placed.items() if (kept := [p for p in places if p.run in study.runs])}
 
 
 def _write(table: paper_tables.Table, out: str, name: str) -> None:
@@ -86,11 +109,10 @@ def report(
     learning_curves: whether to plot them.
     measure_speed: whether to measure and plot how fast the runs translate.
   """
-  entries, found = write_tables(study, out, samples)
+  entries, found, swept = write_tables(study, out, samples)
   folder = os.path.join(out, "plots")
-  drawn = []
-  for plot in plots.all_plots(entries, learning_curves):
-    drawn.append(_drawn(plot, folder))
+  over = [plot for sweep, ours in swept if (plot := sweeps.plot(sweep, ours))]
+  drawn = [_drawn(plot, folder) for plot in [*plots.all_plots(entries, learning_curves), *over]]
   unfinished = studies.unfinished(study)
   lines, damaged = connections.read(study)
   unfinished += damaged

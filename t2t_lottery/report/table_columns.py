@@ -88,18 +88,18 @@ def assign(about: About) -> dict[str, list[Place]]:
   of = {method: [name for name in plain if plain[name]["method"] == method] for method in (DENSE, *COLUMNS)}
   found: dict[str, dict[float, Place]] = {method: {} for method in COLUMNS}
   for method in ("mp", "lt", "slt", "clt", "lrr", "finetune"):
-    _fill(found[method], of[method], plain)
+    fill(found[method], of[method], plain)
   for method, first in (("slt_mp", "slt"), ("mp_slt", "mp")):
     head = _head(of[method], first, plain)
-    above = [name for name in of[method] if _switch(name, first, plain) == head]
+    above = [name for name in of[method] if switch(name, first, plain) == head]
     if method == "slt_mp" and head:
       line = [name for name in lineage(head, plain) if plain[name]["method"] == first]
-      _fill(found[method], line, plain, DAGGER)
+      fill(found[method], line, plain, DAGGER)
     elif head:
       below = {level: place for level, place in found["mp"].items() if level < plain[head]["sparsity_asked"]}
       found[method].update(below)
-      _fill(found[method], [head], plain)
-    _fill(found[method], above, plain, DOUBLE_DAGGER if method == "slt_mp" else "")
+      fill(found[method], [head], plain)
+    fill(found[method], above, plain, DOUBLE_DAGGER if method == "slt_mp" else "")
   dense = [Place(name, plain[name]["sparsity_asked"]) for name in of[DENSE]][:1]
   columns = {
     title: dense + [found[method][level] for level in sorted(found[method])]
@@ -109,8 +109,15 @@ def assign(about: About) -> dict[str, list[Place]]:
   return columns or ({DENSE: dense} if dense else {})
 
 
-def _fill(column: dict[float, Place], names: list[str], about: About, mark: str = "") -> None:
-  """Adds to each level of a column the run on the longest chain."""
+def fill(column: dict[float, Place], names: list[str], about: About, mark: str = "") -> None:
+  """Adds to each level of a column the run on the longest chain.
+
+  Args:
+    column: level -> place; changed.
+    names: of the runs.
+    about: name of a run -> its description.
+    mark: of the places.
+  """
   chain = _lengths(names, about)
   for name in sorted(names, key=lambda name: (chain[name], name)):
     level = about[name]["sparsity_asked"]
@@ -127,7 +134,7 @@ def _lengths(names: list[str], about: About) -> dict[str, int]:
   return longest
 
 
-def _switch(name: str, first: str, about: About) -> str | None:
+def switch(name: str, first: str, about: About) -> str | None:
   """The run at which a two-stage method switches: the last run of the first stage in a run's lineage."""
   line = [ancestor for ancestor in lineage(name, about) if about[ancestor]["method"] == first]
   return line[-1] if line else None
@@ -135,7 +142,7 @@ def _switch(name: str, first: str, about: About) -> str | None:
 
 def _head(names: list[str], first: str, about: About) -> str | None:
   """The switch with the most runs above it; of equals, the one with the longest lineage."""
-  heads = [_switch(name, first, about) for name in names]
+  heads = [switch(name, first, about) for name in names]
   known = {head for head in heads if head}
   return max(known, key=lambda head: (heads.count(head), len(lineage(head, about)), head), default=None)
 

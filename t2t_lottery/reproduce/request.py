@@ -12,7 +12,7 @@ from t2t_lottery.data import manifest
 from t2t_lottery.evaluation import decoding, metrics, scoring_flags
 from t2t_lottery.reproduce import problem_check, set_check, step_process, validation
 from t2t_lottery.reproduce.planning import cost_model, driver_flags, forecast, run_graph
-from t2t_lottery.runs import command_flags, config, retention, run_status
+from t2t_lottery.runs import command_flags, config, retention, run_spec, run_status
 from t2t_lottery.utils import package_versions
 
 _METHODS = flags.DEFINE_string(
@@ -60,6 +60,9 @@ def _graph() -> list[run_graph.PlannedRun]:
   given = flags.FLAGS
   chain = [given[flag.name] for flag in driver_flags.of_chain() if given[flag.name].value not in (None, False)]
   words = [f"--{flag.name}" + ("" if flag.value is True else f"={flag.value}") for flag in chain]
+  if given.rewind_steps:
+    steps = command_flags.read().steps
+    words += [f"--steps={steps.train_steps}", f"--rewind_step={steps.rewind_step}"]
   return run_graph.graph(_METHODS.value.split(), validation.seeds(_SEEDS.value), words)
 
 
@@ -103,10 +106,12 @@ def _requirements(
     "method": run.method,
     "sparsity_asked": config.parse_level(run.level),
     "train_steps": settings.steps.train_steps,
-    "rewind_step": settings.steps.rewind_step,
+    "rewind_step": int(run.flag("rewind_step") or settings.steps.rewind_step),
     "hparams": settings.hparams or None,
     "code": package_versions.training_versions(),
   }
+  if also := run.flag("rewind_also"):
+    about["rewind_also"] = run_spec.steps_of(also, settings.steps.train_steps)
   if data := manifest.fingerprint(settings.runs.problem, settings.data_dir):
     about["data"] = data
   translation, tokenizer, comet = scores

@@ -45,7 +45,7 @@ _OTHERS = """
   multiproblem_reweight_label_loss multiproblem_target_eval_only no_data_parallelism norm_type optimizer
   optimizer_adafactor_decay_type optimizer_adafactor_factored optimizer_adafactor_multiply_by_parameter_scale
   optimizer_momentum_nesterov optimizer_zero_grads overload_eval_metric_name pack_dataset pad_batch pos
-  position_features prepend_mode pretrained_model_dir proximity_bias prune_embedding pruning_method
+  position_features prepend_mode pretrained_model_dir proximity_bias prune_embedding pruning_method rewind_also
   relu_dropout_broadcast_dims rewind_checkpoint sampling_method scheduled_sampling_method
   scheduled_sampling_warmup_schedule self_attention_type shared_embedding shared_embedding_and_softmax_weights
   shuffle_mask split_targets_strided_training summarize_grads summarize_vars ticket_scope ticket_score ticket_signs
@@ -59,6 +59,7 @@ _HAVE_FLAGS = {
   "mask_checkpoint": "the driver of a method",
   "rewind_checkpoint": "--rewind",
   "rewind_step": "--rewind_step",
+  "rewind_also": "--rewind_steps",
   "sparsity": "--levels",
   "initial_sparsity": "--switch",
   "ticket_score": "snip.sh, synflow.sh or --controls=random_mask",

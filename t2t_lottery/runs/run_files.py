@@ -24,6 +24,7 @@ _ABOUT = {
   "sparsity_asked?": _NUMBER,
   "train_steps?": int,
   "rewind_step?": int,
+  "rewind_also?": [int],
   "hparams?": (str, type(None)),
   "controls?": [str],
   "mask_from?": str,

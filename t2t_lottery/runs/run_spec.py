@@ -37,6 +37,7 @@ class Options(NamedTuple):
   rewind_from: str | None = None
   schedule_from: str = "0"
   data_seed: int | None = None
+  rewind_also: str = ""
   initial_level: str = "0"
   controls: list[str] = []
   gpus: int | None = None
@@ -73,6 +74,8 @@ def describe(settings: config.Settings, options: Options) -> dict[str, Any]:
     if options.data_seed == settings.runs.seed:
       raise UserError(f"--data_seed={options.data_seed} is the seed of the run, which orders its batches: give another")
     run["data_seed"] = options.data_seed
+  if options.rewind_also:
+    run["rewind_also"] = steps_of(options.rewind_also, settings.steps.train_steps)
   if options.controls:
     run["controls"] = options.controls
   if settings.hparams:
@@ -91,6 +94,23 @@ def describe(settings: config.Settings, options: Options) -> dict[str, Any]:
     if method.constant_rate or options.schedule_from == SCHEDULE_FROM_T:
       run["schedule_from"] = rewind_step
   return run
+
+
+def steps_of(text: str, train_steps: int) -> list[int]:
+  """The steps of --rewind_also, sorted.
+
+  Args:
+    text: space-separated steps.
+    train_steps: the run's length.
+
+  Raises:
+    UserError: if one is not a step between the start and the end of the run.
+  """
+  words = text.split()
+  for word in words:
+    if not (word.isdecimal() and 0 < int(word) < train_steps):
+      raise UserError(f"--rewind_also: {word} is not a step between 0 and {train_steps}")
+  return sorted({*map(int, words)})
 
 
 def _check_flags(method: methods.Method, options: Options) -> None:
@@ -167,6 +187,8 @@ def _hparams(settings: config.Settings, run: dict[str, Any]) -> dict[str, Any]:
       hparams[name] = run[source]
   for control in run.get("controls", []):
     hparams.update(methods.CONTROLS[control])
+  if "rewind_also" in run:
+    hparams["rewind_also"] = " ".join(map(str, run["rewind_also"]))
   hparams.update(given)
   # Hparams without effect on this run's method are for other runs.
   values = {"ticket_values": method.values, **hparams}["ticket_values"]
@@ -180,6 +202,9 @@ def _hparams(settings: config.Settings, run: dict[str, Any]) -> dict[str, Any]:
 def difference(folder: str, found: Mapping[str, Any], requested: Mapping[str, Any], names: Iterable[str]) -> str | None:
   """How the run in a folder differs from the requested one: the first differing name, with both values; None if equal."""
   for name in names:
+    # A run that keeps more checkpoints than requested is the requested one.
+    if name == "rewind_also" and {*requested.get(name, [])} <= {*found.get(name, [])}:
+      continue
     if found.get(name, requested.get(name) if name in _MAY_LACK else None) != requested.get(name):
       return f"{folder} contains a run with {name}={found.get(name)}; requested {requested.get(name)}"
   return None

@@ -140,6 +140,8 @@ def check_model(hparams) -> None:
       raise UserError(f"{name}={hparams.get(name)} is invalid: must be at least 1")
   if hparams.data_seed < -1:
     raise UserError(f"data_seed={hparams.data_seed} is invalid: must be at least 0, or -1 for the seed of the run")
+  if any(not word.isdecimal() for word in hparams.rewind_also.split()):
+    raise UserError(f"rewind_also={hparams.rewind_also} is invalid: must be steps, separated by spaces")
   for name in ("num_encoder_layers", "num_decoder_layers", "rewind_step"):
     if (hparams.get(name) or 0) < 0:
       raise UserError(f"{name}={hparams.get(name)} is invalid: must be at least 0")

@@ -127,7 +127,7 @@ class MissedTest(parameterized.TestCase, tf.test.TestCase):
     why = "reached 78.76%, requested 80%, so in no table or plot"
     self.assertContainsSubset([f"mp-80, seeds 1, 2: {why}", f"slt-50-60-mp-80, seed 2: {why}"], lines)
     out = self.create_tempdir().full_path
-    entries, _ = builder.write_tables(study, out, samples=20)
+    entries = builder.write_tables(study, out, samples=20).entries
     seeds = {entry.place.run: [run.seed for run in entry.runs] for entry in entries}
     self.assertNotIn("mp-80", seeds)
     self.assertEqual(seeds["slt-50-60-mp-80"], [1])

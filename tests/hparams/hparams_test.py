@@ -21,6 +21,7 @@ OWN = {
   "prune_every",
   "prune_until",
   "pruning_method",
+  "rewind_also",
   "rewind_checkpoint",
   "rewind_step",
   "schedule_from",

@@ -338,7 +338,7 @@ class ReportPageTest(tf.test.TestCase):
     for looks in zip(*plot_style.LINES.values()):
       # The dense run has its own column only if there is no other.
       self.assertLen(set(looks[:-1]), len(table_columns.COLUMNS))
-    entries, _ = builder.write_tables(studies.read(self.made.folder), os.path.join(self.folder, "tables"), 20)
+    entries = builder.write_tables(studies.read(self.made.folder), os.path.join(self.folder, "tables"), 20).entries
     (axes,) = next(plot for plot in plots.all_plots(entries) if plot.name == "bleu").figure.axes
     lines = {line.get_label(): line for line in axes.lines if not line.get_label().startswith("_")}
     self.assertEqual(set(lines), {"MP", "SLT", "SLT-MP"})

@@ -72,7 +72,11 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     values = {flag.name: (flag.choices or ("1",))[0] for flag in driver_flags.of_chain() if flag.metavar}
     values.update(levels="50", controls="random_signs", variant="dense_embedding")
     given = ["--one_shot", *(f"--{flag}={value}" for flag, value in values.items())]
-    unused = driver(name, "--plan=table", *given).stdout.splitlines()[0].split("\t")[1:]
+    # These two exclude each other.
+    ways = ([word for word in given if not word.startswith(f"--{other}=")] for other in ("switch", "switches"))
+    unused = {
+      flag for way in ways for flag in driver(name, "--plan=table", *way).stdout.splitlines()[0].split("\t")[1:]
+    }
     self.assertEqual(listed, known - {*unused})
     for flag in unused:
       (word,) = [word for word in given if word.partition("=")[0] == flag]
@@ -99,6 +103,8 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ("--controls=random_signs random_signs", "--controls contains random_signs twice"),
     ("--controls=shuffled_mask", "the control shuffled_mask needs .*: give --rewind=dense or --one_shot"),
     ("--data_seed=two", "--data_seed=two is not a nonnegative integer"),
+    ("--switches=60 50", "switches must increase from above 0 to below 100: 60 50"),
+    ("--switches=", "--switches is empty"),
     ("--schedule_from=25000", "--schedule_from=25000: choose 0 or t"),
     ("--train=a.en,a.de", "--train is for own text: give it a --name"),
     ("--name=Mine", "--name=Mine: use lower-case letters"),
@@ -189,6 +195,31 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
         *("mp-60-slt-70-80 < mp-60-slt-70", "mp-60-slt-70-80+data_seed_7 < mp-60-slt-70"),
       ],
     ),
+    (
+      "rewind_steps",
+      "slt.sh",
+      ["--levels=10 20", "--rewind_steps=0 100 5% 100%"],
+      [
+        *("dense", "lt-10 < dense", "lt-10-20 < lt-10"),
+        *("slt+t_100-10 < dense", "slt+t_100-10-20 < slt+t_100-10"),
+        *("slt-10 < dense", "slt-10-20 < slt-10", "lrr-10 < dense", "lrr-10-20 < lrr-10"),
+      ],
+    ),
+    (
+      "switches",
+      "slt_mp.sh",
+      ["--levels=50 60 80", "--switches=50 60"],
+      [
+        *("dense", "slt-50 < dense", "slt-50-mp-60 < slt-50", "slt-50-mp-80 < slt-50"),
+        *("slt-50-60 < slt-50", "slt-50-60-mp-80 < slt-50-60"),
+      ],
+    ),
+    (
+      "switches_mp_slt",
+      "mp_slt.sh",
+      ["--levels=50 80", "--switches=50 60"],
+      ["dense", "mp-50", "mp-50-slt-80 < mp-50", "mp-60", "mp-60-slt-80 < mp-60"],
+    ),
     ("schedule_from_0", "slt.sh", ["--levels=50", "--schedule_from=0"], ["dense", "slt-50 < dense"]),
     ("snip", "snip.sh", ["--levels=50 80"], ["dense", "snip-50 < dense", "snip-80 < dense"]),
     (
@@ -230,6 +261,41 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       self.assertEqual(run.get("data_seed"), "7" if run["run"].endswith("+data_seed_7") else None)
       name = re.sub(r"\+(random_signs|data_seed_7)$", "", run["run"])
       self.assertEqual(run.get("level", "dense"), re.split(r"[-+]", name)[-1])
+
+  @parameterized.parameters(
+    (["--rewind_steps=0 5% 25000"], "5% is a|25000 is step 25000, which is given twice"),
+    (["--rewind_steps=2000", "--steps=1999"], "2000 is after the end of a run of 1999 steps"),
+    (["--rewind_steps=early"], "early is neither a step nor a share of the length, such as 2%"),
+    (["--rewind_steps=2.5"], "2.5 is neither a step nor a share"),
+    (["--rewind_steps="], "is empty"),
+    (["--rewind_steps=100%", "--rewind=dense"], "leave out 100% or --rewind=dense"),
+    (["--rewind_steps=0", "--schedule_from=t"], "only between 0 and 100% has --schedule_from=t a meaning"),
+  )
+  def test_a_sweep_over_t_without_meaning_is_refused(self, flags, message):
+    done = driver("slt.sh", *flags)
+    self.assertEqual(done.returncode, 2)
+    self.assertLen(done.stderr.splitlines(), 1)
+    self.assertRegex(done.stderr, f"^slt.sh: --rewind_steps:? ?.*({message})")
+
+  def test_one_switch_or_several(self):
+    done = driver("mp_slt.sh", "--switch=50", "--switches=50 60")
+    self.assertEqual(done.stderr, "mp_slt.sh: --switches=50 60 replaces --switch=50: leave one of them out\n")
+
+  def test_the_dense_run_keeps_each_t_and_a_ticket_rewinds_to_its_own(self):
+    """t is part of a ticket's name, so the dense run is shared; each ticket keeps the theta_t of the next level."""
+    planned = driver(
+      "slt.sh", "--plan", "--size=tiny", "--levels=50", "--rewind_steps=2% 5% 20% 100%"
+    ).stdout.splitlines()
+    self.assertEqual(planned[0], "dense\t--rewind_also=60 600")
+    self.assertEqual(
+      [line.rpartition("\t--rewind_step=")[2] for line in planned if line.startswith("slt+")], ["60", "600"]
+    )
+    (given,) = [word for word in trainer_command("--method=dense", "--rewind_also=60 600") if "--hparams=" in word]
+    self.assertIn("rewind_also=60 600", given)
+    flags = ("--method=slt", "--level=50", "--mask_from=dense", "--rewind_step=60")
+    (given,) = [word for word in trainer_command(*flags) if "--hparams=" in word]
+    self.assertRegex(given, "rewind_checkpoint=[^,]*/dense/[^,]*model.ckpt-60,")
+    self.assertRegex(given, "rewind_step=60(,|$)")
 
   @parameterized.parameters("slt.sh", "mp_slt.sh", "quickstart.sh")
   def test_executes_the_plan_and_prints_the_table(self, name):

@@ -157,6 +157,7 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     ("learning_rate_warmup_steps=0", "learning_rate_warmup_steps=0 is invalid: rsqrt_decay needs at least 1"),
     ("max_length=1", "max_length=1 excludes all sentences"),
     ("max_length=-5", "max_length=-5 excludes all sentences"),
+    ("rewind_also=5 x", "rewind_also=5 x is invalid: must be steps, separated by spaces"),
     ("rewind_step=-1", "rewind_step=-1 is invalid: must be at least 0"),
     ("weight_dtype=bfloat16", "weight_dtype=bfloat16 is not supported, .* activation_dtype=bfloat16"),
     ("weight_dtype=float16", "weight_dtype=float16 is not supported"),

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from t2t_lottery.data import own_text
 from t2t_lottery.pruning import methods
-from t2t_lottery.runs import given_hparams
+from t2t_lottery.runs import given_hparams, presets
 from t2t_lottery.utils import choices
 from t2t_lottery.utils.errors import UserError
 
@@ -118,6 +118,7 @@ OF_TEXT = (
 OF_TICKETS = (
   Flag("rewind", "rewind to the last level's run, or the dense run", "WHICH", "last", choices=("last", "dense")),
   Flag("rewind_step", "t, the step to rewind to", "N", default_help="5% of the length"),
+  Flag("rewind_steps", 'each t to compare, in steps or percent of the length, such as "0 2% 5% 20% 100%"', '"T ..."'),
   Flag("schedule_from", "step of the learning-rate schedule at which a ticket starts", "0|t", "0", choices=("0", "t")),
   Flag("prune_each", "prune P% of the remaining weights at each level, up to the last of --levels", "P"),
   Flag("one_shot", "draw every level from the dense run"),
@@ -131,8 +132,11 @@ OF_TICKETS = (
     '"C ..."',
   ),
   Flag("switch", "the level at which SLT-MP and MP-SLT switch methods", "L", "60"),
+  Flag("switches", "each such level to compare", '"L ..."'),
 )
 _FLAGS = {flag.name: flag for flag in (*OF_RUNS, *OF_TEXT, *OF_TICKETS)}
+# Flags with several values of one choice.
+_SWEEPS = ("rewind_steps", "switches")
 # `--plan=table` is for the graph of a table: flags without effect on the method are listed, not rejected.
 _OF_TABLE = "table"
 
@@ -181,6 +185,11 @@ def read(driver: Driver, words: Sequence[str]) -> str:
     raise UserError(f"{surplus[0]} has no effect in {driver.name}: leave it out")
   if "hparams_set" in given and "size" in given:
     raise UserError(f"--hparams_set={given['hparams_set']} includes a size: leave out --size={given['size']}")
+  for name in _SWEEPS:
+    if name in given and not given[name].strip():
+      raise UserError(f"--{name} is empty")
+  if "switch" in given and "switches" in given:
+    raise UserError(f"--switches={given['switches']} replaces --switch={given['switch']}: leave one of them out")
   if "name" in given and "problem" not in given:
     values["problem"] = own_text.problem_name(given["name"])
   values.update((name, value) for name, value in given.items() if f"--{name}" not in driver.unused)
@@ -261,7 +270,10 @@ def check(values: Mapping[str, str], layer_by_layer: bool = False) -> None:
   if values["data_seed"] and not values["data_seed"].isdecimal():
     raise UserError(f"--data_seed={values['data_seed']} is not a nonnegative integer")
   check_levels([values["switch"]])
+  if values["switches"]:
+    check_levels(values["switches"].split(), "switches")
   check_levels(values["levels"].split())
+  check_rewind_steps(values)
   controls = values["controls"].split()
   for control in controls:
     choices.known("control", control, CONTROLS)
@@ -303,16 +315,16 @@ def datagen_flags(values: Mapping[str, str]) -> list[str]:
   return [f"--{name}={value}" for name in names for value in values[name].split("\n") if value]
 
 
-def check_levels(levels: Sequence[str]) -> None:
-  """Raises UserError if levels are not increasing percentages above 0 and below 100."""
+def check_levels(levels: Sequence[str], flag: str = "levels") -> None:
+  """Raises UserError if the levels of a flag are not increasing percentages above 0 and below 100."""
   if not levels:
-    raise UserError("--levels is empty")
+    raise UserError(f"--{flag} is empty")
   before = 0.0
   for level in levels:
     if not _is_number(level):
       raise UserError(f"level {level} is not a percentage")
     if not before < float(level) < 100:
-      raise UserError(f"levels must increase from above 0 to below 100: {' '.join(levels)}")
+      raise UserError(f"{flag} must increase from above 0 to below 100: {' '.join(levels)}")
     before = float(level)
 
 
@@ -325,6 +337,79 @@ def level_name(text: str) -> str:
   units, _, part = text.partition(".")
   part = part.rstrip("0")
   return (units.lstrip("0") or "0") + (f".{part}" if part else "")
+
+
+class RewindSteps(NamedTuple):
+  """The steps of --rewind_steps.
+
+  Attributes:
+    steps: in the order given.
+    usual: the t of all other runs.
+    last: T, the length of a run.
+  """
+
+  steps: tuple[int, ...]
+  usual: int
+  last: int
+
+  @property
+  def names(self) -> list[str]:
+    """The steps as the recipe of SLT has them: 0 (which is LT), t (the usual one), T (learning-rate rewinding), or N."""
+    special = {0: "0", self.last: "T", self.usual: "t"}
+    return [special.get(step, str(step)) for step in self.steps]
+
+  @property
+  def further(self) -> list[int]:
+    """Those that the dense run keeps for them alone, sorted."""
+    return sorted({*self.steps} - {0, self.usual, self.last})
+
+
+def rewind_steps(values: Mapping[str, str]) -> RewindSteps:
+  """Resolves --rewind_steps.
+
+  Args:
+    values: of the flags rewind_steps, rewind_step, steps, size and hparams_set, by name; empty if not given.
+
+  Raises:
+    UserError: one is neither a step of the run nor a share of its length, or is repeated.
+  """
+  length = values["steps"]
+  if length and not length.isdecimal():
+    raise UserError(f"--steps={length} is not a number of steps")
+  last = int(length or (presets.PAPER if values["hparams_set"] else presets.SIZES[values["size"]]).train_steps)
+  usual = values["rewind_step"]
+  if usual and not usual.isdecimal():
+    raise UserError(f"--rewind_step={usual} is not a number of steps")
+  found: list[int] = []
+  for word in values["rewind_steps"].split():
+    share = word.removesuffix("%")
+    if not _is_number(share) or (share == word and not word.isdecimal()):
+      raise UserError(f"--rewind_steps: {word} is neither a step nor a share of the length, such as 2%")
+    step = int(word) if share == word else round(float(share) / 100 * last)
+    if step > last:
+      raise UserError(f"--rewind_steps: {word} is after the end of a run of {last} steps")
+    if step in found:
+      raise UserError(f"--rewind_steps: {word} is step {step}, which is given twice")
+    found.append(step)
+  return RewindSteps(tuple(found), int(usual or presets.for_length(last).rewind_step), last)
+
+
+def check_rewind_steps(values: Mapping[str, str]) -> None:
+  """Checks that each of --rewind_steps can be combined with the other flags.
+
+  Args:
+    values: of all flags, by name.
+
+  Raises:
+    UserError: naming the first that cannot.
+  """
+  if not values["rewind_steps"]:
+    return
+  names = rewind_steps(values).names
+  if "T" in names and values["rewind"] == "dense":
+    raise UserError("--rewind_steps: the end of a run is the end of the last level's: leave out 100% or --rewind=dense")
+  if {"0", "T"} & {*names} and values["schedule_from"] != "0":
+    raise UserError(f"--rewind_steps: only between 0 and 100% has --schedule_from={values['schedule_from']} a meaning")
 
 
 def levels_of_shares(share: float, last: str) -> Iterator[str]:
@@ -342,12 +427,17 @@ def _assignments(values: Mapping[str, str]) -> list[str]:
   switch = level_name(values["switch"])
   if values["prune_each"]:
     levels = list(levels_of_shares(float(values["prune_each"]), levels[-1]))
-  below = sorted({*(level for level in levels if float(level) < float(switch)), switch}, key=float)
-  above = [level for level in levels if float(level) > float(switch)]
+  switches = [level_name(level) for level in values["switches"].split()] or [switch]
+  below, above = {}, {}
+  for one in switches:
+    below[one] = sorted({*(level for level in levels if float(level) < float(one)), one}, key=float)
+    above[one] = [level for level in levels if float(level) > float(one)]
+  swept = rewind_steps(values) if values["rewind_steps"] else RewindSteps((), 0, 0)
   words = {
     "levels": levels,
-    "below": below,
-    "above": above,
+    "switches": switches,
+    "rewind_steps": swept.names or ["t"],
+    "rewind_also": [str(step) for step in swept.further],
     "controls": values["controls"].split(),
   }
   # A set's name is that of its size.
@@ -382,7 +472,7 @@ def _assignments(values: Mapping[str, str]) -> list[str]:
   return [
     *(_assign(name, " ".join(value)) for name, value in words.items()),
     *(_assign(name, values[name]) for name in ("one_shot", "variant", "runs_dir", "data_seed")),
-    _assign("switch", switch),
+    *(_table(name, found) for name, found in (("below", below), ("above", above))),
     _assign("rewind_dense", "yes" if values["rewind"] == "dense" else ""),
     _assign("schedule_from", values["schedule_from"].removeprefix("0")),
     *(f"{name}=({' '.join(map(shlex.quote, value))})" for name, value in arrays.items()),
@@ -391,6 +481,12 @@ def _assignments(values: Mapping[str, str]) -> list[str]:
 
 def _flags(values: Mapping[str, str], names: Iterable[str]) -> list[str]:
   return [f"--{name}={values[name]}" for name in names if values[name]]
+
+
+def _table(name: str, found: Mapping[str, Sequence[str]]) -> str:
+  """An associative array: level -> levels."""
+  pairs = [f"[{level}]={shlex.quote(' '.join(levels))}" for level, levels in found.items()]
+  return f"{name}=({' '.join(pairs)})"
 
 
 def _assign(name: str, value: str) -> str:

@@ -39,6 +39,10 @@ class PlannedRun(NamedTuple):
   flags: tuple[str, ...]
   seed: int = 0
 
+  def flag(self, name: str) -> str | None:
+    """The value of one of its flags; None if it does not have it."""
+    return next((flag.partition("=")[2] for flag in self.flags if flag.startswith(f"--{name}=")), None)
+
   @property
   def key(self) -> tuple[int, str]:
     """Its key in the graph."""
@@ -70,7 +74,9 @@ def graph(methods: Sequence[str], seeds: Sequence[int] = (1,), flags: Sequence[s
   runs: dict[str, PlannedRun] = {}
   for plan in plans:
     for run in plan.runs:
-      runs.setdefault(run.name, run)
+      # SLT at several t makes the dense run keep more checkpoints than other methods do.
+      if len(run.flags) >= len(runs.setdefault(run.name, run).flags):
+        runs[run.name] = run
   descendants: dict[str, set[str]] = {name: set() for name in runs}
   for run in runs.values():
     for ancestor in _ancestors(run, runs):

@@ -74,6 +74,15 @@ class GraphTest(parameterized.TestCase, tf.test.TestCase):
     self.assertLen({run.key for run in runs}, len(runs))
     self.assertEqual([run.seed for run in runs], sorted(run.seed for run in runs))
 
+  def test_sweeps_share_the_dense_run_and_keep_what_each_method_needs(self):
+    """Also if another method than SLT, whose dense run keeps only the usual t, is planned first."""
+    flags = ("--levels=50 60 80", "--rewind_steps=0 2% 20%", "--switches=50 60", "--steps=1000")
+    runs = {run.name: run for run in run_graph.graph(("mp", "slt", "slt_mp"), (1,), flags)}
+    self.assertEqual(runs["dense"].flag("rewind_also"), "20 200")
+    self.assertEqual(runs["slt+t_20-50-60"].flag("rewind_step"), "20")
+    self.assertIsNone(runs["slt-50"].flag("rewind_step"))
+    self.assertContainsSubset({"mp-80", "lt-50-60-80", "slt-50-mp-80", "slt-50-60-mp-80"}, runs)
+
   def test_order_is_parents_first_then_most_descendants(self):
     runs = run_graph.graph(("slt_mp", "mp"), (1,), ("--levels=50 70 80", "--controls=random_signs"))
     self.assertEqual(
