@@ -4,15 +4,18 @@
 
 The model is the paper's (base size, 33,708 subwords) with random weights, pruned by `magnitude_mask`, each layer alike. All
 engines translate the same sentences of 20 subwords with beam 4 into 20 subwords, in turn; the fastest run of each counts.
-Prints ratios of wall time, the share of equal translations, and the speed of the sparse product. Exit status 1 if a ratio
+Prints the first call, load times, memory, ratios of wall time, the share of equal translations, and what parts of the engine
+take of its time; benchmarks/products.py has the speed of each product. Exit status 1 if a ratio
 is below what docs/inference.md states (--noreach: never).
 """
 
+import contextlib
 import os
 import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
 
 from absl import app, flags
 
@@ -22,7 +25,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import ctranslate2  # noqa: E402
 import numpy as np  # noqa: E402
 
-from t2t_lottery.inference import ctranslate2_model, transformer_weights  # noqa: E402
+from t2t_lottery.inference import ctranslate2_engine, ctranslate2_model, transformer_weights  # noqa: E402
 from t2t_lottery.inference.sparse import network  # noqa: E402
 from t2t_lottery.pruning import masks  # noqa: E402
 
@@ -78,19 +81,7 @@ def dense_engine(weights, compute_type):
 
   def translate(sources):
     tokens = [ctranslate2_model.source_tokens(source, frozenset()) for source in sources]
-    found = loaded.translate_batch(
-      tokens,
-      max_batch_size=batch_size(len(sources)),
-      beam_size=BEAM,
-      num_hypotheses=BEAM,
-      patience=1.5,
-      max_decoding_length=LENGTH,
-      min_decoding_length=0,
-      max_input_length=0,
-      length_penalty=1e-12,
-      return_scores=True,
-      return_end_token=True,
-    )
+    found = loaded.translate_batch(tokens, **ctranslate2_engine.options(BEAM, LENGTH, batch_size(len(sources))))
     return [[int(token) for token in result.hypotheses[0]] for result in found]
 
   return translate
@@ -128,6 +119,53 @@ def measure(engines, sources):
   return seconds, found
 
 
+def arrays(value):
+  """The bytes of all arrays in nested tuples."""
+  if isinstance(value, np.ndarray):
+    return value.nbytes
+  return sum(map(arrays, value)) if isinstance(value, tuple) else 0
+
+
+def shares(translate, sources):
+  """What parts of the sparse engine take of one translation's time, in percent, and the rest, which is Python."""
+  spent = dict.fromkeys(("encoder and decoder", "vocabulary", "embedding", "search"), 0.0)
+
+  def timed(part, function):
+    def run(*arguments):
+      start = time.perf_counter()
+      try:
+        return function(*arguments)
+      finally:
+        spent[part] += time.perf_counter() - start
+
+    return run
+
+  parts = [(network.layers, "run"), (network.vocabulary, "best"), (network.vocabulary, "embed")]
+  parts.append((network.beam_search, "advance"))
+  with contextlib.ExitStack() as stack:
+    for part, (module, name) in zip(spent, parts):
+      stack.enter_context(mock.patch.object(module, name, timed(part, getattr(module, name))))
+    start = time.perf_counter()
+    translate(sources)
+    total = time.perf_counter() - start
+  spent["rest"] = total - sum(spent.values())
+  return ", ".join(f"{part} {seconds / total:.0%}" for part, seconds in spent.items())
+
+
+def loaded_engines(weights):
+  """Name -> a function that translates; prints how long each takes to prepare, and the sparse one's memory."""
+  engines = {}
+  for name in ("float32", "int8", "sparse"):
+    start = time.perf_counter()
+    engines[name] = sparse_engine(weights) if name == "sparse" else dense_engine(weights, name)
+    print(f"  {name}: prepared in {time.perf_counter() - start:.2f} s", flush=True)
+  stored = sum(map(arrays, (weights.embedding, *weights.encoder.layers, *weights.decoder.layers)))
+  print(
+    f"  weights: {stored / 1e6:.0f} MB in float32, {arrays(network.pack(weights)) / 1e6:.0f} MB in the sparse engine"
+  )
+  return engines
+
+
 def main(argv):
   del argv
   start = time.perf_counter()
@@ -137,14 +175,15 @@ def main(argv):
   low = False
   for sparsity in map(int, _SPARSITIES.value):
     weights = model(sparsity / 100)
-    engines = {name: dense_engine(weights, name) for name in ("float32", "int8")}
-    engines["sparse"] = sparse_engine(weights)
+    engines = loaded_engines(weights)
     for count in map(int, _SENTENCES.value):
       sources = np.random.default_rng(count).integers(3, SUBWORDS, (count, LENGTH)).tolist()
       seconds, found = measure(engines, sources)
       ratios = [seconds[name] / seconds["sparse"] for name in ("float32", "int8")]
       equal = np.mean([a == b for a, b in zip(found["sparse"], found["float32"])])
       print(f"{sparsity:7}%  {count:9}  {ratios[0]:9.2f}  {ratios[1]:6.2f}  {equal:.0%}", flush=True)
+      if _THREADS.value == 1:
+        print(f"  of the sparse engine's time: {shares(engines['sparse'], sources)}", flush=True)
       low |= any(ratio < least for ratio, least in zip(ratios, REACH.get(sparsity, (0, 0))))
   sys.exit(low and _REACH.value)
 

@@ -53,6 +53,23 @@ def save(folder: str, model: Transformer) -> None:
   atomic_files.write_json(os.path.join(folder, _PADDING), converted.padding)
 
 
+def options(beam_size: int, max_length: int, batch_size: int) -> dict[str, Any]:
+  """CTranslate2's options for a search by t2t's rules, for the `beam_size` most probable translations."""
+  return {
+    "max_batch_size": batch_size,
+    "beam_size": beam_size,
+    "num_hypotheses": beam_size,
+    "patience": _PATIENCE,
+    "max_input_length": 0,
+    "max_decoding_length": max_length,
+    "min_decoding_length": 0,
+    # Keeps log probabilities unchanged. With 0, CTranslate2 would stop as soon as one translation has ended.
+    "length_penalty": 1e-12,
+    "return_scores": True,
+    "return_end_token": True,
+  }
+
+
 class CTranslate2Engine:
   """An engine, as described by `translator.Engine`.
 
@@ -128,18 +145,8 @@ class CTranslate2Engine:
     for model, chosen, tokens in self._divided(sources):
       results = model.translate_batch(
         tokens,
-        max_batch_size=self._batch_size,
         asynchronous=True,
-        beam_size=beam_size,
-        num_hypotheses=beam_size,
-        patience=_PATIENCE,
-        max_input_length=0,
-        max_decoding_length=max_length,
-        min_decoding_length=0,
-        # Keeps log probabilities unchanged. With 0, CTranslate2 would stop as soon as one translation has ended.
-        length_penalty=1e-12,
-        return_scores=True,
-        return_end_token=True,
+        **options(beam_size, max_length, self._batch_size),
       )
       queued.update(zip(chosen, results))
     return [queued[i] for i in range(len(sources))]
