@@ -48,7 +48,7 @@ class SpeedTest(tf.test.TestCase):
     vocabulary = os.path.basename(manifest.vocabulary(runs.problem, cls.data_dir))
     files[vocabulary] = manifest.file_info(os.path.join(cls.data_dir, vocabulary))
     manifest.write_manifest(runs.problem, cls.data_dir, files, {"vocabulary": vocabulary})
-    cls.entries, _, _ = builder.write_tables(cls.study, os.path.join(cls.folder, "tables"), samples=5)
+    cls.entries = builder.write_tables(cls.study, os.path.join(cls.folder, "tables"), samples=5).entries
 
   def test_plot_and_table_show_what_was_measured(self):
     speeds = [speed.Speed(entry, RATES[entry.place.run]) for entry in self.entries]
@@ -87,7 +87,8 @@ class SpeedTest(tf.test.TestCase):
   def test_an_archive_without_checkpoints_is_an_error(self):
     runs = made_up_runs.Runs(os.path.join(self.folder, "archive"))
     runs.evaluated("dense", "dense", 0, 30, 50)
-    entries, _, _ = builder.write_tables(studies.read(runs.folder), os.path.join(self.folder, "archive_tables"), samples=5)
+    out = os.path.join(self.folder, "archive_tables")
+    entries = builder.write_tables(studies.read(runs.folder), out, samples=5).entries
     with self.assertRaisesRegex(UserError, "model.ckpt-1900 is gone, so --measure_speed cannot translate with it"):
       speed.measure(entries, runs.problem, self.data_dir)
 
