@@ -60,7 +60,7 @@ class Flag(NamedTuple):
 # Defaults are the paper's (section 4); a driver may override them.
 OF_RUNS = (
   Flag("problem", "t2t problem", "NAME", "translate_ende_wmt14"),
-  Flag("size", "base (the paper's), big, small or tiny", "NAME", "base", choices=("base", "big", "small", "tiny")),
+  Flag("size", "base (the paper's), big, small, tiny or micro", "NAME", "base", choices=tuple(presets.SIZES)),
   Flag("hparams_set", "instead of --size: a set of t2t's transformer, or one of your usr_dir", "NAME"),
   Flag("levels", "sparsity of each level in percent, increasing", '"L ..."', "10 20 30 40 50 60 70 80 85 90 95 98"),
   Flag("seed", "random seed of each run", "N", "1"),
