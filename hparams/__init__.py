@@ -3,7 +3,7 @@ method's pruning on top.
 
 `transformer_dense`, `_mp`, `_lt`, `_slt`, `_clt`, `_slt_mp` and `_mp_slt` are the paper's (section 4); `_lrr` and
 `_finetune` are two methods of Renda, Frankle and Carbin (2020). With the suffix `_big` they have the shape of
-`transformer_big`, with `_small` and `_tiny` they are for a CPU. `SET+METHOD`, such as `transformer_relative+slt`, is
+`transformer_big`, with `_small`, `_tiny` and `_micro` they are for a CPU. `SET+METHOD`, such as `transformer_relative+slt`, is
 registered when t2t is asked for it (`register_on_top`).
 """
 
@@ -43,6 +43,8 @@ def _shaped(size):
   hparams = _base()
   for name in ("hidden_size", "num_hidden_layers", "filter_size", "num_heads", "batch_size"):
     hparams.set_hparam(name, getattr(size, name))
+  for name in ("layer_prepostprocess_dropout", "attention_dropout", "relu_dropout"):
+    hparams.set_hparam(name, size.dropout)
   return hparams
 
 
@@ -78,7 +80,7 @@ def register_on_top(name):
 
 
 _MAKE = {"base": _base, "big": functools.partial(_shaped, presets.SIZES["big"])}
-_MAKE.update((_name, functools.partial(_scaled, presets.SIZES[_name])) for _name in ("small", "tiny"))
+_MAKE.update((_name, functools.partial(_scaled, presets.SIZES[_name])) for _name in ("small", "tiny", "micro"))
 for _method in methods.METHODS:
   for _name, _make in _MAKE.items():
     _register(presets.hparams_set(_method, _name), _method, _make, f"{_name} size")

@@ -5,7 +5,7 @@ set -euo pipefail
 export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-2}
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 # Set by a driver before `parse`.
-defaults=() unused='' layer_by_layer=''
+defaults=() unused='' variants='global_magnitude dense_embedding'
 # Set by `parse`.
 levels='' switches='' rewind_steps='' rewind_also='' controls='' one_shot='' rewind_dense='' schedule_from='' data_seed='' variant='' runs_dir='' plan=''
 declare -A below=() above=()
@@ -21,7 +21,7 @@ parse() {
   [[ -x $interpreter ]] || interpreter=$(command -v python3) ||
     { "$root/run_scripts/setup.sh" && interpreter=$root/.venv/bin/python; }
   code=$(cd "$root" && "$interpreter" -sE -m t2t_lottery.reproduce.planning.driver_flags \
-    --driver="${0##*/}" --about="$about" --unused="$unused" --layer_by_layer="$layer_by_layer" \
+    --driver="${0##*/}" --about="$about" --unused="$unused" --variants="$variants" \
     ${defaults[@]+"${defaults[@]}"} -- "$@") || exit
   eval "$code"
   [[ -z $plan ]] || return 0

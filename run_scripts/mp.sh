@@ -3,7 +3,7 @@ source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh" || exit
 about="Magnitude Pruning (paper, section 3; Zhu and Gupta 2018): one run for each sparsity, pruned gradually during
 training."
 
-layer_by_layer=yes
+variants=dense_embedding
 unused="--rewind --one_shot --controls --switch --schedule_from --switches --rewind_steps"
 parse "$@"
 dense

@@ -3,7 +3,7 @@ source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh" || exit
 about="SLT-MP (paper, section 3): SLT up to the switch; from its mask and theta_t, MP to each sparsity above."
 defaults=(--levels="50 60 70 80 85 90 95 98")
 
-layer_by_layer=yes
+variants=dense_embedding
 unused="--rewind_steps"
 parse "$@"
 dense

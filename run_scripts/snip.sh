@@ -3,7 +3,7 @@ source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh" || exit
 about="SNIP (Lee et al. 2019), a baseline for lottery tickets: each level's mask comes from the initial weights and
 their gradients on some batches of text, over all layers together, and is applied to the initial weights."
 
-layer_by_layer=yes
+variants=dense_embedding
 unused="--rewind --one_shot --controls --switch --schedule_from --switches --rewind_steps"
 parse "$@"
 dense

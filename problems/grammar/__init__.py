@@ -40,3 +40,17 @@ class TranslateEnfrGrammar(GrammarProblem):
   """Grammar text, English to French."""
 
   language = "fr"
+
+
+@registry.register_problem("translate_ende_grammar_1k")
+class TranslateEndeGrammar1k(TranslateEndeGrammar):
+  """Grammar text, English to German, with 1,024 subwords."""
+
+  approx_vocab_size = 2**10
+
+
+@registry.register_problem("translate_enfr_grammar_1k")
+class TranslateEnfrGrammar1k(TranslateEnfrGrammar):
+  """Grammar text, English to French, with 1,024 subwords."""
+
+  approx_vocab_size = 2**10

@@ -123,6 +123,7 @@ CONTROLS: dict[str, dict[str, str | bool]] = {
   "random_mask": {"ticket_score": RANDOM},
   "shuffled_mask": {"shuffle_mask": True},
   "global_magnitude": {"ticket_scope": GLOBAL},
+  "global_scores": {"ticket_scope": GLOBAL},
   "dense_embedding": {"prune_embedding": False},
   "snip": {"ticket_score": SNIP, "ticket_scope": GLOBAL},
   "synflow": {"ticket_score": SYNFLOW},

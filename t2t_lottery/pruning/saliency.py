@@ -54,8 +54,13 @@ def synflow(
   """|w| * dR/d|w| after several rounds of pruning to exponentially decreasing density (Tanaka et al. 2020).
 
   R is the sum of the outputs of the network with |w| in place of w on an input of ones. The nonlinear parts of t2t's
-  Transformer are made linear: attention weights are the logits without softmax; layer norm divides by a constant, the
-  root mean square of its input; ReLU sees positive numbers only. Biases are left out.
+  Transformer are made linear: an attention weight is its logit divided by a constant, the logit itself, so that it is 1,
+  as it is after softmax over equal positions; layer norm divides by a constant, the root mean square of its input; ReLU
+  sees positive numbers only. Biases are left out.
+
+  In a network without shortcuts the scores of each layer have the same sum, from which it follows that global pruning
+  empties no layer (theorems 2 and 3). Residual connections bypass a block, and the deeper it is, the smaller its sum. So
+  with `methods.GLOBAL` the scores of each layer are divided by their sum; without shortcuts that changes nothing.
 
   Args:
     weights: layer -> value.
@@ -79,6 +84,8 @@ def synflow(
       for name, variable in magnitudes.items():
         variable.load(np.abs(weights[name]) * kept.get(name, 1.0), session)
       scores = {name: session.run(magnitudes[name]) * g for name, g in session.run(flow_gradients).items()}
+      if scope == methods.GLOBAL:
+        scores = {name: _of_equal_sum(score) for name, score in scores.items()}
       if i < rounds:
         density = (1 - sparsity) ** (i / rounds)
         if scope == methods.GLOBAL:
@@ -86,6 +93,11 @@ def synflow(
         else:
           kept = {name: masks.magnitude_mask(scores[name], 1 - density, kept[name]) for name in pruned}
   return scores
+
+
+def _of_equal_sum(score: np.ndarray) -> np.ndarray:
+  """Scores of a layer divided by their sum; unchanged if all are 0."""
+  return score / (score.sum(dtype=np.float64) or 1.0)
 
 
 def _flow(weights: Mapping[str, tf.Tensor], num_heads: int) -> tf.Tensor:
@@ -100,8 +112,10 @@ def _flow(weights: Mapping[str, tf.Tensor], num_heads: int) -> tf.Tensor:
       tf.reshape(tf.matmul(source, weights[f"{scope}/multihead_attention/{part}/kernel"]), [num_heads, -1])
       for source, part in ((x, "q"), (memory, "k"), (memory, "v"))
     )
-    logits = tf.reduce_sum(q * k, axis=1, keepdims=True) / tf.sqrt(tf.cast(tf.shape(q)[1], q.dtype))
-    heads = tf.reshape(logits * v, [1, -1])
+    logits = tf.reduce_sum(q * k, axis=1, keepdims=True)
+    # 1, as the softmax over equal logits sums to; 0 in a head without queries or keys.
+    attended = tf.math.divide_no_nan(logits, tf.stop_gradient(logits))
+    heads = tf.reshape(attended * v, [1, -1])
     return tf.matmul(heads, weights[f"{scope}/multihead_attention/output_transform/kernel"])
 
   def stack(side, x, memory=None):

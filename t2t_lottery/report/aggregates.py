@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from t2t_lottery.evaluation import metrics, significance
+from t2t_lottery.report import table_columns
 from t2t_lottery.report.study import Run, Study
 from t2t_lottery.report.table_columns import Place, Relative
 
@@ -56,6 +57,7 @@ class Entry(NamedTuple):
     fewer: whether other runs of the table have more seeds.
     figures: metric -> figure; empty if no seed is evaluated.
     varied: for a relative, the run that it varies.
+    steps_in_all: training steps of the run and of all runs that its mask comes from; None if unknown.
   """
 
   column: str
@@ -64,6 +66,7 @@ class Entry(NamedTuple):
   fewer: bool
   figures: dict[str, Figure]
   varied: str | None = None
+  steps_in_all: int | None = None
 
   @property
   def results(self) -> list[dict[str, Any]]:
@@ -128,7 +131,8 @@ class Entries:
         s_opt = significance.s_opt(metric, segments) if segments and len(segments) > 1 else None
         interval = self._interval(metric, place.run)
         figures[metric] = Figure(float(np.mean(values)), min(values), max(values), interval, s_opt)
-    return Entry(column, place, runs, 0 < len(runs) < most, figures)
+    steps = table_columns.steps_in_all(place.run, {name: ones[0].about for name, ones in self._study.runs.items()})
+    return Entry(column, place, runs, 0 < len(runs) < most, figures, steps_in_all=steps)
 
   def _with_best(self, level: list[Entry]) -> list[Entry]:
     """The entries of a level, with the best marked and the others compared with it."""

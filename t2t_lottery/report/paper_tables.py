@@ -200,6 +200,7 @@ def _csv_row(entry: Entry, every: Sequence[str], theirs: Printed | None) -> dict
     "run": entry.place.run,
     "varies": entry.varied,
     "seeds": " ".join(str(run.seed) for run in entry.runs),
+    "steps_in_all": entry.steps_in_all,
     "trained_by": {table_columns.DAGGER: "SLT", table_columns.DOUBLE_DAGGER: "MP"}.get(entry.place.mark),
     "sparsity_reached": entry.mean("sparsity"),
     "best_steps": " ".join(str(result["best_step"]) for result in entry.results),

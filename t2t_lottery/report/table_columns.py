@@ -67,6 +67,13 @@ def lineage(name: str, about: About) -> list[str]:
   return line
 
 
+def steps_in_all(name: str, about: About) -> int | None:
+  """The training steps of a run and of all runs that its mask comes from; None if one of them is unknown."""
+  line = lineage(name, about)
+  steps = [about[one].get("train_steps") for one in line]
+  return None if _parent(line[0], about) or None in steps else sum(filter(None, steps))
+
+
 def _parent(name: str, about: About) -> str:
   return about[name].get("mask_from", "").partition("@")[0]
 

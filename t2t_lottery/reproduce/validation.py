@@ -15,6 +15,9 @@ from t2t_lottery.utils.errors import UserError
 PROBLEMS = {
   **dict.fromkeys(("translate_ende_grammar", "translate_enfr_grammar"), 3 * 2**10),
   **dict.fromkeys(("translate_ende_multi30k", "translate_enfr_multi30k"), 2**12),
+  **dict.fromkeys(
+    (f"translate_{pair}_{text}_1k" for pair in ("ende", "enfr") for text in ("grammar", "multi30k")), 2**10
+  ),
   **dict.fromkeys(("translate_ende_wmt14", "translate_enfr_wmt14"), 2**15),
   **dict.fromkeys(("translate_ende_wmt14_packed", "translate_enfr_wmt14_packed"), 2**15),
 }

@@ -63,7 +63,7 @@ _HAVE_FLAGS = {
   "sparsity": "--levels",
   "initial_sparsity": "--switch",
   "ticket_score": "snip.sh, synflow.sh or --controls=random_mask",
-  "ticket_scope": "--variant=global_magnitude",
+  "ticket_scope": "--variant=global_magnitude, or global_scores of synflow.sh",
   "ticket_values": "clt.sh, or --controls=redrawn_values or permuted_values",
   "ticket_signs": "--controls=random_signs",
   "shuffle_mask": "--controls=shuffled_mask",

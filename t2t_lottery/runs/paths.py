@@ -15,7 +15,7 @@ class Runs(NamedTuple):
   Attributes:
     runs_dir: folder of all runs.
     problem: t2t's problem name.
-    size: `base`, `big`, `small` or `tiny`; or the name of an hparams set (`--hparams_set`).
+    size: `base`, `big`, `small`, `tiny` or `micro`; or the name of an hparams set (`--hparams_set`).
     seed: `--random_seed` of each run.
   """
 

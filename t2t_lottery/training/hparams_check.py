@@ -259,11 +259,6 @@ def _check_score(hparams, method: methods.Method) -> None:
         f"pruning_method={hparams.pruning_method} prunes layer by layer during training: ticket_scope=global is for "
         "tickets only"
       )
-    if hparams.ticket_score == methods.SYNFLOW:
-      raise UserError(
-        "ticket_score=synflow does not support ticket_scope=global: attention without softmax outweighs the "
-        "feed-forward blocks, which would be pruned completely; use ticket_scope=layer"
-      )
   if hparams.ticket_score == methods.SYNFLOW and not hparams.shared_embedding_and_softmax_weights:
     raise UserError("ticket_score=synflow needs shared_embedding_and_softmax_weights=True")
 

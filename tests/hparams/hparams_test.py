@@ -68,7 +68,7 @@ class HparamsTest(parameterized.TestCase, tf.test.TestCase):
     for step in (0, 9_999, 10_000, 250_000, 499_999):
       self.assertAllClose(rate(hparams, step), max(step, 10_000) ** -0.5, rtol=1e-4)
 
-  @parameterized.parameters("tiny", "small")
+  @parameterized.parameters("micro", "tiny", "small")
   def test_step_counts_scale_with_the_length(self, size):
     length = presets.SIZES[size].train_steps
     for method in methods.METHODS:
@@ -86,6 +86,12 @@ class HparamsTest(parameterized.TestCase, tf.test.TestCase):
       for name, value in presets.overrides(length, presets.SIZES["tiny"]).items():
         scaled.set_hparam(name, value)
       self.assertAllClose(rate(scaled, int(share * length)), expected, rtol=1e-4)
+
+  def test_only_micro_has_another_dropout_than_the_paper(self):
+    for size in presets.SIZES:
+      found = registry.hparams(presets.hparams_set("slt", size)).values()
+      dropouts = {found[name] for name in ("layer_prepostprocess_dropout", "attention_dropout", "relu_dropout")}
+      self.assertEqual(dropouts, {0.0 if size == "micro" else 0.1}, size)
 
   def test_big_has_the_shape_of_transformer_big_under_the_papers_set_up(self):
     big, base = (registry.hparams(f"transformer_slt{size}").values() for size in ("_big", ""))

@@ -165,7 +165,7 @@ class ControlsTest(parameterized.TestCase, tf.test.TestCase):
     equal = [
       all(np.array_equal(first.weights[name], ticket.weights[name]) for name in SHAPES) for ticket in (again, other)
     ]
-    self.assertEqual(equal, [True, control in ("global_magnitude", "dense_embedding")])
+    self.assertEqual(equal, [True, control in ("global_magnitude", "global_scores", "dense_embedding")])
 
   def test_check_compares_a_global_mask_over_all_layers(self):
     spec = tickets.TicketSpec(0.5, scope=methods.GLOBAL)

@@ -51,6 +51,8 @@ class SweepsTest(tf.test.TestCase):
     self.assertEqual({key for key, row in rows.items() if row["bleu_best"] == "1"}, {("t = 40", 0.5), ("t = 100", 0.8)})
     self.assertLess(float(rows["t = 40", 0.8]["bleu_p"]), 0.05)
     self.assertEqual(rows["t = 40", 0.5]["bleu_p"], "")
+    # Of 2,000 steps each: dense, one and two levels.
+    self.assertEqual([rows["t = 40", level]["steps_in_all"] for level in (0.5, 0.8)], ["4000", "6000"])
     with open(os.path.join(out, "rewind_steps.md"), encoding="utf-8") as file:
       self.assertIn("**27.0**", file.read())
     with open(os.path.join(out, "index.html"), encoding="utf-8") as file:

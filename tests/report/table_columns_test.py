@@ -56,6 +56,15 @@ class ColumnsTest(tf.test.TestCase):
     )
     self.assertEqual([run for _, run, _ in found["MP"]], ["dense", "mp-50", "mp-60", "mp-80", "mp-90"])
 
+  def test_steps_in_all_are_those_of_the_chain(self):
+    found = about(DENSE, *SLT, *SLT_MP, *MP)
+    for what in found.values():
+      what["train_steps"] = 2000
+    for name, runs in (("dense", 1), ("mp-90", 1), ("slt-50-80-90", 4), ("slt-50-60-mp-90", 4)):
+      self.assertEqual(table_columns.steps_in_all(name, found), 2000 * runs, name)
+    del found["dense"]
+    self.assertIsNone(table_columns.steps_in_all("slt-50-80", found))
+
   def test_chooses_the_run_on_the_longest_chain(self):
     for other in ("slt-60-80", "slt-40-80"):
       runs = [DENSE, *SLT, (other[:6], "slt", int(other[4:6]), "dense"), (other, "slt", 80, other[:6])]

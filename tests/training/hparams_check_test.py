@@ -200,11 +200,6 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     ("slt_mp", "sparsity=0.8,initial_sparsity=0.5,ticket_scope=global", "slt_mp prunes layer by layer during training"),
     (
       "slt",
-      "sparsity=0.8,ticket_scope=global,ticket_score=synflow",
-      "ticket_score=synflow does not support ticket_scope=global",
-    ),
-    (
-      "slt",
       "sparsity=0.8,ticket_score=synflow,shared_embedding_and_softmax_weights=False",
       "synflow needs shared_embedding_and_softmax_weights=True",
     ),

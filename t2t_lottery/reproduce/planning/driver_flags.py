@@ -26,7 +26,12 @@ from t2t_lottery.utils.errors import UserError
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 # Names of --controls, which train controls next to each ticket, and of --variant, which changes how every ticket is drawn.
 CONTROLS = ("random_signs", "redrawn_values", "permuted_values", "reinitialized", "random_mask", "shuffled_mask")
-VARIANTS = ("global_magnitude", "dense_embedding")
+VARIANTS = ("global_magnitude", "global_scores", "dense_embedding")
+# Variant -> the methods that it is only for, and why.
+_ONLY_FOR = {
+  "global_magnitude": "lt, slt, clt, lrr and finetune: this method prunes layer by layer",
+  "global_scores": "synflow",
+}
 assert {*CONTROLS, *VARIANTS} <= set(methods.CONTROLS)
 
 
@@ -55,7 +60,7 @@ class Flag(NamedTuple):
 # Defaults are the paper's (section 4); a driver may override them.
 OF_RUNS = (
   Flag("problem", "t2t problem", "NAME", "translate_ende_wmt14"),
-  Flag("size", "base (the paper's), big, small or tiny", "NAME", "base", choices=("base", "big", "small", "tiny")),
+  Flag("size", "base (the paper's), big, small, tiny or micro", "NAME", "base", choices=tuple(presets.SIZES)),
   Flag("hparams_set", "instead of --size: a set of t2t's transformer, or one of your usr_dir", "NAME"),
   Flag("levels", "sparsity of each level in percent, increasing", '"L ..."', "10 20 30 40 50 60 70 80 85 90 95 98"),
   Flag("seed", "random seed of each run", "N", "1"),
@@ -123,7 +128,10 @@ OF_TICKETS = (
   Flag("prune_each", "prune P% of the remaining weights at each level, up to the last of --levels", "P"),
   Flag("one_shot", "draw every level from the dense run"),
   Flag(
-    "variant", "pruning variant: dense_embedding, or (not if pruned by MP) global_magnitude", "NAME", choices=VARIANTS
+    "variant",
+    "pruning variant: dense_embedding, or global_magnitude (not if pruned by MP) or global_scores (SynFlow)",
+    "NAME",
+    choices=VARIANTS,
   ),
   Flag(
     "controls",
@@ -154,14 +162,14 @@ class Driver(NamedTuple):
     about: what it does, for its help.
     defaults: its own defaults, as flags.
     unused: flags without effect on its chain of runs, with dashes.
-    layer_by_layer: whether its method can only prune layer by layer.
+    variants: those of `VARIANTS` that its method has.
   """
 
   name: str
   about: str
   defaults: tuple[str, ...] = ()
   unused: tuple[str, ...] = ()
-  layer_by_layer: bool = False
+  variants: tuple[str, ...] = VARIANTS
 
 
 def read(driver: Driver, words: Sequence[str]) -> str:
@@ -193,7 +201,7 @@ def read(driver: Driver, words: Sequence[str]) -> str:
   if "name" in given and "problem" not in given:
     values["problem"] = own_text.problem_name(given["name"])
   values.update((name, value) for name, value in given.items() if f"--{name}" not in driver.unused)
-  check(values, driver.layer_by_layer)
+  check(values, driver.variants)
   code = _assignments(values)
   if plan:
     code += [_assign("plan", plan), *([_echo("\t".join(["unused", *surplus]))] if plan == _OF_TABLE else [])]
@@ -248,12 +256,12 @@ def _usage(driver: Driver, values: Mapping[str, str]) -> str:
   return "\n".join(lines)
 
 
-def check(values: Mapping[str, str], layer_by_layer: bool = False) -> None:
+def check(values: Mapping[str, str], variants: Sequence[str] = VARIANTS) -> None:
   """Checks the flags of a chain of runs.
 
   Args:
     values: of all flags, by name.
-    layer_by_layer: whether the method can only prune layer by layer.
+    variants: those that the method has.
 
   Raises:
     UserError: a value is invalid.
@@ -281,10 +289,8 @@ def check(values: Mapping[str, str], layer_by_layer: bool = False) -> None:
     choices.once("controls", controls)
   if "shuffled_mask" in controls and values["rewind"] != "dense" and not values["one_shot"]:
     raise UserError("the control shuffled_mask needs unpruned weights: give --rewind=dense or --one_shot")
-  if values["variant"] == "global_magnitude" and layer_by_layer:
-    raise UserError(
-      "--variant=global_magnitude is only for lt, slt, clt, lrr and finetune: this method prunes layer by layer"
-    )
+  if (variant := values["variant"]) and variant not in variants:
+    raise UserError(f"--variant={variant} is only for {_ONLY_FOR[variant]}")
 
 
 def check_own_text(values: Mapping[str, str], problem: str) -> None:
@@ -501,7 +507,7 @@ def main(argv: Sequence[str]) -> str:
   """The command: shell code for a driver's flags.
 
   Args:
-    argv: `--driver`, `--about`, `--unused`, `--layer_by_layer`, each with a value, and the driver's defaults; after "--",
+    argv: `--driver`, `--about`, `--unused`, `--variants`, each with a value, and the driver's defaults; after "--",
       the driver's command line.
 
   Raises:
@@ -510,7 +516,7 @@ def main(argv: Sequence[str]) -> str:
   end = list(argv).index("--")
   own = dict(word[2:].split("=", 1) for word in argv[:4])
   driver = Driver(
-    own["driver"], own["about"], tuple(argv[4:end]), tuple(own["unused"].split()), bool(own["layer_by_layer"])
+    own["driver"], own["about"], tuple(argv[4:end]), tuple(own["unused"].split()), tuple(own["variants"].split())
   )
   try:
     return read(driver, argv[end + 1 :])

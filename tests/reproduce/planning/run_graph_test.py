@@ -28,7 +28,7 @@ class GraphTest(parameterized.TestCase, tf.test.TestCase):
       ("--levels=50 40", "levels must increase from above 0 to below 100: 50 40"),
       ("--levels=", "--levels is empty"),
       ("--controls=random_sign", "unknown control random_sign: did you mean random_signs?"),
-      ("--variant=global", "--variant=global: did you mean global_magnitude?"),
+      ("--variant=global_scors", "--variant=global_scors: did you mean global_scores?"),
     ):
       with self.assertRaises(UsageError) as raised:
         run_graph.graph(("slt",), (1,), (flag,))
@@ -59,6 +59,10 @@ class GraphTest(parameterized.TestCase, tf.test.TestCase):
     message = f"^--variant=global_magnitude is only for lt, slt, clt, lrr and finetune: {method} prunes layer by layer$"
     with self.assertRaisesRegex(UsageError, message):
       run_graph.graph(("lt", method), (1,), ("--variant=global_magnitude",))
+
+  def test_only_synflow_has_global_scores(self):
+    with self.assertRaisesRegex(UsageError, "^--variant=global_scores is only for synflow$"):
+      run_graph.graph(("slt",), (1,), ("--variant=global_scores",))
 
   def test_equal_levels_have_one_name(self):
     def names(levels):
