@@ -4,7 +4,7 @@ method's pruning on top.
 `transformer_dense`, `_mp`, `_lt`, `_slt`, `_clt`, `_slt_mp` and `_mp_slt` are the paper's (section 4); `_lrr` and
 `_finetune` are two methods of Renda, Frankle and Carbin (2020). With the suffix `_big` they have the shape of
 `transformer_big`, with `_small`, `_tiny` and `_micro` they are for a CPU. `SET+METHOD`, such as `transformer_relative+slt`, is
-registered when t2t is asked for it (`register_on_top`).
+registered when t2t is asked for it (`register_on_top`). `bert_base`, `bert_tiny`, ... are in `hparams/bert.py`.
 """
 
 import functools
@@ -12,20 +12,9 @@ import functools
 from tensor2tensor.models import transformer
 from tensor2tensor.utils import registry
 
+from hparams import bert, pruning
 from t2t_lottery.pruning import methods
 from t2t_lottery.runs import presets
-
-
-def _add_pruning(hparams, name):
-  """Adds the hparams that define a run's ticket and pruning."""
-  added = {hparam: default for hparam, (default, _) in methods.HPARAMS.items()}
-  added.update(pruning_method=name, ticket_values=methods.METHODS[name].values)
-  for hparam in ("rewind_step", "prune_until", "prune_every"):
-    added[hparam] = hparams.get(hparam) or getattr(presets.PAPER, hparam)
-  for hparam, value in added.items():
-    (hparams.set_hparam if hparam in hparams else hparams.add_hparam)(hparam, value)
-  # Daisy-chained variables change no result and need more than one device.
-  hparams.daisy_chain_variables = False
 
 
 def _base():
@@ -61,7 +50,7 @@ def _scaled(size):
 def _register(name, method, make, about):
   def hparams_set():
     hparams = make()
-    _add_pruning(hparams, method)
+    pruning.add(hparams, method)
     return hparams
 
   hparams_set.__doc__ = f"Runs of the method {method}, {about}."
@@ -84,3 +73,4 @@ _MAKE.update((_name, functools.partial(_scaled, presets.SIZES[_name])) for _name
 for _method in methods.METHODS:
   for _name, _make in _MAKE.items():
     _register(presets.hparams_set(_method, _name), _method, _make, f"{_name} size")
+bert.register()

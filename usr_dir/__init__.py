@@ -14,7 +14,7 @@ compat.apply_patches()
 # pylint: disable=wrong-import-position,unused-import
 import hparams  # noqa: E402
 import problems  # noqa: E402,F401
-from t2t_lottery.models import lottery_transformer  # noqa: E402,F401
+from t2t_lottery.models import lottery_bert, lottery_transformer  # noqa: E402,F401
 
 with errors.one_line():
   user_code.load()

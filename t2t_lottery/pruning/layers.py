@@ -4,6 +4,9 @@ A layer is one matrix of the Transformer: the shared embedding (or one of its sh
 kernels of an attention block, the two kernels of a feed-forward block. Biases and layer norms are not matrices.
 `target_space_embedding` is a lookup table of which a translation model uses one row, so it is not pruned either; nor are
 the tables of relative positions (`self_attention_type=dot_product_relative`), which have 2*max_relative_position+1 rows.
+
+Of BERT the layers are those of Chen et al. (2020), section 3: query, key, value and output kernels, both feed-forward
+kernels, and the pooler's; no embedding and no task head.
 """
 
 from __future__ import annotations
@@ -14,13 +17,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from t2t_lottery.utils.errors import UserError
 
 _LAYER = re.compile(r"(/(q|k|v|output_transform|conv1|conv2)/kernel|/weights_\d+)$")
+_BERT_LAYER = re.compile(
+  r"bert/(encoder/layer_\d+/(attention/(self/(query|key|value)|output/dense)|intermediate/dense|output/dense)"
+  r"|pooler/dense)/kernel"
+)
 _DENSE = re.compile(r"/(target_space_embedding/kernel|relative_positions_(keys|values)/embeddings)$")
 _MASK_SUFFIX = "/mask"
 
 
 def is_prunable(name: str) -> bool:
   """True for a layer's variable name (without `:0`); False for its optimizer slots and its mask."""
-  return _LAYER.search(name) is not None
+  return _LAYER.search(name) is not None or _BERT_LAYER.fullmatch(name) is not None
 
 
 def is_embedding(name: str) -> bool:

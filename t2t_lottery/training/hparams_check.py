@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 import tensorflow.compat.v1 as tf
 from tensor2tensor.utils import registry
@@ -37,6 +38,22 @@ _ENDING = ("linear_decay", "single_cycle_cos_decay")
 _TRUNCATING = ("max_input_seq_length", "max_target_seq_length", "split_to_length")
 
 
+class Model(NamedTuple):
+  """What the checks need to know of a model.
+
+  Attributes:
+    check: rejects hparams of which no model can be built.
+    layer_sizes: number of weights of each kind of layer.
+    require: (checkpoint, hparams): rejects a checkpoint of another model.
+    hparams_set: the name of a method's hparams set, with {} for the method, for errors.
+  """
+
+  check: Callable[[Any], None]
+  layer_sizes: Callable[[Any], list[int]]
+  require: Callable[[Checkpoint, Any], None]
+  hparams_set: str
+
+
 def ticket_spec(hparams, seed: int) -> tickets.TicketSpec:
   """How the run's ticket is drawn."""
   return tickets.TicketSpec(
@@ -52,12 +69,13 @@ def ticket_spec(hparams, seed: int) -> tickets.TicketSpec:
   )
 
 
-def check(hparams) -> None:
-  """Checks the hparams of a run of `lottery_transformer`.
+def check(hparams, model: Model | None = None) -> None:
+  """Checks the hparams of a run.
 
   Args:
     hparams: t2t's, with `model_dir` and `problem_hparams`; optionally `schedule`, `train_steps` and `warm_start_from`,
       taken from the flags of t2t-trainer.
+    model: the run's; None for `lottery_transformer`.
 
   Raises:
     UserError: if hparams contradict one another or the checkpoints they name.
@@ -65,20 +83,21 @@ def check(hparams) -> None:
   for flag, folder in (("output_dir", hparams.model_dir), ("data_dir", hparams.get("data_dir"))):
     if folder:
       file_names.check_folder(flag, folder)
-  _check_values(hparams)
+  model = model or TRANSFORMER
+  _check_values(hparams, model)
   method = methods.METHODS[hparams.pruning_method]
-  check_model(hparams)
-  _check_sources(hparams, method)
+  model.check(hparams)
+  _check_sources(hparams, method, model)
   if method.gradual:
     _check_gradual(hparams)
   is_new = not tf.train.latest_checkpoint(hparams.model_dir)
-  _check_usage(hparams, method, is_new)
+  _check_usage(hparams, method, model, is_new)
   if _trains(hparams):
-    _check_training(hparams, method, is_new)
+    _check_training(hparams, method, model, is_new)
   if method.prunes:
-    _check_pruning(hparams)
+    _check_pruning(hparams, model)
   if method.from_ticket and is_new:
-    _check_ticket(hparams, method)  # A resumed run continues with the masks of its own checkpoint.
+    _check_ticket(hparams, method, model)  # A resumed run continues with the masks of its own checkpoint.
 
 
 def check_devices(hparams, config) -> None:
@@ -110,13 +129,14 @@ def _trains(hparams) -> bool:
   return hparams.get("schedule") in (None, *_TRAINING)
 
 
-def _check_values(hparams) -> None:
+def _check_values(hparams, model: Model) -> None:
   """Checks that each hparam of pruning exists, and that those with a list of values have one of them."""
   for name in _REQUIRED:
     if name not in hparams:
       raise UserError(
-        f"--model=lottery_transformer needs the hparam {name}: use --hparams_set=transformer_dense, transformer_slt, "
-        "... or one derived from them"
+        f"--model={hparams.get('model_name', 'lottery_transformer')} needs the hparam {name}: use"
+        f" --hparams_set={model.hparams_set.format('dense')}, {model.hparams_set.format('slt')}, ... or one derived from"
+        " them"
       )
   for name, values in _VALUES.items():
     if hparams.get(name) not in values:
@@ -138,17 +158,12 @@ def check_model(hparams) -> None:
   ):
     if hparams.get(name) < 1:
       raise UserError(f"{name}={hparams.get(name)} is invalid: must be at least 1")
-  if hparams.data_seed < -1:
-    raise UserError(f"data_seed={hparams.data_seed} is invalid: must be at least 0, or -1 for the seed of the run")
-  if any(not word.isdecimal() for word in hparams.rewind_also.split()):
-    raise UserError(f"rewind_also={hparams.rewind_also} is invalid: must be steps, separated by spaces")
-  for name in ("num_encoder_layers", "num_decoder_layers", "rewind_step"):
+  for name in ("num_encoder_layers", "num_decoder_layers"):
     if (hparams.get(name) or 0) < 0:
       raise UserError(f"{name}={hparams.get(name)} is invalid: must be at least 0")
   # To t2t, 0 means the batch size; a sentence is at least a subword and its end.
   if hparams.max_length < 0 or hparams.max_length == 1:
     raise UserError(f"max_length={hparams.max_length} excludes all sentences: must be at least 2, or 0 for no limit")
-  _check_rates(hparams)
   for name in ("attention_key_channels", "attention_value_channels"):
     depth, of = (hparams.get(name), name) if hparams.get(name) else (hparams.hidden_size, "hidden_size")
     if depth % hparams.num_heads:
@@ -165,6 +180,25 @@ def check_model(hparams) -> None:
     )
   if hparams.ffn_layer not in ("dense_relu_dense", "conv_hidden_relu"):
     raise UserError(f"ffn_layer={hparams.ffn_layer} has weights that would stay dense: use dense_relu_dense")
+  check_training_hparams(hparams)
+
+
+def check_training_hparams(hparams) -> None:
+  """Rejects an invalid optimizer, learning rate, dropout, seed or rewind step, whatever the model.
+
+  Args:
+    hparams: t2t's.
+
+  Raises:
+    UserError: naming the hparam.
+  """
+  if hparams.data_seed < -1:
+    raise UserError(f"data_seed={hparams.data_seed} is invalid: must be at least 0, or -1 for the seed of the run")
+  if hparams.rewind_step < 0:
+    raise UserError(f"rewind_step={hparams.rewind_step} is invalid: must be at least 0")
+  if any(not word.isdecimal() for word in hparams.rewind_also.split()):
+    raise UserError(f"rewind_also={hparams.rewind_also} is invalid: must be steps, separated by spaces")
+  _check_rates(hparams)
   try:
     registry.optimizer(hparams.optimizer)
   except KeyError:
@@ -182,25 +216,31 @@ def _check_rates(hparams) -> None:
     raise UserError(
       f"learning_rate_constant={hparams.learning_rate_constant} cannot reduce the loss: must be greater than 0"
     )
-  if "rsqrt_decay" in factors and hparams.learning_rate_warmup_steps < 1:
-    raise UserError(
-      f"learning_rate_warmup_steps={hparams.learning_rate_warmup_steps} is invalid: rsqrt_decay needs at least 1"
-    )
+  for factor in {"rsqrt_decay", "linear_warmup"}.intersection(factors):
+    if hparams.learning_rate_warmup_steps < 1:
+      raise UserError(
+        f"learning_rate_warmup_steps={hparams.learning_rate_warmup_steps} is invalid: {factor} needs at least 1"
+      )
 
 
-def _check_sources(hparams, method: methods.Method) -> None:
+def _check_sources(hparams, method: methods.Method, model: Model) -> None:
   """Checks that a run has the checkpoints that its ticket is drawn from, and no others."""
   name = hparams.pruning_method
   surplus = [source for source in _SOURCES if hparams.get(source) and source not in method.sources]
   if surplus:
     why = "keeps the weights of its mask_checkpoint" if method.from_ticket else "starts from random weights"
-    others = ", ".join(f"transformer_{n}" for n, other in methods.METHODS.items() if {*surplus} <= {*other.sources})
+    others = _sets(model, lambda other: {*surplus} <= {*other.sources})
     raise UserError(f"pruning_method={name} takes no {' and '.join(surplus)}, it {why}: use one of {others}")
   if missing := [source for source in method.sources if not hparams.get(source)]:
     raise UserError(f"pruning_method={name} needs {' and '.join(missing)} in --hparams")
 
 
-def _check_usage(hparams, method: methods.Method, is_new: bool) -> None:
+def _sets(model: Model, fits: Callable[[methods.Method], bool]) -> str:
+  """The hparams sets of the methods that fit."""
+  return ", ".join(model.hparams_set.format(name) for name, method in methods.METHODS.items() if fits(method))
+
+
+def _check_usage(hparams, method: methods.Method, model: Model, is_new: bool) -> None:
   """Rejects hparams that have no effect, and missing ones that the method needs."""
   name = hparams.pruning_method
   for hparam, (default, is_used_by) in methods.HPARAMS.items():
@@ -211,7 +251,7 @@ def _check_usage(hparams, method: methods.Method, is_new: bool) -> None:
         why = "does not prune during training"
       elif hparam == "schedule_from":
         why = "starts the learning-rate schedule at step 0"
-      others = ", ".join(f"transformer_{n}" for n, other in methods.METHODS.items() if is_used_by(other))
+      others = _sets(model, is_used_by)
       raise UserError(f"pruning_method={name} takes no {hparam}={value}, it {why}: use one of {others}")
     if hparam in ("sparsity", "initial_sparsity") and is_used_by(method) and not value:
       raise UserError(f"pruning_method={name} needs {hparam} in --hparams, such as {hparam}=0.6 for 60%")
@@ -263,7 +303,7 @@ def _check_score(hparams, method: methods.Method) -> None:
     raise UserError("ticket_score=synflow needs shared_embedding_and_softmax_weights=True")
 
 
-def _check_training(hparams, method: methods.Method, is_new: bool) -> None:
+def _check_training(hparams, method: methods.Method, model: Model, is_new: bool) -> None:
   """Checks t2t-trainer's flags."""
   steps = hparams.get("train_steps")
   if steps is not None and steps < 1:
@@ -291,10 +331,10 @@ def _check_training(hparams, method: methods.Method, is_new: bool) -> None:
       )
 
 
-def _check_pruning(hparams) -> None:
+def _check_pruning(hparams, model: Model) -> None:
   """Checks that each layer keeps a weight and pruned weights stay zero."""
   if hparams.ticket_scope != methods.GLOBAL:
-    for size in _layer_sizes(hparams):
+    for size in model.layer_sizes(hparams):
       masks.kept_count(size, hparams.sparsity)
   for noise in ("grad_noise_scale", "weight_noise"):
     if hparams.get(noise):
@@ -373,10 +413,11 @@ def _check_gradual(hparams) -> None:
     )
 
 
-def _check_ticket(hparams, method: methods.Method) -> None:
+def _check_ticket(hparams, method: methods.Method, model: Model) -> None:
   mask_from = Checkpoint(hparams.mask_checkpoint, "mask_checkpoint")
   rewind_to = Checkpoint(hparams.get(method.sources[-1]), method.sources[-1])
-  step = int(rewind_to.read("global_step"))
+  # A pre-trained checkpoint is not of a run, and has no step.
+  step = int(rewind_to.read("global_step")) if "global_step" in rewind_to.shapes else 0
   if method.rewinds_to != methods.FINAL and (step == 0) != (method.rewinds_to == methods.INITIAL):
     name = hparams.pruning_method
     raise UserError(
@@ -388,11 +429,16 @@ def _check_ticket(hparams, method: methods.Method) -> None:
       f"schedule_from={hparams.schedule_from} is neither 0 nor the step of rewind_checkpoint {rewind_to.prefix}: {step}"
     )
   for source in (mask_from, rewind_to):
-    source.require(_characteristic_shapes(hparams), "this run")
-    extra = [name for name in source.layers if f"layer_{_num_layers(hparams, name)}/" in name]
-    if extra:
-      raise UserError(f"{source.role}: {source.prefix} is from another model: it has {extra[0]}, this run does not")
+    model.require(source, hparams)
   tickets.check(mask_from, rewind_to, ticket_spec(hparams, seed=0))
+
+
+def _require(source: Checkpoint, hparams) -> None:
+  """Rejects a checkpoint of another Transformer."""
+  source.require(_characteristic_shapes(hparams), "this run")
+  extra = [name for name in source.layers if f"layer_{_num_layers(hparams, name)}/" in name]
+  if extra:
+    raise UserError(f"{source.role}: {source.prefix} is from another model: it has {extra[0]}, this run does not")
 
 
 def _num_layers(hparams, name: str) -> int:
@@ -412,3 +458,6 @@ def _characteristic_shapes(hparams) -> dict[str, list[int]]:
     last = _num_layers(hparams, f"/{side}/") - 1
     shapes[f"transformer/body/{side}/layer_{last}/ffn/conv1/kernel"] = [hidden, hparams.filter_size]
   return shapes
+
+
+TRANSFORMER = Model(check_model, _layer_sizes, _require, "transformer_{}")

@@ -30,6 +30,7 @@ class TicketHook(tf.estimator.SessionRunHook):
     score: (name -> value of every trainable variable of the mask checkpoint) -> scores of each layer; None for scores
       that `tickets.draw` computes itself.
     host: index of this host; each host draws the ticket itself.
+    may_lack: whether the rewind checkpoint may be without a variable, which then keeps its random initial value.
   """
 
   def __init__(
@@ -41,6 +42,7 @@ class TicketHook(tf.estimator.SessionRunHook):
     initialize: Callable[[str, tuple[int, ...], int], np.ndarray],
     score: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | None = None,
     host: int = 0,
+    may_lack: Callable[[str], bool] = lambda name: False,
   ):
     self._prefix = paths.ticket(model_dir, host)
     self._model_dir = model_dir
@@ -49,6 +51,7 @@ class TicketHook(tf.estimator.SessionRunHook):
     self._spec = spec
     self._initialize = initialize
     self._score = score
+    self._may_lack = may_lack
 
   def begin(self) -> None:
     """Draws the ticket and makes it the initial value of the graph's variables."""
@@ -62,11 +65,16 @@ class TicketHook(tf.estimator.SessionRunHook):
     trainable = {v.op.name: v for v in tf.trainable_variables()}
     mask_from = tf_checkpoint.Checkpoint(self._mask_checkpoint, "mask_checkpoint")
     rewind_to = tf_checkpoint.Checkpoint(self._rewind_checkpoint, "rewind_checkpoint")
-    shapes = {name: variable.shape.as_list() for name, variable in trainable.items()}
-    for source in (mask_from, rewind_to):
-      source.require(shapes, "this run")
+    shapes = {
+      name: variable.shape.as_list()
+      for name, variable in trainable.items()
+      if name in rewind_to.shapes or not self._may_lack(name)
+    }
+    rewind_to.require(shapes, "this run")
+    # Another task's mask comes with another task's head.
+    mask_from.require({name: shape for name, shape in shapes.items() if not self._may_lack(name)}, "this run")
     scores = self._score({name: mask_from.read(name) for name in trainable}) if self._score else None
-    ticket = tickets.draw(mask_from, rewind_to, self._spec, trainable, self._initialize, scores)
+    ticket = tickets.draw(mask_from, rewind_to, self._spec, shapes, self._initialize, scores)
     mask_variables = {layers.mask_name(layer): mask for layer, mask in ticket.masks.items()}
     tf_checkpoint.write(self._prefix, {**ticket.weights, **mask_variables})
     variables = {v.op.name: v for v in tf.global_variables()}

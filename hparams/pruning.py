@@ -1,0 +1,24 @@
+"""The hparams of pruning, added to any set."""
+
+from t2t_lottery.pruning import methods
+from t2t_lottery.runs import presets
+
+
+def add(hparams, name):
+  """Adds the hparams that define a run's ticket and pruning.
+
+  Args:
+    hparams: t2t's; changed.
+    name: a method.
+  """
+  added = {hparam: default for hparam, (default, _) in methods.HPARAMS.items()}
+  added.update(pruning_method=name, ticket_values=methods.METHODS[name].values)
+  if "gelu" in hparams and methods.METHODS[name].from_ticket and not methods.METHODS[name].gradual:
+    # Of BERT, all layers compete (Chen et al. 2020, section 3).
+    added["ticket_scope"] = methods.GLOBAL
+  for hparam in ("rewind_step", "prune_until", "prune_every"):
+    added[hparam] = hparams.get(hparam) or getattr(presets.PAPER, hparam)
+  for hparam, value in added.items():
+    (hparams.set_hparam if hparam in hparams else hparams.add_hparam)(hparam, value)
+  # Daisy-chained variables change no result and need more than one device.
+  hparams.daisy_chain_variables = False

@@ -1,0 +1,114 @@
+"""The model `lottery_bert`: BERT with a task head, tickets, pruning and masks (Chen et al. 2020), on Google's checkpoints."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from tensor2tensor.layers import modalities
+from tensor2tensor.utils import registry, t2t_model
+
+from t2t_lottery.models import bert_encoder, pruned_model
+from t2t_lottery.training import bert_check
+
+
+@registry.register_model
+class LotteryBert(t2t_model.T2TModel):
+  """BERT for classification and regression of a sentence or a pair, with masks.
+
+  Its variables have the names of google-research/bert (`bert/encoder/layer_0/attention/self/query/kernel`, ...; the head is
+  `output_weights` and `output_bias`, as in run_classifier.py), so `--warm_start_from`, `mask_checkpoint` and
+  `rewind_checkpoint` take Google's checkpoints. Features: `inputs`, pieces with `[CLS]` first, 0 for padding;
+  `inputs_segments`, 0 or 1; `targets`, a class or a real number.
+  """
+
+  @staticmethod
+  def train_hooks(hook_context):
+    """See `T2TModel.train_hooks`; also rejects invalid hparams, before the graph is built."""
+    return pruned_model.train_hooks(hook_context, _PARTS)
+
+  def bottom(self, features):
+    """See `T2TModel.bottom`: the encoder embeds the pieces itself."""
+    return features
+
+  def body(self, features):
+    """See `T2TModel.body`.
+
+    Returns:
+      The head's output, float32 [batch, classes]; [batch, 1] for regression.
+    """
+    hparams = self.hparams
+    ids, segments = (
+      tf.reshape(tf.to_int32(features[name]), [tf.shape(features[name])[0], -1])
+      for name in ("inputs", "inputs_segments")
+    )
+    dropout = bert_encoder.NO_DROPOUT
+    if self.is_training:
+      dropout = bert_encoder.Dropout(hparams.layer_prepostprocess_dropout, hparams.attention_dropout)
+    outputs = self._problem_hparams.vocab_size["targets"]
+    # Outside t2t's own variable scopes, so that names are Google's; without reference variables, as in t2t's.
+    root = tf.VariableScope(reuse=tf.AUTO_REUSE, name="", use_resource=True)
+    with tf.variable_scope(root, auxiliary_name_scope=False):
+      shape = bert_encoder.Shape(
+        self._problem_hparams.vocab_size["inputs"],
+        hparams.hidden_size,
+        hparams.num_hidden_layers,
+        hparams.num_heads,
+        hparams.filter_size,
+        hparams.max_length,
+        hparams.gelu,
+      )
+      _, pooled = bert_encoder.encode(shape, ids, segments, dropout)
+      weights = tf.get_variable("output_weights", [outputs, shape.hidden], initializer=bert_encoder.initializer())
+      bias = tf.get_variable("output_bias", [outputs], initializer=tf.zeros_initializer())
+    return tf.matmul(bert_encoder.drop(pooled, dropout.hidden), weights, transpose_b=True) + bias
+
+  def top(self, body_output, features):
+    """See `T2TModel.top`: t2t's shape of logits, [batch, 1, 1, 1, classes]; [batch, 1, 1, 1] for a real number."""
+    del features
+    return body_output[:, None, None] if self._is_regression else body_output[:, None, None, None]
+
+  def loss(self, logits, features):
+    """See `T2TModel.loss`: mean cross entropy, or mean squared error, of the examples.
+
+    In evaluation t2t fills the last batch with empty examples, which do not count.
+    """
+    rows = tf.shape(logits)[0]
+    targets = tf.reshape(features["targets"], [rows])
+    if self._is_regression:
+      losses = tf.squared_difference(tf.reshape(logits, [rows]), targets)
+    else:
+      scores = tf.reshape(logits, [rows, logits.shape[-1]])
+      losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=targets, logits=scores)
+    is_example = tf.to_float(tf.not_equal(tf.reshape(features["inputs"], [rows, -1])[:, 0], 0))
+    return tf.reduce_sum(losses * is_example), tf.reduce_sum(is_example)
+
+  def optimize(self, loss, num_async_replicas=1, use_tpu=False, variables=None):
+    """See `T2TModel.optimize`; masks the gradients before they reach the optimizer.
+
+    The learning rate of a `linear_decay` without `learning_rate_decay_steps` falls to 0 at the end of the run.
+    """
+    if not self.hparams.learning_rate_decay_steps:
+      warmup = self.hparams.learning_rate_warmup_steps
+      self.hparams.learning_rate_decay_steps = max(1, self.hparams.train_steps - warmup)
+    pruned_model.mask_gradients(self.hparams, tf.trainable_variables() if variables is None else variables)
+    return super().optimize(loss, num_async_replicas=num_async_replicas, use_tpu=use_tpu, variables=variables)
+
+  @property
+  def _is_regression(self) -> bool:
+    return self._problem_hparams.modality["targets"] == modalities.ModalityType.REAL_L2_LOSS
+
+
+def _initialize(hparams, layer: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
+  """Random values for a layer, from BERT's initial distribution."""
+  del hparams, layer
+  with tf.Graph().as_default(), tf.Session() as session:
+    tf.set_random_seed(seed)
+    return session.run(bert_encoder.initializer()(shape, tf.float32))
+
+
+def _may_lack(name: str) -> bool:
+  """True for the task head, which a pre-trained checkpoint does not have."""
+  return not name.startswith("bert/")
+
+
+_PARTS = pruned_model.Parts(bert_check.CHECKS, _initialize, may_lack=_may_lack)

@@ -1,0 +1,74 @@
+"""Checks of the hparams and checkpoints of `lottery_bert`, for `hparams_check.check`."""
+
+from __future__ import annotations
+
+import tensorflow.compat.v1 as tf
+
+from t2t_lottery.checkpoints.tf_checkpoint import Checkpoint
+from t2t_lottery.pruning import layers, methods
+from t2t_lottery.training import hparams_check
+from t2t_lottery.utils import choices
+from t2t_lottery.utils.errors import UserError
+
+_GELUS = ("erf", "tanh")
+
+
+def check_model(hparams) -> None:
+  """Rejects a model that cannot be built or trained.
+
+  Args:
+    hparams: t2t's.
+
+  Raises:
+    UserError: naming the hparam.
+  """
+  if "gelu" not in hparams:
+    raise UserError("--model=lottery_bert needs the hparam gelu: use --hparams_set=bert_base, bert_tiny, ...")
+  for name in ("batch_size", "hidden_size", "num_hidden_layers", "num_heads", "filter_size", "max_length"):
+    if hparams.get(name) < 1:
+      raise UserError(f"{name}={hparams.get(name)} is invalid: must be at least 1")
+  if hparams.hidden_size % hparams.num_heads:
+    raise UserError(f"num_heads={hparams.num_heads} does not divide hidden_size={hparams.hidden_size}")
+  choices.known("gelu", hparams.gelu, _GELUS)
+  if "inputs_segments" not in hparams.problem_hparams.vocab_size:
+    raise UserError("--model=lottery_bert needs a problem in BERT's form: use glue_cola, glue_rte, text_polarity, ...")
+  for name in ("activation_dtype", "weight_dtype"):
+    if hparams.get(name) != "float32":
+      raise UserError(f"{name}={hparams.get(name)} is not supported by lottery_bert: use float32")
+  if hparams.label_smoothing or hparams.shared_embedding_and_softmax_weights:
+    raise UserError("label_smoothing and shared_embedding_and_softmax_weights have no effect on lottery_bert: set to 0")
+  if hparams.ticket_score in (methods.SNIP, methods.SYNFLOW):
+    raise UserError(f"ticket_score={hparams.ticket_score} is for lottery_transformer: use magnitude or random")
+  for name, default in (("prune_embedding", True), ("embedding_fan", methods.SHAPE)):
+    if hparams.get(name) != default:
+      raise UserError(f"{name}={hparams.get(name)} has no effect: lottery_bert never prunes embeddings")
+  hparams_check.check_training_hparams(hparams)
+  if hparams.get("warm_start_from") and not tf.train.latest_checkpoint(hparams.model_dir):
+    require(Checkpoint(hparams.warm_start_from, "warm_start_from"), hparams)
+
+
+def layer_sizes(hparams) -> list[int]:
+  """Number of weights of each kind of layer."""
+  return [hparams.hidden_size**2, hparams.hidden_size * hparams.filter_size]
+
+
+def require(source: Checkpoint, hparams) -> None:
+  """Rejects a checkpoint of another model.
+
+  Raises:
+    UserError: naming the first variable that is missing, has another shape, or is one too many.
+  """
+  hidden, last = hparams.hidden_size, hparams.num_hidden_layers - 1
+  shapes = {
+    "bert/embeddings/word_embeddings": [hparams.problem_hparams.vocab_size["inputs"], hidden],
+    "bert/embeddings/position_embeddings": [hparams.max_length, hidden],
+    f"bert/encoder/layer_{last}/intermediate/dense/kernel": [hidden, hparams.filter_size],
+    "bert/pooler/dense/kernel": [hidden, hidden],
+  }
+  source.require(shapes, "this run")
+  extra = [name for name in source.shapes if layers.is_prunable(name) and f"/layer_{last + 1}/" in name]
+  if extra:
+    raise UserError(f"{source.role}: {source.prefix} is from another model: it has {extra[0]}, this run does not")
+
+
+CHECKS = hparams_check.Model(check_model, layer_sizes, require, "bert_tiny+{}")

@@ -1,0 +1,98 @@
+"""The model `lottery_bert`: Google's names, masks, a loss of the examples alone, hparams that are refused."""
+
+import os
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from tensor2tensor.utils import registry, trainer_lib
+
+import hparams as hparams_package
+import usr_dir  # noqa: F401
+from hparams import bert
+from problems import classification
+from t2t_lottery.checkpoints import tf_checkpoint
+from t2t_lottery.pruning import layers
+from t2t_lottery.training import bert_check, hparams_check
+from t2t_lottery.utils import errors
+
+PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b"]
+
+
+class LotteryBertTest(tf.test.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.data_dir = self.create_tempdir().full_path
+    with open(os.path.join(self.data_dir, "vocab.txt"), "w", encoding="utf-8") as file:
+      file.writelines(f"{piece}\n" for piece in PIECES)
+
+  def hparams(self, name="bert_tiny", overrides="", problem="glue_rte"):
+    hparams_package.register_on_top(name)
+    found = trainer_lib.create_hparams(name, overrides, data_dir=self.data_dir, problem_name=problem)
+    found.add_hparam("model_dir", self.create_tempdir().full_path)
+    found.add_hparam("train_steps", 10)
+    return found
+
+  def features(self, rows):
+    ids = np.array([[2, 5, 3, 6, 3], [2, 6, 3, 0, 0], [0, 0, 0, 0, 0]], np.int32)[:rows]
+    shaped = ids[:, :, None, None]
+    targets = tf.constant(np.array([1, 0, 0], np.int32)[:rows, None, None, None])
+    return {"inputs": tf.constant(shaped), "inputs_segments": tf.zeros_like(shaped), "targets": targets}
+
+  def test_names_are_googles_and_a_pruned_run_has_masks_of_its_layers(self):
+    with tf.Graph().as_default():
+      hparams = self.hparams("bert_tiny+lt")
+      model = registry.model("lottery_bert")(hparams, tf.estimator.ModeKeys.TRAIN)
+      _, losses = model(self.features(2))
+      model.optimize(losses["training"])
+      trainable = {variable.op.name for variable in tf.trainable_variables()}
+      masks = {variable.op.name for variable in tf.global_variables() if layers.is_mask(variable.op.name)}
+    self.assertIn("bert/encoder/layer_1/attention/self/query/kernel", trainable)
+    self.assertEqual({name for name in trainable if not name.startswith("bert/")}, {"output_weights", "output_bias"})
+    self.assertLen(masks, 2 * 6 + 1)
+    self.assertEqual(masks, {layers.mask_name(name) for name in layers.prunable(trainable)})
+
+  def test_rows_that_fill_the_last_batch_of_an_evaluation_do_not_count(self):
+    with tf.Graph().as_default(), tf.Session() as session:
+      model = registry.model("lottery_bert")(self.hparams(), tf.estimator.ModeKeys.EVAL)
+      results = []
+      for rows in (2, 3):
+        features = self.features(rows)
+        logits, losses = model(features)
+        scores, weights = classification.accuracy(logits, features["targets"], features=features)
+        results.append((losses["training"], tf.reduce_sum(scores * weights), tf.reduce_sum(weights)))
+      session.run(tf.global_variables_initializer())
+      without, with_filler = session.run(results)
+    self.assertAllClose(without, with_filler, rtol=1e-6)
+    self.assertEqual(with_filler[2], 2)
+
+  def test_sets_have_the_sizes_of_published_models_and_tickets_are_global(self):
+    self.assertEqual(bert.SIZES["bert_base"], (768, 12, 12, 3072))
+    for name in bert.SIZES:
+      hparams = registry.hparams(name)
+      self.assertEqual(hparams.pruning_method, "dense")
+      self.assertEqual((hparams.learning_rate_constant, hparams.optimizer_adam_epsilon), (2e-5, 1e-8))
+    self.assertEqual(self.hparams("bert_tiny+lt").ticket_scope, "global")
+
+  def test_what_has_no_effect_is_refused(self):
+    hparams_check.check(self.hparams(), bert_check.CHECKS)
+    for overrides, message in (
+      ("gelu=tan", "did you mean tanh"),
+      ("prune_embedding=False", "never prunes embeddings"),
+      ("num_heads=3", "does not divide"),
+      ("learning_rate_schedule=constant*linear_warmup", "linear_warmup needs at least 1"),
+      ("sparsity=0.5", r"use one of bert_tiny\+mp"),
+    ):
+      with self.assertRaisesRegex(errors.UserError, message):
+        hparams_check.check(self.hparams(overrides=overrides), bert_check.CHECKS)
+
+  def test_a_pretrained_checkpoint_of_another_shape_is_refused(self):
+    prefix = os.path.join(self.create_tempdir().full_path, "pretrained", "bert_model.ckpt")
+    tf_checkpoint.write(prefix, {"bert/embeddings/word_embeddings": np.zeros([9, 32], np.float32)})
+    hparams = self.hparams()
+    hparams.add_hparam("warm_start_from", prefix)
+    with self.assertRaisesRegex(errors.UserError, r"warm_start_from: .* has shape \[9, 32\], in this run \[7, 32\]"):
+      hparams_check.check(hparams, bert_check.CHECKS)
+
+
+if __name__ == "__main__":
+  tf.test.main()
