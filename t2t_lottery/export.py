@@ -152,7 +152,7 @@ def to_safetensors(model: Model, out: str) -> None:
 
   _require_new(out)
   about = _with_vocabulary(model)
-  variables = {**model_source.read(model.path), **model_source.masks(model.path)}
+  variables = model_source.read(model.path, with_masks=True)
   # The library writes an array's memory as it is, whatever its order.
   arrays = {name: np.ascontiguousarray(value) for name, value in variables.items()}
   texts = {name: value if isinstance(value, str) else atomic_files.to_json(value) for name, value in about.items()}

@@ -47,11 +47,13 @@ def newest(folder: str) -> str:
   return paths.checkpoint(folder, steps[-1])
 
 
-def read(path: str) -> dict[str, np.ndarray]:
-  """The model's variables, and `global_step` if known; without masks and optimizer slots.
+def read(path: str, with_masks: bool = False) -> dict[str, np.ndarray]:
+  """The model's variables, and `global_step` if known; without optimizer slots.
 
   Args:
     path: a checkpoint's prefix, or a sparse file.
+    with_masks: whether to return the mask variables too, as bool arrays of their layers' shapes, True for kept weights; of
+      a sparse file, those of layers with a pruned weight.
 
   Raises:
     UserError: if it cannot be read, is not of a Transformer, or is not pruned according to its masks.
@@ -62,28 +64,19 @@ def read(path: str) -> dict[str, np.ndarray]:
 
   if os.path.isfile(path):
     found = {name: value for name, value in sparse_file.read(path).items() if wanted(name)}
+    masks = _stored_masks(found) if with_masks else {}
   else:
-    with_masks = tensor_bundle.read(path, lambda name: wanted(name) or layers.is_mask(name))
-    require_zeros(path, with_masks)
-    found = {name: value for name, value in with_masks.items() if wanted(name)}
+    both = tensor_bundle.read(path, lambda name: wanted(name) or layers.is_mask(name))
+    require_zeros(path, both)
+    found = {name: value for name, value in both.items() if wanted(name)}
+    masks = {name: value.astype(bool) for name, value in both.items() if with_masks and layers.is_mask(name)}
   if not layers.prunable(found):
     raise UserError(f"{path} holds no layer of a Transformer")
-  return found
+  return {**found, **masks}
 
 
-def masks(path: str) -> dict[str, np.ndarray]:
-  """Name of each mask variable -> bool array of its layer's shape, True for kept weights; empty for a dense model.
-
-  Args:
-    path: a checkpoint's prefix, or a sparse file, whose masks are the positions that it stores: those of layers with a
-      pruned weight.
-
-  Raises:
-    UserError: if it cannot be read.
-  """
-  if not os.path.isfile(path):
-    return {name: value.astype(bool) for name, value in tensor_bundle.read(path, layers.is_mask).items()}
-  variables = sparse_file.read(path)
+def _stored_masks(variables: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+  """The masks that a sparse file's positions define, of the layers with a pruned weight."""
   # A kept weight may be -0.0.
   kept = {layers.mask_name(name): variables[name].view(np.uint32) != 0 for name in layers.prunable(variables)}
   return {name: mask for name, mask in kept.items() if not mask.all()}
