@@ -94,6 +94,7 @@ class Entries:
   def __init__(self, study: Study, samples: int):
     self._study = study
     self._samples = samples
+    self._about = {name: ones[0].about for name, ones in study.runs.items()}
     self._segments: dict[tuple[str, str], list[np.ndarray] | None] = {}
     self._intervals: dict[tuple[str, str], tuple[float, float] | None] = {}
     self._comparisons: dict[tuple[str, str, str], significance.Comparison | None] = {}
@@ -131,7 +132,7 @@ class Entries:
         s_opt = significance.s_opt(metric, segments) if segments and len(segments) > 1 else None
         interval = self._interval(metric, place.run)
         figures[metric] = Figure(float(np.mean(values)), min(values), max(values), interval, s_opt)
-    steps = table_columns.steps_in_all(place.run, {name: ones[0].about for name, ones in self._study.runs.items()})
+    steps = table_columns.steps_in_all(place.run, self._about)
     return Entry(column, place, runs, 0 < len(runs) < most, figures, steps_in_all=steps)
 
   def _with_best(self, level: list[Entry]) -> list[Entry]:

@@ -12,7 +12,7 @@ from t2t_lottery.report import plot_style
 from t2t_lottery.report.aggregates import Entry
 from t2t_lottery.report.paper_tables import Cell, Table, percent
 from t2t_lottery.report.plots import Plot
-from t2t_lottery.runs import paths, run_files
+from t2t_lottery.runs import model_source, paths, run_files
 from t2t_lottery.utils.errors import UserError
 
 # The lines of a plot; a method has its color.
@@ -76,8 +76,7 @@ def measure(
 
 def _checkpoint(entry: Entry) -> str:
   """Prefix of the evaluated checkpoint of an entry's first seed."""
-  folder = entry.runs[0].folder
-  checkpoint = paths.stored(folder, entry.results[0]["best_step"])
+  checkpoint = model_source.find(entry.runs[0].folder)
   if not paths.checkpoint_exists(checkpoint):
     raise UserError(
       f"{checkpoint} is gone, so --measure_speed cannot translate with it: run it where the checkpoints are"
