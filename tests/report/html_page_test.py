@@ -71,14 +71,8 @@ class ReportPageTest(tf.test.TestCase):
     cls.addClassCleanup(shutil.rmtree, cls.folder)
     cls.made = made_up_runs.study(os.path.join(cls.folder, "runs"), problem="translate_ende_wmt14", size="base")
     cls.data_dir = os.path.join(cls.folder, "data")
-    os.makedirs(cls.data_dir)
-    written = {}
-    for side in manifest.SIDES:
-      name = manifest.raw_name(cls.made.problem, "test", side)
-      with open(os.path.join(cls.data_dir, name), "w", encoding="utf-8") as file:
-        file.writelines(f"{side} {i} <&>\n" for i in range(made_up_runs.SENTENCES))
-      written[name] = manifest.file_info(os.path.join(cls.data_dir, name))
-    manifest.write_manifest(cls.made.problem, cls.data_dir, written, {"vocabulary": "v"})
+    texts = {side: [f"{side} {i} <&>" for i in range(made_up_runs.SENTENCES)] for side in manifest.SIDES}
+    made_up_runs.write_test_set(cls.made.problem, cls.data_dir, texts, "v")
     cls.out = cls.report(cls.made.folder, "out", cls.data_dir)
     cls.html = read(os.path.join(cls.out, "index.html")).decode()
     cls.page = Page(cls.html)

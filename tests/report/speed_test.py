@@ -14,7 +14,6 @@ from t2t_lottery.inference import translator
 from t2t_lottery.report import builder, speed
 from t2t_lottery.report import study as studies
 from t2t_lottery.runs import paths
-from t2t_lottery.utils import atomic_files
 from t2t_lottery.utils.errors import UserError
 from tests.support import made_up_runs, small_model
 
@@ -40,14 +39,9 @@ class SpeedTest(tf.test.TestCase):
     cls.study = studies.read(runs.folder)
     cls.runs = runs
     cls.data_dir = cls.model.data_dir
-    files = {}
-    for side in manifest.SIDES:
-      name = manifest.raw_name(runs.problem, "test", side)
-      atomic_files.write_lines(os.path.join(cls.data_dir, name), cls.model.sentences)
-      files[name] = manifest.file_info(os.path.join(cls.data_dir, name))
     vocabulary = os.path.basename(manifest.vocabulary(runs.problem, cls.data_dir))
-    files[vocabulary] = manifest.file_info(os.path.join(cls.data_dir, vocabulary))
-    manifest.write_manifest(runs.problem, cls.data_dir, files, {"vocabulary": vocabulary})
+    texts = dict.fromkeys(manifest.SIDES, cls.model.sentences)
+    made_up_runs.write_test_set(runs.problem, cls.data_dir, texts, vocabulary)
     cls.entries = builder.write_tables(cls.study, os.path.join(cls.folder, "tables"), samples=5).entries
 
   def test_plot_and_table_show_what_was_measured(self):

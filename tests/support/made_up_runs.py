@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 
+from t2t_lottery.data import manifest
 from t2t_lottery.runs import paths
 from t2t_lottery.utils import atomic_files
 
@@ -69,6 +70,19 @@ class Runs:
     atomic_files.write_text(paths.translation(folder, "test", paths.checkpoint(folder, 1900)), translation)
     if segments:
       np.savez_compressed(paths.segments(folder), **statistics(bleu, ter))
+
+
+def write_test_set(problem, data_dir, texts, vocabulary):
+  """Writes a problem's test set, of which `texts` has the sentences of each side, and a manifest that names a vocabulary."""
+  written = {}
+  for side, sentences in texts.items():
+    name = manifest.raw_name(problem, "test", side)
+    atomic_files.write_lines(os.path.join(data_dir, name), sentences)
+    written[name] = manifest.file_info(os.path.join(data_dir, name))
+  kept = os.path.join(data_dir, vocabulary)
+  if os.path.exists(kept):
+    written[vocabulary] = manifest.file_info(kept)
+  manifest.write_manifest(problem, data_dir, written, {"vocabulary": vocabulary})
 
 
 def statistics(bleu, ter):
