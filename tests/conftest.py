@@ -50,7 +50,7 @@ def restores_signal_handlers():
 
 
 # Matches modules that train runs or start t2t in separate processes: they are not quick. Single tests that do so in other
-# modules are marked `starts_t2t`.
+# modules are marked `slow`.
 _TRAINS = re.compile(r"\btrained\.(trained|dense)\(|import .*\b(devices|fresh)\b")
 
 
@@ -70,5 +70,5 @@ def pytest_collection_modifyitems(config, items):
   trains = {path: bool(_TRAINS.search(path.read_text(encoding="utf-8"))) for path in {item.path for item in items}}
   for item in items:
     item.add_marker(pytest.mark.xdist_group(item.module.__name__))
-    if not trains[item.path] and not item.get_closest_marker("starts_t2t"):
+    if not trains[item.path] and not item.get_closest_marker("slow"):
       item.add_marker(pytest.mark.quick)

@@ -244,7 +244,7 @@ print(json.dumps(scores(sources[:1], targets[:1]) + scores(sources[1:], targets[
     with self.assertRaisesRegex(UserError, "reference 2 has 4097 subwords; at most 4096"):
       self.translator.loss(["a", "b"], ["a", f"{longest} {word}"])
 
-  @pytest.mark.starts_t2t
+  @pytest.mark.slow
   def test_t2t_is_read_by_stock_t2t_decoder(self):
     export(self.model.folder, "t2t", self.out)
     self.assert_model(tensor_bundle.read(paths.checkpoint(self.out, small_model.STEP)))
@@ -267,7 +267,7 @@ print(json.dumps(scores(sources[:1], targets[:1]) + scores(sources[1:], targets[
     )
     self.assertEqual(atomic_files.read_lines(target), self.translator.translate(sentences, beam_size=1))
 
-  @pytest.mark.starts_t2t
+  @pytest.mark.slow
   def test_saved_model_equals_t2ts_search(self):
     export(self.model.folder, "saved_model", self.out)
     (vocabulary,) = os.listdir(os.path.join(self.out, "assets"))

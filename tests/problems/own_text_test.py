@@ -228,7 +228,7 @@ class OwnTextTest(parameterized.TestCase, tf.test.TestCase):
     problem.register(self.data_dir)
 
 
-@pytest.mark.starts_t2t
+@pytest.mark.slow
 class CommandTest(tf.test.TestCase):
   """The step of a driver that makes the data, before it calls t2t-datagen."""
 

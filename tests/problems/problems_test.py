@@ -533,7 +533,7 @@ class CommandsTest(ProblemsTest):
       text=True,
     )
 
-  @pytest.mark.starts_t2t
+  @pytest.mark.slow
   def test_t2t_datagen(self):
     bad_tmp_dir = shutil.copytree(self.tmp_dir, os.path.join(self.root, "bad_tmp"))
     write(os.path.join(bad_tmp_dir, "train.de"), self.text["train"][1][:-1])

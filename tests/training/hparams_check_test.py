@@ -328,7 +328,7 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     with self.assertRaisesRegex(UserError, f"{good.layers[0]} of .* NaN"):
       tickets.draw(tf_checkpoint.Checkpoint(prefix, "mask_checkpoint"), good, tickets.TicketSpec(0.5), good.layers)
 
-  @pytest.mark.starts_t2t
+  @pytest.mark.slow
   def test_t2t_trainer_stops_with_one_line_and_writes_nothing(self):
     folder = os.path.join(self.create_tempdir().full_path, "run")
     hparams = "mask_checkpoint={slt90},rewind_checkpoint={slt90_t},sparsity=0.5".format(**self.checkpoints)

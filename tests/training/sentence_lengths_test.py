@@ -107,7 +107,7 @@ class LengthsTest(parameterized.TestCase, tf.test.TestCase):
     with self.assertRaisesRegex(UserError, f"no training pair of {PROBLEM} has"):
       self.check(f"max_length={min(self.counts) - 1}")
 
-  @pytest.mark.starts_t2t
+  @pytest.mark.slow
   def test_a_signal_stops_a_run_before_its_first_step(self):
     numbers = (signal.SIGTERM, signal.SIGINT)
     command = [sys.executable, "-c", SPINNING]

@@ -5,9 +5,11 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 import unittest
 
 import numpy as np
+import pytest
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
@@ -22,11 +24,18 @@ CPUS = {
 }
 
 
+@pytest.mark.slow
 @unittest.skipUnless(platform.machine() == "x86_64", "code for other x86 CPUs runs on x86")
 class OtherCpusTest(parameterized.TestCase, tf.test.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    # Compiled code of each CPU, apart from this machine's.
+    cls.caches = {cpu: tempfile.mkdtemp(dir=cls.get_temp_dir(cls())) for cpu in CPUS}
+
   def run_for(self, cpu, *command):
-    """A module's output, run with code for a CPU, none of which was compiled before."""
-    environment = {**os.environ, **CPUS[cpu][0], "XDG_CACHE_HOME": self.create_tempdir().full_path}
+    """A module's output, run with code for a CPU."""
+    environment = {**os.environ, **CPUS[cpu][0], "XDG_CACHE_HOME": self.caches[cpu]}
     done = subprocess.run(
       [sys.executable, "-m", *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
