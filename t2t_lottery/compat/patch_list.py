@@ -52,4 +52,5 @@ FAST = (
   startup_speed.optimize_graph_once,
   startup_speed.write_graph_fast,
   startup_speed.prefill_shuffle_buffer,
+  startup_speed.leave_input_untuned,
 )

@@ -111,6 +111,14 @@ def a_warm_start():
     assert session.run(variable).tolist() == [1.0, 2.0]
 
 
+def an_input():
+  """Checks that tf.data does not tune what t2t's reader returns."""
+  examples = tf.data.Dataset.range(4).map(lambda i: {side: tf.fill([2, 1, 1], i) for side in ("inputs", "targets")})
+  hparams = trainer_lib.create_hparams("transformer_tpu")
+  batches = data_reader.input_fn(examples, "", False, True, 1, 16, tf.estimator.ModeKeys.EVAL, hparams)
+  assert batches.options().autotune.enabled is False, "tf.data tunes its threads"
+
+
 def source_of_a_model():
   """Checks that the functions that build a model's body come from its module, not from AutoGraph."""
   files = []
@@ -142,6 +150,7 @@ SYMPTOMS = {
   "restore_metrics": (a_correlation, "contrib is unavailable"),
   "restore_framework": (a_warm_start, "no attribute 'load_checkpoint'"),
   "disable_autograph": (source_of_a_model, "AutoGraph rewrote t2t"),
+  "leave_input_untuned": (an_input, "tf.data tunes its threads"),
 }
 
 
