@@ -108,6 +108,11 @@ def batch_size(sentences):
   return min(32, -(-sentences // _THREADS.value))
 
 
+def sentence_counts():
+  """How many sentences are translated at a time, for each measurement."""
+  return [int(count) for count in _SENTENCES.value]
+
+
 def measure(engines, sources):
   """The fastest time of each engine in seconds, and its translations."""
   seconds, found = {}, {}
@@ -176,7 +181,7 @@ def main(argv):
   for sparsity in map(int, _SPARSITIES.value):
     weights = model(sparsity / 100)
     engines = loaded_engines(weights)
-    for count in map(int, _SENTENCES.value):
+    for count in sentence_counts():
       sources = np.random.default_rng(count).integers(3, SUBWORDS, (count, LENGTH)).tolist()
       seconds, found = measure(engines, sources)
       ratios = [seconds[name] / seconds["sparse"] for name in ("float32", "int8")]

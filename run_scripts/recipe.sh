@@ -44,7 +44,7 @@ iterative() {
     [[ -z $one_shot ]] || ticket=$first
     ticket+=-$level
     flags=(--method="$1" --level="$level" --mask_from="$before" ${rewind_dense:+--rewind_from=dense}
-      ${schedule_from:+--schedule_from="$schedule_from"} ${variant:+--control="$variant"} "${@:5}")
+      ${schedule_from:+--schedule_from="$schedule_from"} "${@:5}" ${variant:+--control="$variant"})
     run "$ticket" "${flags[@]}"
     for control in $controls; do run "$ticket+$control" "${flags[@]}" --control="$control"; done
     [[ -n $one_shot ]] || before=$ticket

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from t2t_lottery.pruning import layers, methods, weight_statistics
+from t2t_lottery.pruning import layers, methods, structures, weight_statistics
 from t2t_lottery.runs import paths, retention
 from t2t_lottery.utils import atomic_files
 from t2t_lottery.utils.errors import UserError
@@ -38,7 +38,8 @@ def steps(folder: str, description: Mapping[str, Any]) -> list[int]:
 
 
 def is_on_target(folder: str, description: Mapping[str, Any], variables: Mapping[str, np.ndarray]) -> bool:
-  """Whether the layers of a checkpoint have the run's requested sparsity, to within one weight per layer.
+  """Whether the layers of a checkpoint have the run's requested sparsity, to within one weight per layer; of a ticket of
+  structures, whether each block has lost as many of them as requested.
 
   Args:
     folder: the run's.
@@ -47,16 +48,26 @@ def is_on_target(folder: str, description: Mapping[str, Any], variables: Mapping
   """
   if not methods.METHODS[description["method"]].prunes:
     return True
+  structure = ticket_structure(folder)
+  if structure != methods.WEIGHTS:
+    return structures.on_target(structures.removed(structure, variables), description["sparsity_asked"])
   found = weight_statistics.model_statistics(variables)
   pruned = {name: found[name] for name in layers.prunable(found, _hparam(folder, "prune_embedding"))}
   is_global = _hparam(folder, "ticket_scope") == methods.GLOBAL
   return weight_statistics.on_target(pruned, description["sparsity_asked"], is_global)
 
 
-def _hparam(folder: str, name: str) -> Any:
-  """An hparam of a run, as saved by t2t-trainer."""
+def ticket_structure(folder: str) -> str:
+  """What a run keeps or removes as a whole: one of `methods.STRUCTURES`."""
+  return _hparam(folder, "ticket_structure", methods.WEIGHTS)
+
+
+def _hparam(folder: str, name: str, default: Any = None) -> Any:
+  """An hparam of a run, as saved by t2t-trainer; the default is for runs that are older than the hparam."""
   path = paths.hparams(folder)
   hparams = atomic_files.read_json(path)
+  if default is not None and isinstance(hparams, dict):
+    return hparams.get(name, default)
   if not isinstance(hparams, dict) or name not in hparams:
     raise UserError(f"{path} has no hparam {name}, so it is not from a run of lottery_transformer")
   return hparams[name]

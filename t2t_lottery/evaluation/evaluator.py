@@ -17,7 +17,7 @@ from t2t_lottery.checkpoints import tensor_bundle
 from t2t_lottery.data import manifest
 from t2t_lottery.evaluation import checkpoint_average, checkpoint_selection, comet, decoding, metrics, model_size
 from t2t_lottery.evaluation.scoring import DEFAULT, Scoring
-from t2t_lottery.pruning import layers, weight_statistics
+from t2t_lottery.pruning import layers, methods, structures, weight_statistics
 from t2t_lottery.runs import config, model_source, paths, retention, run_files, run_lock, run_spec, training_log
 from t2t_lottery.utils import atomic_files, package_versions
 
@@ -143,6 +143,7 @@ def _evaluate(
     **description,
     "sparsity": figures["total"]["sparsity"],
     "on_target": checkpoint_selection.is_on_target(folder, description, variables),
+    **_removed(folder, variables),
     "weights": figures["total"],
     "emptied": emptied.to_json(),
     "decoder": decoder,
@@ -166,6 +167,15 @@ def _evaluate(
   }
   _print(line, figures, description, emptied.describe(), len(hypotheses))
   return line
+
+
+def _removed(folder: str, variables: dict[str, Any]) -> dict[str, Any]:
+  """What a run of structures has removed: field of its line of results; none for other runs."""
+  kind = checkpoint_selection.ticket_structure(folder)
+  if kind == methods.WEIGHTS:
+    return {}
+  counts = structures.removed(kind, variables).values()
+  return {"removed": {"kind": kind, "share": sum(gone for gone, _ in counts) / sum(size for _, size in counts)}}
 
 
 def _dev_scores(

@@ -61,13 +61,21 @@ class Attention(NamedTuple):
 
 
 class FeedForward(NamedTuple):
-  """A feed-forward block: its layer norm, kernels [hidden, filter] and [filter, hidden], and their biases; float32."""
+  """A feed-forward block: its layer norm, kernels [hidden, units] and [units, hidden], and their biases; float32."""
 
   norm: LayerNorm
   inner: np.ndarray
   inner_bias: np.ndarray
   outer: np.ndarray
   outer_bias: np.ndarray
+
+  def without_idle_units(self) -> FeedForward:
+    """The block without the units that add 0 to every output: those without output weights, and those that are never active,
+    without input weights and with a bias of at most 0. One unit is left in any case.
+    """
+    idle = ~self.outer.any(axis=1) | (~self.inner.any(axis=0) & (self.inner_bias <= 0))
+    used = np.flatnonzero(~idle) if not idle.all() else np.array([0])
+    return self._replace(inner=self.inner[:, used], inner_bias=self.inner_bias[used], outer=self.outer[used])
 
 
 class Layer(NamedTuple):
@@ -116,7 +124,7 @@ class Transformer(NamedTuple):
 
 
 def read(checkpoint: str, hparams: Mapping[str, Any], vocab_size: int) -> Transformer:
-  """Reads a model.
+  """Reads a model; feed-forward units that have no effect are left out (`FeedForward.without_idle_units`).
 
   Args:
     checkpoint: prefix of the checkpoint, or a sparse file.
@@ -235,7 +243,7 @@ class _Reader:
         inner_bias,
         self.take(f"{scope}/ffn/conv2/kernel", width, self.hidden),
         self.take(f"{scope}/ffn/conv2/bias", self.hidden),
-      ),
+      ).without_idle_units(),
     )
 
   def norm(self, scope: str) -> LayerNorm:

@@ -8,7 +8,7 @@ from tensor2tensor.models import transformer
 from tensor2tensor.utils import optimize, registry
 
 from t2t_lottery.models import pruned_model
-from t2t_lottery.pruning import layers, methods, saliency, tickets
+from t2t_lottery.pruning import layers, methods, saliency, tickets, unit_scores
 from t2t_lottery.training import batch_order, hparams_check, masked_optimizer, rate_schedule, replicated_variables
 from t2t_lottery.utils import errors
 
@@ -25,6 +25,12 @@ class LotteryTransformer(transformer.Transformer):
   def train_hooks(hook_context):
     """See `T2TModel.train_hooks`; also rejects invalid hparams, before the graph is built."""
     return pruned_model.train_hooks(hook_context, _PARTS)
+
+  def body(self, features):
+    """See `T2TModel.body`; keeps the subwords for scores of units."""
+    if "targets_raw" in features:
+      unit_scores.remember_subwords(features.get("inputs_raw"), features["targets_raw"])
+    return super().body(features)
 
   def optimize(self, loss, num_async_replicas=1, use_tpu=False, variables=None):
     """See `T2TModel.optimize`; masks the gradients before they reach the optimizer, and shifts the learning rate."""
@@ -56,9 +62,11 @@ def _initialize(hparams, layer: str, shape: tuple[int, ...], seed: int) -> np.nd
 
 
 def _score(hparams, spec: tickets.TicketSpec, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-  """Layer -> scores that need the graph (SNIP) or the network's structure (SynFlow)."""
+  """Layer, or feed-forward block, -> scores that need the graph (SNIP, activations) or the network's structure (SynFlow)."""
   if spec.score == methods.SNIP:
     return saliency.snip(weights, masked_optimizer.unmasked_gradients())
+  if spec.score == methods.ACTIVATION:
+    return unit_scores.activations(weights, spec.sparsity)
   layer_weights = {name: weights[name] for name in layers.prunable(weights)}
   return saliency.synflow(layer_weights, spec.sparsity, hparams.num_heads, spec.scope, spec.prune_embedding)
 

@@ -18,8 +18,13 @@ def check_sparsity(sparsity: float) -> None:
     raise UserError(f"sparsity is {sparsity}, but must be in [0, 1): 0.9 prunes 90%")
 
 
-def kept_count(size: int, sparsity: float) -> int:
+def kept_count(size: int, sparsity: float, of: str = "weights of a layer") -> int:
   """The number of kept weights among a layer's `size`: size * (1 - sparsity), rounded half to even.
+
+  Args:
+    size: number of weights, or of other things.
+    sparsity: share to remove.
+    of: what is counted, for errors.
 
   Raises:
     UserError: if sparsity is outside [0, 1) or keeps no weight.
@@ -27,7 +32,7 @@ def kept_count(size: int, sparsity: float) -> int:
   check_sparsity(sparsity)
   kept = round(size * (1.0 - sparsity))
   if size and not kept:
-    raise UserError(f"sparsity {sparsity} leaves none of the {size} weights of a layer: use a lower one")
+    raise UserError(f"sparsity {sparsity} leaves none of the {size} {of}: use a lower one")
   return kept
 
 

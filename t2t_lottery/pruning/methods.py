@@ -5,7 +5,7 @@ Each method is a set of t2t hparams; each constant below is a value of one of th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 # The score by which a ticket's mask keeps the highest weights (hparam `ticket_score`).
@@ -13,7 +13,17 @@ MAGNITUDE = "magnitude"  # |w|, as in the paper
 RANDOM = "random"  # at random
 SNIP = "snip"  # |w * dL/dw| over several batches (Lee et al. 2019)
 SYNFLOW = "synflow"  # w * dR/dw of the network with |w| in place of w, over many rounds (Tanaka et al. 2020)
-SCORES = (MAGNITUDE, RANDOM, SNIP, SYNFLOW)
+ACTIVATION = "activation"  # of a unit: its mean activation on several batches, block by block (`unit_scores`)
+SCORES = (MAGNITUDE, RANDOM, SNIP, SYNFLOW, ACTIVATION)
+# Those that need the training graph.
+OF_GRAPH = (SNIP, ACTIVATION)
+# Those that a model computes (`pruned_model.Parts.score`); tickets themselves compute the others.
+OF_MODEL = (SNIP, SYNFLOW, ACTIVATION)
+
+# What is kept or removed as a whole (hparam `ticket_structure`).
+WEIGHTS = "weights"  # single weights, as in the paper
+UNITS = "units"  # units of feed-forward blocks; all other layers keep their mask
+STRUCTURES = (WEIGHTS, UNITS)
 
 # The weights that compete (hparam `ticket_scope`).
 LAYER = "layer"  # those of one layer: each has the same sparsity, as in the paper
@@ -90,6 +100,7 @@ HPARAMS: dict[str, tuple[str | float | bool, Callable[[Method], bool]]] = {
   "sparsity": (0.0, lambda method: method.prunes),
   "initial_sparsity": (0.0, lambda method: method.prunes_further),
   "ticket_score": (MAGNITUDE, lambda method: method.from_ticket),
+  "ticket_structure": (WEIGHTS, lambda method: method.from_ticket and not method.gradual),
   "ticket_scope": (LAYER, lambda method: method.from_ticket),
   "ticket_values": (REWOUND, lambda method: method.from_ticket),
   "ticket_signs": (KEPT, lambda method: method.from_ticket),
@@ -127,4 +138,13 @@ CONTROLS: dict[str, dict[str, str | bool]] = {
   "dense_embedding": {"prune_embedding": False},
   "snip": {"ticket_score": SNIP, "ticket_scope": GLOBAL},
   "synflow": {"ticket_score": SYNFLOW},
+  "units": {"ticket_structure": UNITS, "ticket_score": ACTIVATION},
+  # Of units: after them in the list of a run's controls.
+  "magnitude": {"ticket_score": MAGNITUDE},
 }
+
+
+def structure_of(controls: Sequence[str]) -> str:
+  """What runs with these controls keep or remove as a whole: one of `STRUCTURES`."""
+  found = [CONTROLS.get(control, {}).get("ticket_structure") for control in controls]
+  return next((str(structure) for structure in found if structure), WEIGHTS)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -12,6 +13,23 @@ from t2t_lottery.pruning import layers, masks, methods
 
 SNIP_BATCHES = 10
 SYNFLOW_ROUNDS = 100
+
+
+@contextlib.contextmanager
+def started(weights: Mapping[str, np.ndarray]) -> Iterator[tf.Session]:
+  """A session of the default graph, a training graph that is not finalized, with its input pipeline and these weights.
+
+  Args:
+    weights: name -> value of every trainable variable.
+  """
+  graph = tf.get_default_graph()
+  iterators = [operation for operation in graph.get_operations() if operation.type == "MakeIterator"]
+  with tf.Session(graph=graph) as session:
+    session.run([tf.global_variables_initializer(), tf.local_variables_initializer(), tf.tables_initializer()])
+    session.run(iterators)
+    for variable in tf.trainable_variables():
+      variable.load(weights[variable.op.name], session)
+    yield session
 
 
 def snip(
@@ -29,14 +47,8 @@ def snip(
   Returns:
     Layer -> scores.
   """
-  graph = tf.get_default_graph()
-  iterators = [operation for operation in graph.get_operations() if operation.type == "MakeIterator"]
   total = {layer: np.zeros_like(weights[layer]) for layer in gradients}
-  with tf.Session(graph=graph) as session:
-    session.run([tf.global_variables_initializer(), tf.local_variables_initializer(), tf.tables_initializer()])
-    session.run(iterators)
-    for variable in tf.trainable_variables():
-      variable.load(weights[variable.op.name], session)
+  with started(weights) as session:
     for _ in range(batches):
       for layer, value in session.run(dict(gradients)).items():
         total[layer] += value

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from t2t_lottery.pruning import layers, masks, methods
+from t2t_lottery.pruning import layers, masks, methods, structures
 from t2t_lottery.pruning.weight_source import WeightSource
 from t2t_lottery.utils.errors import UserError
 
@@ -22,15 +22,18 @@ class TicketSpec(NamedTuple):
   """How a ticket is drawn.
 
   Attributes:
-    sparsity: fraction of the weights to prune: of each layer, or with a global mask of all layers together.
+    sparsity: fraction of the weights to prune: of each layer, or with a global mask of all layers together. Of a ticket of
+      structures: share of them to remove, in each block.
     score, scope, values, signs, fan: from `methods.SCORES`, `SCOPES`, `VALUES`, `SIGNS` and `FANS`.
-    shuffle: whether the mask's positions are shuffled within each layer.
+    structure: one of `methods.STRUCTURES`: what is kept or removed as a whole.
+    shuffle: whether the mask's positions are shuffled within each layer (of structures, within each block).
     prune_embedding: whether the embedding is pruned.
     seed: of everything drawn at random.
   """
 
   sparsity: float
   score: str = methods.MAGNITUDE
+  structure: str = methods.WEIGHTS
   scope: str = methods.LAYER
   values: str = methods.REWOUND
   signs: str = methods.KEPT
@@ -44,7 +47,8 @@ class Ticket(NamedTuple):
   """The initial weights and masks of a level.
 
   Attributes:
-    weights: name -> float32 array, every trainable variable: theta*m for layers, theta for the rest.
+    weights: name -> float32 array, every trainable variable: theta*m for layers, theta for the rest, but 0 for the bias of
+      a removed unit.
     masks: layer -> bool array m.
   """
 
@@ -64,7 +68,10 @@ def check(mask_from: WeightSource, rewind_to: WeightSource, spec: TicketSpec) ->
   mask_from.require({name: rewind_to.shapes[name] for name in rewind_to.layers}, rewind_to.prefix)
   current = {name: mask for name in mask_from.layers if (mask := mask_from.mask(name)) is not None}
   pruned = layers.prunable(current, spec.prune_embedding)
-  if spec.scope == methods.GLOBAL:
+  if spec.structure != methods.WEIGHTS:
+    found = structures.groups(spec.structure, current)
+    counts = [(group.name, np.count_nonzero(group.alive(current)), group.size(mask_from.shapes)) for group in found]
+  elif spec.scope == methods.GLOBAL:
     kept = sum(np.count_nonzero(current[name]) for name in pruned)
     counts = [("all layers together", kept, sum(current[name].size for name in pruned))]
   else:
@@ -93,33 +100,26 @@ def draw(
     spec: how the ticket is drawn.
     trainable: names of all trainable variables.
     initialize: (layer, shape, seed) -> new random values for a layer; needed for `methods.REDRAWN` only.
-    precomputed_scores: layer -> scores that are not computed here: those of `methods.SNIP` and `SYNFLOW`.
+    precomputed_scores: layer, or group of structures, -> scores that are not computed here: those of `methods.OF_MODEL`.
 
   Raises:
     UserError: if a variable is missing or not finite, or the mask keeps weights that the rewind checkpoint has pruned.
   """
   trainable = list(trainable)
-
-  def scores(name: str) -> np.ndarray:
-    if precomputed_scores is not None:
-      return precomputed_scores[name]
-    if spec.score == methods.RANDOM:
-      return _rng(name, spec, "mask").random_sample(mask_from.shapes[name])
-    return mask_from.read(name)
-
+  found, members = _masks(mask_from, spec, trainable, precomputed_scores)
   ticket = Ticket({}, {})
-  global_masks = _global_masks(mask_from, spec, trainable, scores) if spec.scope == methods.GLOBAL else {}
   for name in trainable:
     value = _read_finite(rewind_to, name)
-    if layers.is_prunable(name):
-      mask = global_masks[name] if name in global_masks else _layer_mask(mask_from, spec, name, scores)
-      if spec.shuffle:
-        mask = _rng(name, spec, "places").permutation(mask.ravel()).reshape(mask.shape)
+    if name in found:
+      mask = found[name]
       _check_not_pruned(rewind_to, name, mask)
       if spec.values != methods.REWOUND or spec.signs != methods.KEPT:
         value = _change_kept(name, value, mask, spec, initialize)
       value = np.where(mask, value, np.zeros((), value.dtype))
       ticket.masks[name] = mask
+    elif name in members:
+      # Without input and with a bias of 0, a removed unit's activation is 0; without output, so is its bias's gradient.
+      value = np.where(members[name], value, np.zeros((), value.dtype))
     ticket.weights[name] = value
   return ticket
 
@@ -150,13 +150,41 @@ def _read_finite(source: WeightSource, name: str) -> np.ndarray:
   return value
 
 
+def _masks(
+  mask_from: WeightSource, spec: TicketSpec, names: Iterable[str], precomputed: Mapping[str, np.ndarray] | None
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+  """The masks of all layers; and of structures, bias -> bool array of the members that are kept."""
+  names = [name for name in names if layers.is_prunable(name)]
+  if spec.structure != methods.WEIGHTS:
+    found, members = _structure_masks(mask_from, spec, names, precomputed)
+    return {name: found[name] if name in found else _unchanged(mask_from, name) for name in names}, members
+
+  def scores(name: str) -> np.ndarray:
+    if precomputed is not None:
+      return precomputed[name]
+    if spec.score == methods.RANDOM:
+      return _rng(name, spec, "mask").random_sample(mask_from.shapes[name])
+    return mask_from.read(name)
+
+  joint = _global_masks(mask_from, spec, names, scores) if spec.scope == methods.GLOBAL else {}
+  found = {name: joint[name] if name in joint else _layer_mask(mask_from, spec, name, scores) for name in names}
+  if spec.shuffle:
+    found = {n: _rng(n, spec, "places").permutation(mask.ravel()).reshape(mask.shape) for n, mask in found.items()}
+  return found, {}
+
+
+def _unchanged(mask_from: WeightSource, name: str) -> np.ndarray:
+  """The layer's previous mask."""
+  within = mask_from.mask(name)
+  return np.ones(mask_from.shapes[name], bool) if within is None else within
+
+
 def _layer_mask(mask_from: WeightSource, spec: TicketSpec, name: str, scores) -> np.ndarray:
   """The mask of one layer, from its own scores."""
-  within = mask_from.mask(name)
   if not layers.prunable([name], spec.prune_embedding):
-    return np.ones(mask_from.shapes[name], bool) if within is None else within
+    return _unchanged(mask_from, name)
   try:
-    return masks.magnitude_mask(scores(name), spec.sparsity, within)
+    return masks.magnitude_mask(scores(name), spec.sparsity, mask_from.mask(name))
   except ValueError as error:
     raise UserError(f"{mask_from.role}: {name} of {mask_from.prefix}: {error}") from error
 
@@ -164,11 +192,37 @@ def _layer_mask(mask_from: WeightSource, spec: TicketSpec, name: str, scores) ->
 def _global_masks(mask_from: WeightSource, spec: TicketSpec, names: Iterable[str], scores) -> dict[str, np.ndarray]:
   """The masks of all pruned layers, which keep the highest scores across all of them."""
   found = {name: scores(name) for name in layers.prunable(names, spec.prune_embedding)}
-  within = {n: np.ones(s.shape, bool) if (mask := mask_from.mask(n)) is None else mask for n, s in found.items()}
+  within = {name: _unchanged(mask_from, name) for name in found}
   try:
     return masks.global_mask(found, spec.sparsity, within)
   except ValueError as error:
     raise UserError(f"{mask_from.role}: {mask_from.prefix}: {error}") from error
+
+
+def _structure_masks(
+  mask_from: WeightSource, spec: TicketSpec, names: Iterable[str], scores: Mapping[str, np.ndarray] | None
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+  """Masks of the layers that structures consist of; and bias -> bool array of the members that are kept.
+
+  A mask is a subset of the layer's previous one, which may prune single weights of kept structures.
+  """
+  found, members = {}, {}
+  for group in structures.groups(spec.structure, names):
+    shapes = {layer: mask_from.shapes[layer] for layer in group.parts}
+    within = {layer: _unchanged(mask_from, layer) for layer in group.parts}
+    if scores is not None:
+      score = scores[group.name]
+    elif spec.score == methods.RANDOM:
+      score = _rng(group.name, spec, "mask").random_sample(group.size(shapes))
+    else:
+      score = group.norms({layer: _read_finite(mask_from, layer) for layer in group.parts})
+    kept = structures.kept(score, spec.sparsity, group.alive(within))
+    if spec.shuffle:
+      kept = _rng(group.name, spec, "places").permutation(kept)
+    for layer, mask in group.masks(kept, shapes).items():
+      found[layer] = mask if spec.shuffle else mask & within[layer]
+    members[group.bias] = kept
+  return found, members
 
 
 def _check_not_pruned(rewind_to: WeightSource, name: str, mask: np.ndarray) -> None:

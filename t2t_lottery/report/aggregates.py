@@ -116,6 +116,8 @@ class Entries:
     made = []
     for relative in found:
       entry = self._entry(relative.differs, Place(relative.run, relative.level), most)
+      if relative.of_structures and (sparsity := entry.mean("sparsity")) is not None:
+        entry = entry._replace(place=Place(relative.run, sparsity))
       made.append(self._compared(entry._replace(varied=relative.varied), relative.varied))
     return made
 

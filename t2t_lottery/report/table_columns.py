@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from t2t_lottery.pruning import methods, structures
+
 # Method -> its name: in the order of the paper's columns, then those of Renda, Frankle and Carbin (2020).
 COLUMNS = {
   "mp": "MP",
@@ -43,15 +45,17 @@ class Relative(NamedTuple):
 
   Attributes:
     run: its name.
-    level: its sparsity.
+    level: its sparsity; of a run that removes structures, their share, which is not that of the weights.
     differs: what differs: its controls and other parts of its name after a "+", or that it belongs to another chain.
     varied: the run in a column that it varies; None if there is none.
+    of_structures: whether it removes structures, not single weights.
   """
 
   run: str
   level: float
   differs: str
   varied: str | None
+  of_structures: bool = False
 
 
 def is_plain(name: str, about: Mapping[str, Any]) -> bool:
@@ -171,5 +175,9 @@ def relatives(about: About, columns: Mapping[str, list[Place]]) -> list[Relative
     varied = base if base in placed else next(iter(same_level), None)
     more = [part for part in re.findall(r"\+([a-z_0-9]+)", name) if part not in what.get("controls", [])]
     differs = ", ".join([*what.get("controls", []), *more]).replace("_", " ")
-    found.append(Relative(name, level, differs or "another chain", varied))
+    structure = methods.structure_of(what.get("controls", []))
+    if structure != methods.WEIGHTS:
+      # A run of single weights at the same number has lost more weights.
+      differs, varied = f"{level * 100:.6g}% of the {structures.NAMES[structure]}, {differs}", None
+    found.append(Relative(name, level, differs or "another chain", varied, structure != methods.WEIGHTS))
   return sorted(found, key=lambda relative: (relative.level, relative.varied or "", relative.run))

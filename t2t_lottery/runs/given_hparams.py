@@ -49,7 +49,7 @@ _OTHERS = """
   relu_dropout_broadcast_dims rewind_checkpoint sampling_method scheduled_sampling_method
   scheduled_sampling_warmup_schedule self_attention_type shared_embedding shared_embedding_and_softmax_weights
   shuffle_mask split_targets_strided_training summarize_grads summarize_vars ticket_scope ticket_score ticket_signs
-  ticket_values tpu_enable_host_call unidirectional_encoder use_custom_ops use_fixed_batch_size use_pad_remover
+  ticket_structure ticket_values tpu_enable_host_call unidirectional_encoder use_custom_ops use_fixed_batch_size use_pad_remover
   use_target_space_embedding warm_start_from_second weight_dtype
 """.split()
 
@@ -62,7 +62,8 @@ _HAVE_FLAGS = {
   "rewind_also": "--rewind_steps",
   "sparsity": "--levels",
   "initial_sparsity": "--switch",
-  "ticket_score": "snip.sh, synflow.sh or --controls=random_mask",
+  "ticket_score": "snip.sh, synflow.sh, units.sh or --controls=random_mask",
+  "ticket_structure": "units.sh",
   "ticket_scope": "--variant=global_magnitude, or global_scores of synflow.sh",
   "ticket_values": "clt.sh, or --controls=redrawn_values or permuted_values",
   "ticket_signs": "--controls=random_signs",

@@ -59,7 +59,8 @@ def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
     runs: names of the runs. Hparams that the user gave are part of a run's name in the table if they shape the model, or if
       not all lines have them.
 
-  If an average of checkpoints was evaluated, its BLEU has a separate column. A result that missed the sparsity of its run
+  The sparsity of a run that removes structures is the share of its weights that is gone. If an average of checkpoints was
+  evaluated, its BLEU has a separate column. A result that missed the sparsity of its run
   has a separate row, at the sparsity that it reached.
   """
   found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
@@ -79,14 +80,20 @@ def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
     run = ", ".join(filter(None, (name, hparams if is_mixed else presets.shape(hparams))))
     if found[key]:
       main = found[key][0].get("test_set")
-      rows.append(
-        _row(found[key][0]["sparsity_asked"], found[key], columns, averaged, f"{run}, {main}" if main else run)
-      )
+      names = [run, *([main] if main else []), *_removed(found[key][0])]
+      # Of structures, another share is asked for than that of the weights.
+      sparsity = found[key][0]["sparsity" if "removed" in found[key][0] else "sparsity_asked"]
+      rows.append(_row(sparsity, found[key], columns, averaged, ", ".join(names)))
       rows += _other_test_sets(found[key], columns, averaged, run)
     for line in missed[key]:
       name = f"{run}, seed {line['seed']}: {run_spec.sparsity_miss(line)}"
       rows.append(_row(line["sparsity"], [line], columns, averaged, name))
   return text_table.aligned(rows)
+
+
+def _removed(line: dict[str, Any]) -> list[str]:
+  """What a run of structures was asked to remove, such as "50% of the feed-forward units"."""
+  return [f"{line['sparsity_asked'] * 100:.6g}% of the {run_spec.removed_kind(line)}"] if "removed" in line else []
 
 
 def split_by_data(lines: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -42,6 +42,7 @@ _RESULT = {
   "test_set?": str,
   "other_test_sets?": {"*": _NUMBERS},
   "megabytes?": _NUMBERS,
+  "removed?": {"kind": str, "share": _NUMBER},
   "weights?": _LAYER,
   "signatures?": {"*": str},
   "versions?": {"*": str},

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from t2t_lottery.data import manifest
-from t2t_lottery.pruning import methods
+from t2t_lottery.pruning import methods, structures
 from t2t_lottery.runs import config, given_hparams, paths, presets
 from t2t_lottery.utils import file_names, package_versions, t2t_process, tf_config
 from t2t_lottery.utils.errors import UserError
@@ -212,7 +212,7 @@ def difference(folder: str, found: Mapping[str, Any], requested: Mapping[str, An
 
 def sparsity_miss(result: Mapping[str, Any]) -> str | None:
   """How a result missed the requested sparsity, such as "reached 78.76%, requested 80%"; None if each layer has the right
-  number of weights, to within one.
+  number of weights, to within one, or each block the right number of structures.
 
   Args:
     result: a line of results.
@@ -224,7 +224,18 @@ def sparsity_miss(result: Mapping[str, Any]) -> str | None:
     # Older results contain only the total sparsity, which is inconclusive for a run with a dense embedding.
     has_dense_layers = "dense_embedding" in result.get("controls", []) or "prune_embedding" in result.get("hparams", "")
     on_target = has_dense_layers or abs(reached - requested) <= _ROUNDING
-  return None if on_target else f"reached {reached * 100:.6g}%, requested {requested * 100:g}%"
+  of = f" of the {removed_kind(result)}" if "removed" in result else ""
+  reached = result["removed"]["share"] if "removed" in result else reached
+  return None if on_target else f"reached {reached * 100:.6g}%{of}, requested {requested * 100:g}%"
+
+
+def removed_kind(result: Mapping[str, Any]) -> str:
+  """What the structures that a result's run removes are called.
+
+  Args:
+    result: a line of results with the field `removed`.
+  """
+  return structures.NAMES.get(result["removed"]["kind"], result["removed"]["kind"])
 
 
 def has_tokenizer(signatures: Mapping[str, str], tokenizer: str) -> bool:

@@ -18,6 +18,7 @@ from t2t_lottery.utils.errors import UserError
 _VALUES = {
   "pruning_method": tuple(methods.METHODS),
   "ticket_score": methods.SCORES,
+  "ticket_structure": methods.STRUCTURES,
   "ticket_scope": methods.SCOPES,
   "ticket_values": methods.VALUES,
   "ticket_signs": methods.SIGNS,
@@ -46,12 +47,14 @@ class Model(NamedTuple):
     layer_sizes: number of weights of each kind of layer.
     require: (checkpoint, hparams): rejects a checkpoint of another model.
     hparams_set: the name of a method's hparams set, with {} for the method, for errors.
+    structures: those that its tickets can be of, from `methods.STRUCTURES`.
   """
 
   check: Callable[[Any], None]
   layer_sizes: Callable[[Any], list[int]]
   require: Callable[[Checkpoint, Any], None]
   hparams_set: str
+  structures: tuple[str, ...] = (methods.WEIGHTS,)
 
 
 def ticket_spec(hparams, seed: int) -> tickets.TicketSpec:
@@ -59,6 +62,7 @@ def ticket_spec(hparams, seed: int) -> tickets.TicketSpec:
   return tickets.TicketSpec(
     sparsity=hparams.initial_sparsity if methods.METHODS[hparams.pruning_method].gradual else hparams.sparsity,
     score=hparams.ticket_score,
+    structure=hparams.ticket_structure,
     scope=hparams.ticket_scope,
     shuffle=hparams.shuffle_mask,
     values=hparams.ticket_values,
@@ -112,10 +116,11 @@ def check_devices(hparams, config) -> None:
   """
   method = methods.METHODS[hparams.pruning_method]
   on_one_device = not (config.train_distribute or tf_config.servers() or getattr(config, "use_xla", False))
-  if method.from_ticket and hparams.ticket_score == methods.SNIP and not on_one_device:
+  if method.from_ticket and hparams.ticket_score in methods.OF_GRAPH and not on_one_device:
+    what = "takes gradients" if hparams.ticket_score == methods.SNIP else "takes activations"
     raise UserError(
-      "ticket_score=snip takes gradients on one device: train this run without --optionally_use_dist_strat, several "
-      "--gpus, --hosts, parameter servers or --xla_compile"
+      f"ticket_score={hparams.ticket_score} {what} on one device: train this run without --optionally_use_dist_strat, "
+      "several --gpus, --hosts, parameter servers or --xla_compile"
     )
   if method.gradual and tf_config.has_async_masters():
     raise UserError(
@@ -269,6 +274,7 @@ def _check_usage(hparams, method: methods.Method, model: Model, is_new: bool) ->
         )
   _check_schedule(hparams, method)
   _check_score(hparams, method)
+  _check_structure(hparams, model)
 
 
 def _check_schedule(hparams, method: methods.Method) -> None:
@@ -303,6 +309,27 @@ def _check_score(hparams, method: methods.Method) -> None:
     raise UserError("ticket_score=synflow needs shared_embedding_and_softmax_weights=True")
 
 
+def _check_structure(hparams, model: Model) -> None:
+  """Rejects tickets of structures that the model does not have, and hparams without effect on them."""
+  structure, score = hparams.ticket_structure, hparams.ticket_score
+  if structure not in model.structures:
+    raise UserError(f"ticket_structure={structure} is for lottery_transformer: use {', '.join(model.structures)}")
+  if (score == methods.ACTIVATION) and structure != methods.UNITS:
+    raise UserError(f"ticket_score={score} is that of units: use ticket_structure=units")
+  if structure == methods.WEIGHTS:
+    return
+  allowed = {
+    "ticket_score": (methods.ACTIVATION, methods.MAGNITUDE, methods.RANDOM),
+    "ticket_scope": (methods.LAYER,),
+    "prune_embedding": (True,),
+  }
+  for name, values in allowed.items():
+    if hparams.get(name) not in values:
+      raise UserError(
+        f"{name}={hparams.get(name)} does not fit ticket_structure={structure}: use {', '.join(map(str, values))}"
+      )
+
+
 def _check_training(hparams, method: methods.Method, model: Model, is_new: bool) -> None:
   """Checks t2t-trainer's flags."""
   steps = hparams.get("train_steps")
@@ -333,7 +360,9 @@ def _check_training(hparams, method: methods.Method, model: Model, is_new: bool)
 
 def _check_pruning(hparams, model: Model) -> None:
   """Checks that each layer keeps a weight and pruned weights stay zero."""
-  if hparams.ticket_scope != methods.GLOBAL:
+  if hparams.ticket_structure == methods.UNITS:
+    masks.kept_count(hparams.filter_size, hparams.sparsity, "units of a feed-forward block")
+  elif hparams.ticket_scope != methods.GLOBAL:
     for size in model.layer_sizes(hparams):
       masks.kept_count(size, hparams.sparsity)
   for noise in ("grad_noise_scale", "weight_noise"):
@@ -460,4 +489,4 @@ def _characteristic_shapes(hparams) -> dict[str, list[int]]:
   return shapes
 
 
-TRANSFORMER = Model(check_model, _layer_sizes, _require, "transformer_{}")
+TRANSFORMER = Model(check_model, _layer_sizes, _require, "transformer_{}", methods.STRUCTURES)

@@ -85,6 +85,16 @@ class CompetingTest(parameterized.TestCase, tf.test.TestCase):
   def test_on_target_means_within_one_weight_per_pruned_layer(self, variables, hparams, expected):
     self.assertEqual(checkpoint_selection.is_on_target(self.folder, self.run_of("slt", **hparams), variables), expected)
 
+  @parameterized.parameters((0.8, True), (0.78, False))
+  def test_on_target_of_units_means_the_share_of_each_block(self, sparsity, expected):
+    scope, kept = "transformer/body/encoder/layer_0/ffn", np.arange(50) < round(50 * (1 - sparsity))
+    variables = {
+      f"{scope}/conv1/kernel": np.ones((4, 50)) * kept,
+      f"{scope}/conv2/kernel": np.ones((50, 4)) * kept[:, None],
+    }
+    about = self.run_of("slt", ticket_structure="units")
+    self.assertEqual(checkpoint_selection.is_on_target(self.folder, about, variables), expected)
+
   def test_a_dense_run_is_always_on_target(self):
     self.assertTrue(checkpoint_selection.is_on_target(self.folder, self.run_of("dense", 0.0), pruned(0.5)))
 

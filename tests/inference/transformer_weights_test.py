@@ -35,6 +35,22 @@ class TransformerWeightsTest(parameterized.TestCase, tf.test.TestCase):
     self.assertAllEqual(model.decoder.layers[1].source_attention.k, self.model.variables[f"{ATTENTION}/k/kernel"])
     self.assertEqual(model.heads, self.hparams["num_heads"])
 
+  def test_units_without_effect_are_left_out(self):
+    random = np.random.default_rng(1)
+    inner, bias, outer = (random.standard_normal(shape).astype(np.float32) for shape in ((6, 8), 8, (8, 6)))
+    outer[[0, 3]] = 0
+    inner[:, [4, 5, 6]] = 0
+    bias[[3, 4, 5, 6]] = 0.5, 0.5, -0.5, 0
+    norm = transformer_weights.LayerNorm(np.ones(6, np.float32), np.zeros(6, np.float32))
+    block = transformer_weights.FeedForward(norm, inner, bias, outer, np.zeros(6, np.float32))
+    shrunk = block.without_idle_units()
+    # Unit 4 has no input, but a bias that is positive.
+    self.assertAllEqual(shrunk.inner_bias, bias[[1, 2, 4, 7]])
+    x = random.standard_normal((5, 6))
+    self.assertAllClose(*(np.maximum(x @ one.inner + one.inner_bias, 0) @ one.outer for one in (block, shrunk)))
+    nothing = block._replace(outer=np.zeros_like(outer)).without_idle_units()
+    self.assertEqual(nothing.inner.shape, (6, 1))
+
   @parameterized.parameters(
     ("num_hidden_layers", 3, "has no variable transformer/body/encoder/layer_2/"),
     ("num_hidden_layers", 1, "they do not include transformer/body/encoder/layer_1/"),

@@ -104,6 +104,7 @@ class ColumnsTest(tf.test.TestCase):
       ("dense+data_seed_7", "dense", 0, None),
       ("snip-50", "lt", 50, "dense", "snip"),
       ("snip-98", "lt", 98, "dense", "snip"),
+      ("units-50", "slt", 50, "dense", "units"),
     )
     found = table_columns.assign(described)
     self.assertEqual([place.run for place in found["SLT"]], ["dense", "slt-50", "slt-50-80", "slt-50-80-90"])
@@ -120,6 +121,8 @@ class ColumnsTest(tf.test.TestCase):
         table_columns.Relative("slt+schedule_from_t+rewind_dense-50", 0.5, "schedule from t, rewind dense", "slt-50"),
         table_columns.Relative("snip-50", 0.5, "snip", "lt-50"),
         table_columns.Relative("snip-98", 0.98, "snip", None),
+        # Not compared with slt-50, which has lost half of its weights.
+        table_columns.Relative("units-50", 0.5, "50% of the feed-forward units, units", None, of_structures=True),
       ],
     )
 

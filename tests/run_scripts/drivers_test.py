@@ -228,6 +228,13 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       ["dense", "synflow+global_scores-50 < dense", "synflow+global_scores-80 < dense"],
     ),
     ("snip", "snip.sh", ["--levels=50 80"], ["dense", "snip-50 < dense", "snip-80 < dense"]),
+    ("units", "units.sh", ["--levels=50 80"], ["dense", "units-50 < dense", "units-50-80 < units-50"]),
+    (
+      "units_by_magnitude",
+      "units.sh",
+      ["--levels=50", "--variant=magnitude"],
+      ["dense", "units+magnitude-50 < dense"],
+    ),
     (
       "other_spellings",
       "mp_slt.sh",

@@ -34,6 +34,19 @@ class TableTest(tf.test.TestCase):
     )
     self.assertEqual(rows[1].index("21.0"), rows[2].index("11.5"))
 
+  def test_a_run_of_structures_is_at_the_share_of_its_weights(self):
+    """That of its units was asked for, at which runs of single weights would be comparable only in name."""
+    more = {"sparsity": 0.2, "removed": {"kind": "units", "share": 0.5}}
+    missed = {"sparsity": 0.2, "on_target": False, "removed": {"kind": "units", "share": 0.48}}
+    lines = [line("units-50", 20, 60, **more), line("units-50", 10, 70, 2, **missed)]
+    self.assertEqual(
+      [row.split(maxsplit=4) for row in results_file.table(lines, ["units-50"]).splitlines()[1:]],
+      [
+        ["20%", "1.00", "20.0", "60.0", "units-50, 50% of the feed-forward units"],
+        ["20%", "1.00", "10.0", "70.0", "units-50, seed 2: reached 48% of the feed-forward units, requested 50%"],
+      ],
+    )
+
   def test_comet_has_a_column_if_a_run_has_it(self):
     lines = [line("dense", 20, 60, other_test_sets={"news2": {"bleu": 1.0, "ter": 2.0}}), line("mp-50", 10, 90)]
     lines[0]["test"]["comet"] = 81.23

@@ -74,6 +74,10 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
       "mask_checkpoint={dense},rewind_checkpoint={theta_t},initial_sparsity=0.6,sparsity=0.9",
     ),
     ("transformer_clt_tiny", "mask_checkpoint={dense},rewind_checkpoint={theta_t},sparsity=0.5,ticket_signs=random"),
+    (
+      "transformer_slt_tiny",
+      "mask_checkpoint={dense},rewind_checkpoint={theta_t},sparsity=0.5,ticket_structure=units,ticket_score=activation",
+    ),
   )
   def test_accepts_valid_hparams(self, hparams_set, overrides):
     self.check(overrides, hparams_set)
@@ -107,6 +111,19 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     ("pruning_method=slt_mp,prune_every=0", "prune_every=0 and prune_until=2400 leave no step"),
     ("pruning_method=slt_mp,prune_until=10", "prune_every=60 and prune_until=10 leave no step"),
     ("ticket_score=magic", "ticket_score=magic is not one of magnitude, random, snip, synflow"),
+    ("ticket_structure=magic", "ticket_structure=magic is not one of weights, units"),
+    ("ticket_score=activation", "ticket_score=activation is that of units: use ticket_structure=units"),
+    (
+      "ticket_structure=units,ticket_score=snip",
+      "ticket_score=snip does not fit ticket_structure=units: use activation, magnitude, random",
+    ),
+    ("ticket_structure=units,ticket_scope=global", "ticket_scope=global does not fit ticket_structure=units"),
+    ("ticket_structure=units,prune_embedding=False", "prune_embedding=False does not fit ticket_structure=units"),
+    (
+      "ticket_structure=units,sparsity=0.9995",
+      "leaves none of the 512 units of a feed-forward block: use a lower one",
+    ),
+    ("pruning_method=slt_mp,initial_sparsity=0.3,ticket_structure=units", "takes no ticket_structure=units"),
     ("ticket_scope=magic", "ticket_scope=magic is not one of layer, global"),
     ("ticket_values=magic", "ticket_values=magic is not one of rewound, constant, redrawn, permuted"),
     ("ticket_signs=magic", "ticket_signs=magic is not one of kept, random"),
@@ -388,7 +405,9 @@ class CheckDevicesTest(parameterized.TestCase, tf.test.TestCase):
     {"use_xla": True},
     {"tf_config": {"cluster": {"ps": ["a:1"], "master": ["b:1"]}}},
   )
-  def test_snip_needs_one_device(self, **where):
+  def test_snip_and_activations_need_one_device(self, **where):
+    with self.assertRaisesRegex(UserError, "ticket_score=activation takes activations on one device"):
+      self.check("transformer_slt_tiny", "ticket_score=activation,ticket_structure=units", **where)
     self.check("transformer_lt_tiny", "ticket_score=snip")
     self.check("transformer_lt_tiny", **where)
     with self.assertRaisesRegex(UserError, "ticket_score=snip takes gradients on one device"):

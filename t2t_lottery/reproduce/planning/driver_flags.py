@@ -26,11 +26,13 @@ from t2t_lottery.utils.errors import UserError
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 # Names of --controls, which train controls next to each ticket, and of --variant, which changes how every ticket is drawn.
 CONTROLS = ("random_signs", "redrawn_values", "permuted_values", "reinitialized", "random_mask", "shuffled_mask")
-VARIANTS = ("global_magnitude", "global_scores", "dense_embedding")
+VARIANTS = ("global_magnitude", "global_scores", "dense_embedding", "magnitude")
 # Variant -> the methods that it is only for, and why.
 _ONLY_FOR = {
   "global_magnitude": "lt, slt, clt, lrr and finetune: this method prunes layer by layer",
   "global_scores": "synflow",
+  "dense_embedding": "methods that prune the embedding",
+  "magnitude": "units",
 }
 assert {*CONTROLS, *VARIANTS} <= set(methods.CONTROLS)
 
@@ -129,7 +131,8 @@ OF_TICKETS = (
   Flag("one_shot", "draw every level from the dense run"),
   Flag(
     "variant",
-    "pruning variant: dense_embedding, or global_magnitude (not if pruned by MP) or global_scores (SynFlow)",
+    "pruning variant: dense_embedding, global_magnitude (not if pruned by MP), global_scores (SynFlow),\n"
+    "or magnitude (units)",
     "NAME",
     choices=VARIANTS,
   ),

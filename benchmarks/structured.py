@@ -1,0 +1,84 @@
+"""Speed and size of a model without some of its feed-forward units, compared with the complete one, by CTranslate2.
+
+  python benchmarks/structured.py [--shares=25,50,75] [--sentences=1,8,32,128] [--times=3] [--threads=1]
+
+The model is that of benchmarks/inference.py: the paper's size, random weights, none of them pruned. A share of the units is
+removed in all blocks together, more in some and fewer in others. All engines translate the same sentences of 20 subwords with
+beam 4 into 20 subwords, in turn; the fastest run of each counts. Prints the size of the exported file, ratios of the wall time of
+the complete model in float32 to that of each engine (above 1: faster), and how many translations are equal to those of a model
+in which the same units are there, as zeros.
+"""
+
+import os
+import tempfile
+
+import inference
+import numpy as np
+from absl import app, flags
+
+from t2t_lottery.inference import ctranslate2_engine
+
+_SHARES = flags.DEFINE_list("shares", ["25", "50", "75"], "Of the units, in percent.")
+
+
+def with_zeros(weights, share):
+  """A model with zeros for the weights of a share of its units, between 0.6 and 1.4 of it in a block, chosen at random."""
+  random = np.random.default_rng(1)
+  blocks = len(weights.encoder.layers) + len(weights.decoder.layers)
+  counts = iter(np.linspace(0.6 * share, min(1.4 * share, 1), blocks) * inference.FILTER)
+
+  def block(layer):
+    gone = random.permutation(inference.FILTER) < next(counts)
+    old = layer.feed_forward
+    return layer._replace(
+      feed_forward=old._replace(
+        inner=old.inner * ~gone, outer=old.outer * ~gone[:, None], inner_bias=old.inner_bias * ~gone
+      )
+    )
+
+  return changed(weights, block)
+
+
+def changed(weights, change):
+  """A model with each layer replaced by `change` of it."""
+  stacks = (stack._replace(layers=list(map(change, stack.layers))) for stack in (weights.encoder, weights.decoder))
+  return weights._replace(**dict(zip(("encoder", "decoder"), stacks)))
+
+
+def without_zeros(weights):
+  """The model as the engines and export get it."""
+  return changed(weights, lambda layer: layer._replace(feed_forward=layer.feed_forward.without_idle_units()))
+
+
+def megabytes(weights):
+  """The size of an exported model in MB of 10^6 bytes."""
+  with tempfile.TemporaryDirectory() as folder:
+    ctranslate2_engine.save(folder, weights)
+    return os.path.getsize(os.path.join(folder, "model.bin")) / 1e6
+
+
+def main(argv):
+  del argv
+  complete = inference.model(0.0)
+  print(f"complete model: {megabytes(complete):.0f} MB")
+  names = ["complete int8", "float32", "int8"]
+  print("units removed     MB  sentences  " + "  ".join(f"x {name}" for name in names) + "  equal")
+  for share in map(int, _SHARES.value):
+    zeros = with_zeros(complete, share / 100)
+    shrunk = without_zeros(zeros)
+    engines = {
+      "complete float32": inference.dense_engine(complete, "float32"),
+      "zeros": inference.dense_engine(zeros, "float32"),
+    }
+    for name, weights in zip(names, (complete, shrunk, shrunk)):
+      engines[name] = inference.dense_engine(weights, name.rpartition(" ")[2])
+    for count in inference.sentence_counts():
+      sources = np.random.default_rng(count).integers(3, inference.SUBWORDS, (count, inference.LENGTH)).tolist()
+      seconds, found = inference.measure(engines, sources)
+      ratios = "  ".join(f"{seconds['complete float32'] / seconds[name]:{len(name) + 2}.2f}" for name in names)
+      equal = np.mean([a == b for a, b in zip(found["float32"], found["zeros"])])
+      print(f"{share:12}%  {megabytes(shrunk):5.0f}  {count:9}  {ratios}  {equal:.0%}", flush=True)
+
+
+if __name__ == "__main__":
+  app.run(main)

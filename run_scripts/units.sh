@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh" || exit
+about="Tickets of whole feed-forward units: each level's mask comes from the units' activations in the final model of the
+previous level, block by block (or --variant=magnitude), and is applied to its early weights, theta_t. A level is the
+share of the units that are removed in each block; embeddings and attention stay dense."
+
+variants=magnitude
+unused="--switch --switches --rewind_steps"
+parse "$@"
+dense
+iterative slt "$levels" dense units --control=units
+table

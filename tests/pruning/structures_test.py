@@ -1,0 +1,130 @@
+"""Tickets of whole feed-forward units: what is removed, what the rest is, and that masks nest."""
+
+import os
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from absl.testing import parameterized
+
+from t2t_lottery.checkpoints import tf_checkpoint
+from t2t_lottery.pruning import layers, methods, structures, tickets
+from t2t_lottery.utils.errors import UserError
+
+HIDDEN, FILTER = 8, 20
+BLOCKS = [f"transformer/body/{side}/layer_{number}/ffn" for side in ("encoder", "decoder") for number in (0, 1)]
+QUERY = "transformer/body/encoder/layer_0/self_attention/multihead_attention/q/kernel"
+SHAPES = {QUERY: (HIDDEN, HIDDEN)}
+for _block in BLOCKS:
+  SHAPES.update(
+    {
+      f"{_block}/conv1/kernel": (HIDDEN, FILTER),
+      f"{_block}/conv1/bias": (FILTER,),
+      f"{_block}/conv2/kernel": (FILTER, HIDDEN),
+      f"{_block}/conv2/bias": (HIDDEN,),
+    }
+  )
+
+
+def checkpoint(folder, seed, masks=None):
+  rng = np.random.RandomState(seed)
+  values = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in SHAPES.items()}
+  for layer, mask in (masks or {}).items():
+    values[layer] = values[layer] * mask
+    values[layers.mask_name(layer)] = mask
+  prefix = os.path.join(folder, str(seed), "model.ckpt")
+  tf_checkpoint.write(prefix, values)
+  return tf_checkpoint.Checkpoint(prefix, f"checkpoint {seed}")
+
+
+def units(masks, block):
+  """Which units a block's masks keep; fails unless each is kept or removed as a whole."""
+  inner, outer = masks[f"{block}/conv1/kernel"], masks[f"{block}/conv2/kernel"]
+  np.testing.assert_array_equal(inner, np.broadcast_to(inner[0], inner.shape))
+  np.testing.assert_array_equal(outer, np.broadcast_to(inner[0][:, None], outer.shape))
+  return inner[0]
+
+
+class StructuresTest(parameterized.TestCase, tf.test.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.folder = self.create_tempdir().full_path
+    self.final, self.early = checkpoint(self.folder, 1), checkpoint(self.folder, 2)
+
+  def draw(self, sparsity, final=None, early=None, scores=None, **options):
+    spec = tickets.TicketSpec(sparsity, structure=methods.UNITS, **options)
+    sources = final or self.final, early or self.early
+    tickets.check(*sources, spec)
+    return tickets.draw(*sources, spec, SHAPES, precomputed_scores=scores)
+
+  def test_groups_are_in_the_order_in_which_a_model_computes(self):
+    found = structures.groups(methods.UNITS, sorted(SHAPES, reverse=True))
+    self.assertEqual([group.name for group in found], BLOCKS)
+
+  def test_the_units_of_smallest_norm_are_removed_with_their_biases(self):
+    ticket = self.draw(0.25)
+    for block in BLOCKS:
+      kept = units(ticket.masks, block)
+      inner, outer = self.final.read(f"{block}/conv1/kernel"), self.final.read(f"{block}/conv2/kernel")
+      norms = [np.hypot(np.linalg.norm(inner[:, u]), np.linalg.norm(outer[u])) for u in range(FILTER)]
+      self.assertCountEqual(np.flatnonzero(~kept), np.argsort(norms)[: FILTER // 4])
+      bias = self.early.read(f"{block}/conv1/bias")
+      self.assertAllEqual(ticket.weights[f"{block}/conv1/bias"], bias * kept)
+      self.assertTrue(np.all(bias[~kept]), "the comparison must be able to fail")
+      self.assertAllEqual(ticket.weights[f"{block}/conv2/bias"], self.early.read(f"{block}/conv2/bias"))
+    for layer, mask in ticket.masks.items():
+      self.assertAllEqual(ticket.weights[layer], self.early.read(layer) * mask)
+    self.assertTrue(ticket.masks[QUERY].all(), "attention stays dense")
+
+  def test_scores_that_are_given_decide(self):
+    rng = np.random.default_rng(3)
+    scores = {block: rng.permutation(FILTER).astype(float) for block in BLOCKS}
+    ticket = self.draw(0.5, scores=scores, score=methods.ACTIVATION)
+    for block in BLOCKS:
+      self.assertAllEqual(units(ticket.masks, block), scores[block] >= FILTER / 2)
+
+  def test_removed_units_never_return(self):
+    first = self.draw(0.3)
+    final, early = (checkpoint(self.folder, seed, first.masks) for seed in (3, 4))
+    second = self.draw(0.6, final, early)
+    for block in BLOCKS:
+      before, after = units(first.masks, block), units(second.masks, block)
+      self.assertFalse(np.any(after & ~before))
+      self.assertEqual([np.count_nonzero(before), np.count_nonzero(after)], [14, 8])
+    with self.assertRaisesRegex(UserError, r"sparsity 0\.2 is below that of .*layer_0/ffn: 0\.3000\)"):
+      self.draw(0.2, final, early)
+
+  def test_single_weights_that_are_pruned_stay_pruned(self):
+    """A ticket of units from a ticket of weights has both masks."""
+    spec = tickets.TicketSpec(0.5)
+    masks = tickets.draw(self.final, self.early, spec, SHAPES).masks
+    final, early = (checkpoint(self.folder, seed, masks) for seed in (3, 4))
+    both = self.draw(0.25, final, early)
+    for layer, mask in both.masks.items():
+      self.assertFalse(np.any(mask & ~masks[layer]), layer)
+    self.assertAllEqual(both.masks[QUERY], masks[QUERY])
+    self.assertEqual(
+      structures.removed(methods.UNITS, both.weights), {block: (FILTER // 4, FILTER) for block in BLOCKS}
+    )
+
+  @parameterized.parameters({"score": methods.RANDOM}, {"shuffle": True})
+  def test_controls_remove_as_many_other_units(self, **options):
+    plain, first, again, other = (self.draw(0.5, **one) for one in ({}, options, options, {**options, "seed": 9}))
+    kept = [np.concatenate([units(t.masks, block) for block in BLOCKS]) for t in (plain, first, again, other)]
+    self.assertEqual({np.count_nonzero(one) for one in kept}, {len(BLOCKS) * FILTER // 2})
+    self.assertAllEqual(kept[1], kept[2])
+    for one in (kept[0], kept[3]):
+      self.assertFalse(np.array_equal(one, kept[1]))
+
+  def test_on_target_counts_units_of_each_block(self):
+    weights = self.draw(0.5).weights
+    found = structures.removed(methods.UNITS, weights)
+    self.assertTrue(structures.on_target(found, 0.5))
+    self.assertFalse(structures.on_target(found, 0.55))
+    # One more in one block, one fewer in another.
+    first, last = BLOCKS[0], BLOCKS[-1]
+    moved = {**found, first: (found[first][0] + 1, FILTER), last: (found[last][0] - 1, FILTER)}
+    self.assertFalse(structures.on_target(moved, 0.5))
+
+
+if __name__ == "__main__":
+  tf.test.main()

@@ -1,0 +1,71 @@
+"""Tickets of units end to end: checkpoints of trained runs, and the result of one."""
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from t2t_lottery.checkpoints.tf_checkpoint import Checkpoint
+from t2t_lottery.pruning import layers, methods, structures
+from t2t_lottery.runs import paths, run_files
+from tests.support import trained
+
+
+class UnitTicketsTest(tf.test.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.runs = trained.dense()
+    for level, before in (("50", "dense"), ("75", "units-50")):
+      run = f"units-{level}" if before == "dense" else f"{before}-{level}"
+      flags = (f"--run={run}", "--method=slt", f"--level={level}", f"--mask_from={before}", "--control=units")
+      cls.runs.step("train", *flags)
+
+  def test_initial_weights_equal_mask_times_rewound_weights(self):
+    for run, before in (("units-50", "dense"), ("units-50-75", "units-50")):
+      initial, rewound = Checkpoint(self.runs.initial(run)), Checkpoint(self.runs.early(before))
+      groups = structures.groups(methods.UNITS, initial.layers)
+      self.assertLen(groups, 2)
+      biases = {group.bias: group.alive({n: initial.mask(n) for n in group.parts}) for group in groups}
+      for name in (n for n in initial.shapes if n.startswith("transformer/") and not layers.is_mask(n)):
+        mask = initial.mask(name) if layers.is_prunable(name) else biases.get(name, True)
+        self.assertAllEqual(initial.read(name), rewound.read(name) * mask)
+
+  def test_whole_units_are_removed_and_stay_so(self):
+    for run, share in (("units-50", 0.5), ("units-50-75", 0.75)):
+      initial = Checkpoint(self.runs.initial(run))
+      for step in paths.checkpoint_steps(self.runs.runs.folder(run)):
+        checkpoint = Checkpoint(paths.checkpoint(self.runs.runs.folder(run), step))
+        for group in structures.groups(methods.UNITS, checkpoint.layers):
+          alive = group.alive({layer: checkpoint.mask(layer) for layer in group.parts})
+          self.assertEqual(np.count_nonzero(~alive), share * alive.size)
+          for layer, mask in group.masks(alive, checkpoint.shapes).items():
+            self.assertAllEqual(checkpoint.mask(layer), mask)
+            self.assertFalse(np.any(checkpoint.read(layer).view(np.uint32)[~mask]), f"{layer} at step {step}")
+          # Not pruned by a mask: its gradient is 0.
+          bias = checkpoint.read(group.bias)
+          self.assertFalse(np.any(bias.view(np.uint32)[~alive]), f"{group.bias} at step {step}")
+          if step == trained.STEPS.train_steps:
+            self.assertTrue(np.any(bias[alive] != initial.read(group.bias)[alive]))
+        for layer in checkpoint.layers:
+          if "/ffn/" not in layer:
+            self.assertTrue(checkpoint.mask(layer).all(), layer)
+
+  def test_masks_nest(self):
+    first, second = (Checkpoint(self.runs.initial(run)) for run in ("units-50", "units-50-75"))
+    for layer in first.layers:
+      self.assertFalse(np.any(second.mask(layer) & ~first.mask(layer)), layer)
+
+  def test_a_result_has_the_share_of_units_and_that_of_weights(self):
+    self.runs.step("evaluate", "--run=units-50")
+    result = run_files.result(self.runs.runs.folder("units-50"))
+    final = Checkpoint(paths.checkpoint(self.runs.runs.folder("units-50"), result["best_step"]))
+    self.assertEqual(result["removed"], {"kind": "units", "share": 0.5})
+    self.assertTrue(result["on_target"])
+    masks = [final.mask(layer) for layer in final.layers]
+    self.assertAllClose(result["sparsity"], 1 - sum(np.count_nonzero(m) for m in masks) / sum(m.size for m in masks))
+    self.assertLess(result["sparsity"], 0.4)
+    table = self.runs.step("results", "--runs=units-50")
+    self.assertRegex(table, rf"\n *{result['sparsity'] * 100:.6g}% .* units-50, 50% of the feed-forward units\n")
+
+
+if __name__ == "__main__":
+  tf.test.main()
