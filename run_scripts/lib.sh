@@ -8,7 +8,8 @@ root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 defaults=() unused='' variants='global_magnitude dense_embedding'
 # Set by `parse`.
 levels='' switches='' rewind_steps='' rewind_also='' controls='' one_shot='' rewind_dense='' schedule_from='' data_seed='' variant='' runs_dir='' plan=''
-declare -A below=() above=()
+equal_training='' train_steps='' rewind_step=''
+declare -A below=() above=() slt_runs=()
 location=() common=() text=() training=() evaluation=()
 # Runs so far, last of them that is no twin, process of the running step, signal received.
 runs=() last='' child='' received=''

@@ -8,4 +8,5 @@ unused="--rewind --one_shot --controls --switch --schedule_from --switches --rew
 parse "$@"
 dense
 separate mp "$levels" mp
+as_long_as_slt mp "$levels" mp ""
 table

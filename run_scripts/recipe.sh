@@ -57,3 +57,16 @@ separate() {
   name=$(with_variant "$3")
   for level in $2; do run "$name-$level" --method="$1" --level="$level" "${@:4}" ${variant:+--control="$variant"}; done
 }
+
+# With --equal_training, the same levels in runs as long as SLT's line up to each, less what the ticket has had (BEFORE, a
+# word for each run): as_long_as_slt METHOD LEVELS NAME BEFORE [FLAG...]. A run that needs no more steps is left out.
+as_long_as_slt() {
+  [[ -n $equal_training ]] || return 0
+  local level steps before
+  read -ra before <<<"$4"
+  for level in $2; do
+    steps=$(((slt_runs[$level] - ${#before[@]}) * train_steps))
+    ((steps == train_steps)) || separate "$1" "$level" "$(with_variant "$3")+steps_$steps" --steps="$steps" \
+      --rewind_step="$rewind_step" "${@:5}"
+  done
+}

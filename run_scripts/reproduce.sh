@@ -31,6 +31,7 @@ and the flags of the drivers, except --hosts, --host_index and --plan:
   --name --train --dev --test --languages --vocab_size
   --t2t_usr_dir --rewind --rewind_step --schedule_from --prune_each --one_shot --variant --controls --switch
   --rewind_steps="T ..." --switches="L ..."   several t of SLT, several switches of SLT-MP and MP-SLT
+  --equal_training    also MP and SLT-MP with as many training steps in all as SLT's line
                       (see $(dirname "$0")/slt_mp.sh --help)
 END
 }

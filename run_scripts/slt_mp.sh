@@ -9,7 +9,9 @@ parse "$@"
 dense
 for switch in $switches; do
   iterative slt "${below[$switch]}" dense slt
-  separate slt_mp "${above[$switch]}" "$ticket-mp" --initial_level="$switch" --mask_from="$ticket" \
-    ${rewind_dense:+--rewind_from=dense} ${schedule_from:+--schedule_from="$schedule_from"}
+  flags=(--initial_level="$switch" --mask_from="$ticket" ${rewind_dense:+--rewind_from=dense}
+    ${schedule_from:+--schedule_from="$schedule_from"})
+  separate slt_mp "${above[$switch]}" "$ticket-mp" "${flags[@]}"
+  as_long_as_slt slt_mp "${above[$switch]}" "$ticket-mp" "dense ${below[$switch]}" --mask_step="$train_steps" "${flags[@]}"
 done
 table

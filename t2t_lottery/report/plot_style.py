@@ -22,7 +22,7 @@ class Line(NamedTuple):
   dashes: str | tuple[int, tuple[int, ...]]
 
 
-# The palette of Okabe and Ito, and two darker colors.
+# The palette of Okabe and Ito, and darker colors.
 LINES = {
   "MP": Line("#0072b2", "o", "-"),
   "LT": Line("#d55e00", "s", "--"),
@@ -32,6 +32,8 @@ LINES = {
   "MP-SLT": Line("#56b4e9", "P", (0, (1, 1, 4, 1))),
   "LRR": Line("#7a4a1e", "X", (0, (8, 2))),
   "FT": Line("#777777", "*", (0, (3, 1, 1, 1))),
+  "MP (equal training)": Line("#00315c", "<", (0, (5, 1))),
+  "SLT-MP (equal training)": Line("#8a2d63", ">", (0, (2, 2))),
   table_columns.DENSE: Line("#000000", "x", "-"),
 }
 

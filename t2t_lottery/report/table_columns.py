@@ -8,7 +8,11 @@ from typing import Any, NamedTuple
 
 from t2t_lottery.pruning import methods, structures
 
-# Method -> its name: in the order of the paper's columns, then those of Renda, Frankle and Carbin (2020).
+# Methods that `--equal_training` trains longer -> their columns of runs with as many steps in all as SLT's.
+_EQUAL = {"mp": "mp_equal", "slt_mp": "slt_mp_equal"}
+# What the name of such a longer run has before its level.
+_LONGER = re.compile(r"\+steps_\d+(?=-[\d.]+$)")
+# Method -> its name: in the order of the paper's columns, then those of Renda, Frankle and Carbin (2020), then `_EQUAL`.
 COLUMNS = {
   "mp": "MP",
   "lt": "LT",
@@ -18,6 +22,8 @@ COLUMNS = {
   "mp_slt": "MP-SLT",
   "lrr": "LRR",
   "finetune": "FT",
+  "mp_equal": "MP (equal training)",
+  "slt_mp_equal": "SLT-MP (equal training)",
 }
 DENSE = "dense"
 # Marks in SLT-MP's column: trained by SLT, by MP.
@@ -86,7 +92,8 @@ def assign(about: About) -> dict[str, list[Place]]:
   """Assigns runs to columns.
 
   Of several runs of a method at one level, the column has the one on the method's longest chain. The columns of SLT-MP
-  and MP-SLT each follow one switch, the one with the most levels above it.
+  and MP-SLT each follow one switch, the one with the most levels above it. The columns of equal training have the runs of
+  MP and SLT-MP, at this switch, whose steps in all are those of SLT's run at the level.
 
   Args:
     about: name of a run -> its description (`run.json`, of any seed).
@@ -111,6 +118,9 @@ def assign(about: About) -> dict[str, list[Place]]:
       found[method].update(below)
       fill(found[method], [head], plain)
     fill(found[method], above, plain, DOUBLE_DAGGER if method == "slt_mp" else "")
+    if method == "slt_mp":
+      found[_EQUAL[method]] = _as_long(method, found, about, head)
+  found[_EQUAL["mp"]] = _as_long("mp", found, about)
   dense = [Place(name, plain[name]["sparsity_asked"]) for name in of[DENSE]][:1]
   columns = {
     title: dense + [found[method][level] for level in sorted(found[method])]
@@ -118,6 +128,37 @@ def assign(about: About) -> dict[str, list[Place]]:
     if found[method]
   }
   return columns or ({DENSE: dense} if dense else {})
+
+
+def _as_long(
+  method: str, found: Mapping[str, Mapping[float, Place]], about: About, head: str | None = None
+) -> dict[float, Place]:
+  """A method's column at equal training: at each level its usual run, or a longer one, with as many steps in all as SLT's.
+
+  Args:
+    method: of the runs.
+    found: method -> level -> place, of SLT and this method.
+    about: name of a run -> its description.
+    head: the switch of the method's column, if it has one.
+
+  Returns:
+    Level -> place; empty without a longer run.
+  """
+  longer = [
+    name
+    for name, what in about.items()
+    if what["method"] == method and "+" in name and is_plain(_LONGER.sub("", name), what)
+    if method == "mp" or switch(name, "slt", about) == head
+  ]
+  column: dict[float, Place] = {}
+  for level, of_slt in found["slt"].items():
+    steps = steps_in_all(of_slt.run, about)
+    mark = DOUBLE_DAGGER if method == "slt_mp" else ""
+    places = [Place(name, level, mark) for name in sorted(longer) if about[name]["sparsity_asked"] == level]
+    if level in found[method]:
+      places.insert(0, found[method][level])
+    column.update((level, place) for place in places[::-1] if steps and steps_in_all(place.run, about) == steps)
+  return column if {place.run for place in column.values()} & {*longer} else {}
 
 
 def fill(column: dict[float, Place], names: list[str], about: About, mark: str = "") -> None:

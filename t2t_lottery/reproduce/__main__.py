@@ -63,7 +63,7 @@ def _print_forecast(settings: config.Settings, runs: list[run_graph.PlannedRun])
   statuses, length = request.statuses(settings, runs), settings.steps.train_steps
   remaining = forecast.predict(runs, statuses, request.workload(settings))
   print(console.dry_run(runs, statuses, length, remaining))
-  lengths = [forecast.steps_remaining(current, length) for current in statuses]
+  lengths = forecast.remaining_steps(runs, statuses, length)
   if costs := paper_cost.dry_run(runs, lengths, _DEVICES.value or request.jobs(), settings.runs.size, remaining.speed):
     print(costs)
 

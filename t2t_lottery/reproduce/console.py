@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from t2t_lottery.reproduce.planning.forecast import Forecast, steps_remaining
+from t2t_lottery.reproduce.planning.forecast import Forecast, remaining_steps
 from t2t_lottery.reproduce.planning.run_graph import PlannedRun
 from t2t_lottery.reproduce.scheduler import End, Key
 from t2t_lottery.runs import retention, training_log
@@ -29,7 +29,7 @@ def status(runs: Sequence[PlannedRun], statuses: Sequence[Status], train_steps: 
   """How many runs have each status, and a line for each run: running ones first, then failed ones."""
   order = list(State)
   both = sorted(zip(runs, statuses), key=lambda pair: order.index(pair[1].state))
-  rows = [(str(run.seed), run.name, describe(current, train_steps)) for run, current in both]
+  rows = [(str(run.seed), run.name, describe(current, run.length(train_steps))) for run, current in both]
   return "\n".join([counts(statuses), "", *_aligned([("seed", "run", ""), *rows])])
 
 
@@ -42,8 +42,8 @@ def counts(statuses: Sequence[Status]) -> str:
 def dry_run(runs: Sequence[PlannedRun], statuses: Sequence[Status], train_steps: int, forecast: Forecast) -> str:
   """The runs in their order, each with its remaining steps, and the forecast for all of them."""
   rows = [
-    (str(run.seed), run.name, f"{steps_remaining(current, train_steps):,}", describe(current, train_steps))
-    for run, current in zip(runs, statuses)
+    (str(run.seed), run.name, f"{steps:,}", describe(current, run.length(train_steps)))
+    for run, current, steps in zip(runs, statuses, remaining_steps(runs, statuses, train_steps))
   ]
   wide = max(len("steps remaining"), *(len(row[2]) for row in rows))
   aligned = [(seed, name, steps.rjust(wide), state) for seed, name, steps, state in rows]

@@ -60,7 +60,7 @@ def _graph() -> list[run_graph.PlannedRun]:
   given = flags.FLAGS
   chain = [given[flag.name] for flag in driver_flags.of_chain() if given[flag.name].value not in (None, False)]
   words = [f"--{flag.name}" + ("" if flag.value is True else f"={flag.value}") for flag in chain]
-  if given.rewind_steps:
+  if given.rewind_steps or given.equal_training:
     steps = command_flags.read().steps
     words += [f"--steps={steps.train_steps}", f"--rewind_step={steps.rewind_step}"]
   return run_graph.graph(_METHODS.value.split(), validation.seeds(_SEEDS.value), words)
@@ -105,7 +105,7 @@ def _requirements(
   about: dict[str, Any] = {
     "method": run.method,
     "sparsity_asked": config.parse_level(run.level),
-    "train_steps": settings.steps.train_steps,
+    "train_steps": run.length(settings.steps.train_steps),
     "rewind_step": int(run.flag("rewind_step") or settings.steps.rewind_step),
     "hparams": settings.hparams or None,
     "code": package_versions.training_versions(),

@@ -8,7 +8,7 @@ import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
 from t2t_lottery.checkpoints.tf_checkpoint import Checkpoint
-from t2t_lottery.runs import paths
+from t2t_lottery.runs import paths, presets
 from tests.support import trained
 
 
@@ -22,9 +22,14 @@ class MethodsTest(parameterized.TestCase, tf.test.TestCase):
     folder = self.runs.runs.folder(run)
     return {step: Checkpoint(paths.checkpoint(folder, step)) for step in paths.checkpoint_steps(folder) if step}
 
-  @parameterized.parameters(("mp-80", 0.0, 0.8), ("slt-50-mp-90", 0.5, 0.9))
-  def test_gradual_runs_follow_the_schedule_and_restore_no_weight(self, run, initial, final):
-    steps, before = trained.STEPS, {}
+  @parameterized.parameters(("mp-80", 0.0, 0.8), ("slt-50-mp-90", 0.5, 0.9), ("slt-50-mp+steps_150-90", 0.5, 0.9, 150))
+  def test_gradual_runs_follow_the_schedule_and_restore_no_weight(self, run, initial, final, length=0):
+    if length:
+      # As planned by `--equal_training`, but shorter.
+      of_ticket = ["--mask_from=slt-50", "--initial_level=50", f"--mask_step={trained.STEPS.train_steps}"]
+      longer = [f"--steps={length}", f"--rewind_step={trained.STEPS.rewind_step}"]
+      self.runs.step("train", f"--run={run}", "--method=slt_mp", "--level=90", *of_ticket, *longer)
+    steps, before = presets.for_length(length) if length else trained.STEPS, {}
     for step, checkpoint in self.checkpoints(run).items():
       # A checkpoint is saved before the pruning after its step.
       pruned_at = (step - 1) // steps.prune_every * steps.prune_every
@@ -37,6 +42,7 @@ class MethodsTest(parameterized.TestCase, tf.test.TestCase):
         self.assertFalse(np.any(mask & ~before.get(layer, mask)), f"{layer} at step {step}")
         before[layer] = mask
     self.assertGreater(len(before), 10)
+    self.assertEqual(step, steps.train_steps)
 
   @parameterized.parameters("dense", "slt-50", "mp-80")
   def test_tensorboard_shows_sparsity_magnitudes_and_signs(self, run):

@@ -1,5 +1,7 @@
 """Which run is in which column of the report's tables."""
 
+import re
+
 import tensorflow.compat.v1 as tf
 
 from t2t_lottery.report import table_columns
@@ -22,6 +24,11 @@ SLT = [("slt-50", "slt", 50, "dense"), ("slt-50-80", "slt", 80, "slt-50"), ("slt
 SLT_MP = [("slt-50-60", "slt", 60, "slt-50")] + [(f"slt-50-60-mp-{n}", "slt_mp", n, "slt-50-60") for n in (80, 90)]
 MP = [(f"mp-{n}", "mp", n, None) for n in (50, 60, 80, 90)]
 MP_SLT = [("mp-60-slt-80", "mp_slt", 80, "mp-60"), ("mp-60-slt-80-90", "mp_slt", 90, "mp-60-slt-80")]
+
+
+# As of mp.sh and slt_mp.sh with --levels="50 60 80 90" --steps=2000 --equal_training.
+LONGER = [*((f"mp+steps_{2000 * n}-{level}", "mp", level, None) for n, level in ((2, 50), (3, 60), (4, 80), (5, 90)))]
+LONGER.append(("slt-50-60-mp+steps_4000-90", "slt_mp", 90, "slt-50-60"))
 
 
 def rows(found):
@@ -64,6 +71,50 @@ class ColumnsTest(tf.test.TestCase):
       self.assertEqual(table_columns.steps_in_all(name, found), 2000 * runs, name)
     del found["dense"]
     self.assertIsNone(table_columns.steps_in_all("slt-50-80", found))
+
+  def with_steps(self, *runs):
+    found = about(*runs)
+    for name, what in found.items():
+      longer = re.search(r"steps_(\d+)", name)
+      what["train_steps"] = int(longer[1]) if longer else 2000
+    return found
+
+  def test_at_equal_training_each_run_has_had_the_steps_of_slt(self):
+    slt = [
+      *SLT[:1],
+      SLT_MP[0],
+      ("slt-50-60-80", "slt", 80, "slt-50-60"),
+      ("slt-50-60-80-90", "slt", 90, "slt-50-60-80"),
+    ]
+    # Its steps are not SLT's: another chain's.
+    other = ("mp+steps_12000-80", "mp", 80, None)
+    described = self.with_steps(DENSE, *slt, *SLT_MP[1:], *MP, *LONGER, other)
+    found = table_columns.assign(described)
+    self.assertEqual(list(found), ["MP", "SLT", "SLT-MP", "MP (equal training)", "SLT-MP (equal training)"])
+    self.assertEqual(
+      rows({"": found["MP (equal training)"]})[""],
+      [("0", "dense", ""), *((f"{level}", run, "") for run, _, level, _ in LONGER[:4])],
+    )
+    self.assertEqual(
+      rows({"": found["SLT-MP (equal training)"]})[""],
+      [
+        *(("0", "dense", ""), ("50", "slt-50", "†"), ("60", "slt-50-60", "†")),
+        # At the first level above the switch, the usual run has had as many.
+        *(("80", "slt-50-60-mp-80", "‡"), ("90", "slt-50-60-mp+steps_4000-90", "‡")),
+      ],
+    )
+    for title, places in found.items():
+      for place in places[1:] if "equal" in title else ():
+        (of_slt,) = [one for one in found["SLT"] if one.level == place.level]
+        self.assertEqual(*(table_columns.steps_in_all(one.run, described) for one in (place, of_slt)), place.run)
+    self.assertEqual(
+      table_columns.relatives(described, found),
+      [table_columns.Relative("mp+steps_12000-80", 0.8, "steps 12000", "mp-80")],
+    )
+
+  def test_without_slt_nothing_says_which_training_is_equal(self):
+    found = table_columns.assign(self.with_steps(DENSE, *MP, *LONGER[:4]))
+    self.assertEqual(list(found), ["MP"])
 
   def test_chooses_the_run_on_the_longest_chain(self):
     for other in ("slt-60-80", "slt-40-80"):

@@ -243,6 +243,17 @@ class ForecastTest(tf.test.TestCase):
     # 22 checkpoints of 5 bytes per parameter, and what t2t writes for the graph.
     self.assertBetween(forecast.run_bytes("base", 33_288, True, 20), 6.7e9, 7.2e9)
 
+  def test_at_equal_training_runs_differ_in_length(self):
+    self.runs = run_graph.graph(("mp",), (1,), ("--levels=50 80", "--steps=2000", "--equal_training"))
+    statuses = [run_status.Status(run_status.State.WAITING)] * 5
+    # Dense, two of MP, and one as long as each level of SLT's line.
+    remaining = self.predict(statuses)
+    self.assertEqual(remaining.steps, 3 * 2000 + 4000 + 6000)
+    lines = console.dry_run(self.runs, statuses, 2000, remaining).splitlines()
+    self.assertRegex("\n".join(lines), r"mp\+steps_6000-80 +6,000  waiting")
+    running = [run_status.Status(run_status.State.RUNNING, 1000, 10.0)] * 5
+    self.assertIn("running, step 1,000 of 6,000, 10.0 steps/s, 0:08:20 left", console.status(self.runs, running, 2000))
+
   def test_time_and_disk_are_measured_on_similar_runs(self):
     self.made.evaluated("dense", "dense", 0, 26, 65)
     folder = self.made.path("dense")

@@ -12,6 +12,7 @@ import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
 from t2t_lottery.reproduce.planning import driver_flags, run_graph
+from t2t_lottery.runs import presets
 from tests.support import trained
 
 DRIVERS = (*(f"{method}.sh" for method in run_graph.METHODS), "quickstart.sh")
@@ -70,10 +71,13 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     known = {f"--{flag.name}" for flag in flags} | {"--plan", "--version"}
     self.assertContainsSubset(["--problem", "--seed"], listed)
     values = {flag.name: (flag.choices or ("1",))[0] for flag in driver_flags.of_chain() if flag.metavar}
-    values.update(levels="50", controls="random_signs", variant="dense_embedding")
-    given = ["--one_shot", *(f"--{flag}={value}" for flag, value in values.items())]
-    # These two exclude each other.
-    ways = ([word for word in given if not word.startswith(f"--{other}=")] for other in ("switch", "switches"))
+    values.update(levels="50", controls="random_signs", variant="dense_embedding", switch="50", switches="50")
+    given = ["--one_shot", "--equal_training", *(f"--{flag}={value}" for flag, value in values.items())]
+    # Pairs that exclude each other.
+    ways = (
+      [word for word in given if word.partition("=")[0] not in others]
+      for others in (("--switch", "--one_shot"), ("--switches", "--equal_training"))
+    )
     unused = {
       flag for way in ways for flag in driver(name, "--plan=table", *way).stdout.splitlines()[0].split("\t")[1:]
     }
@@ -112,12 +116,14 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ("--size=tinny", "--size=tinny: did you mean tiny\\?"),
     ("--hparams=hiden_size=8", "unknown hparam hiden_size: did you mean hidden_size\\?"),
     ("--hparams=batch_size=x", "--hparams=batch_size=x: batch_size is an integer"),
+    ("--equal_training", "--equal_training: SLT's line has no level 55, the switch: add it to --levels", "--switch=55"),
+    ("--equal_training", "--equal_training: with --one_shot SLT's line is as short", "--one_shot"),
     ("--bleu_tokenize=flores20", "--bleu_tokenize=flores20: did you mean flores200\\?"),
     ("--comet_python=python", "--comet_python=python has no effect without --comet=MODEL"),
     ("--size=bigg", "--size=bigg: did you mean big\\?"),
   )
-  def test_invalid_flag_is_reported_in_one_line(self, flag, message):
-    done = driver("slt_mp.sh", flag)
+  def test_invalid_flag_is_reported_in_one_line(self, flag, message, *more):
+    done = driver("slt_mp.sh", flag, *more)
     self.assertEqual(done.returncode, 2)
     self.assertLen(done.stderr.splitlines(), 1)
     self.assertRegex(done.stderr, f"^slt_mp.sh: {message}")
@@ -227,6 +233,24 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       ["--levels=50 80", "--variant=global_scores"],
       ["dense", "synflow+global_scores-50 < dense", "synflow+global_scores-80 < dense"],
     ),
+    (
+      "mp_equal_training",
+      "mp.sh",
+      ["--levels=50 80", "--steps=100", "--equal_training"],
+      ["dense", "mp-50", "mp-80", "mp+steps_200-50", "mp+steps_300-80"],
+    ),
+    (
+      "slt_mp_equal_training",
+      "slt_mp.sh",
+      ["--levels=50 60 70 80", "--steps=100", "--switches=50 60", "--equal_training"],
+      [
+        *("dense", "slt-50 < dense"),
+        *(f"slt-50-mp-{level} < slt-50" for level in (60, 70, 80)),
+        *("slt-50-mp+steps_200-70 < slt-50", "slt-50-mp+steps_300-80 < slt-50", "slt-50-60 < slt-50"),
+        *(f"slt-50-60-mp-{level} < slt-50-60" for level in (70, 80)),
+        "slt-50-60-mp+steps_200-80 < slt-50-60",
+      ],
+    ),
     ("snip", "snip.sh", ["--levels=50 80"], ["dense", "snip-50 < dense", "snip-80 < dense"]),
     ("units", "units.sh", ["--levels=50 80"], ["dense", "units-50 < dense", "units-50-80 < units-50"]),
     (
@@ -274,6 +298,37 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       self.assertEqual(run.get("data_seed"), "7" if run["run"].endswith("+data_seed_7") else None)
       name = re.sub(r"\+(random_signs|data_seed_7)$", "", run["run"])
       self.assertEqual(run.get("level", "dense"), re.split(r"[-+]", name)[-1])
+
+  def test_at_equal_training_a_run_is_as_long_as_slts_line_without_what_its_ticket_has_had(self):
+    """SLT's line is that of slt.sh with the same flags, whose levels start lower than those of SLT-MP."""
+    runs = run_graph.graph(("slt", "mp", "slt_mp"), (1,), ("--steps=100", "--equal_training"))
+    by_name = {run.name: run for run in runs}
+
+    def steps_in_all(run):
+      return run.length(100) + sum(steps_in_all(by_name[parent]) for parent in {*run.parents})
+
+    of_slt = {run.level: steps_in_all(run) for run in runs if run.method == "slt"}
+    longer = [run for run in runs if "+steps_" in run.name]
+    self.assertLen(longer, 12 + 6)
+    for run in longer:
+      self.assertEqual(steps_in_all(run), of_slt[run.level], run.name)
+
+  def test_at_equal_training_all_steps_of_a_run_scale_but_those_of_its_ticket(self):
+    planned = driver(
+      "slt_mp.sh", "--plan", "--levels=50 60 80", "--switch=50", "--steps=2000", "--equal_training"
+    ).stdout.splitlines()
+    (_, *flags) = next(line.split("\t") for line in planned if line.startswith("slt-50-mp+steps_4000-80"))
+    command = trainer_command(*flags)
+    self.assertContainsSubset(["--train_steps=4000", "--local_eval_frequency=200"], command)
+    (given,) = [word for word in command if word.startswith("--hparams=")]
+    found = dict(pair.split("=") for pair in given.removeprefix("--hparams=").split(","))
+    steps = presets.for_length(4000)
+    for name in ("prune_until", "prune_every"):
+      self.assertEqual(found[name], str(getattr(steps, name)))
+    self.assertEqual(found["learning_rate_warmup_steps"], str(steps.warmup_steps))
+    # The ticket's mask and weights are those of a run of 2,000 steps.
+    self.assertEndsWith(found["mask_checkpoint"], "/slt-50/model.ckpt-2000")
+    self.assertRegex(found["rewind_checkpoint"], "/slt-50/.*model.ckpt-100$")
 
   @parameterized.parameters(
     (["--rewind_steps=0 5% 25000"], "5% is a|25000 is step 25000, which is given twice"),

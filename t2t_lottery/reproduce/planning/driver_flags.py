@@ -144,6 +144,9 @@ OF_TICKETS = (
   ),
   Flag("switch", "the level at which SLT-MP and MP-SLT switch methods", "L", "60"),
   Flag("switches", "each such level to compare", '"L ..."'),
+  Flag(
+    "equal_training", "also train MP, and SLT-MP's part by MP, for as many steps in all as SLT's line up to that level"
+  ),
 )
 _FLAGS = {flag.name: flag for flag in (*OF_RUNS, *OF_TEXT, *OF_TICKETS)}
 # Flags with several values of one choice.
@@ -201,11 +204,16 @@ def read(driver: Driver, words: Sequence[str]) -> str:
       raise UserError(f"--{name} is empty")
   if "switch" in given and "switches" in given:
     raise UserError(f"--switches={given['switches']} replaces --switch={given['switch']}: leave one of them out")
+  if "equal_training" in given and "one_shot" in given:
+    raise UserError("--equal_training: with --one_shot SLT's line is as short at every level: leave one of them out")
   if "name" in given and "problem" not in given:
     values["problem"] = own_text.problem_name(given["name"])
   values.update((name, value) for name, value in given.items() if f"--{name}" not in driver.unused)
   check(values, driver.variants)
-  code = _assignments(values)
+  line = _levels({**values, "levels": given.get("levels", _FLAGS["levels"].default)})
+  if values["equal_training"] and "--switch" not in driver.unused:
+    _check_switches(values, line)
+  code = _assignments(values, line)
   if plan:
     code += [_assign("plan", plan), *([_echo("\t".join(["unused", *surplus]))] if plan == _OF_TABLE else [])]
   return "\n".join(code)
@@ -421,6 +429,19 @@ def check_rewind_steps(values: Mapping[str, str]) -> None:
     raise UserError(f"--rewind_steps: only between 0 and 100% has --schedule_from={values['schedule_from']} a meaning")
 
 
+def _check_switches(values: Mapping[str, str], line: Sequence[str]) -> None:
+  """Rejects a switch that is no level of SLT's line: there, SLT-MP's training cannot be made equal to it."""
+  for switch in map(level_name, values["switches"].split() or [values["switch"]]):
+    if switch not in line:
+      raise UserError(f"--equal_training: SLT's line has no level {switch}, the switch: add it to --levels")
+
+
+def _levels(values: Mapping[str, str]) -> list[str]:
+  """The levels of a chain, as in the names of its runs."""
+  levels = [level_name(level) for level in values["levels"].split()]
+  return list(levels_of_shares(float(values["prune_each"]), levels[-1])) if values["prune_each"] else levels
+
+
 def levels_of_shares(share: float, last: str) -> Iterator[str]:
   """Levels in percent that each prune the same share of the weights that the previous one kept, up to the last."""
   kept = 100 - share
@@ -430,18 +451,22 @@ def levels_of_shares(share: float, last: str) -> Iterator[str]:
   yield last
 
 
-def _assignments(values: Mapping[str, str]) -> list[str]:
-  """The variables of a recipe, as shell code."""
-  levels = [level_name(level) for level in values["levels"].split()]
+def _assignments(values: Mapping[str, str], line: Sequence[str]) -> list[str]:
+  """The variables of a recipe, as shell code.
+
+  Args:
+    values: of all flags, by name.
+    line: the levels of SLT's driver with the same flags.
+  """
+  levels = _levels(values)
   switch = level_name(values["switch"])
-  if values["prune_each"]:
-    levels = list(levels_of_shares(float(values["prune_each"]), levels[-1]))
   switches = [level_name(level) for level in values["switches"].split()] or [switch]
   below, above = {}, {}
   for one in switches:
     below[one] = sorted({*(level for level in levels if float(level) < float(one)), one}, key=float)
     above[one] = [level for level in levels if float(level) > float(one)]
-  swept = rewind_steps(values) if values["rewind_steps"] else RewindSteps((), 0, 0)
+  needs_steps = values["rewind_steps"] or values["equal_training"]
+  swept = rewind_steps(values) if needs_steps else RewindSteps((), 0, 0)
   words = {
     "levels": levels,
     "switches": switches,
@@ -480,8 +505,12 @@ def _assignments(values: Mapping[str, str]) -> list[str]:
   }
   return [
     *(_assign(name, " ".join(value)) for name, value in words.items()),
-    *(_assign(name, values[name]) for name in ("one_shot", "variant", "runs_dir", "data_seed")),
+    *(_assign(name, values[name]) for name in ("one_shot", "variant", "runs_dir", "data_seed", "equal_training")),
     *(_table(name, found) for name, found in (("below", below), ("above", above))),
+    # Those of the line of a level of SLT: the dense run, and one for each level.
+    _table("slt_runs", {level: [str(number)] for number, level in enumerate(line, 2)}),
+    _assign("train_steps", str(swept.last)),
+    _assign("rewind_step", str(swept.usual)),
     _assign("rewind_dense", "yes" if values["rewind"] == "dense" else ""),
     _assign("schedule_from", values["schedule_from"].removeprefix("0")),
     *(f"{name}=({' '.join(map(shlex.quote, value))})" for name, value in arrays.items()),

@@ -55,7 +55,7 @@ class Workload(NamedTuple):
 
   Attributes:
     where: runs_dir, problem and size.
-    train_steps: length of each run.
+    train_steps: length of each run that has no length of its own.
     hparams: as the user gave them.
     checkpoints: number of checkpoints that each run saves.
     vocabulary: approximate number of subwords.
@@ -82,6 +82,16 @@ def steps_remaining(current: Status, train_steps: int) -> int:
   return 0 if current.state in (State.DONE, State.TRAINED) else max(0, train_steps - current.step)
 
 
+def remaining_steps(runs: Sequence[PlannedRun], statuses: Sequence[Status], train_steps: int) -> list[int]:
+  """The remaining steps of each run.
+
+  Args:
+    runs, statuses: the graph, and the status of each of its runs.
+    train_steps: length of a run without one of its own.
+  """
+  return [steps_remaining(current, run.length(train_steps)) for run, current in zip(runs, statuses)]
+
+
 def predict(runs: Sequence[PlannedRun], statuses: Sequence[Status], workload: Workload) -> Forecast:
   """Forecasts what remains of a graph.
 
@@ -104,7 +114,7 @@ def predict(runs: Sequence[PlannedRun], statuses: Sequence[Status], workload: Wo
     intermediate.append(full - essential)
   disk[retention.ESSENTIAL] += sum(sorted(intermediate)[-workload.jobs :])
   return Forecast(
-    steps=sum(steps_remaining(current, workload.train_steps) for current in statuses),
+    steps=sum(remaining_steps(runs, statuses, workload.train_steps)),
     speed=statistics.median(speeds) if speeds else None,
     disk=disk,
     measured=bool(measured),

@@ -43,6 +43,10 @@ class PlannedRun(NamedTuple):
     """The value of one of its flags; None if it does not have it."""
     return next((flag.partition("=")[2] for flag in self.flags if flag.startswith(f"--{name}=")), None)
 
+  def length(self, usual: int) -> int:
+    """Its length in steps, given that of runs without a length of their own (`--equal_training`)."""
+    return int(self.flag("steps") or usual)
+
   @property
   def key(self) -> tuple[int, str]:
     """Its key in the graph."""
