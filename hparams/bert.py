@@ -4,33 +4,24 @@ from tensor2tensor.layers import common_hparams
 from tensor2tensor.utils import registry
 
 from hparams import pruning
-
-# Name -> hidden size, layers, heads, filter size. The miniatures have the shapes of small encoders that are published as
-# packages; `bert_miniature_2x128` is that of Turc et al.'s (2019) smallest.
-SIZES = {
-  "bert_base": (768, 12, 12, 3072),
-  "bert_miniature_2x128": (128, 2, 2, 512),
-  "bert_miniature_3x384": (384, 3, 12, 1536),
-  "bert_miniature_6x384": (384, 6, 12, 1536),
-  "bert_tiny": (32, 2, 2, 64),
-}
+from t2t_lottery.runs import presets
 
 
-def fine_tuning(hidden_size, layers, heads, filter_size):
+def fine_tuning(size):
   """A dense BERT of a size.
 
   Adam without weight decay equals AdamW as Chen et al. set it (epsilon 1e-8, no decay); gradients are clipped to norm 1;
   the learning rate falls linearly from 2e-5 to 0 at the end of the run, without warm-up; batches have 32 examples.
   """
   hparams = common_hparams.basic_params1()
-  hparams.hidden_size = hidden_size
-  hparams.num_hidden_layers = layers
-  hparams.add_hparam("num_heads", heads)
-  hparams.add_hparam("filter_size", filter_size)
+  hparams.hidden_size = size.hidden_size
+  hparams.num_hidden_layers = size.num_hidden_layers
+  hparams.add_hparam("num_heads", size.num_heads)
+  hparams.add_hparam("filter_size", size.filter_size)
   hparams.add_hparam("gelu", "erf")
   hparams.add_hparam("attention_dropout", 0.1)
   hparams.layer_prepostprocess_dropout = 0.1
-  hparams.max_length = 512
+  hparams.max_length = presets.BERT_POSITIONS
   hparams.batch_size = 32
   hparams.use_fixed_batch_size = True
   # In batches; t2t fills the buffer before the first step.
@@ -55,10 +46,10 @@ def fine_tuning(hidden_size, layers, heads, filter_size):
 
 def register():
   """Registers the sets with t2t."""
-  for name, size in SIZES.items():
+  for name, size in presets.BERT_SIZES.items():
 
     def hparams_set(size=size):
-      return fine_tuning(*size)
+      return fine_tuning(size)
 
     hparams_set.__doc__ = "BERT of hidden size {}, {} layers, {} heads, filter size {}.".format(*size)
     registry.register_hparams(name)(hparams_set)

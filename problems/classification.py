@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 
@@ -9,6 +10,7 @@ import tensorflow.compat.v1 as tf
 from tensor2tensor.data_generators import problem, text_encoder, text_problems
 from tensor2tensor.layers import common_layers, modalities
 
+from t2t_lottery.data import manifest
 from t2t_lottery.data.wordpiece import WordPiece
 from t2t_lottery.utils import errors
 
@@ -82,6 +84,11 @@ def squared_error(predictions, labels, weights_fn=common_layers.weights_all, fea
   return tf.squared_difference(tf.reshape(predictions, [-1]), tf.reshape(labels, [-1])), _example_weights(features)
 
 
+def _count(path: str) -> int:
+  """The number of records in a file."""
+  return sum(1 for _ in tf.python_io.tf_record_iterator(path))
+
+
 class BertInput:
   """Mixin for a t2t text problem: pieces and segments of BERT, the model's own vocabulary, local files.
 
@@ -118,6 +125,28 @@ class BertInput:
         WordPiece.read(given)
         shutil.copyfile(given, kept)
       return WordPieceEncoder(WordPiece.read(kept))
+
+  def generate_data(self, data_dir, tmp_dir, task_id=-1):
+    """See `Text2TextProblem.generate_data`; then writes the manifest, by which the data are known to be complete."""
+    super().generate_data(data_dir, tmp_dir, task_id)
+    with errors.one_line():
+      pieces = self.get_or_create_vocab(data_dir, tmp_dir).vocab_size
+    records = {
+      split: sorted(glob.glob(os.path.join(glob.escape(data_dir), f"{self.name}-{split}-?????-of-?????")))
+      for split in ("train", "dev")
+    }
+    counts = {split: sum(map(_count, paths)) for split, paths in records.items()}
+    files = [os.path.join(data_dir, VOCABULARY), *(path for paths in records.values() for path in paths)]
+    facts = {
+      "vocabulary": VOCABULARY,
+      "vocab_size": pieces,
+      "examples": counts,
+      "outputs": 1 if isinstance(self, text_problems.Text2RealProblem) else self.num_classes,
+      "test_sets": {"test": "dev"},
+    }
+    manifest.write_manifest(
+      self.name, data_dir, {os.path.basename(path): manifest.file_info(path) for path in files}, facts
+    )
 
   def generate_encoded_samples(self, data_dir, tmp_dir, dataset_split):
     """See `Text2TextProblem.generate_encoded_samples`."""

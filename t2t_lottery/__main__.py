@@ -13,6 +13,7 @@ from t2t_lottery.utils import package_versions
 # In order of use.
 VERBS = (
   "datagen",
+  "import_bert",
   "train",
   "evaluate",
   "results",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from absl import flags
 
@@ -10,6 +11,13 @@ from t2t_lottery.runs import command_flags, paths, results_file
 from t2t_lottery.utils import command_line, errors
 
 _RUNS = flags.DEFINE_list("runs", [], "Runs to show, in this order. Default: all with results.")
+
+
+def _what(lines: list[dict[str, Any]]) -> str:
+  """What the scores are of."""
+  if any("predictions" in line.get("signatures", {}) for line in lines):
+    return "dev scores of the last checkpoint"
+  return "test scores of the checkpoint with the best dev BLEU"
 
 
 def main(argv: list[str]) -> None:
@@ -31,8 +39,7 @@ def main(argv: list[str]) -> None:
     names = _RUNS.value or list(dict.fromkeys(line["run"] for line in lines))
     seeds = sorted({line["seed"] for line in lines})
     print(
-      f"\n{runs.problem}, {runs.size}, test scores of the checkpoint with the best dev BLEU, "
-      f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+      f"\n{runs.problem}, {runs.size}, {_what(lines)}, seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
     )
     print(results_file.table(lines, names))
     print(f"\nResults: {paths.results(runs.runs_dir)}\nRuns:    {os.path.dirname(runs.folder('x'))}")

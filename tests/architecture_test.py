@@ -90,7 +90,7 @@ class ArchitectureTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual([path.parent.name for path in packages if not is_docstring(path)], ["compat"])
 
   @parameterized.parameters(
-    *("datagen", "train", "evaluate", "results", "inspect", "connectivity", "export", "translate"),
+    *("datagen", "train", "evaluate", "results", "inspect", "connectivity", "export", "translate", "import_bert"),
     "report.__main__",
     "reproduce.__main__",
   )

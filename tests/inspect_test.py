@@ -82,6 +82,15 @@ class InspectTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(found.units, {name(0, "ffn"): 2})
     self.assertEqual(found.to_json(), {"embedding_rows": 2, "layers": 1, "heads": 5, "units": 2})
     self.assertIn("2 of 5 subwords have no embedding left", found.describe()[0])
+    layer = "bert/encoder/layer_0"
+    of_bert = {
+      f"{layer}/attention/self/key/kernel": no_second_head,
+      f"{layer}/attention/output/dense/kernel": no_first_input,
+      f"{layer}/intermediate/dense/kernel": no_second_head,
+      f"{layer}/output/dense/kernel": no_last_output,
+    }
+    self.assertEqual(weight_statistics.emptied(of_bert, heads).heads, {layer: 2})
+    self.assertEqual(weight_statistics.emptied(of_bert).units, {layer: 2})
 
   def test_command_warns_of_completely_pruned_structures(self):
     pruned = self.checkpoint("pruned", [[3, 0], [-1, 0]])

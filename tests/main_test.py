@@ -43,7 +43,7 @@ class MainTest(tf.test.TestCase):
       self.assertEqual((verb.returncode, verb.stdout, verb.stderr), (module.returncode, module.stdout, module.stderr))
 
   def test_an_unknown_verb_is_one_line(self):
-    for verb, hint in (("exprot", "did you mean export?"), ("magic", "choose from datagen, train,")):
+    for verb, hint in (("exprot", "did you mean export?"), ("magic", "choose from datagen, import_bert, train,")):
       done = run("t2t_lottery", verb)
       self.assertEqual((done.returncode, done.stdout), (2, ""))
       self.assertStartsWith(done.stderr, f"t2t-lottery: unknown command {verb}: {hint}")

@@ -20,6 +20,8 @@ from t2t_lottery.pruning import layers
 from t2t_lottery.utils.errors import UserError
 
 MODEL_SCOPE = "transformer/"
+# Of google-research/bert: encoder, heads of pre-training and of a task.
+_OF_BERT = ("bert/", "cls/", "output_weights", "output_bias")
 _MAGIC = 0xDB4775248B80FB57
 _FOOTER_BYTES = 48
 _ADVICE = ": delete this checkpoint, then repeat the command that needs it"
@@ -34,8 +36,8 @@ _DTYPES = dict(
 
 
 def is_model_variable(name: str) -> bool:
-  """True for the Transformer's own variables; False for masks, optimizer slots, step, losses."""
-  return name.startswith(MODEL_SCOPE) and not layers.is_mask(name)
+  """True for the own variables of the Transformer or of BERT; False for masks, optimizer slots, step, losses."""
+  return name.startswith((MODEL_SCOPE, *_OF_BERT)) and not layers.is_mask(name)
 
 
 class Entry(NamedTuple):

@@ -86,6 +86,7 @@ def _manifest(problem_name: str, data_dir: str) -> dict[str, Any]:
   shape = {"files": {"*": {"size": int, "sha256": str}}, "vocabulary?": str, "train_lengths?": {"*": int}}
   shape |= {
     "vocab_size?": int,
+    "outputs?": int,
     "test_sets?": {"*": str},
     "text_from?": str,
     "text?": {"*": int},

@@ -5,7 +5,6 @@ No TensorFlow.
 
 from __future__ import annotations
 
-import io
 import os
 import platform
 from collections.abc import Sequence
@@ -15,11 +14,21 @@ import numpy as np
 
 from t2t_lottery.checkpoints import tensor_bundle
 from t2t_lottery.data import manifest
-from t2t_lottery.evaluation import checkpoint_average, checkpoint_selection, comet, decoding, metrics, model_size
+from t2t_lottery.evaluation import (
+  checkpoint_average,
+  checkpoint_selection,
+  classification,
+  comet,
+  decoding,
+  metrics,
+  model_size,
+  run_statistics,
+)
 from t2t_lottery.evaluation.scoring import DEFAULT, Scoring
 from t2t_lottery.pruning import layers, methods, structures, weight_statistics
 from t2t_lottery.runs import config, model_source, paths, retention, run_files, run_lock, run_spec, training_log
 from t2t_lottery.utils import atomic_files, package_versions
+from t2t_lottery.utils.errors import UserError
 
 # A brevity penalty below this is reported.
 _SHORT = 0.95
@@ -68,10 +77,19 @@ def evaluate_folder(
 ) -> dict[str, Any]:
   """Like `evaluate`, for a run with this description in any folder."""
   manifest.check_same(folder, description.get("data"), settings.runs.problem, settings.data_dir)
-  metrics.check(manifest.target_language(settings.runs.problem, settings.data_dir), scoring.bleu_tokenize)
+  of_classes = classification.is_classification(settings.runs.problem, settings.data_dir)
+  if not of_classes:
+    metrics.check(manifest.target_language(settings.runs.problem, settings.data_dir), scoring.bleu_tokenize)
+  elif average or decoder != decoding.CTRANSLATE2 or scoring != DEFAULT:
+    raise UserError(
+      f"{settings.runs.problem} is no translation: leave out --average, --decoder and flags of BLEU and COMET"
+    )
   run_files.require_trained(folder, description)
   with run_lock.held(folder):
-    line = _evaluate_once(settings, folder, description, average, decoder, scoring)
+    if of_classes:
+      line = classification.evaluate(settings, folder, description)
+    else:
+      line = _evaluate_once(settings, folder, description, average, decoder, scoring)
     if keep == retention.ESSENTIAL:
       retention.delete_intermediate(folder, line["best_step"])
     return line
@@ -115,7 +133,7 @@ def _add_comet(
       line["test"][metrics.COMET] = found.value
       line["signatures"][metrics.COMET] = found.signature
       with np.load(paths.segments(folder)) as arrays:
-        _write_segments(paths.segments(folder), {**arrays, metrics.COMET: found.segments})
+        run_statistics.write_segments(paths.segments(folder), {**arrays, metrics.COMET: found.segments})
     else:
       line["other_test_sets"][name][metrics.COMET] = found.value
     print(f"{line['run']}: {'test' if split == 'test' else name} COMET {found.value:.2f}", flush=True)
@@ -129,13 +147,13 @@ def _evaluate(
   best = max(bleu, key=lambda step: (bleu[step], step))
   checkpoint = paths.checkpoint(folder, best)
   hypotheses, test = _test_scores(decoded, "test", checkpoint)
-  _write_segments(paths.segments(folder), {name: score.segments for name, score in test.items()})
+  run_statistics.write_segments(paths.segments(folder), {name: score.segments for name, score in test.items()})
   sets = manifest.test_sets(settings.runs.problem, settings.data_dir)
   text_from = manifest.facts(settings.runs.problem, settings.data_dir).get("text_from")
   others = {name: _test_scores(decoded, split, checkpoint)[1] for split, name in sets.items() if split != "test"}
   variables = tensor_bundle.read(checkpoint)
   model_source.require_zeros(checkpoint, variables)
-  figures = _layer_figures(settings, folder, description, variables)
+  figures = run_statistics.figures(settings, folder, description, variables)
   atomic_files.write_json(paths.layers(folder), figures)
   left_out = metrics.left_out(decoded.language)
   emptied = weight_statistics.emptied(variables, atomic_files.read_json(paths.hparams(folder)).get("num_heads"))
@@ -225,7 +243,7 @@ def _print(
     f"{name}: BLEU {scores['bleu']:.2f}, TER {scores['ter']:.2f}"
     for name, scores in line.get("other_test_sets", {}).items()
   ]
-  notes.append(_describe_weights(figures["total"], description))
+  notes.append(run_statistics.describe(figures["total"], description))
   notes += [f"no {name}: {why}" for name, why in line.get("left_out", {}).items()]
   notes += emptied
   empty, penalty = line["empty_translations"], line["brevity_penalty"]
@@ -254,42 +272,3 @@ def _evaluate_average(folder: str, decoded: decoding.Decoding, count: int, compe
 def _bleu(decoded: decoding.Decoding, split: str, checkpoint: str) -> float:
   hypotheses, references = decoded.translation(split, checkpoint), decoded.references(split)
   return metrics.bleu(hypotheses, references, decoded.language, decoded.bleu_tokenize).value
-
-
-def _write_segments(path: str, test: dict[str, np.ndarray]) -> None:
-  """Writes the statistics for significance tests (`Score.segments`), one array per metric."""
-  file = io.BytesIO()
-  np.savez_compressed(file, **test)
-  atomic_files.write_bytes(path, [file.getvalue()])
-
-
-def _layer_figures(
-  settings: config.Settings, folder: str, description: dict[str, Any], variables: dict[str, Any]
-) -> dict[str, dict[str, float | None]]:
-  """Layer, and `total`, -> figures (`weight_statistics.figures`): `signs` compared with the run's own theta_0, `mask`
-  with the run that the mask was drawn from.
-  """
-
-  def compared_with(checkpoint: str) -> dict[str, dict[str, float | None]]:
-    return weight_statistics.figures(variables, tensor_bundle.read(checkpoint, layers.is_prunable_or_mask))
-
-  found = compared_with(paths.kept(folder, 0))
-  masks: dict[str, float | None] = {}
-  mask_from = description.get("mask_checkpoint")
-  if "mask_from" in description:
-    parent, _, step = description["mask_from"].partition("@")
-    mask_from = paths.stored(settings.runs.folder(parent), int(step))
-  if mask_from:
-    masks = {name: figures["mask"] for name, figures in compared_with(mask_from).items()}
-  return {name: {**figures, "mask": masks.get(name)} for name, figures in found.items()}
-
-
-def _describe_weights(total: dict[str, float | None], description: dict[str, Any]) -> str:
-  text = (
-    f"{total['sparsity']:.2%} sparse, |w| at most {total['largest']:.4g}, on average {total['mean']:.4g}; "
-    f"{total['signs']:.1%} of the signs as at step 0"
-  )
-  if total["mask"] is not None:
-    source = description.get("mask_from") or description["mask_checkpoint"]
-    text += f"; {total['mask']:.1%} of the weights that it or {source} keeps are kept by both"
-  return text

@@ -25,12 +25,15 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 
+from t2t_lottery.evaluation import class_metrics
 from t2t_lottery.utils.errors import UserError
 
 METRICS: tuple[str, ...] = ("bleu", "bleu_tokenized", "chrf", "ter")
 # By a model on disk (`comet`), if requested.
 COMET = "comet"
-HIGHER_IS_BETTER: dict[str, bool] = {"bleu": True, "bleu_tokenized": True, "chrf": True, "ter": False, COMET: True}
+# All metrics that a line of results may have.
+ALL = (*METRICS, COMET, *class_metrics.TITLES)
+HIGHER_IS_BETTER: dict[str, bool] = {name: name != "ter" for name in ALL}
 
 # sacreBLEU's tokenizers for BLEU.
 TOKENIZERS = ("13a", "intl", "char", "zh", "ja-mecab", "ko-mecab", "flores101", "flores200", "none")
@@ -127,7 +130,7 @@ def corpus_scores(metric: str, totals: np.ndarray) -> np.ndarray:
   """Corpus scores from summed statistics, with sacreBLEU's formulas.
 
   Args:
-    metric: one of METRICS, or COMET.
+    metric: one of ALL, except Spearman's correlation.
     totals: [..., n], sums over rows of `Score.segments`.
 
   Returns:
@@ -270,4 +273,5 @@ _FORMULAS: dict[str, tuple[int, Callable[[np.ndarray], np.ndarray]]] = {
   "chrf": (18, _chrf),
   "ter": (2, _ter),
   COMET: (2, _mean),
+  **class_metrics.FORMULAS,
 }

@@ -201,8 +201,11 @@ class Emptied(NamedTuple):
     return lines
 
 
-_ATTENTION_PART = re.compile(r"(.+)/multihead_attention/(q|k|v|output_transform)/kernel")
-_FEED_FORWARD_PART = re.compile(r"(.+)/(conv1|conv2)/kernel")
+# Of the Transformer, and of BERT.
+_ATTENTION_PART = re.compile(
+  r"(.+)/(?:multihead_attention/(?:q|k|v|(output_transform))|attention/(?:self/(?:query|key|value)|(output/dense)))/kernel"
+)
+_FEED_FORWARD_PART = re.compile(r"(.+)/(?:(conv1|intermediate/dense)|conv2|(?<!/attention/)output/dense)/kernel")
 
 
 def emptied(variables: Mapping[str, np.ndarray], num_heads: int | None = None) -> Emptied:
@@ -225,11 +228,11 @@ def emptied(variables: Mapping[str, np.ndarray], num_heads: int | None = None) -
       vocabulary += len(used)
     elif num_heads and (match := _ATTENTION_PART.fullmatch(name)):
       # The heads of queries, keys and values are adjacent columns; those of the output transform are adjacent rows.
-      by_head = used.reshape(-1, used.shape[-1]) if match[2] == "output_transform" else used.reshape(len(used), -1).T
+      by_head = used.reshape(-1, used.shape[-1]) if match[2] or match[3] else used.reshape(len(used), -1).T
       is_empty = ~by_head.reshape(num_heads, -1).any(axis=1)
       heads[match[1]] = heads.get(match[1], False) | is_empty
     elif match := _FEED_FORWARD_PART.fullmatch(name):
-      is_empty = ~(used.any(axis=0) if match[2] == "conv1" else used.any(axis=1))
+      is_empty = ~(used.any(axis=0) if match[2] else used.any(axis=1))
       units[match[1]] = units.get(match[1], False) | is_empty
 
   def counted(found: dict[str, np.ndarray]) -> dict[str, int]:

@@ -7,15 +7,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from t2t_lottery.evaluation import metrics, significance
+from t2t_lottery.evaluation import class_metrics, metrics, significance
 from t2t_lottery.report import table_columns
 from t2t_lottery.report.study import Run, Study
 from t2t_lottery.report.table_columns import Place, Relative
 
 # The paper's metrics, in the order of its columns.
 PAPER_METRICS = {"bleu": "BLEU", "ter": "TER"}
-# Those and COMET, which has columns if a run has it.
-COMPARED = {**PAPER_METRICS, metrics.COMET: "COMET"}
+# Those, and others which have columns if a run has them.
+COMPARED = {**PAPER_METRICS, metrics.COMET: "COMET", **class_metrics.TITLES}
+# Those with a plot.
+PLOTTED = {**PAPER_METRICS, **class_metrics.TITLES}
 # From this p on, a difference is called not significant.
 ALPHA = 0.05
 
@@ -127,7 +129,7 @@ class Entries:
   def _entry(self, column: str, place: Place, most: int) -> Entry:
     runs = self._evaluated(place.run)
     figures = {}
-    for metric in (*metrics.METRICS, metrics.COMET):
+    for metric in metrics.ALL:
       values = [run.result["test"].get(metric) for run in runs if run.result]
       if values and None not in values:
         segments = self._statistics(metric, place.run)
@@ -187,6 +189,17 @@ class Entries:
       if ours and theirs and len({len(segments) for segments in ours + theirs}) == 1:
         self._comparisons[key] = significance.compare(metric, ours, theirs, shuffles=self._samples)
     return self._comparisons[key]
+
+
+def shown(entries: Sequence[Entry]) -> list[str]:
+  """The metrics with columns: those that a run has, or the paper's if none has a result."""
+  return [name for name in COMPARED if any(name in entry.figures for entry in entries)] or [*PAPER_METRICS]
+
+
+def test_set(entries: Sequence[Entry]) -> str:
+  """The name of the set that the scores are of."""
+  found = {result.get("test_set", "test") for entry in entries for result in entry.results}
+  return "dev" if found == {"dev"} else "test"
 
 
 def _with(entry: Entry, metric: str, **changed) -> Entry:

@@ -38,8 +38,10 @@ def copy(study: Study, folder: str) -> int:
 def _small_files(run: Run) -> list[str]:
   found = [paths.description(run.folder), paths.result(run.folder)]
   found += paths.connections(run.folder)
+  if run.result is not None:
+    found += [paths.segments(run.folder), paths.layers(run.folder)]
   if translation := run.translation_path():
-    found += [paths.segments(run.folder), paths.layers(run.folder), translation, paths.checksum(translation)]
+    found += [translation, paths.checksum(translation)]
   return found
 
 

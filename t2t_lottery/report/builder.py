@@ -19,7 +19,7 @@ from t2t_lottery.report import (
   table_formats,
 )
 from t2t_lottery.report import study as studies
-from t2t_lottery.report.aggregates import Entries, Entry
+from t2t_lottery.report.aggregates import COMPARED, Entries, Entry, shown, test_set
 from t2t_lottery.utils import atomic_files
 
 
@@ -57,7 +57,11 @@ def write_tables(study: studies.Study, out: str, samples: int) -> Tables:
   printed = paper_scores.scores(study.problem, study.size)
   mean = f"mean over seeds {', '.join(map(str, study.seeds))}" if len(study.seeds) > 1 else f"seed {study.seeds[0]}"
   of = study.title
-  found = {"Methods": paper_tables.main_table(f"{of}: BLEU and TER on test, in percent, {mean}", entries, printed)}
+  found = {
+    "Methods": paper_tables.main_table(
+      f"{of}: {_names(entries)} on {test_set(entries)}, in percent, {mean}", entries, printed
+    )
+  }
   atomic_files.write_text(os.path.join(out, "table.csv"), paper_tables.to_csv(entries, printed))
   if related:
     others = {entry.place.run: entry for entry in entries}
@@ -71,6 +75,12 @@ def write_tables(study: studies.Study, out: str, samples: int) -> Tables:
     _write(found[sweep.heading], out, sweep.name)
     atomic_files.write_text(os.path.join(out, f"{sweep.name}.csv"), paper_tables.to_csv(ours, {}))
   return Tables(entries, found, swept)
+
+
+def _names(entries: list[Entry]) -> str:
+  """The metrics of a table, such as "BLEU and TER"."""
+  *first, last = (COMPARED[metric] for metric in shown(entries))
+  return " and ".join(filter(None, (", ".join(first), last)))
 
 
 def _kept(placed: dict[str, list[table_columns.Place]], study: studies.Study) -> dict[str, list[table_columns.Place]]:

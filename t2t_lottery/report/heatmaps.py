@@ -13,6 +13,16 @@ from t2t_lottery.report import plot_style
 
 _ATTENTION = {"self_attention": "self", "encdec_attention": "cross"}
 _PARTS = {"output_transform": "out", "conv1": "in", "conv2": "out"}
+_BERT = re.compile(r"bert/encoder/layer_(\d+)/(.+)/kernel")
+# In the order of the forward pass.
+_BERT_PARTS = {
+  "attention/self/query": "self q",
+  "attention/self/key": "self k",
+  "attention/self/value": "self v",
+  "attention/output/dense": "self out",
+  "intermediate/dense": "ffn in",
+  "output/dense": "ffn out",
+}
 
 
 class Panel(NamedTuple):
@@ -55,6 +65,8 @@ def panel(runs: Sequence[tuple[float, Sequence[Mapping[str, Mapping[str, Any]]]]
 
 def short(name: str) -> str:
   """A short name of a layer, such as "dec 1 cross q"."""
+  if match := _BERT.fullmatch(name):
+    return f"enc {match[1]} {_BERT_PARTS[match[2]]}"
   place = re.search(r"/(enc|dec)oder/layer_(\d+)/(\w+)/", name)
   if place is None:
     shard = re.search(r"/weights_(\d+)$", name)
@@ -66,9 +78,11 @@ def short(name: str) -> str:
 
 def _order(name: str) -> tuple[Any, ...]:
   """Sort key in the order of the forward pass: embedding, encoder, decoder; layer by layer."""
+  if match := _BERT.fullmatch(name):
+    return (1, int(match[1]), 0, [*_BERT_PARTS].index(match[2]), name)
   place = re.search(r"/(enc|dec)oder/layer_(\d+)/(\w+)/", name)
   if place is None:
-    return (0, 0, 0, 0, name)
+    return (3 if name.startswith("bert/") else 0, 0, 0, 0, name)
   blocks, parts = ("self_attention", "encdec_attention", "ffn"), ("q", "k", "v", "output_transform", "conv1", "conv2")
   block = blocks.index(place[3]) if place[3] in blocks else len(blocks)
   part = name.split("/")[-2]

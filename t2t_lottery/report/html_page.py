@@ -67,7 +67,8 @@ def _sections(
   sections["Plots"] = (
     "\n".join(_plot(number, *one) for number, one in enumerate(plots)) or "<p>No run is evaluated.</p>"
   )
-  sections["Translations"] = _translations(study, text)
+  if any(run.translates for runs in study.runs.values() for run in runs):
+    sections["Translations"] = _translations(study, text)
   sections["Missing or not finished"] = _list(
     unfinished, "None: every run of every seed is evaluated, and all files are present."
   )

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from t2t_lottery.evaluation import metrics
-from t2t_lottery.report import table_columns
+from t2t_lottery.report import aggregates, table_columns
 from t2t_lottery.report.aggregates import ALPHA, COMPARED, PAPER_METRICS, Entry, Figure
 from t2t_lottery.report.paper_scores import Printed
 
@@ -55,7 +55,7 @@ class Table(NamedTuple):
 
 
 def main_table(caption: str, entries: Sequence[Entry], printed: Mapping[tuple[str, float], Printed]) -> Table:
-  """One row per level: sparsity, memory, and BLEU and TER of each method; below it the paper's row, if there is one.
+  """One row per level: sparsity, memory, and the scores of each method; below it the paper's row, if there is one.
 
   Args:
     caption: of the table.
@@ -63,7 +63,7 @@ def main_table(caption: str, entries: Sequence[Entry], printed: Mapping[tuple[st
     printed: (method, sparsity) -> the paper's scores.
   """
   titles = list(dict.fromkeys(entry.column for entry in entries))
-  shown = _shown(entries)
+  shown = aggregates.shown(entries)
   by_place = {(entry.column, entry.place.level): entry for entry in entries}
   groups = []
   for level in sorted({entry.place.level for entry in entries}):
@@ -102,7 +102,7 @@ def relatives_table(caption: str, entries: Sequence[Entry], others: Mapping[str,
     others: name of a run -> its entry in the main table.
   """
   groups = []
-  shown = _shown([*entries, *others.values()])
+  shown = aggregates.shown([*entries, *others.values()])
   for entry in entries:
     size = entry.mean("megabytes", "paper")
     run_varied = others.get(entry.varied or "")
@@ -127,11 +127,6 @@ def relatives_table(caption: str, entries: Sequence[Entry], others: Mapping[str,
   return Table(
     caption, heads, groups, _notes(groups, {EQUAL: f"not significantly different from the varied run (p ≥ {ALPHA})"})
   )
-
-
-def _shown(entries: Sequence[Entry]) -> list[str]:
-  """The metrics with columns."""
-  return [metric for metric in COMPARED if metric in PAPER_METRICS or any(metric in one.figures for one in entries)]
 
 
 def _left_out(entries: Sequence[Entry]) -> list[str]:
@@ -183,7 +178,7 @@ def to_csv(entries: Sequence[Entry], printed: Mapping[tuple[str, float], Printed
   varies.
   """
   scored = {metric for entry in entries for metric in entry.figures} or {*metrics.METRICS}
-  every = [metric for metric in (*metrics.METRICS, metrics.COMET) if metric in scored]
+  every = [metric for metric in metrics.ALL if metric in scored]
   rows = [_csv_row(entry, every, printed.get((entry.column, round(entry.place.level, 4)))) for entry in entries]
   file = io.StringIO()
   names = dict.fromkeys(name for row in rows for name in row)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from t2t_lottery.report import heatmaps, plot_style
-from t2t_lottery.report.aggregates import PAPER_METRICS, Entry
+from t2t_lottery.report.aggregates import PLOTTED, Entry, test_set
 
 
 class Plot(NamedTuple):
@@ -42,7 +42,7 @@ def all_plots(entries: Sequence[Entry], learning_curves: bool = False) -> list[P
     return []
   with plot_style.settings():
     made: list[Plot | None] = [
-      _scores(entries, metric) for metric in PAPER_METRICS if any(metric in entry.figures for entry in entries)
+      _scores(entries, metric) for metric in PLOTTED if any(metric in entry.figures for entry in entries)
     ]
     made += [_sizes(entries), _magnitudes(entries)]
     made += [
@@ -83,44 +83,51 @@ def _scores(entries: Sequence[Entry], metric: str) -> Plot:
   axes = made.subplots()
   scored = [entry for entry in entries if metric in entry.figures]
   several = any(len(entry.runs) > 1 for entry in scored)
+  where = test_set(scored)
   for column, ours in _columns(scored).items():
     figures = [entry.figures[metric] for entry in ours]
     spread = [(f.low, f.high) if several else f.interval or (f.mean, f.mean) for f in figures]
     _line(axes, column, [entry.place.level * 100 for entry in ours], [f.mean for f in figures], spread)
   _sparsity_axis(axes, scored)
-  axes.set_ylabel(f"{PAPER_METRICS[metric]} [%]")
+  axes.set_ylabel(f"{PLOTTED[metric]} [%]")
   axes.legend()
-  bars = "from the lowest to the highest seed" if several else "95% intervals over test sentences, for one seed"
+  bars = (
+    "from the lowest to the highest seed"
+    if several
+    else f"95% intervals over {'test sentences' if where == 'test' else 'examples'}, for one seed"
+  )
   if not several and not any(entry.figures[metric].interval for entry in scored):
     bars = "none, because there is one seed without sentence statistics"
-  name = PAPER_METRICS[metric]
+  name = PLOTTED[metric]
   return Plot(
     metric,
     made,
-    f"{name} on test against sparsity. Bars: {bars}.",
+    f"{name} on {where} against sparsity. Bars: {bars}.",
     f"Lines of {name} against sparsity for {', '.join(_columns(scored))}; the table contains the numbers.",
   )
 
 
 def _sizes(entries: Sequence[Entry]) -> Plot | None:
-  scored = [entry for entry in entries if entry.mean("megabytes", "paper") is not None and "bleu" in entry.figures]
+  metric = next((name for name in PLOTTED if any(name in entry.figures for entry in entries)), "")
+  scored = [entry for entry in entries if entry.mean("megabytes", "paper") is not None and metric in entry.figures]
   if not scored:
     return None
+  name = PLOTTED[metric]
   made = plot_style.figure(6.4, 4)
   axes = made.subplots()
   for column, ours in _columns(scored).items():
-    pairs = sorted((entry.mean("megabytes", "paper") or 0.0, entry.figures["bleu"].mean) for entry in ours)
+    pairs = sorted((entry.mean("megabytes", "paper") or 0.0, entry.figures[metric].mean) for entry in ours)
     _line(axes, column, [size for size, _ in pairs], [bleu for _, bleu in pairs])
   axes.set_xscale("log")
   _plain_ticks(axes.xaxis)
   axes.set_xlabel("size as the paper counts it [MB]")
-  axes.set_ylabel("BLEU [%]")
+  axes.set_ylabel(f"{name} [%]")
   axes.legend()
   return Plot(
     "size",
     made,
-    "BLEU on test against the size of the model (compressed CSC files; logarithmic).",
-    f"Lines of BLEU against megabytes for {', '.join(_columns(scored))}; the table contains the numbers.",
+    f"{name} on {test_set(scored)} against the size of the model (compressed CSC files; logarithmic).",
+    f"Lines of {name} against megabytes for {', '.join(_columns(scored))}; the table contains the numbers.",
   )
 
 

@@ -6,11 +6,12 @@ import os
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from t2t_lottery.evaluation import metrics
 from t2t_lottery.runs import paths, presets, run_files, run_lock, run_spec
 from t2t_lottery.utils import atomic_files
 from t2t_lottery.utils.errors import UserError
@@ -61,9 +62,14 @@ class Run(NamedTuple):
     except UserError:
       return {}
 
+  @property
+  def translates(self) -> bool:
+    """Whether its result is of translations, not of classes or real numbers."""
+    return "predictions" not in (self.result or {}).get("signatures", {})
+
   def translation_path(self) -> str | None:
-    """The file of the test translation by the best checkpoint; None while there is no result."""
-    if self.result is None:
+    """The file of the test translation by the best checkpoint; None while there is no result, or without translations."""
+    if self.result is None or not self.translates:
       return None
     best = paths.checkpoint(self.folder, self.result["best_step"])
     return paths.translation(self.folder, "test", best, self.result["decoder"])
@@ -178,8 +184,8 @@ def _data(run: Run) -> str | None:
 
 
 def _sentences(run: Run) -> int | None:
-  segments = run.segments("bleu") if run.result else None
-  return None if segments is None else len(segments)
+  found = [run.segments(metric) for metric in metrics.ALL] if run.result else []
+  return next((len(segments) for segments in found if segments is not None), None)
 
 
 def _read_run(folder: str) -> Run:
@@ -243,12 +249,12 @@ def _states(run: Run | None) -> list[str]:
     problems.append(f"{missed}, so in no table or plot")
   if unreadable := run.segments_error():
     problems.append(f"{unreadable}, so no intervals and no significance")
-  path = run.translation_path()
-  assert path
-  for missing, read in (
-    ("no layers.json, so not in the heat maps", lambda: run_files.layers(run.folder)),
-    ("no test translation", lambda: run_files.translation(path)),
-  ):
+  wanted: list[tuple[str, Callable[[], object]]] = [
+    ("no layers.json, so not in the heat maps", lambda: run_files.layers(run.folder))
+  ]
+  if path := run.translation_path():
+    wanted.append(("no test translation", lambda: run_files.translation(path)))
+  for missing, read in wanted:
     try:
       read()
     except atomic_files.Missing:

@@ -100,6 +100,30 @@ SIZES = {
 }
 
 
+class BertSize(NamedTuple):
+  """The shape of a BERT, as t2t's hparams."""
+
+  hidden_size: int
+  num_hidden_layers: int
+  num_heads: int
+  filter_size: int
+
+
+# By hparams set. The miniatures have the shapes of small encoders that are published as packages; `bert_miniature_2x128` is
+# that of Turc et al.'s (2019) smallest.
+BERT_SIZES = {
+  "bert_base": BertSize(768, 12, 12, 3072),
+  "bert_miniature_2x128": BertSize(128, 2, 2, 512),
+  "bert_miniature_3x384": BertSize(384, 3, 12, 1536),
+  "bert_miniature_6x384": BertSize(384, 6, 12, 1536),
+  "bert_tiny": BertSize(32, 2, 2, 64),
+}
+# Their number of position embeddings.
+BERT_POSITIONS = 512
+# The name that google-research/bert gives a pre-trained checkpoint.
+BERT_CHECKPOINT = "bert_model.ckpt"
+
+
 def hparams_set(method: str, size: str) -> str:
   """Name of the hparams set of a method at a size."""
   return f"transformer_{method}" + ("" if size == "base" else f"_{size}")

@@ -11,8 +11,9 @@ from t2t_lottery.runs import paths, presets, run_files, run_spec
 from t2t_lottery.utils import atomic_files, file_lock, text_table
 from t2t_lottery.utils.errors import UserError
 
-# Metrics with a column; COMET has one if a run has it.
-_COLUMNS = ("bleu", "ter", "comet")
+# Metrics with a column, if a run has them; a result without those of one kind of problem is from an early version.
+_COLUMNS = ("bleu", "ter", "comet", "accuracy", "f1", "mcc", "pearson", "spearman")
+_REQUIRED = ({"bleu", "ter"}, {"accuracy"}, {"pearson", "spearman"})
 
 
 def collect(runs_dir: str) -> list[dict[str, Any]]:
@@ -52,7 +53,7 @@ def _collected(runs_dir: str) -> list[dict[str, Any]]:
 
 
 def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
-  """A table with one row per run: sparsity, size, test BLEU and TER, COMET if it was requested, name.
+  """A table with one row per run: sparsity, size, each metric that a run has, name.
 
   Args:
     lines: results of one problem and size; runs that differ only in the seed are averaged.
@@ -66,14 +67,13 @@ def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
   found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
   missed: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
   for line in lines:
-    # Early versions wrote no such scores.
-    if line.get("test", {}).keys() >= {"bleu", "ter"} and "paper" in line.get("megabytes", {}):
+    if any(line.get("test", {}).keys() >= names for names in _REQUIRED) and "paper" in line.get("megabytes", {}):
       (missed if run_spec.sparsity_miss(line) else found)[line["run"], line.get("hparams") or ""].append(line)
   is_mixed = len({hparams for _, hparams in (*found, *missed)}) > 1
   shown = [key for run in runs for key in dict.fromkeys((*found, *missed)) if key[0] == run]
   every = [line for key in shown for line in (*found[key], *missed[key])]
   averaged = any("average" in line for line in every)
-  columns = [metric for metric in _COLUMNS if metric != "comet" or any(metric in line["test"] for line in every)]
+  columns = [metric for metric in _COLUMNS if any(metric in line["test"] for line in every)] or ["bleu", "ter"]
   rows = [["sparsity", "MB", *(metric.upper() for metric in columns), *(["averaged"] if averaged else []), "run"]]
   for key in shown:
     name, hparams = key

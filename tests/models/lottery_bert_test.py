@@ -8,10 +8,10 @@ from tensor2tensor.utils import registry, trainer_lib
 
 import hparams as hparams_package
 import usr_dir  # noqa: F401
-from hparams import bert
 from problems import classification
 from t2t_lottery.checkpoints import tf_checkpoint
 from t2t_lottery.pruning import layers
+from t2t_lottery.runs import presets
 from t2t_lottery.training import bert_check, hparams_check
 from t2t_lottery.utils import errors
 
@@ -66,8 +66,8 @@ class LotteryBertTest(tf.test.TestCase):
     self.assertEqual(with_filler[2], 2)
 
   def test_sets_have_the_sizes_of_published_models_and_tickets_are_global(self):
-    self.assertEqual(bert.SIZES["bert_base"], (768, 12, 12, 3072))
-    for name in bert.SIZES:
+    self.assertEqual(presets.BERT_SIZES["bert_base"], (768, 12, 12, 3072))
+    for name in presets.BERT_SIZES:
       hparams = registry.hparams(name)
       self.assertEqual(hparams.pruning_method, "dense")
       self.assertEqual((hparams.learning_rate_constant, hparams.optimizer_adam_epsilon), (2e-5, 1e-8))

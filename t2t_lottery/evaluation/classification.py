@@ -1,0 +1,122 @@
+"""Evaluates a trained run of a classification or regression problem: scores of its last checkpoint on all of dev.
+
+No checkpoint is chosen, because GLUE's test labels are not public and dev is what is reported, as by Chen et al. (2020).
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import platform
+from typing import Any
+
+import numpy as np
+
+from t2t_lottery.checkpoints import tensor_bundle
+from t2t_lottery.data import manifest
+from t2t_lottery.evaluation import checkpoint_selection, class_metrics, model_size, run_statistics
+from t2t_lottery.pruning import weight_statistics
+from t2t_lottery.runs import config, model_source, paths, run_files, training_log
+from t2t_lottery.utils import atomic_files, package_versions
+from t2t_lottery.utils.errors import UserError
+
+_SIGNATURE = "predictions"
+# Packages that affect a result.
+_VERSIONED = ("t2t-lottery", "tensorflow", "tensor2tensor", "scipy", "numpy")
+
+
+def is_classification(problem: str, data_dir: str) -> bool:
+  """Whether a problem's generated data are of classes or real numbers instead of translations."""
+  return "outputs" in manifest.facts(problem, data_dir)
+
+
+def evaluate(settings: config.Settings, folder: str, description: dict[str, Any]) -> dict[str, Any]:
+  """Evaluates a run, unless its result is there.
+
+  Args:
+    settings: of the runs and the data.
+    folder: the run's, locked by the caller.
+    description: content of `run.json`.
+
+  Returns:
+    The run's line of results, written to its folder.
+
+  Raises:
+    UserError: if a file is missing or damaged.
+  """
+  line = run_files.result(folder) if os.path.exists(paths.result(folder)) else None
+  if line is None or line.get("signatures", {}).get(_SIGNATURE) != _signature():
+    line = _evaluate(settings, folder, description)
+    atomic_files.write_json(paths.result(folder), line)
+  return line
+
+
+def _signature() -> str:
+  return "|".join(f"{name}:{version}" for name, version in package_versions.installed(["tensorflow"]).items())
+
+
+def _evaluate(settings: config.Settings, folder: str, description: dict[str, Any]) -> dict[str, Any]:
+  """Computes and prints the run's line of results."""
+  step = checkpoint_selection.steps(folder, description)[-1]
+  checkpoint = paths.checkpoint(folder, step)
+  hparams = run_files.hparams(folder)
+  outputs, targets = _predictions(settings, checkpoint, hparams)
+  is_real = outputs.shape[1] == 1
+  predicted = outputs[:, 0] if is_real else outputs.argmax(axis=1)
+  scores = {name: class_metrics.score(name, predicted, targets) for name in class_metrics.applicable(outputs.shape[1])}
+  statistics = {name: class_metrics.statistics(name, predicted, targets) for name in scores}
+  run_statistics.write_segments(paths.segments(folder), {n: s for n, s in statistics.items() if s is not None})
+  variables = tensor_bundle.read(checkpoint)
+  model_source.require_zeros(checkpoint, variables)
+  figures = run_statistics.figures(settings, folder, description, variables)
+  atomic_files.write_json(paths.layers(folder), figures)
+  emptied = weight_statistics.emptied(variables, hparams.get("num_heads"))
+  loss = class_metrics.loss(outputs, targets)
+  line = {
+    **description,
+    "sparsity": figures["total"]["sparsity"],
+    "on_target": checkpoint_selection.is_on_target(folder, description, variables),
+    "weights": figures["total"],
+    "emptied": emptied.to_json(),
+    "best_step": step,
+    "dev_loss": loss,
+    "dev_loss_by_step": {str(step): loss},
+    "test": scores,
+    "test_set": "dev",
+    "predicted_values": len(np.unique(predicted)),
+    "signatures": {
+      **{name: class_metrics.signature(name, len(targets)) for name in scores},
+      _SIGNATURE: _signature(),
+    },
+    "megabytes": model_size.megabytes(variables),
+    "versions": {"python": platform.python_version(), **package_versions.installed(_VERSIONED)},
+  }
+  _print(line, [run_statistics.describe(figures["total"], description), *emptied.describe()])
+  return line
+
+
+def _predictions(settings: config.Settings, checkpoint: str, hparams: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+  """Outputs and targets of dev."""
+  # Imported late: it imports TensorFlow.
+  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+  from t2t_lottery.models import bert_predictor
+
+  problem, data_dir = settings.runs.problem, settings.data_dir
+  manifest.check_complete(problem, data_dir)
+  records = sorted(glob.glob(os.path.join(glob.escape(data_dir), f"{problem}-dev-?????-of-?????")))
+  if "gelu" not in hparams:
+    raise UserError(f"{checkpoint} is of no run of lottery_bert: {problem} cannot be evaluated for another model")
+  return bert_predictor.predict(checkpoint, hparams, records)
+
+
+def _print(line: dict[str, Any], notes: list[str]) -> None:
+  run = line["run"]
+  scores = ", ".join(f"{class_metrics.TITLES[name]} {value:.2f}" for name, value in line["test"].items())
+  training_log.finish(
+    f"{run}: dev {scores} with the checkpoint of step {line['best_step']} (loss {line['dev_loss']:.4f}), "
+    f"{line['megabytes']['paper']:.2f} MB"
+  )
+  if line["predicted_values"] == 1:
+    notes.append("all examples of dev get the same prediction")
+  for note in notes:
+    print(f"{run}: {note}", flush=True)
