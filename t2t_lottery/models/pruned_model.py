@@ -83,7 +83,7 @@ def _ticket_hook(hparams, method: methods.Method, seed: int, host: int, parts: P
   spec = hparams_check.ticket_spec(hparams, seed)
   sources = hparams.mask_checkpoint, hparams.get(method.sources[-1])
   score = None
-  if parts.score is not None and spec.score in (methods.SNIP, methods.SYNFLOW):
+  if parts.score is not None and spec.score in methods.OF_MODEL:
     score = functools.partial(parts.score, hparams, spec)
   initialize = functools.partial(parts.initialize, hparams)
   return ticket_hook.TicketHook(hparams.model_dir, *sources, spec, initialize, score, host, parts.may_lack)

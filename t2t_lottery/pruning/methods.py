@@ -13,7 +13,13 @@ MAGNITUDE = "magnitude"  # |w|, as in the paper
 RANDOM = "random"  # at random
 SNIP = "snip"  # |w * dL/dw| over several batches (Lee et al. 2019)
 SYNFLOW = "synflow"  # w * dR/dw of the network with |w| in place of w, over many rounds (Tanaka et al. 2020)
-SCORES = (MAGNITUDE, RANDOM, SNIP, SYNFLOW)
+SUPERMASK = "supermask"  # logits of a mask that is learned while the weights stay as they are (Zhou et al. 2019)
+SCORES = (MAGNITUDE, RANDOM, SNIP, SYNFLOW, SUPERMASK)
+# The hparams of `SUPERMASK`; its steps scale with the run, as the steps of prunings do (`presets.PRUNING_STEPS`).
+SUPERMASK_HPARAMS = ("supermask_steps", "supermask_learning_rate", "supermask_temperature", "supermask_penalty")
+# Those that need the loss, and with it the training graph on one device; those that the model computes.
+OF_LOSS = (SNIP, SUPERMASK)
+OF_MODEL = (*OF_LOSS, SYNFLOW)
 
 # The weights that compete (hparam `ticket_scope`).
 LAYER = "layer"  # those of one layer: each has the same sparsity, as in the paper
@@ -96,6 +102,9 @@ HPARAMS: dict[str, tuple[str | float | bool, Callable[[Method], bool]]] = {
   "shuffle_mask": (False, lambda method: method.from_ticket),
   "embedding_fan": (SHAPE, lambda method: method.from_ticket),
   "prune_embedding": (True, lambda method: method.prunes),
+  "supermask_learning_rate": (0.1, lambda method: method.from_ticket),
+  "supermask_temperature": (0.2, lambda method: method.from_ticket),
+  "supermask_penalty": (1e-6, lambda method: method.from_ticket),
   "data_seed": (-1, lambda method: True),
   "rewind_also": ("", lambda method: True),
   "schedule_from": (0, lambda method: method.may_continue_schedule or method.constant_rate),
@@ -127,4 +136,5 @@ CONTROLS: dict[str, dict[str, str | bool]] = {
   "dense_embedding": {"prune_embedding": False},
   "snip": {"ticket_score": SNIP, "ticket_scope": GLOBAL},
   "synflow": {"ticket_score": SYNFLOW},
+  "supermask": {"ticket_score": SUPERMASK, "ticket_scope": GLOBAL},
 }

@@ -93,7 +93,7 @@ def draw(
     spec: how the ticket is drawn.
     trainable: names of all trainable variables.
     initialize: (layer, shape, seed) -> new random values for a layer; needed for `methods.REDRAWN` only.
-    precomputed_scores: layer -> scores that are not computed here: those of `methods.SNIP` and `SYNFLOW`.
+    precomputed_scores: layer -> scores that are not computed here: those of `methods.OF_MODEL`.
 
   Raises:
     UserError: if a variable is missing or not finite, or the mask keeps weights that the rewind checkpoint has pruned.
