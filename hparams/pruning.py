@@ -16,7 +16,7 @@ def add(hparams, name):
   if "gelu" in hparams and methods.METHODS[name].from_ticket and not methods.METHODS[name].gradual:
     # Of BERT, all layers compete (Chen et al. 2020, section 3).
     added["ticket_scope"] = methods.GLOBAL
-  for hparam in ("rewind_step", "prune_until", "prune_every"):
+  for hparam in presets.PRUNING_STEPS:
     added[hparam] = hparams.get(hparam) or getattr(presets.PAPER, hparam)
   for hparam, value in added.items():
     (hparams.set_hparam if hparam in hparams else hparams.add_hparam)(hparam, value)

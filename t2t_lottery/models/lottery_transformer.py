@@ -62,11 +62,22 @@ def _initialize(hparams, layer: str, shape: tuple[int, ...], seed: int) -> np.nd
 
 
 def _score(hparams, spec: tickets.TicketSpec, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-  """Layer, or feed-forward block, -> scores that need the graph (SNIP, activations) or the network's structure (SynFlow)."""
+  """Layer, or feed-forward block, -> scores that need the graph (SNIP, supermask, activations) or the network's structure
+  (SynFlow).
+  """
   if spec.score == methods.SNIP:
     return saliency.snip(weights, masked_optimizer.unmasked_gradients())
   if spec.score == methods.ACTIVATION:
     return unit_scores.activations(weights, spec.sparsity)
+  if spec.score == methods.SUPERMASK:
+    return saliency.learned_mask(
+      weights,
+      masked_optimizer.unmasked_gradients(),
+      spec.sparsity,
+      hparams_check.supermask_settings(hparams),
+      spec.seed,
+      spec.prune_embedding,
+    )
   layer_weights = {name: weights[name] for name in layers.prunable(weights)}
   return saliency.synflow(layer_weights, spec.sparsity, hparams.num_heads, spec.scope, spec.prune_embedding)
 

@@ -13,12 +13,16 @@ MAGNITUDE = "magnitude"  # |w|, as in the paper
 RANDOM = "random"  # at random
 SNIP = "snip"  # |w * dL/dw| over several batches (Lee et al. 2019)
 SYNFLOW = "synflow"  # w * dR/dw of the network with |w| in place of w, over many rounds (Tanaka et al. 2020)
+SUPERMASK = "supermask"  # logits of a mask that is learned while the weights stay as they are (Zhou et al. 2019)
 ACTIVATION = "activation"  # of a unit: its mean activation on several batches, block by block (`unit_scores`)
-SCORES = (MAGNITUDE, RANDOM, SNIP, SYNFLOW, ACTIVATION)
-# Those that need the training graph.
-OF_GRAPH = (SNIP, ACTIVATION)
+SCORES = (MAGNITUDE, RANDOM, SNIP, SYNFLOW, SUPERMASK, ACTIVATION)
+# The hparams of `SUPERMASK`; its steps scale with the run, as the steps of prunings do (`presets.PRUNING_STEPS`).
+SUPERMASK_HPARAMS = ("supermask_steps", "supermask_learning_rate", "supermask_temperature", "supermask_penalty")
+# Those that need the loss; those that need the training graph, on one device.
+OF_LOSS = (SNIP, SUPERMASK)
+OF_GRAPH = (*OF_LOSS, ACTIVATION)
 # Those that a model computes (`pruned_model.Parts.score`); tickets themselves compute the others.
-OF_MODEL = (SNIP, SYNFLOW, ACTIVATION)
+OF_MODEL = (*OF_GRAPH, SYNFLOW)
 
 # What is kept or removed as a whole (hparam `ticket_structure`).
 WEIGHTS = "weights"  # single weights, as in the paper
@@ -107,6 +111,9 @@ HPARAMS: dict[str, tuple[str | float | bool, Callable[[Method], bool]]] = {
   "shuffle_mask": (False, lambda method: method.from_ticket),
   "embedding_fan": (SHAPE, lambda method: method.from_ticket),
   "prune_embedding": (True, lambda method: method.prunes),
+  "supermask_learning_rate": (0.1, lambda method: method.from_ticket),
+  "supermask_temperature": (0.2, lambda method: method.from_ticket),
+  "supermask_penalty": (1e-6, lambda method: method.from_ticket),
   "data_seed": (-1, lambda method: True),
   "rewind_also": ("", lambda method: True),
   "schedule_from": (0, lambda method: method.may_continue_schedule or method.constant_rate),
@@ -138,6 +145,7 @@ CONTROLS: dict[str, dict[str, str | bool]] = {
   "dense_embedding": {"prune_embedding": False},
   "snip": {"ticket_score": SNIP, "ticket_scope": GLOBAL},
   "synflow": {"ticket_score": SYNFLOW},
+  "supermask": {"ticket_score": SUPERMASK, "ticket_scope": GLOBAL},
   "units": {"ticket_structure": UNITS, "ticket_score": ACTIVATION},
   # Of units: after them in the list of a run's controls.
   "magnitude": {"ticket_score": MAGNITUDE},

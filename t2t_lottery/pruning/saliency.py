@@ -1,4 +1,4 @@
-"""Scores of weights at initialization: SNIP (from several batches of text) and SynFlow (from the weights alone)."""
+"""Scores of weights at initialization: SNIP and supermask (from batches of text) and SynFlow (from the weights alone)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from t2t_lottery.pruning import layers, masks, methods
+from t2t_lottery.pruning import layers, masks, methods, supermask
 
 SNIP_BATCHES = 10
 SYNFLOW_ROUNDS = 100
@@ -53,6 +53,48 @@ def snip(
       for layer, value in session.run(dict(gradients)).items():
         total[layer] += value
   return {layer: np.abs(value * weights[layer]) for layer, value in total.items()}
+
+
+def learned_mask(
+  weights: Mapping[str, np.ndarray],
+  gradients: Mapping[str, tf.Tensor],
+  sparsity: float,
+  settings: supermask.Settings,
+  seed: int,
+  prune_embedding: bool = True,
+) -> dict[str, np.ndarray]:
+  """The logits of a mask that is learned on batches of training data, in the order of the run's first ones.
+
+  Runs the default graph, as `snip`.
+
+  Args:
+    weights: name -> value of every trainable variable; they stay as they are.
+    gradients: layer -> gradient of the loss.
+    sparsity, settings, seed: see `supermask.learn`.
+    prune_embedding: whether the embedding is pruned.
+
+  Returns:
+    Layer -> scores, for the layers that are pruned.
+  """
+  pruned = layers.prunable(gradients, prune_embedding)
+  variables = {v.op.name: v for v in tf.trainable_variables()}
+  fetched = {name: gradients[name] for name in pruned}
+  # The initializers of all layers as one operation, fed with the masked weights: a `load` of each takes longer.
+  initializers = tf.group(*(variables[name].initializer for name in pruned))
+  steps = 0
+
+  with started(weights) as session:
+
+    def gradient(masked: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+      nonlocal steps
+      session.run(initializers, {variables[name].initializer.inputs[1]: value for name, value in masked.items()})
+      if steps % max(1, settings.steps // 10) == 0:
+        tf.logging.info("Supermask: %d of %d steps", steps, settings.steps)
+      steps += 1
+      return session.run(fetched)
+
+    logits = supermask.learn({name: weights[name] for name in pruned}, gradient, sparsity, settings, seed)
+  return supermask.scores(logits)
 
 
 def synflow(

@@ -12,7 +12,9 @@ from t2t_lottery.pruning import methods, structures
 _EQUAL = {"mp": "mp_equal", "slt_mp": "slt_mp_equal"}
 # What the name of such a longer run has before its level.
 _LONGER = re.compile(r"\+steps_\d+(?=-[\d.]+$)")
-# Method -> its name: in the order of the paper's columns, then those of Renda, Frankle and Carbin (2020), then `_EQUAL`.
+# Methods that prune at initialization: runs of LT with this control.
+_AT_INITIALIZATION = ("snip", "synflow", "supermask")
+# Method -> its name: in the order of the paper's columns, then those of Renda, Frankle and Carbin (2020), then the others.
 COLUMNS = {
   "mp": "MP",
   "lt": "LT",
@@ -22,6 +24,9 @@ COLUMNS = {
   "mp_slt": "MP-SLT",
   "lrr": "LRR",
   "finetune": "FT",
+  "snip": "SNIP",
+  "synflow": "SynFlow",
+  "supermask": "Supermask",
   "mp_equal": "MP (equal training)",
   "slt_mp_equal": "SLT-MP (equal training)",
 }
@@ -78,10 +83,14 @@ def lineage(name: str, about: About) -> list[str]:
 
 
 def steps_in_all(name: str, about: About) -> int | None:
-  """The training steps of a run and of all runs that its mask comes from; None if one of them is unknown."""
+  """The training steps of a run and of all runs that its mask comes from, each up to the weights that the mask is drawn
+  from; None if one of them is unknown.
+  """
   line = lineage(name, about)
-  steps = [about[one].get("train_steps") for one in line]
-  return None if _parent(line[0], about) or None in steps else sum(filter(None, steps))
+  own = about[name].get("train_steps")
+  if own is None or _parent(line[0], about):
+    return None
+  return own + sum(int(about[one]["mask_from"].partition("@")[2]) for one in line[1:])
 
 
 def _parent(name: str, about: About) -> str:
@@ -107,6 +116,9 @@ def assign(about: About) -> dict[str, list[Place]]:
   found: dict[str, dict[float, Place]] = {method: {} for method in COLUMNS}
   for method in ("mp", "lt", "slt", "clt", "lrr", "finetune"):
     fill(found[method], of[method], plain)
+  for method in _AT_INITIALIZATION:
+    names = [name for name, what in about.items() if "+" not in name and what.get("controls") == [method]]
+    fill(found[method], names, about)
   for method, first in (("slt_mp", "slt"), ("mp_slt", "mp")):
     head = _head(of[method], first, plain)
     above = [name for name in of[method] if switch(name, first, plain) == head]

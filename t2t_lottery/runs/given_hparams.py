@@ -21,7 +21,7 @@ _INTEGERS = """
   num_area_layers num_decoder_layers num_encoder_layers num_heads num_hidden_layers
   optimizer_multistep_accumulate_steps parameter_attention_key_channels parameter_attention_value_channels prune_every
   prune_until rewind_step sampling_keep_top_k schedule_from scheduled_sampling_num_passes scheduled_sampling_warmup_steps
-  split_targets_chunk_length split_targets_max_chunks split_to_length symbol_modality_num_shards
+  split_targets_chunk_length split_targets_max_chunks split_to_length supermask_steps symbol_modality_num_shards
   video_num_input_frames video_num_target_frames vocab_divisor
 """.split()
 _REALS = """
@@ -31,8 +31,8 @@ _REALS = """
   multiproblem_schedule_max_examples multiproblem_schedule_threshold norm_epsilon optimizer_adafactor_beta1
   optimizer_adafactor_beta2 optimizer_adafactor_clipping_threshold optimizer_adafactor_memory_exponent
   optimizer_adam_beta1 optimizer_adam_beta2 optimizer_adam_epsilon optimizer_momentum_momentum relu_dropout
-  sampling_temp scheduled_sampling_gold_mixin_prob scheduled_sampling_prob sparsity symbol_dropout weight_decay
-  weight_noise
+  sampling_temp scheduled_sampling_gold_mixin_prob scheduled_sampling_prob sparsity supermask_learning_rate
+  supermask_penalty supermask_temperature symbol_dropout weight_decay weight_noise
 """.split()
 _OTHERS = """
   activation_dtype add_relative_to_values area_key_mode area_value_mode attention_dropout_broadcast_dims
@@ -62,7 +62,7 @@ _HAVE_FLAGS = {
   "rewind_also": "--rewind_steps",
   "sparsity": "--levels",
   "initial_sparsity": "--switch",
-  "ticket_score": "snip.sh, synflow.sh, units.sh or --controls=random_mask",
+  "ticket_score": "snip.sh, synflow.sh, supermask.sh, units.sh or --controls=random_mask",
   "ticket_structure": "units.sh",
   "ticket_scope": "--variant=global_magnitude, or global_scores of synflow.sh",
   "ticket_values": "clt.sh, or --controls=redrawn_values or permuted_values",

@@ -38,6 +38,7 @@ class Steps(NamedTuple):
     checkpoint_steps: steps between two checkpoints.
     prune_until: the last step after which a gradually pruned run is pruned.
     prune_every: steps between two prunings.
+    supermask_steps: of learning a mask of fixed weights (`supermask.sh`), before the run; not the paper's.
   """
 
   train_steps: int
@@ -46,6 +47,7 @@ class Steps(NamedTuple):
   checkpoint_steps: int
   prune_until: int
   prune_every: int
+  supermask_steps: int
 
 
 # t2t's default number of checkpoints before the oldest is rotated out.
@@ -58,7 +60,12 @@ PAPER = Steps(
   checkpoint_steps=25_000,
   prune_until=400_000,
   prune_every=10_000,
+  supermask_steps=25_000,
 )
+
+
+# The hparams of pruning that count steps.
+PRUNING_STEPS = ("rewind_step", "prune_until", "prune_every", "supermask_steps")
 
 
 def for_length(train_steps: int) -> Steps:
@@ -148,6 +155,7 @@ def overrides(train_steps: int, size: Size) -> dict[str, float | str]:
     "rewind_step": steps.rewind_step,
     "prune_until": steps.prune_until,
     "prune_every": steps.prune_every,
+    "supermask_steps": steps.supermask_steps,
   }
 
 
@@ -164,7 +172,7 @@ def rescaled(hparams: Mapping[str, Any], train_steps: int) -> dict[str, Any]:
     UserError: if the set's learning rate cannot be scaled.
   """
   steps = for_length(train_steps)
-  found: dict[str, Any] = {name: getattr(steps, name) for name in ("rewind_step", "prune_until", "prune_every")}
+  found: dict[str, Any] = {name: getattr(steps, name) for name in PRUNING_STEPS}
   share = train_steps / PAPER.train_steps
   for name in _RATE_STEPS:
     if value := hparams.get(name):

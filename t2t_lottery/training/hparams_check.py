@@ -10,7 +10,7 @@ from tensor2tensor.utils import registry
 
 from t2t_lottery.checkpoints.tf_checkpoint import Checkpoint
 from t2t_lottery.data import manifest
-from t2t_lottery.pruning import masks, methods, tickets
+from t2t_lottery.pruning import masks, methods, supermask, tickets
 from t2t_lottery.runs import presets
 from t2t_lottery.utils import file_names, tf_config
 from t2t_lottery.utils.errors import UserError
@@ -24,14 +24,14 @@ _VALUES = {
   "ticket_signs": methods.SIGNS,
   "embedding_fan": methods.FANS,
 }
-_REQUIRED = ("pruning_method", *methods.HPARAMS, "rewind_step", "prune_until", "prune_every")
+_REQUIRED = ("pruning_method", *methods.HPARAMS, *presets.PRUNING_STEPS)
 _SOURCES = ("mask_checkpoint", "rewind_checkpoint")
 # t2t's schedules that train (`--schedule`); the others evaluate a trained run.
 _TRAINING = ("train", "train_and_evaluate", "continuous_train_and_eval", "train_eval_and_decode", "test")
 # Their values in the hparams sets; a run that is not pruned during training ignores these.
 _PRUNING_STEPS = {
   name: {getattr(presets.for_length(size.train_steps), name) for size in presets.SIZES.values()}
-  for name in ("prune_until", "prune_every")
+  for name in presets.PRUNING_STEPS
 }
 # Factors of `learning_rate_schedule` that end with the run.
 _ENDING = ("linear_decay", "single_cycle_cos_decay")
@@ -71,6 +71,11 @@ def ticket_spec(hparams, seed: int) -> tickets.TicketSpec:
     prune_embedding=hparams.prune_embedding,
     seed=seed,
   )
+
+
+def supermask_settings(hparams) -> supermask.Settings:
+  """How the mask of a run with `ticket_score=supermask` is learned."""
+  return supermask.Settings(*(hparams.get(name) for name in methods.SUPERMASK_HPARAMS))
 
 
 def check(hparams, model: Model | None = None) -> None:
@@ -117,9 +122,9 @@ def check_devices(hparams, config) -> None:
   method = methods.METHODS[hparams.pruning_method]
   on_one_device = not (config.train_distribute or tf_config.servers() or getattr(config, "use_xla", False))
   if method.from_ticket and hparams.ticket_score in methods.OF_GRAPH and not on_one_device:
-    what = "takes gradients" if hparams.ticket_score == methods.SNIP else "takes activations"
+    what = "gradients" if hparams.ticket_score in methods.OF_LOSS else "activations"
     raise UserError(
-      f"ticket_score={hparams.ticket_score} {what} on one device: train this run without --optionally_use_dist_strat, "
+      f"ticket_score={hparams.ticket_score} takes {what} on one device: train this run without --optionally_use_dist_strat, "
       "several --gpus, --hosts, parameter servers or --xla_compile"
     )
   if method.gradual and tf_config.has_async_masters():
@@ -267,8 +272,8 @@ def _check_usage(hparams, method: methods.Method, model: Model, is_new: bool) ->
     )
   # Older drivers set them for every run.
   if not method.gradual and is_new:
-    for hparam, defaults in _PRUNING_STEPS.items():
-      if hparams.get(hparam) not in defaults:
+    for hparam in ("prune_until", "prune_every"):
+      if hparams.get(hparam) not in _PRUNING_STEPS[hparam]:
         raise UserError(
           f"pruning_method={name} takes no {hparam}={hparams.get(hparam)}: it does not prune during training"
         )
@@ -307,6 +312,23 @@ def _check_score(hparams, method: methods.Method) -> None:
       )
   if hparams.ticket_score == methods.SYNFLOW and not hparams.shared_embedding_and_softmax_weights:
     raise UserError("ticket_score=synflow needs shared_embedding_and_softmax_weights=True")
+  _check_supermask(hparams)
+
+
+def _check_supermask(hparams) -> None:
+  """Rejects hparams by which no mask can be learned, or that have no effect."""
+  if hparams.ticket_score != methods.SUPERMASK:
+    for name in methods.SUPERMASK_HPARAMS:
+      usual = _PRUNING_STEPS[name] if name in _PRUNING_STEPS else {methods.HPARAMS[name][0]}
+      if hparams.get(name) not in usual:
+        raise UserError(
+          f"{name}={hparams.get(name)} has no effect with ticket_score={hparams.ticket_score}: use ticket_score=supermask"
+        )
+    return
+  for name in methods.SUPERMASK_HPARAMS:
+    may_be_0 = name == "supermask_penalty"
+    if hparams.get(name) < 0 or not (hparams.get(name) or may_be_0):
+      raise UserError(f"{name}={hparams.get(name)} is invalid: must be {'at least' if may_be_0 else 'greater than'} 0")
 
 
 def _check_structure(hparams, model: Model) -> None:

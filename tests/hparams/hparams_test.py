@@ -27,6 +27,7 @@ OWN = {
   "schedule_from",
   "sparsity",
   "shuffle_mask",
+  *methods.SUPERMASK_HPARAMS,
   "ticket_scope",
   "ticket_score",
   "ticket_signs",
@@ -74,7 +75,7 @@ class HparamsTest(parameterized.TestCase, tf.test.TestCase):
     for method in methods.METHODS:
       hparams = registry.hparams(f"transformer_{method}_{size}")
       self.assertEqual(hparams.learning_rate_warmup_steps, length * 2 // 100)
-      self.assertEqual(hparams.rewind_step, length * 5 // 100)
+      self.assertEqual((hparams.rewind_step, hparams.supermask_steps), (length * 5 // 100, length * 5 // 100))
       self.assertEqual((hparams.prune_until, hparams.prune_every), (length * 80 // 100, length * 2 // 100))
 
   @parameterized.parameters(600, 3_000, 20_000)

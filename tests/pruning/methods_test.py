@@ -97,20 +97,19 @@ class MethodsTest(parameterized.TestCase, tf.test.TestCase):
       n_in, n_out = weights.shape
       self.assertAllClose(np.abs(weights[mask]), np.full(np.count_nonzero(mask), (6 / (n_in + n_out)) ** 0.5))
 
-  @parameterized.parameters("snip", "synflow")
-  def test_snip_and_synflow_masks_are_applied_to_the_initial_weights(self, score):
+  @parameterized.parameters("snip", "synflow", "supermask")
+  def test_masks_at_initialization_are_applied_to_the_initial_weights(self, score):
     run = f"{score}-80"
-    self.runs.step(
-      "train", f"--run={run}", "--method=lt", "--level=80", "--mask_from=dense", "--mask_step=0", f"--control={score}"
-    )
+    more = ["--mask_step=0", f"--control={score}", f"--hparams={trained.HPARAMS},supermask_steps=10"]
+    self.runs.step("train", f"--run={run}", "--method=lt", "--level=80", "--mask_from=dense", *more)
     initial, dense = Checkpoint(self.runs.initial(run)), Checkpoint(self.runs.initial("dense"))
     masks = {layer: initial.mask(layer) for layer in initial.layers}
     for layer, mask in masks.items():
       self.assertAllEqual(initial.read(layer), dense.read(layer) * mask)
     joined = np.concatenate([mask.ravel() for mask in masks.values()])
     self.assertAlmostEqual(joined.mean(), 0.2, places=4)
-    # SNIP's scores compete across layers, so its layers differ in sparsity.
-    self.assertEqual(np.ptp([mask.mean() for mask in masks.values()]) > 0.05, score == "snip")
+    # Scores of SNIP and supermask compete across layers, so their layers differ in sparsity.
+    self.assertEqual(np.ptp([mask.mean() for mask in masks.values()]) > 0.05, score != "synflow")
     by_magnitude = Checkpoint(self.runs.initial("lt-90"))
     overlap = [masks[layer][by_magnitude.mask(layer)].mean() for layer in masks]
     self.assertLess(np.mean(overlap), 0.9)

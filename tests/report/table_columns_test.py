@@ -69,6 +69,9 @@ class ColumnsTest(tf.test.TestCase):
       what["train_steps"] = 2000
     for name, runs in (("dense", 1), ("mp-90", 1), ("slt-50-80-90", 4), ("slt-50-60-mp-90", 4)):
       self.assertEqual(table_columns.steps_in_all(name, found), 2000 * runs, name)
+    # Its mask is drawn from the initial weights.
+    found["snip-50"] = {"method": "lt", "sparsity_asked": 0.5, "mask_from": "dense@0", "train_steps": 2000}
+    self.assertEqual(table_columns.steps_in_all("snip-50", found), 2000)
     del found["dense"]
     self.assertIsNone(table_columns.steps_in_all("slt-50-80", found))
 
@@ -154,10 +157,15 @@ class ColumnsTest(tf.test.TestCase):
       ("slt-50+data_seed_7", "slt", 50, "dense"),
       ("dense+data_seed_7", "dense", 0, None),
       ("snip-50", "lt", 50, "dense", "snip"),
-      ("snip-98", "lt", 98, "dense", "snip"),
+      ("snip+dense_embedding-50", "lt", 50, "dense", "snip", "dense_embedding"),
+      ("supermask-98", "lt", 98, "dense", "supermask"),
       ("units-50", "slt", 50, "dense", "units"),
     )
     found = table_columns.assign(described)
+    self.assertEqual(
+      [[place.run for place in found[title]] for title in ("LT", "SNIP", "Supermask")],
+      [["dense", "lt-50"], ["dense", "snip-50"], ["dense", "supermask-98"]],
+    )
     self.assertEqual([place.run for place in found["SLT"]], ["dense", "slt-50", "slt-50-80", "slt-50-80-90"])
     self.assertCountEqual(
       table_columns.relatives(described, found),
@@ -170,8 +178,7 @@ class ColumnsTest(tf.test.TestCase):
         table_columns.Relative("slt-50+data_seed_7", 0.5, "data seed 7", "slt-50"),
         table_columns.Relative("dense+data_seed_7", 0.0, "data seed 7", "dense"),
         table_columns.Relative("slt+schedule_from_t+rewind_dense-50", 0.5, "schedule from t, rewind dense", "slt-50"),
-        table_columns.Relative("snip-50", 0.5, "snip", "lt-50"),
-        table_columns.Relative("snip-98", 0.98, "snip", None),
+        table_columns.Relative("snip+dense_embedding-50", 0.5, "snip, dense embedding", "snip-50"),
         # Not compared with slt-50, which has lost half of its weights.
         table_columns.Relative("units-50", 0.5, "50% of the feed-forward units, units", None, of_structures=True),
       ],

@@ -252,6 +252,7 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       ],
     ),
     ("snip", "snip.sh", ["--levels=50 80"], ["dense", "snip-50 < dense", "snip-80 < dense"]),
+    ("supermask", "supermask.sh", ["--levels=50 80"], ["dense", "supermask-50 < dense", "supermask-80 < dense"]),
     ("units", "units.sh", ["--levels=50 80"], ["dense", "units-50 < dense", "units-50-80 < units-50"]),
     (
       "units_by_magnitude",
@@ -508,14 +509,22 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       self.assertEqual("rewind_checkpoint" in found, arguments[0] == "--method=slt")
 
   def test_hparams_are_passed_only_to_runs_that_use_them(self):
-    flags = "--hparams=prune_until=1000,embedding_fan=hidden,dropout=0.2"
-    own = {"mp": ["prune_every", "prune_until"], "clt": ["embedding_fan"]}
+    flags = "--hparams=prune_until=1000,embedding_fan=hidden,supermask_steps=30,dropout=0.2"
+    own = {"mp": ["prune_every", "prune_until"], "clt": ["embedding_fan"], "lt": ["supermask_steps"]}
     ticket = ["--level=50", "--mask_from=dense"]
-    for method, more in {"dense": [], "slt": ticket, "mp": ["--level=50"], "clt": ticket}.items():
+    for method, more in {
+      "dense": [],
+      "slt": ticket,
+      "mp": ["--level=50"],
+      "clt": ticket,
+      "lt": [*ticket, "--control=supermask"],
+    }.items():
       command = trainer_command(f"--method={method}", *more, flags)
       (given,) = [line for line in command if line.startswith("--hparams=")]
       self.assertIn("dropout=0.2", given)
-      present = [name for name in ("prune_every", "prune_until", "embedding_fan") if f"{name}=" in given]
+      present = [
+        name for name in ("prune_every", "prune_until", "embedding_fan", "supermask_steps") if f"{name}=" in given
+      ]
       self.assertEqual(present, own.get(method, []), method)
 
   @parameterized.parameters(

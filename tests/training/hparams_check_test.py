@@ -18,6 +18,7 @@ from tensor2tensor.utils import registry, trainer_lib
 import usr_dir  # noqa: F401
 from t2t_lottery.checkpoints import tf_checkpoint
 from t2t_lottery.pruning import layers, masks, methods
+from t2t_lottery.runs import presets
 from t2t_lottery.training import hparams_check
 from t2t_lottery.utils import tf_config as cluster_config
 from t2t_lottery.utils.errors import UserError
@@ -110,7 +111,7 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     ("pruning_method=slt_mp,sparsity=1.0", r"both must be in \[0, 1\)"),
     ("pruning_method=slt_mp,prune_every=0", "prune_every=0 and prune_until=2400 leave no step"),
     ("pruning_method=slt_mp,prune_until=10", "prune_every=60 and prune_until=10 leave no step"),
-    ("ticket_score=magic", "ticket_score=magic is not one of magnitude, random, snip, synflow"),
+    ("ticket_score=magic", "ticket_score=magic is not one of magnitude, random, snip, synflow, supermask, activation"),
     ("ticket_structure=magic", "ticket_structure=magic is not one of weights, units"),
     ("ticket_score=activation", "ticket_score=activation is that of units: use ticket_structure=units"),
     (
@@ -220,6 +221,28 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
       "sparsity=0.8,ticket_score=synflow,shared_embedding_and_softmax_weights=False",
       "synflow needs shared_embedding_and_softmax_weights=True",
     ),
+    ("mp", "sparsity=0.8,supermask_penalty=0.1", "mp takes no supermask_penalty=0.1, it draws no ticket"),
+    (
+      "lt",
+      "sparsity=0.8,supermask_steps=7",
+      "supermask_steps=7 has no effect with ticket_score=magnitude: use ticket_sc",
+    ),
+    (
+      "lt",
+      "sparsity=0.8,supermask_temperature=1",
+      "supermask_temperature=1.0 has no effect with ticket_score=magnitude",
+    ),
+    (
+      "lt",
+      "sparsity=0.8,ticket_score=supermask,supermask_steps=0",
+      "supermask_steps=0 is invalid: must be greater than 0",
+    ),
+    ("lt", "sparsity=0.8,ticket_score=supermask,supermask_temperature=0", "supermask_temperature=0.0 is invalid: must"),
+    (
+      "lt",
+      "sparsity=0.8,ticket_score=supermask,supermask_penalty=-1",
+      "supermask_penalty=-1.0 is invalid: must be at l",
+    ),
     (
       "lt",
       "sparsity=0.8,schedule_from=5",
@@ -268,7 +291,7 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     """All hparams that the hparams sets add are known to the check."""
     stock = registry.hparams("transformer_tpu").values()
     ours = set(registry.hparams(f"transformer_{method}_tiny").values()) - set(stock)
-    self.assertEqual(ours, {*methods.HPARAMS, "pruning_method", "rewind_step", "prune_until", "prune_every"})
+    self.assertEqual(ours, {*methods.HPARAMS, "pruning_method", *presets.PRUNING_STEPS})
 
   @parameterized.parameters("train", "train_and_evaluate", "continuous_train_and_eval", "train_eval_and_decode", None)
   def test_the_last_pruning_must_be_before_the_end_of_the_run(self, schedule):
