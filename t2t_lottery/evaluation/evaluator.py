@@ -25,7 +25,7 @@ from t2t_lottery.evaluation import (
   run_statistics,
 )
 from t2t_lottery.evaluation.scoring import DEFAULT, Scoring
-from t2t_lottery.pruning import layers, methods, structures, weight_statistics
+from t2t_lottery.pruning import layers, methods, weight_statistics
 from t2t_lottery.runs import config, model_source, paths, retention, run_files, run_lock, run_spec, training_log
 from t2t_lottery.utils import atomic_files, package_versions
 from t2t_lottery.utils.errors import UserError
@@ -192,7 +192,7 @@ def _removed(folder: str, variables: dict[str, Any]) -> dict[str, Any]:
   kind = checkpoint_selection.ticket_structure(folder)
   if kind == methods.WEIGHTS:
     return {}
-  counts = structures.removed(kind, variables).values()
+  counts = checkpoint_selection.removed(folder, kind, variables).values()
   return {"removed": {"kind": kind, "share": sum(gone for gone, _ in counts) / sum(size for _, size in counts)}}
 
 

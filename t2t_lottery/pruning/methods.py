@@ -14,16 +14,18 @@ RANDOM = "random"  # at random
 SNIP = "snip"  # |w * dL/dw| over several batches (Lee et al. 2019)
 SYNFLOW = "synflow"  # w * dR/dw of the network with |w| in place of w, over many rounds (Tanaka et al. 2020)
 ACTIVATION = "activation"  # of a unit: its mean activation on several batches, block by block (`unit_scores`)
-SCORES = (MAGNITUDE, RANDOM, SNIP, SYNFLOW, ACTIVATION)
+GRADIENT = "gradient"  # of a head: |dL/dgate| of a gate of 1 on its output (Michel et al. 2019), by `head_scores`
+SCORES = (MAGNITUDE, RANDOM, SNIP, SYNFLOW, ACTIVATION, GRADIENT)
 # Those that need the training graph.
-OF_GRAPH = (SNIP, ACTIVATION)
+OF_GRAPH = (SNIP, ACTIVATION, GRADIENT)
 # Those that a model computes (`pruned_model.Parts.score`); tickets themselves compute the others.
-OF_MODEL = (SNIP, SYNFLOW, ACTIVATION)
+OF_MODEL = (SNIP, SYNFLOW, ACTIVATION, GRADIENT)
 
 # What is kept or removed as a whole (hparam `ticket_structure`).
 WEIGHTS = "weights"  # single weights, as in the paper
 UNITS = "units"  # units of feed-forward blocks; all other layers keep their mask
-STRUCTURES = (WEIGHTS, UNITS)
+HEADS = "heads"  # heads of attention blocks, of the whole model together; likewise
+STRUCTURES = (WEIGHTS, UNITS, HEADS)
 
 # The weights that compete (hparam `ticket_scope`).
 LAYER = "layer"  # those of one layer: each has the same sparsity, as in the paper
@@ -139,7 +141,8 @@ CONTROLS: dict[str, dict[str, str | bool]] = {
   "snip": {"ticket_score": SNIP, "ticket_scope": GLOBAL},
   "synflow": {"ticket_score": SYNFLOW},
   "units": {"ticket_structure": UNITS, "ticket_score": ACTIVATION},
-  # Of units: after them in the list of a run's controls.
+  "heads": {"ticket_structure": HEADS, "ticket_score": GRADIENT, "ticket_scope": GLOBAL},
+  # Of units and heads: after them in the list of a run's controls.
   "magnitude": {"ticket_score": MAGNITUDE},
 }
 

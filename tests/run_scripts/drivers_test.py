@@ -255,6 +255,7 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ),
     ("snip", "snip.sh", ["--levels=50 80"], ["dense", "snip-50 < dense", "snip-80 < dense"]),
     ("units", "units.sh", ["--levels=50 80"], ["dense", "units-50 < dense", "units-50-80 < units-50"]),
+    ("heads", "heads.sh", ["--levels=25 50"], ["dense", "heads-25 < dense", "heads-25-50 < heads-25"]),
     (
       "units_by_magnitude",
       "units.sh",

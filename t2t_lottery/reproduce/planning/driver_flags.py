@@ -32,7 +32,7 @@ _ONLY_FOR = {
   "global_magnitude": "lt, slt, clt, lrr and finetune: this method prunes layer by layer",
   "global_scores": "synflow",
   "dense_embedding": "methods that prune the embedding",
-  "magnitude": "units",
+  "magnitude": "units and heads",
 }
 assert {*CONTROLS, *VARIANTS} <= set(methods.CONTROLS)
 
@@ -132,7 +132,7 @@ OF_TICKETS = (
   Flag(
     "variant",
     "pruning variant: dense_embedding, global_magnitude (not if pruned by MP), global_scores (SynFlow),\n"
-    "or magnitude (units)",
+    "or magnitude (units and heads)",
     "NAME",
     choices=VARIANTS,
   ),
