@@ -93,6 +93,13 @@ OF_RUNS = (
     default_help="by target language",
     choices=("13a", "intl", "char", "zh", "ja-mecab", "ko-mecab", "flores101", "flores200", "none"),
   ),
+  Flag(
+    "compute_type",
+    "int8: also translate test by CTranslate2 with matrices in int8",
+    "TYPE",
+    default_help="float32 only",
+    choices=("float32", "int8"),
+  ),
   Flag("comet", "also score test by COMET: path of a model", "MODEL", default_help="none"),
   Flag("comet_python", "Python of the environment with unbabel-comet or pymarian", "PATH", default_help="tool on PATH"),
   Flag("data_dir", "where t2t-datagen puts records", "DIR", os.path.join(ROOT, "data"), "data"),
@@ -494,7 +501,7 @@ def _assignments(values: Mapping[str, str], line: Sequence[str]) -> list[str]:
       "host_index",
     ],
   )
-  scoring = ["bleu_tokenize", "comet", "comet_python"]
+  scoring = ["bleu_tokenize", "comet", "comet_python", "compute_type"]
   tmp_dir = values["tmp_dir"] or os.path.join(values["data_dir"], "tmp")
   arrays = {
     "location": location,
