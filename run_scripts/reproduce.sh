@@ -12,8 +12,8 @@ already done, by this command or by a method's driver, are skipped. A run that f
 depend on it continue, and the exit status is 1.
 
 usage: $0 [flags]
-  --methods="M ..."   of dense mp lt slt clt slt_mp mp_slt lrr finetune snip synflow supermask units
-                                                                       [the paper's: all but the last six]
+  --methods="M ..."   of dense mp lt slt clt slt_mp mp_slt lrr finetune snip synflow supermask units heads
+                                                                       [the paper's: all but the last seven]
   --levels="L ..."    sparsity of each level in percent, increasing    [the paper's]
   --seeds="N ..."     random seeds                                     [1 2]
   --jobs=N            runs to train in parallel, each with its share of cores and GPUs, as memory allows [1]

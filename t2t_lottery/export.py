@@ -19,7 +19,7 @@ from absl import flags
 
 from t2t_lottery.checkpoints import sparse_file
 from t2t_lottery.data import manifest
-from t2t_lottery.inference import translator
+from t2t_lottery.inference import ctranslate2_model, translator
 from t2t_lottery.runs import model_source, paths
 from t2t_lottery.utils import atomic_files, command_line, errors, file_names
 from t2t_lottery.utils.errors import UserError
@@ -32,6 +32,12 @@ _CHECKPOINT = flags.DEFINE_string(
 )
 _TO = flags.DEFINE_enum(
   "to", None, ["ctranslate2", "saved_model", "t2t", "sparse", "safetensors"], "Format.", required=True
+)
+_COMPUTE_TYPE = flags.DEFINE_enum(
+  "compute_type",
+  ctranslate2_model.FLOAT32,
+  ctranslate2_model.COMPUTE_TYPES,
+  "Type of the matrices, with --to=ctranslate2: int8 is smaller and faster, but not exact.",
 )
 _OUT = flags.DEFINE_string("out", None, "Output path; must not exist yet.", required=True)
 _PROBLEM = flags.DEFINE_string("problem", None, "t2t problem of the vocabulary. Default: the run's.")
@@ -80,7 +86,7 @@ def to_ctranslate2(model: Model, out: str) -> None:
   """Writes a folder for `translator.Translator.load`."""
   vocabulary = manifest.vocabulary(*model.data)
   with atomic_files.new_folder(out) as folder:
-    padding = translator.save(folder, model.path, model.hparams, vocabulary)
+    padding = translator.save(folder, model.path, model.hparams, vocabulary, _COMPUTE_TYPE.value)
   if padding:
     print(
       f"{len(padding)} subwords have no embedding left, so t2t treats them as padding in a source. Translator does the "
@@ -172,6 +178,8 @@ def main(argv: list[str]) -> None:
   """The command."""
   del argv
   with errors.one_line():
+    if _COMPUTE_TYPE.value != ctranslate2_model.FLOAT32 and _TO.value != "ctranslate2":
+      raise errors.UsageError(f"--compute_type={_COMPUTE_TYPE.value} is for --to=ctranslate2: leave it out")
     model = Model(_CHECKPOINT.value, _PROBLEM.value, _DATA_DIR.value)
     out = os.path.expanduser(_OUT.value)
     _EXPORTS[_TO.value](model, out)

@@ -48,18 +48,22 @@ def is_on_target(folder: str, description: Mapping[str, Any], variables: Mapping
   """
   if not methods.METHODS[description["method"]].prunes:
     return True
-  structure = ticket_structure(folder)
-  if structure != methods.WEIGHTS:
-    return structures.on_target(structures.removed(structure, variables), description["sparsity_asked"])
+  scope = _hparam(folder, "ticket_scope")
+  if (structure := ticket_structure(folder)) != methods.WEIGHTS:
+    return structures.on_target(removed(folder, structure, variables), description["sparsity_asked"], scope)
   found = weight_statistics.model_statistics(variables)
   pruned = {name: found[name] for name in layers.prunable(found, _hparam(folder, "prune_embedding"))}
-  is_global = _hparam(folder, "ticket_scope") == methods.GLOBAL
-  return weight_statistics.on_target(pruned, description["sparsity_asked"], is_global)
+  return weight_statistics.on_target(pruned, description["sparsity_asked"], scope == methods.GLOBAL)
 
 
 def ticket_structure(folder: str) -> str:
   """What a run keeps or removes as a whole: one of `methods.STRUCTURES`."""
   return _hparam(folder, "ticket_structure", methods.WEIGHTS)
+
+
+def removed(folder: str, kind: str, variables: Mapping[str, np.ndarray]) -> dict[str, tuple[int, int]]:
+  """How many structures of a kind a checkpoint of a run has lost (`structures.removed`)."""
+  return structures.removed(kind, variables, _hparam(folder, "num_heads") if kind == methods.HEADS else 0)
 
 
 def _hparam(folder: str, name: str, default: Any = None) -> Any:

@@ -20,6 +20,8 @@ from t2t_lottery.utils.errors import UserError
 
 CTRANSLATE2, SPARSE, T2T = translator.CTRANSLATE2, translator.SPARSE, "t2t"
 DECODERS = (CTRANSLATE2, SPARSE, T2T)
+# Of an additional evaluation.
+INT8 = translator.INT8
 BEAM_SIZE, ALPHA = 4, 0.6
 
 
@@ -42,7 +44,7 @@ class Decoding:
     folder: the run's.
     problem: t2t's name of the problem.
     data_dir: t2t's.
-    decoder: one of `DECODERS`.
+    decoder: one of `DECODERS`, or `INT8`.
     bleu_tokenize: sacreBLEU's tokenizer by which BLEU is computed; empty for that of the target language.
   """
 

@@ -25,7 +25,7 @@ from t2t_lottery.evaluation import (
   run_statistics,
 )
 from t2t_lottery.evaluation.scoring import DEFAULT, Scoring
-from t2t_lottery.pruning import layers, methods, structures, weight_statistics
+from t2t_lottery.pruning import layers, methods, weight_statistics
 from t2t_lottery.runs import config, model_source, paths, retention, run_files, run_lock, run_spec, training_log
 from t2t_lottery.utils import atomic_files, package_versions
 from t2t_lottery.utils.errors import UserError
@@ -109,6 +109,10 @@ def _evaluate_once(
   if scoring.comet and line["signatures"].get(metrics.COMET) != scoring.comet.signature:
     _add_comet(settings, folder, decoded, line, scoring.comet)
     atomic_files.write_json(paths.result(folder), line)
+  if scoring.int8 and line.get("int8", {}).get("signature") != decoding.signature(decoding.INT8):
+    line["int8"] = _evaluate_int8(settings, folder, line, scoring)
+    print(f"{run}: test BLEU {line['int8']['test']['bleu']:.2f} with matrices in int8", flush=True)
+    atomic_files.write_json(paths.result(folder), line)
   if average and line.get("average", {}).get("checkpoints") != average:
     line["average"] = _evaluate_average(folder, decoded, average, checkpoint_selection.steps(folder, description))
     count = len(line["average"]["steps"])
@@ -120,6 +124,14 @@ def _evaluate_once(
     )
     atomic_files.write_json(paths.result(folder), line)
   return line
+
+
+def _evaluate_int8(settings: config.Settings, folder: str, line: dict[str, Any], scoring: Scoring) -> dict[str, Any]:
+  """Scores of test by the best checkpoint with its matrices in int8, and how they came about."""
+  runs = settings.runs
+  decoded = decoding.Decoding(folder, runs.problem, settings.data_dir, decoding.INT8, scoring.bleu_tokenize)
+  _, test = _test_scores(decoded, "test", paths.checkpoint(folder, line["best_step"]))
+  return {"test": {name: score.value for name, score in test.items()}, "signature": decoding.signature(decoding.INT8)}
 
 
 def _add_comet(
@@ -192,7 +204,7 @@ def _removed(folder: str, variables: dict[str, Any]) -> dict[str, Any]:
   kind = checkpoint_selection.ticket_structure(folder)
   if kind == methods.WEIGHTS:
     return {}
-  counts = structures.removed(kind, variables).values()
+  counts = checkpoint_selection.removed(folder, kind, variables).values()
   return {"removed": {"kind": kind, "share": sum(gone for gone, _ in counts) / sum(size for _, size in counts)}}
 
 

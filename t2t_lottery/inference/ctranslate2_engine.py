@@ -36,7 +36,7 @@ def version() -> str:
   return f"ctranslate2-{ctranslate2.__version__}"
 
 
-def save(folder: str, model: Transformer) -> None:
+def save(folder: str, model: Transformer, compute_type: str = ctranslate2_model.FLOAT32) -> None:
   """Writes the files for `CTranslate2Engine`.
 
   The model's source tokens are those of `ctranslate2_model.source_tokens`, its target tokens subword ids.
@@ -44,8 +44,9 @@ def save(folder: str, model: Transformer) -> None:
   Args:
     folder: output; must exist.
     model: the model.
+    compute_type: of `ctranslate2_model.COMPUTE_TYPES`: how its matrices are stored and multiplied.
   """
-  converted = ctranslate2_model.convert(model)
+  converted = ctranslate2_model.convert(model, compute_type)
   converted.model.save(folder)
   if converted.unseen:
     os.mkdir(os.path.join(folder, _UNSEEN))
@@ -159,11 +160,12 @@ def _model(folder: str, threads: int | None) -> ctranslate2.Translator:
     UserError: if the folder does not contain one.
   """
   try:
+    # "default" is the type in which the matrices are stored.
     if ctranslate2_gpu.is_usable():
-      return ctranslate2.Translator(folder, device="cuda", compute_type="float32")
+      return ctranslate2.Translator(folder, device="cuda", compute_type="default")
     # The matrices are small, so threads over batches scale better than threads within a matrix product.
     threads = threads or len(os.sched_getaffinity(0))
-    return ctranslate2.Translator(folder, compute_type="float32", inter_threads=threads, intra_threads=1)
+    return ctranslate2.Translator(folder, compute_type="default", inter_threads=threads, intra_threads=1)
   except (RuntimeError, ValueError) as error:
     raise UserError(f"cannot translate with {folder}: {str(error).splitlines()[0]}") from error
 

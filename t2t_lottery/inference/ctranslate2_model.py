@@ -15,6 +15,8 @@ from t2t_lottery.data import subword_vocabulary
 from t2t_lottery.data.subword_vocabulary import MAX_LENGTH
 from t2t_lottery.inference.transformer_weights import Attention, Layer, LayerNorm, Transformer, timing_signal
 
+FLOAT32, INT8 = "float32", "int8"
+COMPUTE_TYPES = (FLOAT32, INT8)
 # Joins the two inputs at a source position: the subword and its position.
 _INPUTS_JOINED_BY = "\uffe8"
 
@@ -44,11 +46,16 @@ def source_tokens(source: Sequence[int], padding: Set[int]) -> list[str]:
   return [f"{number}{_INPUTS_JOINED_BY}{at}" for at, number in enumerate(source) if number not in padding]
 
 
-def convert(model: Transformer) -> Converted:
-  """Converts a model to CTranslate2."""
+def convert(model: Transformer, compute_type: str = FLOAT32) -> Converted:
+  """Converts a model to CTranslate2.
+
+  Args:
+    model: the model.
+    compute_type: of `COMPUTE_TYPES`: the type of its matrices. In int8 each row has a scale (CTranslate2's quantization).
+  """
   padding = model.padding
-  unseen = _spec(_without_attention(model)) if subword_vocabulary.EOS in padding else None
-  return Converted(_spec(model), padding, unseen)
+  unseen = _spec(_without_attention(model), compute_type) if subword_vocabulary.EOS in padding else None
+  return Converted(_spec(model, compute_type), padding, unseen)
 
 
 def _without_attention(model: Transformer) -> Transformer:
@@ -72,7 +79,7 @@ def _without_attention(model: Transformer) -> Transformer:
   return model._replace(encoder=model.encoder._replace(layers=encoder), decoder=model.decoder._replace(layers=decoder))
 
 
-def _spec(model: Transformer) -> transformer_spec.TransformerSpec:
+def _spec(model: Transformer, compute_type: str) -> transformer_spec.TransformerSpec:
   """A model as a specification of CTranslate2."""
   spec = _empty_spec(model)
   _set_embeddings(spec, model)
@@ -88,7 +95,7 @@ def _spec(model: Transformer) -> transformer_spec.TransformerSpec:
       _set_linear(layer.ffn.linear_0, [block.inner], block.inner_bias)
       _set_linear(layer.ffn.linear_1, [block.outer], block.outer_bias)
   spec.validate()
-  spec.optimize()
+  spec.optimize(quantization=None if compute_type == FLOAT32 else compute_type)
   return spec
 
 

@@ -16,12 +16,14 @@ from typing import Any, NamedTuple, Protocol
 from t2t_lottery.checkpoints import sparse_file
 from t2t_lottery.data import subword_vocabulary
 from t2t_lottery.data.subword_vocabulary import EXTRA_LENGTH, MAX_LENGTH
-from t2t_lottery.inference import ctranslate2_engine, transformer_weights
+from t2t_lottery.inference import ctranslate2_engine, ctranslate2_model, transformer_weights
 from t2t_lottery.utils import atomic_files
 from t2t_lottery.utils.errors import UserError
 
 CTRANSLATE2, SPARSE = "ctranslate2", "sparse"
 ENGINES = (SPARSE, CTRANSLATE2)
+# CTranslate2 with matrices in int8.
+INT8 = "ctranslate2_int8"
 # The engine that `Translator.load` chooses: the fastest one that is exact for the model.
 AUTO = "auto"
 # Written by `save`, beside the engine's files.
@@ -73,11 +75,12 @@ class Translation(NamedTuple):
 def signature(beam_size: int = 4, alpha: float = 0.6, engine: str = CTRANSLATE2) -> str:
   """How translations are computed, in the style of sacreBLEU's signatures."""
   search = f"beam:{beam_size}|alpha:{alpha:g}|penalty:((5+len)/6)^alpha" if beam_size > 1 else "greedy"
-  return f"{search}|cap:source+{EXTRA_LENGTH}|padding:zero embeddings|type:float32|decoder:{_version(engine)}"
+  number = ctranslate2_model.INT8 if engine == INT8 else ctranslate2_model.FLOAT32
+  return f"{search}|cap:source+{EXTRA_LENGTH}|padding:zero embeddings|type:{number}|decoder:{_version(engine)}"
 
 
 def _version(engine: str) -> str:
-  if engine == CTRANSLATE2:
+  if engine in (CTRANSLATE2, INT8):
     return ctranslate2_engine.version()
   return _sparse_engine().version()
 
@@ -95,7 +98,13 @@ def _sparse_engine() -> Any:
   return engine
 
 
-def save(folder: str, checkpoint: str, hparams: Mapping[str, Any], vocabulary: str) -> list[int]:
+def save(
+  folder: str,
+  checkpoint: str,
+  hparams: Mapping[str, Any],
+  vocabulary: str,
+  compute_type: str = ctranslate2_model.FLOAT32,
+) -> list[int]:
   """Writes the files for `Translator.load` into a folder: a CTranslate2 model and the subword vocabulary.
 
   Args:
@@ -103,6 +112,7 @@ def save(folder: str, checkpoint: str, hparams: Mapping[str, Any], vocabulary: s
     checkpoint: prefix of the checkpoint, or a sparse file.
     hparams: of the run, as saved by t2t-trainer in `hparams.json`.
     vocabulary: path of the shared subword vocabulary.
+    compute_type: of `ctranslate2_model.COMPUTE_TYPES`.
 
   Returns:
     The ids that are padding in a source because their embedding is all zeros.
@@ -111,7 +121,7 @@ def save(folder: str, checkpoint: str, hparams: Mapping[str, Any], vocabulary: s
     UserError: if the checkpoint cannot be read or does not match, or only t2t computes a model of its kind.
   """
   model = transformer_weights.read(checkpoint, hparams, len(subword_vocabulary.Subwords(vocabulary)))
-  ctranslate2_engine.save(folder, model)
+  ctranslate2_engine.save(folder, model, compute_type)
   shutil.copyfile(vocabulary, os.path.join(folder, VOCABULARY))
   return model.padding
 
@@ -121,7 +131,7 @@ class Translator:
 
   Args:
     checkpoint, hparams, vocabulary: as in `save`.
-    engine: one of `ENGINES`.
+    engine: one of `ENGINES`, or `INT8`.
     options: how it runs.
 
   Raises:
@@ -143,7 +153,8 @@ class Translator:
       self.engine = _sparse_engine().SparseEngine(model, *options)
     else:
       with tempfile.TemporaryDirectory() as folder:
-        ctranslate2_engine.save(folder, model)
+        number = ctranslate2_model.INT8 if engine == INT8 else ctranslate2_model.FLOAT32
+        ctranslate2_engine.save(folder, model, number)
         self.engine = ctranslate2_engine.CTranslate2Engine(folder, *options)
 
   @classmethod

@@ -8,7 +8,7 @@ from tensor2tensor.models import transformer
 from tensor2tensor.utils import optimize, registry
 
 from t2t_lottery.models import pruned_model
-from t2t_lottery.pruning import layers, methods, saliency, tickets, unit_scores
+from t2t_lottery.pruning import head_scores, layers, methods, saliency, tickets, unit_scores
 from t2t_lottery.training import batch_order, hparams_check, masked_optimizer, rate_schedule, replicated_variables
 from t2t_lottery.utils import errors
 
@@ -62,9 +62,7 @@ def _initialize(hparams, layer: str, shape: tuple[int, ...], seed: int) -> np.nd
 
 
 def _score(hparams, spec: tickets.TicketSpec, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-  """Layer, or feed-forward block, -> scores that need the graph (SNIP, supermask, activations) or the network's structure
-  (SynFlow).
-  """
+  """Layer, or group of structures, -> scores that need the graph or the network's structure (SynFlow)."""
   if spec.score == methods.SNIP:
     return saliency.snip(weights, masked_optimizer.unmasked_gradients())
   if spec.score == methods.ACTIVATION:
@@ -78,6 +76,8 @@ def _score(hparams, spec: tickets.TicketSpec, weights: dict[str, np.ndarray]) ->
       spec.seed,
       spec.prune_embedding,
     )
+  if spec.score == methods.GRADIENT:
+    return head_scores.importance(weights, masked_optimizer.unmasked_gradients(), hparams.num_heads)
   layer_weights = {name: weights[name] for name in layers.prunable(weights)}
   return saliency.synflow(layer_weights, spec.sparsity, hparams.num_heads, spec.scope, spec.prune_embedding)
 

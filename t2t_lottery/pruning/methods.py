@@ -15,19 +15,20 @@ SNIP = "snip"  # |w * dL/dw| over several batches (Lee et al. 2019)
 SYNFLOW = "synflow"  # w * dR/dw of the network with |w| in place of w, over many rounds (Tanaka et al. 2020)
 SUPERMASK = "supermask"  # logits of a mask that is learned while the weights stay as they are (Zhou et al. 2019)
 ACTIVATION = "activation"  # of a unit: its mean activation on several batches, block by block (`unit_scores`)
-SCORES = (MAGNITUDE, RANDOM, SNIP, SYNFLOW, SUPERMASK, ACTIVATION)
+GRADIENT = "gradient"  # of a head: |dL/dgate| of a gate of 1 on its output (Michel et al. 2019), by `head_scores`
+SCORES = (MAGNITUDE, RANDOM, SNIP, SYNFLOW, SUPERMASK, ACTIVATION, GRADIENT)
 # The hparams of `SUPERMASK`; its steps scale with the run, as the steps of prunings do (`presets.PRUNING_STEPS`).
 SUPERMASK_HPARAMS = ("supermask_steps", "supermask_learning_rate", "supermask_temperature", "supermask_penalty")
-# Those that need the loss; those that need the training graph, on one device.
-OF_LOSS = (SNIP, SUPERMASK)
-OF_GRAPH = (*OF_LOSS, ACTIVATION)
+# Those that need the training graph, on one device.
+OF_GRAPH = (SNIP, SUPERMASK, ACTIVATION, GRADIENT)
 # Those that a model computes (`pruned_model.Parts.score`); tickets themselves compute the others.
 OF_MODEL = (*OF_GRAPH, SYNFLOW)
 
 # What is kept or removed as a whole (hparam `ticket_structure`).
 WEIGHTS = "weights"  # single weights, as in the paper
 UNITS = "units"  # units of feed-forward blocks; all other layers keep their mask
-STRUCTURES = (WEIGHTS, UNITS)
+HEADS = "heads"  # heads of attention blocks, of the whole model together; likewise
+STRUCTURES = (WEIGHTS, UNITS, HEADS)
 
 # The weights that compete (hparam `ticket_scope`).
 LAYER = "layer"  # those of one layer: each has the same sparsity, as in the paper
@@ -147,7 +148,8 @@ CONTROLS: dict[str, dict[str, str | bool]] = {
   "synflow": {"ticket_score": SYNFLOW},
   "supermask": {"ticket_score": SUPERMASK, "ticket_scope": GLOBAL},
   "units": {"ticket_structure": UNITS, "ticket_score": ACTIVATION},
-  # Of units: after them in the list of a run's controls.
+  "heads": {"ticket_structure": HEADS, "ticket_score": GRADIENT, "ticket_scope": GLOBAL},
+  # Of units and heads: after them in the list of a run's controls.
   "magnitude": {"ticket_score": MAGNITUDE},
 }
 

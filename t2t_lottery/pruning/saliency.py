@@ -32,6 +32,13 @@ def started(weights: Mapping[str, np.ndarray]) -> Iterator[tf.Session]:
     yield session
 
 
+def batches_of(session: tf.Session, count: int) -> list[dict[tf.Tensor, np.ndarray]]:
+  """Batches of the graph's input pipeline, each as what is to be fed in its place."""
+  operations = session.graph.get_operations()
+  features = [tensor for operation in operations if operation.type == "IteratorGetNext" for tensor in operation.outputs]
+  return [dict(zip(features, session.run(features))) for _ in range(count)]
+
+
 def snip(
   weights: Mapping[str, np.ndarray], gradients: Mapping[str, tf.Tensor], batches: int = SNIP_BATCHES
 ) -> dict[str, np.ndarray]:

@@ -1,25 +1,35 @@
-"""Structures of a Transformer that are pruned as a whole: feed-forward units. Arrays in, arrays out.
+"""Structures of a Transformer that are pruned as a whole: feed-forward units and attention heads. Arrays in, arrays out.
 
-A unit of a feed-forward block is a column of its first kernel, the bias of that column, and a row of its second kernel.
+A unit of a feed-forward block is a column of its first kernel, the bias of that column, and a row of its second kernel. A head
+of an attention block is adjacent columns of its query, key and value kernels and adjacent rows of its output kernel.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from t2t_lottery.pruning import masks, methods
 
-# Kind of structure -> the kernels of a group and the axis along which each is divided into members, in the order in which a
-# block computes; the bias that belongs to a member, if there is one.
-_PARTS = {methods.UNITS: (("conv1/kernel", 1), ("conv2/kernel", 0))}
+# Kind of structure -> the kernels of a group and the axis along which each is divided into members.
+_PARTS = {
+  methods.UNITS: {"conv1/kernel": 1, "conv2/kernel": 0},
+  methods.HEADS: {
+    **{f"multihead_attention/{part}/kernel": 1 for part in ("q", "k", "v")},
+    "multihead_attention/output_transform/kernel": 0,
+  },
+}
+# The bias that has an entry for each member, if there is one.
 _BIAS = {methods.UNITS: "conv1/bias"}
-_GROUP = {methods.UNITS: re.compile(r"(.+/(encoder|decoder)/layer_(\d+)/ffn)/conv1/kernel")}
+_GROUP = {
+  methods.UNITS: re.compile(r"(.+/(encoder|decoder)/layer_(\d+)/(ffn))/conv1/kernel"),
+  methods.HEADS: re.compile(r"(.+/(encoder|decoder)/layer_(\d+)/(self|encdec)_attention)/multihead_attention/q/kernel"),
+}
 # Kind -> what messages and tables call it.
-NAMES = {methods.UNITS: "feed-forward units"}
+NAMES = {methods.UNITS: "feed-forward units", methods.HEADS: "attention heads"}
 
 
 class Group(NamedTuple):
@@ -27,22 +37,20 @@ class Group(NamedTuple):
 
   Attributes:
     name: of the block, such as "transformer/body/encoder/layer_0/ffn".
-    parts: layer -> axis along which it is divided into members.
+    parts: layer -> axis along which it is divided into members of equal width.
+    size: the number of members.
     bias: name of the variable with an entry for each member; empty if there is none.
   """
 
   name: str
   parts: dict[str, int]
+  size: int
   bias: str
 
-  def size(self, shapes: Mapping[str, tuple[int, ...]]) -> int:
-    """The number of members.
-
-    Args:
-      shapes: layer -> shape.
-    """
-    layer, axis = next(iter(self.parts.items()))
-    return shapes[layer][axis]
+  @property
+  def output(self) -> str:
+    """The layer that reads what the members compute."""
+    return list(self.parts)[-1]
 
   def alive(self, kept: Mapping[str, np.ndarray]) -> np.ndarray:
     """Which members have a weight left.
@@ -53,12 +61,15 @@ class Group(NamedTuple):
     Returns:
       bool [members].
     """
-    return np.logical_or.reduce([kept[layer].any(axis=1 - axis) for layer, axis in self.parts.items()])
+    return np.logical_or.reduce([self._by_member(kept[n].any(axis=1 - axis)).any(1) for n, axis in self.parts.items()])
 
   def norms(self, weights: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The Euclidean norm of the weights of each member, its bias excluded; float32 [members]."""
-    squares = [np.square(weights[layer]).sum(axis=1 - axis) for layer, axis in self.parts.items()]
+    """The Euclidean norm of the weights of each member, biases excluded; float32 [members]."""
+    squares = [self._by_member(np.square(weights[n]).sum(axis=1 - axis)).sum(1) for n, axis in self.parts.items()]
     return np.sqrt(np.sum(squares, axis=0))
+
+  def _by_member(self, values: np.ndarray) -> np.ndarray:
+    return values.reshape(self.size, -1)
 
   def masks(self, members: np.ndarray, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
     """The masks that keep some members and remove the others.
@@ -70,67 +81,86 @@ class Group(NamedTuple):
     Returns:
       Layer -> bool array of its shape.
     """
-    return {
-      layer: np.array(np.broadcast_to(np.expand_dims(members, 1 - axis), shapes[layer]))
-      for layer, axis in self.parts.items()
-    }
+    found = {}
+    for layer, axis in self.parts.items():
+      along = np.repeat(members, shapes[layer][axis] // self.size)
+      found[layer] = np.array(np.broadcast_to(np.expand_dims(along, 1 - axis), shapes[layer]))
+    return found
 
 
-def groups(kind: str, names: Iterable[str]) -> list[Group]:
+def groups(kind: str, shapes: Mapping[str, tuple[int, ...]], num_heads: int = 0) -> list[Group]:
   """The groups of a model, in the order in which it computes: encoder first, layer by layer.
 
   Args:
     kind: of structure, one of `NAMES`.
-    names: of the model's variables.
+    shapes: name -> shape, of the layers at least.
+    num_heads: of each attention block; for heads only.
   """
   found = {}
-  for name in names:
+  for name, shape in shapes.items():
     if match := _GROUP[kind].fullmatch(name):
-      block, side, number = match.groups()
-      parts = {f"{block}/{part}": axis for part, axis in _PARTS[kind]}
-      found[side != "encoder", int(number)] = Group(block, parts, f"{block}/{_BIAS[kind]}")
+      block, side, number, own = match.groups()
+      parts = {f"{block}/{part}": axis for part, axis in _PARTS[kind].items()}
+      size = num_heads if kind == methods.HEADS else shape[1]
+      bias = f"{block}/{_BIAS[kind]}" if kind in _BIAS else ""
+      found[side != "encoder", int(number), own == "encdec"] = Group(block, parts, size, bias)
   return [found[place] for place in sorted(found)]
 
 
-def kept(scores: np.ndarray, sparsity: float, alive: np.ndarray) -> np.ndarray:
-  """The members of a group with the highest scores.
+def shapes_of(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
+  """Name -> shape."""
+  return {name: array.shape for name, array in arrays.items()}
+
+
+def kept(
+  scores: Mapping[str, np.ndarray], sparsity: float, alive: Mapping[str, np.ndarray], scope: str = methods.LAYER
+) -> dict[str, np.ndarray]:
+  """The members with the highest scores.
 
   Args:
-    scores: float [members], not negative.
-    sparsity: share of the members to remove.
-    alive: bool [members]: those that may be kept.
+    scores: group -> float [members], not negative.
+    sparsity: share of the members to remove: of each group, or of all groups together.
+    alive: group -> bool [members]: those that may be kept.
+    scope: one of `methods.SCOPES`.
 
   Returns:
-    bool [members].
+    Group -> bool [members].
 
   Raises:
     UserError, ValueError: as `masks.magnitude_mask`.
   """
-  return masks.magnitude_mask(scores, sparsity, alive)
+  if scope == methods.GLOBAL:
+    return masks.global_mask(scores, sparsity, alive)
+  return {name: masks.magnitude_mask(score, sparsity, alive[name]) for name, score in scores.items()}
 
 
-def removed(kind: str, variables: Mapping[str, np.ndarray]) -> dict[str, tuple[int, int]]:
+def removed(kind: str, variables: Mapping[str, np.ndarray], num_heads: int = 0) -> dict[str, tuple[int, int]]:
   """How many members of each group have no weight left.
 
   Args:
     kind: of structure.
     variables: name -> value, of the layers at least.
+    num_heads: of each attention block; for heads only.
 
   Returns:
     Group -> (removed members, all members).
   """
   found = {}
-  for group in groups(kind, variables):
+  for group in groups(kind, shapes_of(variables), num_heads):
     alive = group.alive({layer: variables[layer] != 0 for layer in group.parts})
     found[group.name] = (int(np.count_nonzero(~alive)), alive.size)
   return found
 
 
-def on_target(found: Mapping[str, tuple[int, int]], sparsity: float) -> bool:
-  """Whether each group has lost as many members as a sparsity asks for.
+def on_target(found: Mapping[str, tuple[int, int]], sparsity: float, scope: str = methods.LAYER) -> bool:
+  """Whether each group, or all together, have lost as many members as a sparsity asks for.
 
   Args:
     found: of `removed`.
     sparsity: share of the members to remove.
+    scope: one of `methods.SCOPES`.
   """
-  return all(size - gone == masks.kept_count(size, sparsity) for gone, size in found.values())
+  counts = list(found.values())
+  if scope == methods.GLOBAL:
+    counts = [(sum(gone for gone, _ in counts), sum(size for _, size in counts))]
+  return all(size - gone == masks.kept_count(size, sparsity) for gone, size in counts)

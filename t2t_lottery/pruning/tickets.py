@@ -23,9 +23,10 @@ class TicketSpec(NamedTuple):
 
   Attributes:
     sparsity: fraction of the weights to prune: of each layer, or with a global mask of all layers together. Of a ticket of
-      structures: share of them to remove, in each block.
+      structures: share of them to remove, in each block, or with a global mask in all blocks together.
     score, scope, values, signs, fan: from `methods.SCORES`, `SCOPES`, `VALUES`, `SIGNS` and `FANS`.
     structure: one of `methods.STRUCTURES`: what is kept or removed as a whole.
+    num_heads: of each attention block, for a ticket of heads.
     shuffle: whether the mask's positions are shuffled within each layer (of structures, within each block).
     prune_embedding: whether the embedding is pruned.
     seed: of everything drawn at random.
@@ -34,6 +35,7 @@ class TicketSpec(NamedTuple):
   sparsity: float
   score: str = methods.MAGNITUDE
   structure: str = methods.WEIGHTS
+  num_heads: int = 0
   scope: str = methods.LAYER
   values: str = methods.REWOUND
   signs: str = methods.KEPT
@@ -69,8 +71,10 @@ def check(mask_from: WeightSource, rewind_to: WeightSource, spec: TicketSpec) ->
   current = {name: mask for name in mask_from.layers if (mask := mask_from.mask(name)) is not None}
   pruned = layers.prunable(current, spec.prune_embedding)
   if spec.structure != methods.WEIGHTS:
-    found = structures.groups(spec.structure, current)
-    counts = [(group.name, np.count_nonzero(group.alive(current)), group.size(mask_from.shapes)) for group in found]
+    found = structures.groups(spec.structure, structures.shapes_of(current), spec.num_heads)
+    counts = [(group.name, np.count_nonzero(group.alive(current)), group.size) for group in found]
+    if spec.scope == methods.GLOBAL and counts:
+      counts = [("all blocks together", sum(kept for _, kept, _ in counts), sum(size for _, _, size in counts))]
   elif spec.scope == methods.GLOBAL:
     kept = sum(np.count_nonzero(current[name]) for name in pruned)
     counts = [("all layers together", kept, sum(current[name].size for name in pruned))]
@@ -206,23 +210,20 @@ def _structure_masks(
 
   A mask is a subset of the layer's previous one, which may prune single weights of kept structures.
   """
-  found, members = {}, {}
-  for group in structures.groups(spec.structure, names):
-    shapes = {layer: mask_from.shapes[layer] for layer in group.parts}
-    within = {layer: _unchanged(mask_from, layer) for layer in group.parts}
-    if scores is not None:
-      score = scores[group.name]
-    elif spec.score == methods.RANDOM:
-      score = _rng(group.name, spec, "mask").random_sample(group.size(shapes))
-    else:
-      score = group.norms({layer: _read_finite(mask_from, layer) for layer in group.parts})
-    kept = structures.kept(score, spec.sparsity, group.alive(within))
-    if spec.shuffle:
-      kept = _rng(group.name, spec, "places").permutation(kept)
-    for layer, mask in group.masks(kept, shapes).items():
+  groups = structures.groups(spec.structure, {name: mask_from.shapes[name] for name in names}, spec.num_heads)
+  within = {layer: _unchanged(mask_from, layer) for group in groups for layer in group.parts}
+  if scores is None and spec.score == methods.RANDOM:
+    scores = {group.name: _rng(group.name, spec, "mask").random_sample(group.size) for group in groups}
+  elif scores is None:
+    scores = {group.name: group.norms({n: _read_finite(mask_from, n) for n in group.parts}) for group in groups}
+  kept = structures.kept(scores, spec.sparsity, {group.name: group.alive(within) for group in groups}, spec.scope)
+  if spec.shuffle:
+    kept = {name: _rng(name, spec, "places").permutation(members) for name, members in kept.items()}
+  found = {}
+  for group in groups:
+    for layer, mask in group.masks(kept[group.name], mask_from.shapes).items():
       found[layer] = mask if spec.shuffle else mask & within[layer]
-    members[group.bias] = kept
-  return found, members
+  return found, {group.bias: kept[group.name] for group in groups if group.bias}
 
 
 def _check_not_pruned(rewind_to: WeightSource, name: str, mask: np.ndarray) -> None:

@@ -50,30 +50,23 @@ def activations(weights: Mapping[str, np.ndarray], sparsity: float, batches: int
   Raises:
     UserError: if the graph has no ReLU of one of the blocks.
   """
-  groups = structures.groups(methods.UNITS, weights)
+  groups = structures.groups(methods.UNITS, structures.shapes_of(weights))
   sums = _sums()
   if missing := [group.name for group in groups if group.name not in sums]:
     raise UserError(f"ticket_score=activation finds no ReLU of {missing[0]} in the training graph: use magnitude")
   variables = {variable.op.name: variable for variable in tf.trainable_variables()}
   scores = {}
   with saliency.started(weights) as session:
-    fed = _batches(session, batches)
+    fed = saliency.batches_of(session, batches)
     for group in groups:
       totals, counts = zip(*(session.run(sums[group.name], batch) for batch in fed))
       scores[group.name] = np.sum(totals, axis=0, dtype=np.float64) / np.sum(counts)
       alive = group.alive({layer: weights[layer] != 0 for layer in group.parts})
-      kept = structures.kept(scores[group.name], sparsity, alive)
-      for layer, mask in group.masks(kept, {layer: weights[layer].shape for layer in group.parts}).items():
+      (kept,) = structures.kept({group.name: scores[group.name]}, sparsity, {group.name: alive}).values()
+      for layer, mask in group.masks(kept, structures.shapes_of(weights)).items():
         variables[layer].load(weights[layer] * mask, session)
       variables[group.bias].load(weights[group.bias] * kept, session)
   return scores
-
-
-def _batches(session: tf.Session, count: int) -> list[dict[tf.Tensor, np.ndarray]]:
-  """Batches of the graph's input pipeline, each as what is to be fed in its place."""
-  operations = session.graph.get_operations()
-  features = [tensor for operation in operations if operation.type == "IteratorGetNext" for tensor in operation.outputs]
-  return [dict(zip(features, session.run(features))) for _ in range(count)]
 
 
 def _sums() -> dict[str, list[tf.Tensor]]:

@@ -114,8 +114,8 @@ def _requirements(
     about["rewind_also"] = run_spec.steps_of(also, settings.steps.train_steps)
   if data := manifest.fingerprint(settings.runs.problem, settings.data_dir):
     about["data"] = data
-  translation, tokenizer, comet = scores
-  return run_status.Requirements(about, translation, _AVERAGE.value, tokenizer, comet)
+  translation, *others = scores
+  return run_status.Requirements(about, translation, _AVERAGE.value, *others)
 
 
 def folder(settings: config.Settings, run: run_graph.PlannedRun) -> str:
@@ -128,7 +128,12 @@ def statuses(settings: config.Settings, runs: list[run_graph.PlannedRun]) -> lis
   scoring = scoring_flags.read()
   language = manifest.target_language(settings.runs.problem, settings.data_dir)
   tokenizer = scoring.bleu_tokenize or metrics.tokenizer(language)
-  scores = decoding.signature(_DECODER.value), tokenizer, scoring.comet.signature if scoring.comet else ""
+  scores = (
+    decoding.signature(_DECODER.value),
+    tokenizer,
+    scoring.comet.signature if scoring.comet else "",
+    decoding.signature(decoding.INT8) if scoring.int8 else "",
+  )
   return [run_status.read(folder(settings, run), _requirements(settings, run, scores)) for run in runs]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from t2t_lottery.runs import paths, presets, run_files, run_spec
@@ -14,6 +14,11 @@ from t2t_lottery.utils.errors import UserError
 # Metrics with a column, if a run has them; a result without those of one kind of problem is from an early version.
 _COLUMNS = ("bleu", "ter", "comet", "accuracy", "f1", "mcc", "pearson", "spearman")
 _REQUIRED = ({"bleu", "ter"}, {"accuracy"}, {"pearson", "spearman"})
+# Field of a line of results -> the head of a column, and its BLEU: of a mean of checkpoints, of matrices in int8.
+_EXTRA: dict[str, tuple[str, Callable[[dict[str, Any]], float]]] = {
+  "average": ("averaged", lambda found: found["test_bleu"]),
+  "int8": ("int8", lambda found: found["test"]["bleu"]),
+}
 
 
 def collect(runs_dir: str) -> list[dict[str, Any]]:
@@ -61,7 +66,7 @@ def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
       not all lines have them.
 
   The sparsity of a run that removes structures is the share of its weights that is gone. If an average of checkpoints was
-  evaluated, its BLEU has a separate column. A result that missed the sparsity of its run
+  evaluated, or int8, its BLEU has a separate column. A result that missed the sparsity of its run
   has a separate row, at the sparsity that it reached.
   """
   found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
@@ -72,9 +77,9 @@ def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
   is_mixed = len({hparams for _, hparams in (*found, *missed)}) > 1
   shown = [key for run in runs for key in dict.fromkeys((*found, *missed)) if key[0] == run]
   every = [line for key in shown for line in (*found[key], *missed[key])]
-  averaged = any("average" in line for line in every)
   columns = [metric for metric in _COLUMNS if any(metric in line["test"] for line in every)] or ["bleu", "ter"]
-  rows = [["sparsity", "MB", *(metric.upper() for metric in columns), *(["averaged"] if averaged else []), "run"]]
+  extra = [name for name in _EXTRA if any(name in line for line in every)]
+  rows = [["sparsity", "MB", *(metric.upper() for metric in columns), *(_EXTRA[name][0] for name in extra), "run"]]
   for key in shown:
     name, hparams = key
     run = ", ".join(filter(None, (name, hparams if is_mixed else presets.shape(hparams))))
@@ -83,11 +88,11 @@ def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
       names = [run, *([main] if main else []), *_removed(found[key][0])]
       # Of structures, another share is asked for than that of the weights.
       sparsity = found[key][0]["sparsity" if "removed" in found[key][0] else "sparsity_asked"]
-      rows.append(_row(sparsity, found[key], columns, averaged, ", ".join(names)))
-      rows += _other_test_sets(found[key], columns, averaged, run)
+      rows.append(_row(sparsity, found[key], columns, extra, ", ".join(names)))
+      rows += _other_test_sets(found[key], columns, extra, run)
     for line in missed[key]:
       name = f"{run}, seed {line['seed']}: {run_spec.sparsity_miss(line)}"
-      rows.append(_row(line["sparsity"], [line], columns, averaged, name))
+      rows.append(_row(line["sparsity"], [line], columns, extra, name))
   return text_table.aligned(rows)
 
 
@@ -105,13 +110,15 @@ def split_by_data(lines: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], li
   ]
 
 
-def _row(sparsity: float, lines: list[dict[str, Any]], columns: Sequence[str], averaged: bool, name: str) -> list[str]:
+def _row(
+  sparsity: float, lines: list[dict[str, Any]], columns: Sequence[str], extra: Sequence[str], name: str
+) -> list[str]:
   """A row with the means of the results."""
   megabytes = _mean([line["megabytes"]["paper"] for line in lines])
   row = [f"{sparsity * 100:.6g}%", f"{megabytes:.2f}", *_means([line["test"] for line in lines], columns)]
-  if averaged:
-    averages = [line["average"]["test_bleu"] for line in lines if "average" in line]
-    row.append(f"{_mean(averages):.1f}" if averages else "-")
+  for field in extra:
+    found = [_EXTRA[field][1](line[field]) for line in lines if field in line]
+    row.append(f"{_mean(found):.1f}" if found else "-")
   return [*row, name]
 
 
@@ -123,7 +130,9 @@ def _means(scores: list[dict[str, float]], columns: Sequence[str]) -> list[str]:
   ]
 
 
-def _other_test_sets(lines: list[dict[str, Any]], columns: Sequence[str], averaged: bool, run: str) -> list[list[str]]:
+def _other_test_sets(
+  lines: list[dict[str, Any]], columns: Sequence[str], extra: Sequence[str], run: str
+) -> list[list[str]]:
   """A row for each further test set, of the seeds that have it."""
   scores: dict[str, list[dict[str, float]]] = defaultdict(list)
   for line in lines:
@@ -135,7 +144,7 @@ def _other_test_sets(lines: list[dict[str, Any]], columns: Sequence[str], averag
       "",
       "",
       *_means(found, columns),
-      *([""] if averaged else []),
+      *([""] * len(extra)),
       f"{run}, {name}",
     ]
     for name, found in scores.items()

@@ -55,6 +55,7 @@ class Requirements(NamedTuple):
     average: number of last checkpoints whose average is evaluated too, or 0.
     tokenizer: of BLEU; empty for any.
     comet: signature of COMET; empty if it is not required.
+    int8: signature of the translation in int8; empty if it is not required.
   """
 
   about: Mapping[str, Any]
@@ -62,6 +63,7 @@ class Requirements(NamedTuple):
   average: int
   tokenizer: str = ""
   comet: str = ""
+  int8: str = ""
 
   @property
   def train_steps(self) -> int:
@@ -114,6 +116,7 @@ def _bleu(folder: str, required: Requirements) -> float | None:
     signatures.get("translation") == required.translation
     and (not required.tokenizer or run_spec.has_tokenizer(signatures, required.tokenizer))
     and required.comet in ("", signatures.get("comet"))
+    and required.int8 in ("", result.get("int8", {}).get("signature"))
   )
   averaged = not required.average or result.get("average", {}).get("checkpoints") == required.average
   return result.get("test", {}).get("bleu") if same and averaged else None

@@ -35,6 +35,9 @@ _PRUNING_STEPS = {
 }
 # Factors of `learning_rate_schedule` that end with the run.
 _ENDING = ("linear_decay", "single_cycle_cos_decay")
+# Structure -> the score that it has alone, and its scope.
+_OWN_SCORE = {methods.UNITS: methods.ACTIVATION, methods.HEADS: methods.GRADIENT}
+_OWN_SCOPE = {methods.UNITS: methods.LAYER, methods.HEADS: methods.GLOBAL}
 # Hparams that make t2t truncate or split sentences before it filters them by length.
 _TRUNCATING = ("max_input_seq_length", "max_target_seq_length", "split_to_length")
 
@@ -63,6 +66,7 @@ def ticket_spec(hparams, seed: int) -> tickets.TicketSpec:
     sparsity=hparams.initial_sparsity if methods.METHODS[hparams.pruning_method].gradual else hparams.sparsity,
     score=hparams.ticket_score,
     structure=hparams.ticket_structure,
+    num_heads=hparams.num_heads,
     scope=hparams.ticket_scope,
     shuffle=hparams.shuffle_mask,
     values=hparams.ticket_values,
@@ -122,7 +126,7 @@ def check_devices(hparams, config) -> None:
   method = methods.METHODS[hparams.pruning_method]
   on_one_device = not (config.train_distribute or tf_config.servers() or getattr(config, "use_xla", False))
   if method.from_ticket and hparams.ticket_score in methods.OF_GRAPH and not on_one_device:
-    what = "gradients" if hparams.ticket_score in methods.OF_LOSS else "activations"
+    what = "activations" if hparams.ticket_score == methods.ACTIVATION else "gradients"
     raise UserError(
       f"ticket_score={hparams.ticket_score} takes {what} on one device: train this run without --optionally_use_dist_strat, "
       "several --gpus, --hosts, parameter servers or --xla_compile"
@@ -336,13 +340,14 @@ def _check_structure(hparams, model: Model) -> None:
   structure, score = hparams.ticket_structure, hparams.ticket_score
   if structure not in model.structures:
     raise UserError(f"ticket_structure={structure} is for lottery_transformer: use {', '.join(model.structures)}")
-  if (score == methods.ACTIVATION) and structure != methods.UNITS:
-    raise UserError(f"ticket_score={score} is that of units: use ticket_structure=units")
+  for of, own in _OWN_SCORE.items():
+    if score == own and structure != of:
+      raise UserError(f"ticket_score={score} is that of {of}: use ticket_structure={of}")
   if structure == methods.WEIGHTS:
     return
   allowed = {
-    "ticket_score": (methods.ACTIVATION, methods.MAGNITUDE, methods.RANDOM),
-    "ticket_scope": (methods.LAYER,),
+    "ticket_score": (_OWN_SCORE[structure], methods.MAGNITUDE, methods.RANDOM),
+    "ticket_scope": (_OWN_SCOPE[structure],),
     "prune_embedding": (True,),
   }
   for name, values in allowed.items():
@@ -384,6 +389,9 @@ def _check_pruning(hparams, model: Model) -> None:
   """Checks that each layer keeps a weight and pruned weights stay zero."""
   if hparams.ticket_structure == methods.UNITS:
     masks.kept_count(hparams.filter_size, hparams.sparsity, "units of a feed-forward block")
+  elif hparams.ticket_structure == methods.HEADS:
+    encoder, decoder = (_num_layers(hparams, f"/{side}/") for side in ("encoder", "decoder"))
+    masks.kept_count(hparams.num_heads * (encoder + 2 * decoder), hparams.sparsity, "heads of the model")
   elif hparams.ticket_scope != methods.GLOBAL:
     for size in model.layer_sizes(hparams):
       masks.kept_count(size, hparams.sparsity)

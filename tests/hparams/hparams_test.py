@@ -31,6 +31,7 @@ OWN = {
   "ticket_scope",
   "ticket_score",
   "ticket_signs",
+  "ticket_structure",
   "ticket_values",
 }
 

@@ -1,80 +1,102 @@
 """Units that a ticket has removed are left out of what the engines compute and of what export writes; nothing else changes."""
 
 import os
-from unittest import mock
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
-from problems.grammar import corpus
-from t2t_lottery.checkpoints import tf_checkpoint
-from t2t_lottery.data import manifest
-from t2t_lottery.inference import transformer_weights, translator
-from t2t_lottery.pruning import methods, structures
-from t2t_lottery.runs import paths
-from t2t_lottery.utils import atomic_files
-from tests.support import small_model
+from t2t_lottery.inference import ctranslate2_engine, translator
+from t2t_lottery.inference.sparse import engine as sparse_engine
+from t2t_lottery.inference.transformer_weights import Attention, FeedForward, Layer, LayerNorm, Stack, Transformer
 
-# Units that are left in each block: odd widths, one that is unchanged, and one that is empty.
-LEFT = (511, 300, 37, 0)
-SENTENCES = 1000
+SUBWORDS, HIDDEN, HEADS, FILTER = 300, 64, 4, 96
+# Units that are left in each block: all, odd widths, and none.
+LEFT = (96, 95, 37, 0)
+SENTENCES = 300
+
+
+def model(random):
+  """A Transformer of two layers in each stack whose blocks have zeros for the units that are gone."""
+  left = iter(LEFT)
+
+  def normal(*shape):
+    return (random.standard_normal(shape) * shape[0] ** -0.5).astype(np.float32)
+
+  def norm():
+    # Signs, so that a subword does not repeat itself: input and output share their embedding.
+    return LayerNorm(np.sign(normal(HIDDEN)), normal(HIDDEN))
+
+  def attention():
+    return Attention(norm(), *(normal(HIDDEN, HIDDEN) for _ in range(4)))
+
+  def feed_forward():
+    kept = random.permutation(FILTER) < next(left)
+    return FeedForward(
+      norm(),
+      normal(HIDDEN, FILTER) * kept,
+      normal(FILTER) * kept,
+      normal(FILTER, HIDDEN) * kept[:, None],
+      normal(HIDDEN),
+    )
+
+  def stack(attends):
+    layers = [Layer(attention(), attention() if attends else None, feed_forward()) for _ in range(2)]
+    return Stack(layers, norm())
+
+  embedding = normal(HIDDEN, SUBWORDS).T.copy()
+  return Transformer(embedding, normal(HIDDEN), stack(False), stack(True), HEADS, 1e-6, True)
+
+
+def shrunk(weights):
+  """The model as `transformer_weights.read` returns it."""
+
+  def of(stack):
+    return stack._replace(
+      layers=[one._replace(feed_forward=one.feed_forward.without_idle_units()) for one in stack.layers]
+    )
+
+  return weights._replace(encoder=of(weights.encoder), decoder=of(weights.decoder))
 
 
 class RemovedUnitsTest(parameterized.TestCase, tf.test.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    folder = cls.create_tempdir(cls()).full_path
-    model = small_model.SmallModel(os.path.join(folder, "model"))
-    cls.hparams = atomic_files.read_json(paths.hparams(model.folder))
-    cls.vocabulary = manifest.vocabulary(small_model.PROBLEM, model.data_dir)
-    variables = dict(model.variables)
-    cls.groups = structures.groups(methods.UNITS, variables)
-    for group, left in zip(cls.groups, LEFT):
-      kept = np.random.default_rng(left).permutation(512) < left
-      for layer, mask in group.masks(kept, {layer: variables[layer].shape for layer in group.parts}).items():
-        variables[layer] = variables[layer] * mask
-      variables[group.bias] = variables[group.bias] * kept
-    cls.checkpoint = os.path.join(folder, "units", "model.ckpt-1")
-    tf_checkpoint.write(cls.checkpoint, {**variables, "global_step": np.int64(1)})
-    cls.unshrunk = mock.patch.object(transformer_weights.FeedForward, "without_idle_units", lambda block: block)
-    cls.sentences, cls.references = zip(*[pair for pair, _ in zip(corpus.pairs("de", "test"), range(SENTENCES))])
+    random = np.random.default_rng(1)
+    cls.complete = model(random)
+    cls.shrunk = shrunk(cls.complete)
+    cls.sources = [[*random.integers(2, SUBWORDS, length).tolist(), 1] for length in random.integers(1, 20, SENTENCES)]
+
+  def saved(self, weights):
+    folder = self.create_tempdir().full_path
+    ctranslate2_engine.save(folder, weights)
+    return folder
 
   def test_each_block_has_its_own_width(self):
-    loaded = transformer_weights.read(self.checkpoint, self.hparams, self.vocabulary_size())
-    blocks = [layer.feed_forward for stack in (loaded.encoder, loaded.decoder) for layer in stack.layers]
-    self.assertEqual([len(block.inner_bias) for block in blocks], [511, 300, 37, 1])
-
-  def vocabulary_size(self):
-    with open(self.vocabulary, encoding="utf-8") as file:
-      return len(file.readlines())
+    layers = [*self.shrunk.encoder.layers, *self.shrunk.decoder.layers]
+    # CTranslate2 has no matrices without rows.
+    self.assertEqual([len(layer.feed_forward.inner_bias) for layer in layers], [96, 95, 37, 1])
 
   @parameterized.parameters(*translator.ENGINES)
-  def test_translations_and_losses_are_those_of_the_model_with_all_units(self, engine):
-    def translated():
-      loaded = translator.Translator(self.checkpoint, self.hparams, self.vocabulary, engine)
-      return loaded.search(self.sentences), loaded.loss(self.sentences, self.references)
+  def test_translations_and_losses_are_those_of_the_complete_model(self, name):
+    def engine(weights):
+      if name == translator.SPARSE:
+        return sparse_engine.SparseEngine(weights, 1)
+      return ctranslate2_engine.CTranslate2Engine(self.saved(weights), 1)
 
-    found, loss = translated()
-    with self.unshrunk:
-      expected, expected_loss = translated()
-    self.assertGreater(len({*map(tuple, found)}), SENTENCES / 2)
-    self.assertEqual(found, expected)
-    self.assertNear(loss, expected_loss, 1e-5)
+    engines = [engine(weights) for weights in (self.complete, self.shrunk)]
+    expected, found = (one.search(self.sources, 4, 0.6) for one in engines)
+    self.assertGreater(len({tuple(ids) for ids, _ in expected}), SENTENCES / 2)
+    self.assertEqual([ids for ids, _ in found], [ids for ids, _ in expected])
+    targets = [[*ids, 1] for ids, _ in expected]
+    before, after = (one.log_probability(self.sources, targets) for one in engines)
+    self.assertAllClose(before, after, rtol=1e-5)
 
   def test_export_is_smaller_by_the_units_that_are_gone(self):
-    def exported():
-      folder = self.create_tempdir().full_path
-      translator.save(folder, self.checkpoint, self.hparams, self.vocabulary)
-      return os.path.getsize(os.path.join(folder, "model.bin"))
-
-    small = exported()
-    with self.unshrunk:
-      large = exported()
-    units = 4 * 512 - 511 - 300 - 37 - 1
-    weights = units * (2 * 128 + 1)
-    self.assertEqual(large - small, 4 * weights)
+    small, large = (os.path.getsize(os.path.join(self.saved(one), "model.bin")) for one in (self.shrunk, self.complete))
+    units = len(LEFT) * FILTER - 96 - 95 - 37 - 1
+    self.assertEqual(large - small, 4 * units * (2 * HIDDEN + 1))
 
 
 if __name__ == "__main__":

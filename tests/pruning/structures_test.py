@@ -1,4 +1,4 @@
-"""Tickets of whole feed-forward units: what is removed, what the rest is, and that masks nest."""
+"""Tickets of whole feed-forward units and attention heads: what is removed, what the rest is, and that masks nest."""
 
 import os
 
@@ -12,8 +12,19 @@ from t2t_lottery.utils.errors import UserError
 
 HIDDEN, FILTER = 8, 20
 BLOCKS = [f"transformer/body/{side}/layer_{number}/ffn" for side in ("encoder", "decoder") for number in (0, 1)]
-QUERY = "transformer/body/encoder/layer_0/self_attention/multihead_attention/q/kernel"
-SHAPES = {QUERY: (HIDDEN, HIDDEN)}
+HEADS = 4
+ATTENTIONS = [
+  f"transformer/body/{side}/layer_{number}/{own}_attention"
+  for side, kinds in (("encoder", ["self"]), ("decoder", ["self", "encdec"]))
+  for number in (0, 1)
+  for own in kinds
+]
+SHAPES = {
+  f"{block}/multihead_attention/{part}/kernel": (HIDDEN, HIDDEN)
+  for block in ATTENTIONS
+  for part in ("q", "k", "v", "output_transform")
+}
+QUERY = f"{ATTENTIONS[0]}/multihead_attention/q/kernel"
 for _block in BLOCKS:
   SHAPES.update(
     {
@@ -57,7 +68,7 @@ class StructuresTest(parameterized.TestCase, tf.test.TestCase):
     return tickets.draw(*sources, spec, SHAPES, precomputed_scores=scores)
 
   def test_groups_are_in_the_order_in_which_a_model_computes(self):
-    found = structures.groups(methods.UNITS, sorted(SHAPES, reverse=True))
+    found = structures.groups(methods.UNITS, dict(sorted(SHAPES.items(), reverse=True)))
     self.assertEqual([group.name for group in found], BLOCKS)
 
   def test_the_units_of_smallest_norm_are_removed_with_their_biases(self):
@@ -124,6 +135,63 @@ class StructuresTest(parameterized.TestCase, tf.test.TestCase):
     first, last = BLOCKS[0], BLOCKS[-1]
     moved = {**found, first: (found[first][0] + 1, FILTER), last: (found[last][0] - 1, FILTER)}
     self.assertFalse(structures.on_target(moved, 0.5))
+
+
+class HeadsTest(parameterized.TestCase, tf.test.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.folder = self.create_tempdir().full_path
+    self.final, self.early = checkpoint(self.folder, 1), checkpoint(self.folder, 2)
+
+  def draw(self, sparsity, final=None, early=None, scores=None, **options):
+    spec = tickets.TicketSpec(sparsity, structure=methods.HEADS, num_heads=HEADS, scope=methods.GLOBAL, **options)
+    sources = final or self.final, early or self.early
+    tickets.check(*sources, spec)
+    return tickets.draw(*sources, spec, SHAPES, precomputed_scores=scores)
+
+  def heads(self, masks, block):
+    """Which heads a block's masks keep; fails unless each is kept or removed as a whole."""
+    width = HIDDEN // HEADS
+    by_part = {
+      part: masks[f"{block}/multihead_attention/{part}/kernel"] for part in ("q", "k", "v", "output_transform")
+    }
+    kept = [by_part["q"][0, head * width] for head in range(HEADS)]
+    for part, mask in by_part.items():
+      for head in range(HEADS):
+        of_head = slice(head * width, (head + 1) * width)
+        self.assertAllEqual(
+          mask[of_head] if part == "output_transform" else mask[:, of_head],
+          np.full((width, HIDDEN), kept[head]).reshape(
+            (width, HIDDEN) if part == "output_transform" else (HIDDEN, width)
+          ),
+        )
+    return kept
+
+  def test_heads_of_all_blocks_compete(self):
+    groups = structures.groups(methods.HEADS, SHAPES, HEADS)
+    self.assertEqual([group.name for group in groups], ATTENTIONS)
+    scores = {block: np.arange(HEADS) + 10.0 * number for number, block in enumerate(ATTENTIONS)}
+    ticket = self.draw(0.25, scores=scores, score=methods.GRADIENT)
+    # Of 24 heads, the six of lowest score: a block may lose all of its heads.
+    kept = [self.heads(ticket.masks, block) for block in ATTENTIONS]
+    self.assertAllEqual(kept, [[False] * 4, [False, False, True, True], *[[True] * 4] * 4])
+    for name in SHAPES:
+      expected = self.early.read(name) * ticket.masks.get(name, True)
+      self.assertAllEqual(ticket.weights[name], expected)
+    self.assertTrue(ticket.masks[f"{BLOCKS[0]}/conv1/kernel"].all(), "feed-forward blocks stay dense")
+    found = structures.removed(methods.HEADS, ticket.weights, HEADS)
+    self.assertTrue(structures.on_target(found, 0.25, methods.GLOBAL))
+    self.assertFalse(structures.on_target(found, 0.3, methods.GLOBAL))
+
+  def test_removed_heads_never_return(self):
+    first = self.draw(0.25)
+    final, early = (checkpoint(self.folder, seed, first.masks) for seed in (3, 4))
+    second = self.draw(0.5, final, early)
+    before, after = (np.array([self.heads(t.masks, block) for block in ATTENTIONS]) for t in (first, second))
+    self.assertFalse(np.any(after & ~before))
+    self.assertEqual([np.count_nonzero(before), np.count_nonzero(after)], [18, 12])
+    with self.assertRaisesRegex(UserError, r"sparsity 0\.2 is below that of .*all blocks together: 0\.2500\)"):
+      self.draw(0.2, final, early)
 
 
 if __name__ == "__main__":

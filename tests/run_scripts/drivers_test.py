@@ -16,6 +16,7 @@ from t2t_lottery.runs import presets
 from tests.support import trained
 
 DRIVERS = (*(f"{method}.sh" for method in run_graph.METHODS), "quickstart.sh")
+OF_STRUCTURES = ("units.sh", "heads.sh")
 # Replaces Python: saves on the second SIGTERM.
 STEP_THAT_SAVES = """import signal
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
@@ -71,7 +72,8 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     known = {f"--{flag.name}" for flag in flags} | {"--plan", "--version"}
     self.assertContainsSubset(["--problem", "--seed"], listed)
     values = {flag.name: (flag.choices or ("1",))[0] for flag in driver_flags.of_chain() if flag.metavar}
-    values.update(levels="50", controls="random_signs", variant="dense_embedding", switch="50", switches="50")
+    variant = "magnitude" if name in OF_STRUCTURES else "dense_embedding"
+    values.update(levels="50", controls="random_signs", variant=variant, switch="50", switches="50")
     given = ["--one_shot", "--equal_training", *(f"--{flag}={value}" for flag, value in values.items())]
     # Pairs that exclude each other.
     ways = (
@@ -254,6 +256,7 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ("snip", "snip.sh", ["--levels=50 80"], ["dense", "snip-50 < dense", "snip-80 < dense"]),
     ("supermask", "supermask.sh", ["--levels=50 80"], ["dense", "supermask-50 < dense", "supermask-80 < dense"]),
     ("units", "units.sh", ["--levels=50 80"], ["dense", "units-50 < dense", "units-50-80 < units-50"]),
+    ("heads", "heads.sh", ["--levels=25 50"], ["dense", "heads-25 < dense", "heads-25-50 < heads-25"]),
     (
       "units_by_magnitude",
       "units.sh",

@@ -111,12 +111,24 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     ("pruning_method=slt_mp,sparsity=1.0", r"both must be in \[0, 1\)"),
     ("pruning_method=slt_mp,prune_every=0", "prune_every=0 and prune_until=2400 leave no step"),
     ("pruning_method=slt_mp,prune_until=10", "prune_every=60 and prune_until=10 leave no step"),
-    ("ticket_score=magic", "ticket_score=magic is not one of magnitude, random, snip, synflow, supermask, activation"),
-    ("ticket_structure=magic", "ticket_structure=magic is not one of weights, units"),
+    (
+      "ticket_score=magic",
+      "ticket_score=magic is not one of magnitude, random, snip, synflow, supermask, activation, gradient",
+    ),
+    ("ticket_structure=magic", "ticket_structure=magic is not one of weights, units, heads"),
     ("ticket_score=activation", "ticket_score=activation is that of units: use ticket_structure=units"),
     (
       "ticket_structure=units,ticket_score=snip",
       "ticket_score=snip does not fit ticket_structure=units: use activation, magnitude, random",
+    ),
+    ("ticket_structure=units,ticket_score=gradient", "ticket_score=gradient is that of heads"),
+    (
+      "ticket_structure=heads,ticket_score=gradient",
+      "ticket_scope=layer does not fit ticket_structure=heads: use global",
+    ),
+    (
+      "ticket_structure=heads,ticket_scope=global,sparsity=0.99",
+      "leaves none of the 24 heads of the model: use a lower one",
     ),
     ("ticket_structure=units,ticket_scope=global", "ticket_scope=global does not fit ticket_structure=units"),
     ("ticket_structure=units,prune_embedding=False", "prune_embedding=False does not fit ticket_structure=units"),
@@ -428,7 +440,9 @@ class CheckDevicesTest(parameterized.TestCase, tf.test.TestCase):
     {"use_xla": True},
     {"tf_config": {"cluster": {"ps": ["a:1"], "master": ["b:1"]}}},
   )
-  def test_snip_and_activations_need_one_device(self, **where):
+  def test_scores_of_the_training_graph_need_one_device(self, **where):
+    with self.assertRaisesRegex(UserError, "ticket_score=gradient takes gradients on one device"):
+      self.check("transformer_slt_tiny", "ticket_score=gradient,ticket_structure=heads,ticket_scope=global", **where)
     with self.assertRaisesRegex(UserError, "ticket_score=activation takes activations on one device"):
       self.check("transformer_slt_tiny", "ticket_score=activation,ticket_structure=units", **where)
     self.check("transformer_lt_tiny", "ticket_score=snip")

@@ -32,7 +32,7 @@ _ONLY_FOR = {
   "global_magnitude": "lt, slt, clt, lrr and finetune: this method prunes layer by layer",
   "global_scores": "synflow",
   "dense_embedding": "methods that prune the embedding",
-  "magnitude": "units",
+  "magnitude": "units and heads",
 }
 assert {*CONTROLS, *VARIANTS} <= set(methods.CONTROLS)
 
@@ -93,6 +93,13 @@ OF_RUNS = (
     default_help="by target language",
     choices=("13a", "intl", "char", "zh", "ja-mecab", "ko-mecab", "flores101", "flores200", "none"),
   ),
+  Flag(
+    "compute_type",
+    "int8: also translate test by CTranslate2 with matrices in int8",
+    "TYPE",
+    default_help="float32 only",
+    choices=("float32", "int8"),
+  ),
   Flag("comet", "also score test by COMET: path of a model", "MODEL", default_help="none"),
   Flag("comet_python", "Python of the environment with unbabel-comet or pymarian", "PATH", default_help="tool on PATH"),
   Flag("data_dir", "where t2t-datagen puts records", "DIR", os.path.join(ROOT, "data"), "data"),
@@ -132,7 +139,7 @@ OF_TICKETS = (
   Flag(
     "variant",
     "pruning variant: dense_embedding, global_magnitude (not if pruned by MP), global_scores (SynFlow),\n"
-    "or magnitude (units)",
+    "or magnitude (units and heads)",
     "NAME",
     choices=VARIANTS,
   ),
@@ -494,7 +501,7 @@ def _assignments(values: Mapping[str, str], line: Sequence[str]) -> list[str]:
       "host_index",
     ],
   )
-  scoring = ["bleu_tokenize", "comet", "comet_python"]
+  scoring = ["bleu_tokenize", "comet", "comet_python", "compute_type"]
   tmp_dir = values["tmp_dir"] or os.path.join(values["data_dir"], "tmp")
   arrays = {
     "location": location,

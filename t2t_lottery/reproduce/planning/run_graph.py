@@ -17,7 +17,7 @@ from t2t_lottery.utils.errors import UsageError, UserError
 DENSE = "dense"
 # The paper's methods; the others are compared with them. Each has a driver with its name.
 PAPERS = (DENSE, "mp", "lt", "slt", "clt", "slt_mp", "mp_slt")
-METHODS = (*PAPERS, "lrr", "finetune", "snip", "synflow", "supermask", "units")
+METHODS = (*PAPERS, "lrr", "finetune", "snip", "synflow", "supermask", "units", "heads")
 
 
 class PlannedRun(NamedTuple):

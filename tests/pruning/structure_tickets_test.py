@@ -1,28 +1,28 @@
-"""Tickets of units end to end: checkpoints of trained runs, and the result of one."""
+"""Tickets of units and of heads end to end: checkpoints of trained runs, and the result of one."""
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from t2t_lottery.checkpoints.tf_checkpoint import Checkpoint
 from t2t_lottery.pruning import layers, methods, structures
-from t2t_lottery.runs import paths, run_files
+from t2t_lottery.runs import paths, presets, run_files
 from tests.support import trained
 
 
-class UnitTicketsTest(tf.test.TestCase):
+class StructureTicketsTest(tf.test.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
     cls.runs = trained.dense()
-    for level, before in (("50", "dense"), ("75", "units-50")):
-      run = f"units-{level}" if before == "dense" else f"{before}-{level}"
-      flags = (f"--run={run}", "--method=slt", f"--level={level}", f"--mask_from={before}", "--control=units")
+    for run, before in (("units-50", "dense"), ("units-50-75", "units-50"), ("heads-25", "dense")):
+      kind, *_, level = run.split("-")
+      flags = (f"--run={run}", "--method=slt", f"--level={level}", f"--mask_from={before}", f"--control={kind}")
       cls.runs.step("train", *flags)
 
   def test_initial_weights_equal_mask_times_rewound_weights(self):
     for run, before in (("units-50", "dense"), ("units-50-75", "units-50")):
       initial, rewound = Checkpoint(self.runs.initial(run)), Checkpoint(self.runs.early(before))
-      groups = structures.groups(methods.UNITS, initial.layers)
+      groups = structures.groups(methods.UNITS, initial.shapes)
       self.assertLen(groups, 2)
       biases = {group.bias: group.alive({n: initial.mask(n) for n in group.parts}) for group in groups}
       for name in (n for n in initial.shapes if n.startswith("transformer/") and not layers.is_mask(n)):
@@ -34,7 +34,7 @@ class UnitTicketsTest(tf.test.TestCase):
       initial = Checkpoint(self.runs.initial(run))
       for step in paths.checkpoint_steps(self.runs.runs.folder(run)):
         checkpoint = Checkpoint(paths.checkpoint(self.runs.runs.folder(run), step))
-        for group in structures.groups(methods.UNITS, checkpoint.layers):
+        for group in structures.groups(methods.UNITS, checkpoint.shapes):
           alive = group.alive({layer: checkpoint.mask(layer) for layer in group.parts})
           self.assertEqual(np.count_nonzero(~alive), share * alive.size)
           for layer, mask in group.masks(alive, checkpoint.shapes).items():
@@ -48,6 +48,22 @@ class UnitTicketsTest(tf.test.TestCase):
         for layer in checkpoint.layers:
           if "/ffn/" not in layer:
             self.assertTrue(checkpoint.mask(layer).all(), layer)
+
+  def test_heads_of_all_blocks_together_are_removed_and_stay_so(self):
+    heads = presets.SIZES[trained.SIZE].num_heads
+    folder = self.runs.runs.folder("heads-25")
+    initial, rewound = Checkpoint(self.runs.initial("heads-25")), Checkpoint(self.runs.early("dense"))
+    groups = structures.groups(methods.HEADS, initial.shapes, heads)
+    alive = {group.name: group.alive({n: initial.mask(n) for n in group.parts}) for group in groups}
+    # Of three blocks.
+    self.assertEqual([sum(map(len, alive.values())), sum(map(np.count_nonzero, alive.values()))], [12, 9])
+    last = Checkpoint(paths.checkpoint(folder, trained.STEPS.train_steps))
+    for group in groups:
+      for layer, mask in group.masks(alive[group.name], initial.shapes).items():
+        self.assertAllEqual(initial.mask(layer), mask)
+        self.assertAllEqual(initial.read(layer), rewound.read(layer) * mask)
+        self.assertFalse(np.any(last.read(layer).view(np.uint32)[~mask]), layer)
+        self.assertTrue(np.any(last.read(layer)[mask] != initial.read(layer)[mask]), layer)
 
   def test_masks_nest(self):
     first, second = (Checkpoint(self.runs.initial(run)) for run in ("units-50", "units-50-75"))
