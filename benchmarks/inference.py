@@ -113,14 +113,14 @@ def sentence_counts():
   return [int(count) for count in _SENTENCES.value]
 
 
-def measure(engines, sources):
-  """The fastest time of each engine in seconds, and its translations."""
+def measure(engines, sources, clock=time.perf_counter):
+  """The fastest time of each engine in seconds by a clock, and its translations."""
   seconds, found = {}, {}
   for _ in range(_TIMES.value):
     for name, translate in engines.items():
-      start = time.perf_counter()
+      start = clock()
       found[name] = translate(sources)
-      seconds[name] = min(time.perf_counter() - start, seconds.get(name, np.inf))
+      seconds[name] = min(clock() - start, seconds.get(name, np.inf))
   return seconds, found
 
 
