@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import glob
+import math
 import os
 import shutil
+from collections.abc import Iterator
 
 import tensorflow.compat.v1 as tf
 from tensor2tensor.data_generators import problem, text_encoder, text_problems
@@ -136,6 +139,10 @@ class BertInput:
       for split in ("train", "dev")
     }
     counts = {split: sum(map(_count, paths)) for split, paths in records.items()}
+    with errors.one_line():
+      for split, count in counts.items():
+        if not count:
+          raise errors.UserError(f"{os.path.join(tmp_dir, self.folder)}: no example of {split}")
     files = [os.path.join(data_dir, VOCABULARY), *(path for paths in records.values() for path in paths)]
     facts = {
       "vocabulary": VOCABULARY,
@@ -153,11 +160,33 @@ class BertInput:
     with errors.one_line():
       self._check_files(tmp_dir)
       tokenizer = self.get_or_create_vocab(data_dir, tmp_dir).tokenizer
-      for sample in self.generate_samples(data_dir, tmp_dir, dataset_split):
+      for sample in self._samples(data_dir, tmp_dir, dataset_split):
         texts = [sample["inputs"]] if isinstance(sample["inputs"], str) else sample["inputs"]
         ids, segments = encode(tokenizer, texts)
         targets = [sample["label"]] if "label" in sample else sample["targets"]
         yield {"inputs": ids, "inputs_segments": segments, "targets": targets}
+
+  def _samples(self, data_dir: str, tmp_dir: str, dataset_split: str) -> Iterator[dict]:
+    """The samples of t2t's readers, which neither say where a line is malformed nor check that a class exists."""
+    split = "train" if dataset_split == problem.DatasetSplit.TRAIN else "dev"
+    where = f"{os.path.join(os.path.expanduser(tmp_dir), self.folder)}: {split} example"
+    number = 0
+    samples = self.generate_samples(data_dir, tmp_dir, dataset_split)
+    while True:
+      number += 1
+      try:
+        sample = next(samples, None)
+      except (csv.Error, IndexError, ValueError) as error:
+        raise errors.UserError(f"{where} {number} cannot be read: {error}") from error
+      if sample is None:
+        return
+      if "label" in sample and not 0 <= sample["label"] < self.num_classes:
+        raise errors.UserError(
+          f"{where} {number} has class {sample['label']}: must be from 0 to {self.num_classes - 1}"
+        )
+      if "label" not in sample and not all(map(math.isfinite, sample["targets"])):
+        raise errors.UserError(f"{where} {number} has the score {sample['targets'][0]}: must be a number")
+      yield sample
 
   def _check_files(self, tmp_dir: str) -> None:
     for name in self.files:

@@ -31,7 +31,7 @@ def check_model(hparams) -> None:
     raise UserError(f"num_heads={hparams.num_heads} does not divide hidden_size={hparams.hidden_size}")
   choices.known("gelu", hparams.gelu, _GELUS)
   if "inputs_segments" not in hparams.problem_hparams.vocab_size:
-    raise UserError("--model=lottery_bert needs a problem in BERT's form: use glue_cola, glue_rte, text_polarity, ...")
+    raise UserError("--model=lottery_bert needs a problem in BERT's form: use glue_cola, glue_rte, glue_sst2, ...")
   for name in ("activation_dtype", "weight_dtype"):
     if hparams.get(name) != "float32":
       raise UserError(f"{name}={hparams.get(name)} is not supported by lottery_bert: use float32")

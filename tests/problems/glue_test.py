@@ -75,6 +75,34 @@ class GlueTest(tf.test.TestCase):
     with self.assertRaisesRegex(SystemExit, "copy the vocab.txt of the model there"):
       self.examples("glue_cola")
 
+  def test_a_malformed_example_is_named(self):
+    self.write("CoLA/train.tsv", [])
+    for line, message in (
+      ("gj04\t1\ta b", "CoLA: dev example 2 cannot be read: not enough values"),
+      ("", "CoLA: dev example 2 cannot be read"),
+      ("gj04\tyes\t\ta b", "CoLA: dev example 2 cannot be read: invalid literal"),
+      ("gj04\t2\t\ta b", "CoLA: dev example 2 has class 2: must be from 0 to 1"),
+      ("gj04\t-1\t\ta b", "CoLA: dev example 2 has class -1: must be from 0 to 1"),
+    ):
+      self.write("CoLA/dev.tsv", ["gj04\t1\t\ta b", line])
+      with self.assertRaisesRegex(SystemExit, message):
+        self.examples("glue_cola")
+    self.write("STS-B/sts-train.csv", [])
+    for line, message in (
+      ("main\tx\t2012\t0001\tnan\ta\tb", "STS-B: dev example 1 has the score nan"),
+      ("main\tx\t2012\t0001\t5\ta\rc\tb", "sts-dev.csv, line 1: no score"),
+    ):
+      self.write("STS-B/sts-dev.csv", [line])
+      with self.assertRaisesRegex(SystemExit, message):
+        self.examples("glue_stsb")
+
+  def test_a_split_without_examples_is_refused(self):
+    """It would be noticed only after training, by an accuracy of 0 / 0."""
+    self.write("CoLA/train.tsv", ["gj04\t1\t\ta b"])
+    self.write("CoLA/dev.tsv", [])
+    with self.assertRaisesRegex(SystemExit, "CoLA: no example of dev"):
+      registry.problem("glue_cola").generate_data(self.data_dir, self.tmp_dir)
+
 
 if __name__ == "__main__":
   tf.test.main()

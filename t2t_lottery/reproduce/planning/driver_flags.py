@@ -452,8 +452,9 @@ def _levels(values: Mapping[str, str]) -> list[str]:
 def levels_of_shares(share: float, last: str) -> Iterator[str]:
   """Levels in percent that each prune the same share of the weights that the previous one kept, up to the last."""
   kept = 100 - share
-  while 100 - kept < float(last):
-    yield f"{100 - kept:.6g}"
+  # Names are compared: the rounding error of a level must not make it another one than the last.
+  while float(level := f"{100 - kept:.6g}") < float(last):
+    yield level
     kept *= 1 - share / 100
   yield last
 
