@@ -26,6 +26,7 @@ import tempfile
 import textwrap
 import threading
 import time
+from collections.abc import Sequence
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 # At most this fraction of t2t's time to the first step, at least this fraction of its steps per second.
@@ -71,12 +72,12 @@ class Run:
   """A training run that records the time of each step; a context manager that kills it.
 
   Args:
-    launcher: key of `LAUNCHERS`.
-    folder: contains the data; the run gets a subfolder.
+    command: starts t2t-trainer.
+    patches: those to apply, "all" or "needed".
+    folder: contains the data (`make_data`); the run gets a subfolder.
   """
 
-  def __init__(self, launcher: str, folder: str):
-    command, patches = LAUNCHERS[launcher]
+  def __init__(self, command: Sequence[str], patches: str, folder: str):
     output = tempfile.mkdtemp(dir=folder)
     self.steps: list[float] = []
     self._start = time.monotonic()
@@ -84,7 +85,7 @@ class Run:
     self._process = subprocess.Popen(
       (*command, *FLAGS, *TRAIN, f"--output_dir={output}"),
       cwd=folder,
-      env=_environment(patches),
+      env=environment(patches),
       text=True,
       stdout=subprocess.DEVNULL,
       stderr=subprocess.PIPE,
@@ -113,11 +114,18 @@ class Run:
     self.pause()
     # The first one was running when the run was paused.
     done = self.steps[before + 1 :]
+    if not done:
+      return 0, 0.0
     return len(done) - 1, done[-1] - done[0]
 
   def pause(self) -> None:
     """Suspends the process."""
     self._process.send_signal(signal.SIGSTOP)
+
+  def peak_memory(self) -> int:
+    """The largest resident memory of the process so far, in bytes."""
+    status = pathlib.Path("/proc", str(self._process.pid), "status").read_text(encoding="ascii")
+    return int(re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)[1]) * 1024
 
   def __enter__(self) -> Run:
     return self
@@ -127,13 +135,50 @@ class Run:
     self._process.wait()
 
 
-def _environment(patches: str) -> dict[str, str]:
+def environment(patches: str) -> dict[str, str]:
+  """The environment of a process that imports this checkout, without a GPU."""
   return {**os.environ, "PATCHES": patches, "PYTHONPATH": str(REPOSITORY), "CUDA_VISIBLE_DEVICES": ""}
 
 
-def _first_step(launcher: str, folder: str) -> float:
-  with Run(launcher, folder) as run:
+def make_data(folder: str, launcher: Sequence[str] = OURS) -> None:
+  """Writes the problem, in `folder/usr_dir`, and its data.
+
+  Args:
+    folder: an empty one.
+    launcher: starts t2t's commands.
+  """
+  usr_dir = pathlib.Path(folder, "usr_dir")
+  usr_dir.mkdir()
+  (usr_dir / "__init__.py").write_text(USR_DIR)
+  subprocess.run(
+    (*launcher, "t2t_datagen", *FLAGS), cwd=folder, env=environment("all"), check=True, capture_output=True
+  )
+
+
+def first_step(command: Sequence[str], patches: str, folder: str) -> float:
+  """Time to a run's first step, in seconds (arguments: see `Run`)."""
+  with Run(command, patches, folder) as run:
     return run.wait_for(1)
+
+
+def speeds(runs: dict[str, Run], blocks: int, seconds: float = 2.0) -> dict[str, float]:
+  """Steps per second of runs that train in turn.
+
+  Args:
+    runs: name -> run; paused at the end.
+    blocks: number of times that each trains.
+    seconds: duration of each.
+  """
+  totals = {name: [0, 0.0] for name in runs}
+  for run in runs.values():
+    # After graph optimization at the first steps and at the first summary.
+    run.wait_for(110)
+    run.pause()
+  for block in range(blocks):
+    for name in list(runs) if block % 2 else list(runs)[::-1]:
+      for i, value in enumerate(runs[name].resume(seconds)):
+        totals[name][i] += value
+  return {name: steps / spent for name, (steps, spent) in totals.items()}
 
 
 def _compare_starts(folder: str, count: int) -> dict[str, float]:
@@ -141,30 +186,20 @@ def _compare_starts(folder: str, count: int) -> dict[str, float]:
   times = {launcher: [] for launcher in LAUNCHERS}
   for _ in range(count):
     for launcher, measured in times.items():
-      measured.append(_first_step(launcher, folder))
+      measured.append(first_step(*LAUNCHERS[launcher], folder))
   for launcher, measured in times.items():
     print(f"seconds to the first step, {launcher}: {', '.join(f'{t:.1f}' for t in measured)}", flush=True)
   medians = {launcher: statistics.median(measured) for launcher, measured in times.items()}
   return {launcher: median / medians["t2t"] for launcher, median in medians.items()}
 
 
-def _compare_steps(folder: str, blocks: int, seconds: float = 2.0) -> float:
+def _compare_steps(folder: str, blocks: int) -> float:
   """Steps per second with all patches, as a fraction of t2t's."""
-  runs = {}
-  totals = {launcher: [0, 0.0] for launcher in ("t2t", "compat")}
   with contextlib.ExitStack() as stack:
-    for launcher in totals:
-      runs[launcher] = stack.enter_context(Run(launcher, folder))
-      # After graph optimization at the first steps and at the first summary.
-      runs[launcher].wait_for(110)
-      runs[launcher].pause()
-    for block in range(blocks):
-      for launcher in list(runs) if block % 2 else list(runs)[::-1]:
-        for i, value in enumerate(runs[launcher].resume(seconds)):
-          totals[launcher][i] += value
-  speeds = {launcher: steps / spent for launcher, (steps, spent) in totals.items()}
-  print("steps per second:", ", ".join(f"{launcher} {speed:.2f}" for launcher, speed in speeds.items()))
-  return speeds["compat"] / speeds["t2t"]
+    runs = {name: stack.enter_context(Run(*LAUNCHERS[name], folder)) for name in ("t2t", "compat")}
+    found = speeds(runs, blocks)
+  print("steps per second:", ", ".join(f"{launcher} {speed:.2f}" for launcher, speed in found.items()))
+  return found["compat"] / found["t2t"]
 
 
 def main() -> None:
@@ -175,10 +210,7 @@ def main() -> None:
   args = parser.parse_args()
   folder = tempfile.mkdtemp(prefix="t2t_lottery_startup_")
   try:
-    usr_dir = pathlib.Path(folder, "usr_dir")
-    usr_dir.mkdir()
-    (usr_dir / "__init__.py").write_text(USR_DIR)
-    subprocess.run((*OURS, "t2t_datagen", *FLAGS), cwd=folder, env=_environment("all"), check=True, capture_output=True)
+    make_data(folder)
     starts = _compare_starts(folder, args.starts)
     steps = _compare_steps(folder, args.blocks)
   finally:

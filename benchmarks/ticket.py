@@ -64,7 +64,7 @@ def main() -> int:
   peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
   print(
     f"{size} parameters: drawing the ticket / reading and writing checkpoints: "
-    f"{drawing / (reading + writing):.2f} ({drawing:.1f} s / {reading + writing:.1f} s, at most {MAX_SECONDS} s), "
+    f"{drawing / (reading + writing):.2f} ({drawing:.2f} s / {reading + writing:.2f} s, at most {MAX_SECONDS} s), "
     f"peak memory {peak / 1e9:.2f} GB (at most {MAX_BYTES / 1e9:.0f} GB)"
   )
   return int(drawing > MAX_SECONDS or peak > MAX_BYTES)

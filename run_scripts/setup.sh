@@ -83,9 +83,11 @@ candidates() {
     echo "$T2T_LOTTERY_PYTHON"
     return
   fi
-  for version in ${pythons[$1]}; do echo "python$version"; done
+  for version in ${pythons[$1]}; do
+    echo "python$version"
+    printf '%s\n' "${PYENV_ROOT:-${HOME-}/.pyenv}/versions/$version".*/bin/python3
+  done
   echo python3
-  for version in ${pythons[$1]}; do printf '%s\n' "${PYENV_ROOT:-${HOME-}/.pyenv}/versions/$version".*/bin/python3; done
 }
 
 # Sets `python` to the path of a suitable interpreter, and `tensorflow`, unless it is chosen, to the one for it.

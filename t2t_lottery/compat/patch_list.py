@@ -1,5 +1,6 @@
 """The list of patches."""
 
+from t2t_lottery.compat import startup_log
 from t2t_lottery.compat.estimator import namespace, removed_modules
 from t2t_lottery.compat.patches import (
   contrib,
@@ -21,6 +22,8 @@ IMPORTABLE = (
   removed_modules.restore_host_training,
   removed_modules.restore_tpu_modules,
 )
+# Without this, TensorFlow's notices precede each command's own messages; `tf_support` applies it too.
+QUIET = (startup_log.hide_notices,)
 # Without these, nothing trains as t2t on TF 1.15 does.
 NEEDED = (
   graph.use_v1_behavior,

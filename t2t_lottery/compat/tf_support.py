@@ -6,10 +6,11 @@ TensorFlow to 2.15 has what t2t is built on. For a later one, `run_scripts/setup
 
 from __future__ import annotations
 
+import contextlib
 import importlib.abc
 import importlib.machinery
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from t2t_lottery.compat.patches import versions
 
@@ -20,19 +21,25 @@ def install() -> None:
     sys.meta_path.insert(0, _Finder())
 
 
-def _before_tensorflow() -> tuple[Callable[[], None], ...]:
+def _before_tensorflow() -> tuple[Callable, ...]:
   from t2t_lottery.compat.estimator import namespace  # pylint: disable=import-outside-toplevel
 
   return (namespace.use_keras_2,)
 
 
-def _after_tensorflow() -> tuple[Callable[[], None], ...]:
+def _around_tensorflow() -> tuple[Callable, ...]:
+  from t2t_lottery.compat import startup_log  # pylint: disable=import-outside-toplevel
+
+  return (startup_log.hide_notices,)
+
+
+def _after_tensorflow() -> tuple[Callable, ...]:
   from t2t_lottery.compat.estimator import namespace  # pylint: disable=import-outside-toplevel
 
   return (namespace.restore_namespace, namespace.replace_addons)
 
 
-def _before_estimator() -> tuple[Callable[[], None], ...]:
+def _before_estimator() -> tuple[Callable, ...]:
   from t2t_lottery.compat.estimator import removed_modules  # pylint: disable=import-outside-toplevel
 
   return (
@@ -42,25 +49,23 @@ def _before_estimator() -> tuple[Callable[[], None], ...]:
   )
 
 
-# Package -> what its import needs before its code runs, and after.
-_NEEDS: dict[str, tuple[Callable, Callable]] = {
-  "tensorflow": (_before_tensorflow, _after_tensorflow),
-  "tensorflow_estimator": (_before_estimator, tuple),
+# Package -> what its import needs before its code runs, around it (context managers), and after.
+_NEEDS: dict[str, tuple[Callable[[], tuple[Callable, ...]], ...]] = {
+  "tensorflow": (_before_tensorflow, _around_tensorflow, _after_tensorflow),
+  "tensorflow_estimator": (_before_estimator, tuple, tuple),
 }
 
 
-def _apply(patches: tuple[Callable[[], None], ...]) -> None:
-  for patch in patches:
-    patch()
+def _needed(get: Callable[[], tuple[Callable, ...]]) -> Iterable[Callable]:
+  """The patches for the installed TensorFlow."""
+  return filter(versions.applies, get())
 
 
 class _Loader(importlib.abc.Loader):
   """Loads a package with what it needs."""
 
-  def __init__(self, loader: importlib.abc.Loader, before: Callable, after: Callable):
+  def __init__(self, loader: importlib.abc.Loader):
     self._loader = loader
-    self._before = before
-    self._after = after
 
   def create_module(self, spec):
     """See `importlib.abc.Loader`."""
@@ -69,9 +74,15 @@ class _Loader(importlib.abc.Loader):
   def exec_module(self, module) -> None:
     """See `importlib.abc.Loader`."""
     module.__spec__.loader = module.__loader__ = self._loader
-    _apply(self._before())
-    self._loader.exec_module(module)
-    _apply(self._after())
+    before, around, after = _NEEDS[module.__name__]
+    for patch in _needed(before):
+      patch()
+    with contextlib.ExitStack() as stack:
+      for manager in _needed(around):
+        stack.enter_context(manager())
+      self._loader.exec_module(module)
+    for patch in _needed(after):
+      patch()
 
 
 class _Finder(importlib.abc.MetaPathFinder):
@@ -83,6 +94,5 @@ class _Finder(importlib.abc.MetaPathFinder):
       return None
     spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
     if spec is not None:
-      before, after = (lambda get=get: tuple(filter(versions.applies, get())) for get in _NEEDS[fullname])
-      spec.loader = _Loader(spec.loader, before, after)
+      spec.loader = _Loader(spec.loader)
     return spec

@@ -23,7 +23,7 @@ def listed():
 def definition(patch):
   """The syntax tree of a patch."""
   module, name = patch.split(".")
-  (path,) = [path for folder in ("patches", "estimator") for path in COMPAT.glob(f"{folder}/{module}.py")]
+  (path,) = [path for folder in ("", "patches/", "estimator/") for path in COMPAT.glob(f"{folder}{module}.py")]
   tree = ast.parse(path.read_text(encoding="utf-8"))
   (function,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]
   return function

@@ -387,6 +387,16 @@ fi
     os.rename(os.path.join(self.checkout.bin, "python3.11"), python)
     self.assertEqual(self.installs(), MADE + PROJECT)
 
+  def test_the_preferred_python_comes_first_wherever_it_is(self):
+    later = os.path.join(self.checkout.environment["HOME"], ".pyenv", "versions", "3.12.1", "bin", "python3")
+    os.makedirs(os.path.dirname(later))
+    shutil.copy(os.path.join(self.checkout.bin, "python3.11"), later)
+    for tensorflow, python in (("2.21", later), ("2.15", os.path.join(self.checkout.bin, "python3.11"))):
+      self.installs(f"--tensorflow={tensorflow}")
+      made_from = os.path.join(self.checkout.root, ".venv", "made-from", "python")
+      with open(made_from, encoding="utf-8") as file:
+        self.assertEqual(file.read(), f"{python}\n")
+
   def test_no_home(self):
     del self.checkout.environment["HOME"]
     self.assertEqual(self.installs(), MADE + PROJECT)
