@@ -29,7 +29,9 @@ def _measured(first: connectivity.Run, second: connectivity.Run) -> dict[str, An
   if os.path.exists(path):
     found = connectivity.stored(path)
     signature = decoding.signature(decoding.CTRANSLATE2)
-    if len(found["alpha"]) == _POINTS.value and found["signature"] == signature:
+    # Another run may have the name and seed: in another folder of runs, or trained again.
+    is_same = found.get("checksums") == [first.checksum, second.checksum]
+    if is_same and len(found["alpha"]) == _POINTS.value and found["signature"] == signature:
       return found
   points = []
   for point in connectivity.measure(first, second, data_dir, _POINTS.value):

@@ -44,6 +44,11 @@ class Run(NamedTuple):
     """The checkpoint of its last step."""
     return paths.checkpoint(self.folder, self.about["train_steps"])
 
+  @property
+  def checksum(self) -> str:
+    """SHA-256 of the index of its last checkpoint, which contains a checksum of each variable."""
+    return manifest.file_info(f"{self.final}.index").sha256
+
 
 def read(folder: str) -> Run:
   """Reads a run.
@@ -120,6 +125,7 @@ def result(first: Run, second: Run, measured: Sequence[Mapping[str, float]]) -> 
   return {
     "runs": [run.name for run in (first, second)],
     "seeds": [run.about["seed"] for run in (first, second)],
+    "checksums": [run.checksum for run in (first, second)],
     "problem": first.about["problem"],
     "sparsity_asked": first.about["sparsity_asked"],
     "same_start": _have_same(first, second, tensor_bundle.is_model_variable),
@@ -182,6 +188,8 @@ def stored(path: str) -> dict[str, Any]:
   shape = {
     "runs": [str],
     "seeds": [int],
+    # Results of early versions lack it.
+    "checksums?": [str],
     "problem": str,
     "sparsity_asked": number,
     "same_start": (bool, type(None)),

@@ -125,6 +125,18 @@ class ConnectivityTest(tf.test.TestCase):
     self.assertNotIn("3/3: dev loss", again.stdout)
     self.assertEndsWith(first.stdout, again.stdout)
 
+  def test_command_measures_again_if_a_run_has_other_weights(self):
+    """A run of the same name and seed in another folder, or one trained again, is not the run that was measured."""
+    self.write("again", self.model.variables)
+    command = "connectivity", self.folder("copy"), self.folder("again"), "--points=3"
+    first = trained.command(*command)
+    shutil.rmtree(self.folder("again"))
+    self.write("again", permuted(self.model.variables))
+    again = trained.command(*command)
+    self.assertEqual((first.returncode, again.returncode), (0, 0), first.stderr + again.stderr)
+    self.assertIn("3/3: dev loss", again.stdout)
+    self.assertIn("start: other weights", again.stdout)
+
   def test_unfit_pairs_are_one_line(self):
     for given, message in (
       (("copy", "copy"), "copy is given twice: give two runs"),
