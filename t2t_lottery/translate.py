@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import math
 import os
 import stat
 import sys
@@ -49,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
   parser.add_argument(
     "--beam_size", "--beam", type=_positive, default=4, help="size of the beam, 1 for greedy search [4]"
   )
-  parser.add_argument("--alpha", type=float, default=0.6, help="exponent of the length penalty [0.6]")
+  parser.add_argument("--alpha", type=_exponent, default=0.6, help="exponent of the length penalty [0.6]")
   parser.add_argument("--threads", type=_positive, help="batches translated at the same time [the CPUs]")
   parser.add_argument("--batch_size", type=_positive, help="sentences translated together [32]")
   parser.add_argument("--scores", action="store_true", help="print each translation's score and a tab before it")
@@ -57,9 +58,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
-  value = int(text)
-  if value < 1:
-    raise ValueError(text)
+  if not text.isdecimal() or int(text) < 1:
+    raise argparse.ArgumentTypeError(f"{text} is not a positive integer")
+  return int(text)
+
+
+def _exponent(text: str) -> float:
+  try:
+    value = float(text)
+  except ValueError:
+    value = math.nan
+  if not 0 <= value < math.inf:
+    raise argparse.ArgumentTypeError(f"{text} is not a number of at least 0")
   return value
 
 
@@ -125,6 +135,9 @@ def main(argv: Sequence[str] | None = None) -> None:
   """The command. Input and output are UTF-8 in any locale."""
   args = _parser().parse_args(argv)
   with errors.one_line():
+    for name in ("stdin", "stdout"):
+      if getattr(sys, name) is None:
+        raise UserError(f"{name} is closed: python -m t2t_lottery.translate MODEL < text > translation")
     options = translator.Options(args.threads, args.batch_size)
     loaded = translator.Translator.load(os.path.expanduser(args.model), args.engine, options)
     try:

@@ -221,11 +221,21 @@ print(json.dumps(scores(sources[:1], targets[:1]) + scores(sources[1:], targets[
       (b"a\n", [], 2, "model"),
       (b"a\n", [self.out, "--engine=sparse"], 1, "is a model of CTranslate2: .*--to=sparse"),
       (b"a\n", [self.out, "--beam_size=0"], 2, "--beam_size"),
+      (b"a\n", [self.out, f"--beam_size={len(self.translator.subwords)}"], 1, "beam size .* of the vocabulary"),
+      (b"a\n", [self.out, "--alpha=nan"], 2, "--alpha"),
+      (b"a\n", [self.out, "--alpha=-1"], 2, "--alpha"),
     ):
       with mock.patch.object(translate, "_CHUNK_LINES", 2):
         _, returned, stderr = translated(given, *flags)
       self.assertEqual(returned, status, stderr)
       self.assertRegex(stderr, rf"^t2t-lottery: .*{message}.*$")
+
+  def test_a_closed_stream_is_one_line(self):
+    """As by `translate MODEL <&-` or `>&-`, where Python sets the stream to None."""
+    export(self.model.folder, "ctranslate2", self.out)
+    for name in ("stdin", "stdout"):
+      with mock.patch.object(sys, name, None), self.assertRaisesRegex(SystemExit, f"{name} is closed"):
+        translate.main([self.out])
 
   def test_loss_ignores_whitespace_that_records_strip(self):
     sources, references = self.model.sentences[:8], self.model.sentences[8:]

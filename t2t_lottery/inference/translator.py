@@ -211,6 +211,7 @@ class Translator:
 
     Raises:
       TooLong: if a sentence is longer than the model's position table.
+      UserError: if the beam is larger than half of the vocabulary.
     """
     return [translation.text for translation in self.translate_with_scores(sentences, beam_size, alpha, first)]
 
@@ -232,6 +233,9 @@ class Translator:
   def _search(
     self, sentences: Sequence[str], beam_size: int, alpha: float, first: int
   ) -> list[tuple[list[int], float]]:
+    # t2t's search continues a beam by twice as many different subwords.
+    if 2 * beam_size > len(self.subwords):
+      raise UserError(f"beam size {beam_size} is more than half of the vocabulary ({len(self.subwords)} subwords)")
     sources = self.encode(sentences)
     _check_lengths(sources, MAX_LENGTH - EXTRA_LENGTH, "sentence", "translated", first)
     return self.engine.search(sources, beam_size, alpha)
