@@ -28,7 +28,7 @@ usage: $0 [flags]
   --version           only print the version
 and the flags of the drivers, except --hosts, --host_index and --plan:
   --problem --size --hparams_set --steps --hparams --data_seed --runs_dir --data_dir --tmp_dir --checkpoints --average --decoder
-  --keep --gpus --bleu_tokenize --comet --comet_python
+  --keep --gpus --bleu_tokenize --comet --comet_python --compute_type
   --name --train --dev --test --languages --vocab_size
   --t2t_usr_dir --rewind --rewind_step --schedule_from --prune_each --one_shot --variant --controls --switch
   --rewind_steps="T ..." --switches="L ..."   several t of SLT, several switches of SLT-MP and MP-SLT

@@ -114,7 +114,7 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ("--schedule_from=25000", "--schedule_from=25000: choose 0 or t"),
     ("--train=a.en,a.de", "--train is for own text: give it a --name"),
     ("--name=Mine", "--name=Mine: use lower-case letters"),
-    ("--variant=magic", "--variant=magic: choose global_magnitude or global_scores or dense_embedding"),
+    ("--variant=wild", "--variant=wild: choose global_magnitude or global_scores or dense_embedding"),
     ("--size=tinny", "--size=tinny: did you mean tiny\\?"),
     ("--hparams=hiden_size=8", "unknown hparam hiden_size: did you mean hidden_size\\?"),
     ("--hparams=batch_size=x", "--hparams=batch_size=x: batch_size is an integer"),
