@@ -11,6 +11,8 @@ import sys
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
+from tests import conftest
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Lowest first: a package imports itself and those before it. Top-level modules of t2t_lottery/ are above all of them.
 ORDER = (
@@ -97,6 +99,10 @@ class ArchitectureTest(parameterized.TestCase, tf.test.TestCase):
   def test_a_command_does_not_import_tensorflow(self, name):
     code = f"import sys, t2t_lottery.{name}; sys.exit('tensorflow' in sys.modules)"
     self.assertEqual(subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode, 0)
+
+  def test_long_tests_are_modules_that_exist(self):
+    modules = {path.stem for path in (ROOT / "tests").rglob("*_test.py")}
+    self.assertEqual([name for name in conftest.LONG if name not in modules], [])
 
 
 if __name__ == "__main__":

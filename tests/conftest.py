@@ -51,7 +51,7 @@ def restores_signal_handlers():
 
 # Matches modules that train runs or start t2t in separate processes: they are not quick. Single tests that do so in other
 # modules are marked `slow`.
-_TRAINS = re.compile(r"\btrained\.(trained|dense)\(|import .*\b(devices|fresh)\b")
+_TRAINS = re.compile(r"\btrained\.trained\(|import .*\b(devices|fresh)\b")
 
 
 # First, because pytest-xdist reads the groups in the same hook.

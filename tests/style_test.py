@@ -11,7 +11,7 @@ import sys
 import tensorflow.compat.v1 as tf
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-SCRIPTS = glob.glob(os.path.join(ROOT, "*", "*.sh")) + [os.path.join(ROOT, ".ci", "run")]
+SCRIPTS = glob.glob(os.path.join(ROOT, "*", "*.sh")) + glob.glob(os.path.join(ROOT, ".ci", "*"))
 
 
 def is_run(script: str) -> bool:

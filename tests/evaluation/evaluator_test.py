@@ -22,7 +22,7 @@ class EvaluateTest(tf.test.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    cls.runs = trained.trained()
+    cls.runs = trained.trained("slt-90", "mp-80")
     cls.folder = cls.runs.runs.folder("slt-90")
     cls.runs.step("evaluate", "--run=slt-90")
     cls.result = atomic_files.read_json(paths.result(cls.folder))
@@ -167,7 +167,7 @@ class KeepTest(tf.test.TestCase):
 
   def setUp(self):
     super().setUp()
-    made = trained.trained()
+    made = trained.trained("slt-90")
     made.step("evaluate", "--run=slt-90")
     self.runs = made.runs._replace(runs_dir=self.create_tempdir().full_path)
     self.folder = self.runs.folder("slt-90")

@@ -147,7 +147,7 @@ class TranslateTest(parameterized.TestCase, tf.test.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    cls.runs = trained.trained()
+    cls.runs = trained.trained("slt-90")
     cls.sentences = manifest.raw_text(trained.PROBLEM, cls.runs.data_dir, "dev")[0][:SENTENCES]
     cls.checkpoint = cls.runs.last("dense")
     cls.hparams = paths.hparams(cls.runs.runs.folder("dense"))

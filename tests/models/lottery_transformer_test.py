@@ -40,7 +40,7 @@ class ModelTest(parameterized.TestCase, tf.test.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    cls.runs = trained.trained()
+    cls.runs = trained.trained("slt-50")
 
   def test_dense_model_equals_the_stock_transformer_op_for_op(self):
     ours, stock = (training_graph(model, self.runs).as_graph_def() for model in ("lottery_transformer", "transformer"))

@@ -16,7 +16,7 @@ class MethodsTest(parameterized.TestCase, tf.test.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    cls.runs = trained.trained()
+    cls.runs = trained.trained(*trained.RUNS)
 
   def checkpoints(self, run):
     folder = self.runs.runs.folder(run)

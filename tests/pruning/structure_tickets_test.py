@@ -13,7 +13,7 @@ class StructureTicketsTest(tf.test.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    cls.runs = trained.dense()
+    cls.runs = trained.trained("dense")
     for run, before in (("units-50", "dense"), ("units-50-75", "units-50"), ("heads-25", "dense")):
       kind, *_, level = run.split("-")
       flags = (f"--run={run}", "--method=slt", f"--level={level}", f"--mask_from={before}", f"--control={kind}")

@@ -28,7 +28,7 @@ class TicketTest(parameterized.TestCase, tf.test.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    cls.runs = trained.trained()
+    cls.runs = trained.trained("lt-90", "slt-90")
 
   @parameterized.parameters(*CHAINS)
   def test_initial_weights_equal_mask_times_rewound_weights(self, method, before, run, sparsity):

@@ -28,7 +28,7 @@ class KillTest(tf.test.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    cls.made = trained.dense()
+    cls.made = trained.trained("dense")
     cls.made.step("train", "--run=slt-50", "--method=slt", "--level=50", "--mask_from=dense")
     cls.made.step("evaluate", "--run=dense")
 

@@ -17,9 +17,10 @@ class FailingRunsTest(tf.test.TestCase):
   def setUp(self):
     super().setUp()
     runs_dir = self.create_tempdir().full_path
-    self.runs = trained.dense().runs._replace(runs_dir=runs_dir)
+    made = trained.trained("dense")
+    self.runs = made.runs._replace(runs_dir=runs_dir)
     self.folder = self.runs.folder("dense")
-    given = [flag for flag in trained.dense().flags if not flag.startswith(("--runs_dir", "--hparams", "--steps"))]
+    given = [flag for flag in made.flags if not flag.startswith(("--runs_dir", "--hparams", "--steps"))]
     self.flags = ["--run=dense", *given, f"--runs_dir={runs_dir}", "--steps=60"]
 
   def log_has(self, text):

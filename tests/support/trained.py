@@ -1,5 +1,5 @@
-"""Runs trained once for all tests, with the commands that the drivers call: a dense run, two levels each of LT and SLT,
-and one or two of each other method.
+"""Runs trained once for all tests that request them, with the commands that the drivers call: a dense run, two levels
+each of LT and SLT, and one or two of each other method.
 
 All processes of one pytest share their folder: a command waits while another process holds the lock of the same run.
 """
@@ -23,22 +23,46 @@ HPARAMS = "batch_size=512,num_hidden_layers=1"
 # Passes the folder to child processes.
 _VARIABLE = "T2T_LOTTERY_TRAINED"
 LEVELS = (50, 90)
+# Run -> its flags.
+RUNS = {
+  "dense": (),
+  **{
+    f"{method}-{level}": (f"--method={method}", f"--level={level}", f"--mask_from={before}")
+    for method in ("lt", "slt")
+    for level, before in zip(LEVELS, ("dense", f"{method}-{LEVELS[0]}"))
+  },
+  "clt-50": ("--method=clt", "--level=50", "--mask_from=dense"),
+  "mp-80": ("--method=mp", "--level=80"),
+  "mp-80-slt-90": ("--method=mp_slt", "--level=90", "--mask_from=mp-80"),
+  "slt-50-mp-90": ("--method=slt_mp", "--level=90", "--initial_level=50", "--mask_from=slt-50"),
+}
+CAPTURED = {"check": False, "text": True, "capture_output": True}
 
 
-def command(step, *arguments):
+def environment():
+  """The environment of a process that may run another Python: with this checkout's code, and a Keras of its own."""
+  inherited = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
+  return {**inherited, "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONPATH": ROOT}
+
+
+def command(step, *arguments, python=sys.executable):
   """Runs a step of the drivers; returns the completed process."""
-  return subprocess.run(
-    [sys.executable, "-m", f"t2t_lottery.{step}", *arguments],
-    cwd=ROOT,
-    check=False,
-    text=True,
-    capture_output=True,
-    env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
-  )
+  return subprocess.run([python, "-m", f"t2t_lottery.{step}", *arguments], cwd=ROOT, env=environment(), **CAPTURED)
+
+
+def check(done):
+  """Returns the output of a completed process, which must have succeeded."""
+  if done.returncode:
+    raise AssertionError(f"{done.args} ended with {done.returncode}:\n{done.stdout}\n{done.stderr[-4000:]}")
+  return done.stdout
 
 
 class Trained:
   """The trained runs.
+
+  Args:
+    folder: of everything that they write.
+    python: the Python that runs the steps.
 
   Attributes:
     runs: their folders.
@@ -46,8 +70,9 @@ class Trained:
     flags: flags of each step that locate them.
   """
 
-  def __init__(self, folder):
+  def __init__(self, folder, python=sys.executable):
     self.folder = folder
+    self.python = python
     self.runs = paths.Runs(os.path.join(folder, "runs"), PROBLEM, SIZE, 1)
     self.data_dir = os.path.join(folder, "data")
     self.flags = [
@@ -63,10 +88,7 @@ class Trained:
 
   def step(self, name, *arguments):
     """Runs a step that must succeed; returns its output."""
-    done = command(name, *self.flags, *arguments)
-    if done.returncode:
-      raise AssertionError(f"{name} {arguments} ended with {done.returncode}:\n{done.stdout}\n{done.stderr[-4000:]}")
-    return done.stdout
+    return check(command(name, *self.flags, *arguments, python=self.python))
 
   def copy(self, run, folder):
     """Copies a run's folder while holding its lock."""
@@ -87,18 +109,18 @@ class Trained:
 
 
 def _once(function):
-  """Calls a function once, and repeats its result or error."""
+  """Calls a function once for each of its arguments, and repeats its result or error."""
 
   @functools.cache
-  def outcome():
+  def outcome(*arguments):
     try:
-      return function(), None
+      return function(*arguments), None
     except AssertionError as error:
       return None, error
 
   @functools.wraps(function)
-  def again():
-    made, error = outcome()
+  def again(*arguments):
+    made, error = outcome(*arguments)
     if error:
       raise error
     return made
@@ -114,27 +136,29 @@ def folder():
   return os.environ[_VARIABLE]
 
 
-@_once
-def dense():
-  """Generates the data and trains the dense run, or returns them."""
-  made = Trained(folder())
-  made.step("datagen")
-  made.step("train", "--run=dense")
-  return made
+@functools.cache
+def _shared():
+  return Trained(folder())
 
 
 @_once
-def trained():
-  """Trains all runs, or returns them."""
-  made = dense()
-  for method in ("lt", "slt"):
-    before = "dense"
-    for level in LEVELS:
-      run = f"{method}-{level}"
-      made.step("train", f"--run={run}", f"--method={method}", f"--level={level}", f"--mask_from={before}")
-      before = run
-  made.step("train", "--run=clt-50", "--method=clt", "--level=50", "--mask_from=dense")
-  made.step("train", "--run=mp-80", "--method=mp", "--level=80")
-  made.step("train", "--run=mp-80-slt-90", "--method=mp_slt", "--level=90", "--mask_from=mp-80")
-  made.step("train", "--run=slt-50-mp-90", "--method=slt_mp", "--level=90", "--initial_level=50", "--mask_from=slt-50")
+def _step(made, name, *arguments):
+  return made.step(name, *arguments)
+
+
+def trained(*runs, made=None):
+  """Generates the data and trains runs of `RUNS`, after those that they start from, as far as that has not been done.
+
+  Args:
+    runs: their names.
+    made: a `Trained`; None: that of all tests.
+
+  Returns:
+    The `Trained`.
+  """
+  made = made or _shared()
+  _step(made, "datagen")
+  for run in runs:
+    trained(*(flag.partition("=")[2] for flag in RUNS[run] if flag.startswith("--mask_from=")), made=made)
+    _step(made, "train", f"--run={run}", *RUNS[run])
   return made

@@ -71,7 +71,7 @@ class SchedulesTest(parameterized.TestCase, tf.test.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    cls.runs = trained.dense()
+    cls.runs = trained.trained("dense")
     cls.folder = tempfile.mkdtemp()
     cls.addClassCleanup(shutil.rmtree, cls.folder)
     pool = concurrent.futures.ThreadPoolExecutor(max_workers=2)
