@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import glob
 import math
 import os
 import shutil
@@ -134,10 +133,7 @@ class BertInput:
     super().generate_data(data_dir, tmp_dir, task_id)
     with errors.one_line():
       pieces = self.get_or_create_vocab(data_dir, tmp_dir).vocab_size
-    records = {
-      split: sorted(glob.glob(os.path.join(glob.escape(data_dir), f"{self.name}-{split}-?????-of-?????")))
-      for split in ("train", "dev")
-    }
+    records = {split: manifest.records(self.name, data_dir, split) for split in ("train", "dev")}
     counts = {split: sum(map(_count, paths)) for split, paths in records.items()}
     with errors.one_line():
       for split, count in counts.items():

@@ -6,7 +6,6 @@ export and reports what the raw text of this project's problems is. A problem wi
 
 from __future__ import annotations
 
-import glob
 import os
 
 import tensorflow.compat.v1 as tf
@@ -55,7 +54,7 @@ def write_text(problem: text_problems.Text2TextProblem, data_dir: str) -> None:
   if not os.path.exists(vocabulary):
     raise errors.UserError(f"{vocabulary} is missing: run t2t-datagen again")
   encoder = problem.feature_encoders(data_dir)["targets"]
-  records = {split: _files(problem, data_dir, split) for split in manifest.SPLITS}
+  records = {split: manifest.records(problem.dataset_filename(), data_dir, split) for split in manifest.SPLITS}
   for split in ("train", "dev"):
     if not records[split]:
       raise errors.UserError(f"{data_dir} has no {split} records of {name}: run t2t-datagen again")
@@ -77,11 +76,6 @@ def write_text(problem: text_problems.Text2TextProblem, data_dir: str) -> None:
     "text_from": "records",
   }
   manifest.write_manifest(name, data_dir, {os.path.basename(path): manifest.file_info(path) for path in files}, facts)
-
-
-def _files(problem: text_problems.Text2TextProblem, data_dir: str, split: str) -> list[str]:
-  """The record files of a split; none if t2t-datagen makes none."""
-  return sorted(glob.glob(os.path.join(glob.escape(data_dir), f"{problem.dataset_filename()}-{split}-?????-of-?????")))
 
 
 def _read(paths: list[str], what: str) -> list[Pair]:

@@ -7,6 +7,7 @@ problem with its size and checksum; data without it are incomplete.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -33,6 +34,17 @@ class FileInfo(NamedTuple):
 def raw_name(problem_name: str, split: str, side: str) -> str:
   """Name, inside data_dir, of one side ("source" or "reference") of a raw split."""
   return f"{problem_name}.{split}.{side}"
+
+
+def records(dataset: str, data_dir: str, split: str) -> list[str]:
+  """The record files of a split, sorted; none if t2t-datagen makes none.
+
+  Args:
+    dataset: t2t's `Problem.dataset_filename`, by default the problem's name.
+    data_dir: folder of the files.
+    split: one of `SPLITS`.
+  """
+  return sorted(glob.glob(os.path.join(glob.escape(data_dir), f"{dataset}-{split}-?????-of-?????")))
 
 
 def manifest_path(problem_name: str, data_dir: str) -> str:

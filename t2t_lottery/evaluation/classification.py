@@ -5,7 +5,6 @@ No checkpoint is chosen, because GLUE's test labels are not public and dev is wh
 
 from __future__ import annotations
 
-import glob
 import os
 import platform
 from typing import Any
@@ -103,10 +102,9 @@ def _predictions(settings: config.Settings, checkpoint: str, hparams: dict[str, 
 
   problem, data_dir = settings.runs.problem, settings.data_dir
   manifest.check_complete(problem, data_dir)
-  records = sorted(glob.glob(os.path.join(glob.escape(data_dir), f"{problem}-dev-?????-of-?????")))
   if "gelu" not in hparams:
     raise UserError(f"{checkpoint} is of no run of lottery_bert: {problem} cannot be evaluated for another model")
-  return bert_predictor.predict(checkpoint, hparams, records)
+  return bert_predictor.predict(checkpoint, hparams, manifest.records(problem, data_dir, "dev"))
 
 
 def _print(line: dict[str, Any], notes: list[str]) -> None:
