@@ -6,8 +6,8 @@ Source of names and arithmetic: modeling.py of google-research/bert.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
@@ -36,6 +36,12 @@ class Shape(NamedTuple):
   filter: int
   positions: int = 512
   gelu: str = "erf"
+
+  @classmethod
+  def of(cls, vocab: int, hparams: Mapping[str, Any]) -> Shape:
+    """The size by a number of pieces and t2t's hparams."""
+    names = ("hidden_size", "num_hidden_layers", "num_heads", "filter_size", "max_length", "gelu")
+    return cls(vocab, *(hparams[name] for name in names))
 
 
 class Dropout(NamedTuple):
@@ -99,6 +105,22 @@ def encode(
     with tf.variable_scope("pooler"):
       pooled = tf.tanh(_dense(sequence[:, 0], shape.hidden, "dense"))
   return sequence, pooled
+
+
+def classify(pooled: tf.Tensor, outputs: int, dropout: Dropout = NO_DROPOUT) -> tf.Tensor:
+  """A task head, as in run_classifier.py.
+
+  Args:
+    pooled: float32 [batch, hidden].
+    outputs: number of classes; 1 for a real number.
+    dropout: rates of this graph; none outside training.
+
+  Returns:
+    float32 [batch, outputs].
+  """
+  weights = tf.get_variable("output_weights", [outputs, pooled.shape[-1]], initializer=initializer())
+  bias = tf.get_variable("output_bias", [outputs], initializer=tf.zeros_initializer())
+  return tf.matmul(drop(pooled, dropout.hidden), weights, transpose_b=True) + bias
 
 
 def _embed(shape: Shape, ids: tf.Tensor, segments: tf.Tensor, dropout: Dropout) -> tf.Tensor:

@@ -48,18 +48,13 @@ def predict(checkpoint: str, hparams: Mapping[str, Any], records: Sequence[str])
   # Batches of similar lengths have little padding.
   order = sorted(range(len(examples)), key=lambda i: len(examples[i].pieces))
   shapes = {name: entry.shape for name, entry in tensor_bundle.entries(checkpoint).items()}
-  outputs, hidden = shapes["output_weights"]
-  shape = bert_encoder.Shape(
-    shapes["bert/embeddings/word_embeddings"][0],
-    hidden,
-    *(hparams[name] for name in ("num_hidden_layers", "num_heads", "filter_size", "max_length", "gelu")),
-  )
+  outputs = shapes["output_weights"][0]
+  shape = bert_encoder.Shape.of(shapes["bert/embeddings/word_embeddings"][0], hparams)
   found = np.zeros([len(examples), outputs], np.float32)
   with tf.Graph().as_default(), tf.Session() as session:
     ids, segments = (tf.placeholder(tf.int32, [None, None]) for _ in range(2))
     _, pooled = bert_encoder.encode(shape, ids, segments)
-    weights, bias = tf.get_variable("output_weights", [outputs, hidden]), tf.get_variable("output_bias", [outputs])
-    logits = tf.matmul(pooled, weights, transpose_b=True) + bias
+    logits = bert_encoder.classify(pooled, outputs)
     tf.train.Saver().restore(session, checkpoint)
     for start in range(0, len(order), _BATCH):
       rows = order[start : start + _BATCH]

@@ -44,23 +44,12 @@ class LotteryBert(t2t_model.T2TModel):
     dropout = bert_encoder.NO_DROPOUT
     if self.is_training:
       dropout = bert_encoder.Dropout(hparams.layer_prepostprocess_dropout, hparams.attention_dropout)
-    outputs = self._problem_hparams.vocab_size["targets"]
     # Outside t2t's own variable scopes, so that names are Google's; without reference variables, as in t2t's.
     root = tf.VariableScope(reuse=tf.AUTO_REUSE, name="", use_resource=True)
     with tf.variable_scope(root, auxiliary_name_scope=False):
-      shape = bert_encoder.Shape(
-        self._problem_hparams.vocab_size["inputs"],
-        hparams.hidden_size,
-        hparams.num_hidden_layers,
-        hparams.num_heads,
-        hparams.filter_size,
-        hparams.max_length,
-        hparams.gelu,
-      )
+      shape = bert_encoder.Shape.of(self._problem_hparams.vocab_size["inputs"], hparams.values())
       _, pooled = bert_encoder.encode(shape, ids, segments, dropout)
-      weights = tf.get_variable("output_weights", [outputs, shape.hidden], initializer=bert_encoder.initializer())
-      bias = tf.get_variable("output_bias", [outputs], initializer=tf.zeros_initializer())
-    return tf.matmul(bert_encoder.drop(pooled, dropout.hidden), weights, transpose_b=True) + bias
+      return bert_encoder.classify(pooled, self._problem_hparams.vocab_size["targets"], dropout)
 
   def top(self, body_output, features):
     """See `T2TModel.top`: t2t's shape of logits, [batch, 1, 1, 1, classes]; [batch, 1, 1, 1] for a real number."""
