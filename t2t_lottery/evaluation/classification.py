@@ -11,11 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from t2t_lottery.checkpoints import tensor_bundle
 from t2t_lottery.data import manifest
-from t2t_lottery.evaluation import checkpoint_selection, class_metrics, model_size, run_statistics
-from t2t_lottery.pruning import weight_statistics
-from t2t_lottery.runs import config, model_source, paths, run_files, training_log
+from t2t_lottery.evaluation import checkpoint_selection, class_metrics, run_statistics
+from t2t_lottery.runs import config, paths, run_files, training_log
 from t2t_lottery.utils import atomic_files, package_versions
 from t2t_lottery.utils.errors import UserError
 
@@ -63,20 +61,13 @@ def _evaluate(settings: config.Settings, folder: str, description: dict[str, Any
   is_real = outputs.shape[1] == 1
   predicted = outputs[:, 0] if is_real else outputs.argmax(axis=1)
   scores = {name: class_metrics.score(name, predicted, targets) for name in class_metrics.applicable(outputs.shape[1])}
-  statistics = {name: class_metrics.statistics(name, predicted, targets) for name in scores}
-  run_statistics.write_segments(paths.segments(folder), {n: s for n, s in statistics.items() if s is not None})
-  variables = tensor_bundle.read(checkpoint)
-  model_source.require_zeros(checkpoint, variables)
-  figures = run_statistics.figures(settings, folder, description, variables)
-  atomic_files.write_json(paths.layers(folder), figures)
-  emptied = weight_statistics.emptied(variables, hparams.get("num_heads"))
+  segments = {name: class_metrics.statistics(name, predicted, targets) for name in scores}
+  run_statistics.write_segments(paths.segments(folder), {n: s for n, s in segments.items() if s is not None})
+  statistics = run_statistics.of_checkpoint(settings, folder, description, checkpoint)
   loss = class_metrics.loss(outputs, targets)
   line = {
     **description,
-    "sparsity": figures["total"]["sparsity"],
-    "on_target": checkpoint_selection.is_on_target(folder, description, variables),
-    "weights": figures["total"],
-    "emptied": emptied.to_json(),
+    **statistics.fields,
     "best_step": step,
     "dev_loss": loss,
     "dev_loss_by_step": {str(step): loss},
@@ -87,10 +78,10 @@ def _evaluate(settings: config.Settings, folder: str, description: dict[str, Any
       **{name: class_metrics.signature(name, len(targets)) for name in scores},
       _SIGNATURE: _signature(),
     },
-    "megabytes": model_size.megabytes(variables),
+    "megabytes": statistics.megabytes,
     "versions": {"python": platform.python_version(), **package_versions.installed(_VERSIONED)},
   }
-  _print(line, [run_statistics.describe(figures["total"], description), *emptied.describe()])
+  _print(line, [statistics.summary, *statistics.emptied])
   return line
 
 

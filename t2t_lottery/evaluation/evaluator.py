@@ -21,12 +21,11 @@ from t2t_lottery.evaluation import (
   comet,
   decoding,
   metrics,
-  model_size,
   run_statistics,
 )
 from t2t_lottery.evaluation.scoring import DEFAULT, Scoring
-from t2t_lottery.pruning import layers, methods, weight_statistics
-from t2t_lottery.runs import config, model_source, paths, retention, run_files, run_lock, run_spec, training_log
+from t2t_lottery.pruning import layers, weight_statistics
+from t2t_lottery.runs import config, paths, retention, run_files, run_lock, run_spec, training_log
 from t2t_lottery.utils import atomic_files, package_versions
 from t2t_lottery.utils.errors import UserError
 
@@ -163,19 +162,11 @@ def _evaluate(
   sets = manifest.test_sets(settings.runs.problem, settings.data_dir)
   text_from = manifest.facts(settings.runs.problem, settings.data_dir).get("text_from")
   others = {name: _test_scores(decoded, split, checkpoint)[1] for split, name in sets.items() if split != "test"}
-  variables = tensor_bundle.read(checkpoint)
-  model_source.require_zeros(checkpoint, variables)
-  figures = run_statistics.figures(settings, folder, description, variables)
-  atomic_files.write_json(paths.layers(folder), figures)
+  statistics = run_statistics.of_checkpoint(settings, folder, description, checkpoint)
   left_out = metrics.left_out(decoded.language)
-  emptied = weight_statistics.emptied(variables, atomic_files.read_json(paths.hparams(folder)).get("num_heads"))
   line = {
     **description,
-    "sparsity": figures["total"]["sparsity"],
-    "on_target": checkpoint_selection.is_on_target(folder, description, variables),
-    **_removed(folder, variables),
-    "weights": figures["total"],
-    "emptied": emptied.to_json(),
+    **statistics.fields,
     "decoder": decoder,
     "best_step": best,
     "dev_bleu": bleu[best],
@@ -192,20 +183,11 @@ def _evaluate(
       **{name: score.signature + (f"|text:from {text_from}" if text_from else "") for name, score in test.items()},
       "translation": decoding.signature(decoder),
     },
-    "megabytes": model_size.megabytes(variables),
+    "megabytes": statistics.megabytes,
     "versions": {"python": platform.python_version(), **package_versions.installed(_VERSIONED)},
   }
-  _print(line, figures, description, emptied.describe(), len(hypotheses))
+  _print(line, statistics, len(hypotheses))
   return line
-
-
-def _removed(folder: str, variables: dict[str, Any]) -> dict[str, Any]:
-  """What a run of structures has removed: field of its line of results; none for other runs."""
-  kind = checkpoint_selection.ticket_structure(folder)
-  if kind == methods.WEIGHTS:
-    return {}
-  counts = checkpoint_selection.removed(folder, kind, variables).values()
-  return {"removed": {"kind": kind, "share": sum(gone for gone, _ in counts) / sum(size for _, size in counts)}}
 
 
 def _dev_scores(
@@ -238,13 +220,7 @@ def _values(others: dict[str, dict[str, metrics.Score]]) -> dict[str, dict[str, 
   return {test_set: {name: score.value for name, score in found.items()} for test_set, found in others.items()}
 
 
-def _print(
-  line: dict[str, Any],
-  figures: dict[str, dict[str, float | None]],
-  description: dict[str, Any],
-  emptied: Sequence[str],
-  sentences: int,
-) -> None:
+def _print(line: dict[str, Any], statistics: run_statistics.Statistics, sentences: int) -> None:
   """Prints the main results and warnings."""
   run, best, test = line["run"], line["best_step"], line["test"]
   training_log.finish(
@@ -255,9 +231,9 @@ def _print(
     f"{name}: BLEU {scores['bleu']:.2f}, TER {scores['ter']:.2f}"
     for name, scores in line.get("other_test_sets", {}).items()
   ]
-  notes.append(run_statistics.describe(figures["total"], description))
+  notes.append(statistics.summary)
   notes += [f"no {name}: {why}" for name, why in line.get("left_out", {}).items()]
-  notes += emptied
+  notes += statistics.emptied
   empty, penalty = line["empty_translations"], line["brevity_penalty"]
   if empty or penalty < _SHORT:
     notes.append(f"{empty} of {sentences} translations of test are empty; BLEU's brevity penalty is {penalty:.3f}")

@@ -1,23 +1,77 @@
-"""Statistics that accompany a run's scores: of its layers, compared with its own first weights and with the run that its mask
-comes from, and of each example.
+"""Statistics that accompany a run's scores: of its checkpoint's layers, compared with its own first weights and with the run
+that its mask comes from, and of each example.
 """
 
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from t2t_lottery.checkpoints import tensor_bundle
-from t2t_lottery.pruning import layers, weight_statistics
-from t2t_lottery.runs import config, paths
+from t2t_lottery.evaluation import checkpoint_selection, model_size
+from t2t_lottery.pruning import layers, methods, weight_statistics
+from t2t_lottery.runs import config, model_source, paths, run_files
 from t2t_lottery.utils import atomic_files
 
 Figures = dict[str, dict[str, float | None]]
 
 
-def figures(settings: config.Settings, folder: str, description: dict[str, Any], variables: dict[str, Any]) -> Figures:
+class Statistics(NamedTuple):
+  """Of a checkpoint.
+
+  Attributes:
+    fields: of the run's line of results: what is pruned.
+    megabytes: its size (`model_size.megabytes`).
+    summary: a line for the user.
+    emptied: a line for each kind of structure that is pruned as a whole.
+  """
+
+  fields: dict[str, Any]
+  megabytes: dict[str, float]
+  summary: str
+  emptied: list[str]
+
+
+def of_checkpoint(settings: config.Settings, folder: str, description: dict[str, Any], checkpoint: str) -> Statistics:
+  """The statistics of a checkpoint; also writes those of its layers to the run's folder.
+
+  Args:
+    settings: of the runs.
+    folder: the run's.
+    description: content of `run.json`.
+    checkpoint: its prefix.
+
+  Raises:
+    UserError: if a file is missing or damaged, or weights that the mask prunes are not 0.
+  """
+  variables = tensor_bundle.read(checkpoint)
+  model_source.require_zeros(checkpoint, variables)
+  found = _figures(settings, folder, description, variables)
+  atomic_files.write_json(paths.layers(folder), found)
+  emptied = weight_statistics.emptied(variables, run_files.hparams(folder).get("num_heads"))
+  fields = {
+    "sparsity": found["total"]["sparsity"],
+    "on_target": checkpoint_selection.is_on_target(folder, description, variables),
+    **_removed(folder, variables),
+    "weights": found["total"],
+    "emptied": emptied.to_json(),
+  }
+  summary = _describe(found["total"], description)
+  return Statistics(fields, model_size.megabytes(variables), summary, emptied.describe())
+
+
+def _removed(folder: str, variables: dict[str, Any]) -> dict[str, Any]:
+  """What a run of structures has removed: field of its line of results; none for other runs."""
+  kind = checkpoint_selection.ticket_structure(folder)
+  if kind == methods.WEIGHTS:
+    return {}
+  counts = checkpoint_selection.removed(folder, kind, variables).values()
+  return {"removed": {"kind": kind, "share": sum(gone for gone, _ in counts) / sum(size for _, size in counts)}}
+
+
+def _figures(settings: config.Settings, folder: str, description: dict[str, Any], variables: dict[str, Any]) -> Figures:
   """Layer, and `total`, -> figures (`weight_statistics.figures`): `signs` compared with the run's own theta_0, `mask`
   with the run that the mask was drawn from.
   """
@@ -36,7 +90,7 @@ def figures(settings: config.Settings, folder: str, description: dict[str, Any],
   return {name: {**figures, "mask": masks.get(name)} for name, figures in found.items()}
 
 
-def describe(total: dict[str, float | None], description: dict[str, Any]) -> str:
+def _describe(total: dict[str, float | None], description: dict[str, Any]) -> str:
   """One line for the user: sparsity, magnitudes, signs as at step 0, overlap of masks."""
   text = (
     f"{total['sparsity']:.2%} sparse, |w| at most {total['largest']:.4g}, on average {total['mean']:.4g}; "
