@@ -75,8 +75,13 @@ class Translation(NamedTuple):
 def signature(beam_size: int = 4, alpha: float = 0.6, engine: str = CTRANSLATE2) -> str:
   """How translations are computed, in the style of sacreBLEU's signatures."""
   search = f"beam:{beam_size}|alpha:{alpha:g}|penalty:((5+len)/6)^alpha" if beam_size > 1 else "greedy"
-  number = ctranslate2_model.INT8 if engine == INT8 else ctranslate2_model.FLOAT32
-  return f"{search}|cap:source+{EXTRA_LENGTH}|padding:zero embeddings|type:{number}|decoder:{_version(engine)}"
+  computed = f"type:{_compute_type(engine)}|decoder:{_version(engine)}"
+  return f"{search}|cap:source+{EXTRA_LENGTH}|padding:zero embeddings|{computed}"
+
+
+def _compute_type(engine: str) -> str:
+  """The type of an engine's matrices."""
+  return ctranslate2_model.INT8 if engine == INT8 else ctranslate2_model.FLOAT32
 
 
 def _version(engine: str) -> str:
@@ -153,8 +158,7 @@ class Translator:
       self.engine = _sparse_engine().SparseEngine(model, *options)
     else:
       with tempfile.TemporaryDirectory() as folder:
-        number = ctranslate2_model.INT8 if engine == INT8 else ctranslate2_model.FLOAT32
-        ctranslate2_engine.save(folder, model, number)
+        ctranslate2_engine.save(folder, model, _compute_type(engine))
         self.engine = ctranslate2_engine.CTranslate2Engine(folder, *options)
 
   @classmethod
