@@ -5,7 +5,7 @@ Each method is a set of t2t hparams; each constant below is a value of one of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 # The score by which a ticket's mask keeps the highest weights (hparam `ticket_score`).
@@ -152,6 +152,19 @@ CONTROLS: dict[str, dict[str, str | bool]] = {
   # Of units and heads: after them in the list of a run's controls.
   "magnitude": {"ticket_score": MAGNITUDE},
 }
+
+
+def without_effect(method: Method, hparams: Mapping[str, object]) -> tuple[str, ...]:
+  """Those hparams of pruning during training, and of learning a mask, that have no effect on a run.
+
+  Args:
+    method: the run's.
+    hparams: of the run, with `ticket_score` if it is not the default.
+  """
+  return (
+    *(() if method.gradual else ("prune_until", "prune_every")),
+    *(() if hparams.get("ticket_score") == SUPERMASK else SUPERMASK_HPARAMS),
+  )
 
 
 def structure_of(controls: Sequence[str]) -> str:

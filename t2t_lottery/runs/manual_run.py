@@ -135,8 +135,7 @@ def _check_hparams(settings: config.Settings, folder: str, hparams: dict[str, An
   """Raises UserError if a driver's run with these settings would have other hparams."""
   given = given_hparams.parse(settings.hparams)
   wanted = {**settings.overrides, **given}
-  unused: tuple[str, ...] = () if method.gradual else ("prune_until", "prune_every")
-  unused += () if hparams.get("ticket_score") == methods.SUPERMASK else methods.SUPERMASK_HPARAMS
+  unused = methods.without_effect(method, hparams)
   for name, value in wanted.items():
     if name not in unused and name in hparams and not _is_same(hparams[name], value):
       raise UserError(f"{folder} was trained with {name}={hparams[name]}; a driver with these flags uses {value}")

@@ -192,9 +192,8 @@ def _hparams(settings: config.Settings, run: dict[str, Any]) -> dict[str, Any]:
   hparams.update(given)
   # Hparams without effect on this run's method are for other runs.
   values = {"ticket_values": method.values, **hparams}["ticket_values"]
-  unused = [] if method.gradual else ["prune_until", "prune_every"]
+  unused = [*methods.without_effect(method, hparams)]
   unused += [] if method.from_ticket and values == methods.CONSTANT else ["embedding_fan"]
-  unused += [] if hparams.get("ticket_score") == methods.SUPERMASK else methods.SUPERMASK_HPARAMS
   for name in unused:
     hparams.pop(name, None)
   return hparams
