@@ -7,6 +7,7 @@ from typing import Any
 
 from absl import flags
 
+from t2t_lottery.evaluation import class_metrics
 from t2t_lottery.runs import command_flags, paths, results_file
 from t2t_lottery.utils import command_line, errors
 
@@ -15,7 +16,7 @@ _RUNS = flags.DEFINE_list("runs", [], "Runs to show, in this order. Default: all
 
 def _what(lines: list[dict[str, Any]]) -> str:
   """What the scores are of."""
-  if any("predictions" in line.get("signatures", {}) for line in lines):
+  if any(map(class_metrics.has_predictions, lines)):
     return "dev scores of the last checkpoint"
   return "test scores of the checkpoint with the best dev BLEU"
 

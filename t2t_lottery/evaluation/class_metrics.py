@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,13 @@ import numpy as np
 TITLES = {"accuracy": "accuracy", "f1": "F1", "mcc": "MCC", "pearson": "Pearson", "spearman": "Spearman"}
 # The class that F1 is of.
 POSITIVE = 1
+# The signature that a line of results has if its scores are of classes or real numbers, not of translations.
+PREDICTIONS = "predictions"
+
+
+def has_predictions(line: Mapping[str, Any]) -> bool:
+  """Whether the scores of a line of results are of classes or real numbers."""
+  return PREDICTIONS in line.get("signatures", {})
 
 
 def applicable(outputs: int) -> tuple[str, ...]:

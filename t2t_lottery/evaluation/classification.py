@@ -17,7 +17,6 @@ from t2t_lottery.runs import config, paths, run_files, training_log
 from t2t_lottery.utils import atomic_files, package_versions
 from t2t_lottery.utils.errors import UserError
 
-_SIGNATURE = "predictions"
 # Packages that affect a result.
 _VERSIONED = ("t2t-lottery", "tensorflow", "tensor2tensor", "scipy", "numpy")
 
@@ -42,7 +41,7 @@ def evaluate(settings: config.Settings, folder: str, description: dict[str, Any]
     UserError: if a file is missing or damaged.
   """
   line = run_files.result(folder) if os.path.exists(paths.result(folder)) else None
-  if line is None or line.get("signatures", {}).get(_SIGNATURE) != _signature():
+  if line is None or line.get("signatures", {}).get(class_metrics.PREDICTIONS) != _signature():
     line = _evaluate(settings, folder, description)
     atomic_files.write_json(paths.result(folder), line)
   return line
@@ -76,7 +75,7 @@ def _evaluate(settings: config.Settings, folder: str, description: dict[str, Any
     "predicted_values": len(np.unique(predicted)),
     "signatures": {
       **{name: class_metrics.signature(name, len(targets)) for name in scores},
-      _SIGNATURE: _signature(),
+      class_metrics.PREDICTIONS: _signature(),
     },
     "megabytes": statistics.megabytes,
     "versions": {"python": platform.python_version(), **package_versions.installed(_VERSIONED)},

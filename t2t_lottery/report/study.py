@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from t2t_lottery.evaluation import metrics
+from t2t_lottery.evaluation import class_metrics, metrics
 from t2t_lottery.runs import paths, presets, run_files, run_lock, run_spec
 from t2t_lottery.utils import atomic_files
 from t2t_lottery.utils.errors import UserError
@@ -65,7 +65,7 @@ class Run(NamedTuple):
   @property
   def translates(self) -> bool:
     """Whether its result is of translations, not of classes or real numbers."""
-    return "predictions" not in (self.result or {}).get("signatures", {})
+    return not class_metrics.has_predictions(self.result or {})
 
   def translation_path(self) -> str | None:
     """The file of the test translation by the best checkpoint; None while there is no result, or without translations."""
