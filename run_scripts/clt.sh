@@ -3,7 +3,6 @@ source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh" || exit
 about="Constant Lottery Ticket pruning (paper, section 3): like SLT, but all kept weights of a layer start with the same
 magnitude and the signs of theta_t."
 
-unused="--switch --switches --rewind_steps --equal_training"
 parse "$@"
 dense
 iterative clt "$levels" dense clt

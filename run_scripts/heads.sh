@@ -5,7 +5,6 @@ model of the previous level, over all attention blocks together, or from --varia
 weights, theta_t. A level is the share of the heads that are removed; all other layers stay dense."
 
 variants=magnitude
-unused="--switch --switches --rewind_steps --equal_training"
 parse "$@"
 dense
 iterative slt "$levels" dense heads --control=heads

@@ -4,8 +4,10 @@ set -euo pipefail
 # Hides all but errors of TensorFlow's C++ code.
 export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-2}
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
-# Set by a driver before `parse`.
-defaults=() unused='' variants='global_magnitude dense_embedding'
+# Set by a driver before `parse`: its own defaults, the flags without effect, which of `few` have one, its variants.
+defaults=() unused='' uses='' variants='global_magnitude dense_embedding'
+# Flags that few drivers use.
+few='--switch --switches --rewind_steps --equal_training'
 # Set by `parse`.
 levels='' switches='' rewind_steps='' rewind_also='' controls='' one_shot='' rewind_dense='' schedule_from='' data_seed='' variant='' runs_dir='' plan=''
 equal_training='' train_steps='' rewind_step=''
@@ -16,7 +18,8 @@ runs=() last='' child='' received=''
 
 # Sets the recipe's variables from the driver's flags (`driver_flags.py`) and prepares the environment.
 parse() {
-  local code interpreter=$root/.venv/bin/python in_use
+  local code interpreter=$root/.venv/bin/python in_use flag
+  for flag in $few; do [[ " $uses " == *" $flag "* ]] || unused+=" $flag"; done
   [[ " $* " != *" --version "* ]] || exec "$root/run_scripts/setup.sh" --version
   # With any Python, flags are checked and help is printed before the environment is made.
   [[ -x $interpreter ]] || interpreter=$(command -v python3) ||

@@ -4,7 +4,8 @@ about="Magnitude Pruning (paper, section 3; Zhu and Gupta 2018): one run for eac
 training."
 
 variants=dense_embedding
-unused="--rewind --one_shot --controls --switch --schedule_from --switches --rewind_steps"
+uses="--equal_training"
+unused="--rewind --one_shot --controls --schedule_from"
 parse "$@"
 dense
 separate mp "$levels" mp

@@ -3,7 +3,7 @@ source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh" || exit
 about="MP-SLT (paper, section 3): MP to each sparsity up to the switch; from the last of these runs, SLT to each above."
 
 variants=dense_embedding
-unused="--rewind_steps --equal_training"
+uses="--switch --switches"
 parse "$@"
 dense
 for switch in $switches; do

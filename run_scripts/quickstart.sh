@@ -12,7 +12,6 @@ if [[ ${1:-} == --smallest ]]; then
   shift
 fi
 
-unused="--switch --switches --rewind_steps --equal_training"
 parse "$@"
 dense
 iterative slt "$levels" dense slt

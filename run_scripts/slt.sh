@@ -4,7 +4,7 @@ about="Stabilized Lottery Ticket pruning (paper, section 3): each level's mask c
 previous level and is applied to its early weights, theta_t. With --rewind_steps, at each t: 0 is LT, the end of the run
 learning-rate rewinding."
 
-unused="--switch --switches --equal_training"
+uses="--rewind_steps"
 parse "$@"
 dense
 for t in $rewind_steps; do

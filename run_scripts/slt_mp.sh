@@ -4,7 +4,7 @@ about="SLT-MP (paper, section 3): SLT up to the switch; from its mask and theta_
 defaults=(--levels="50 60 70 80 85 90 95 98")
 
 variants=dense_embedding
-unused="--rewind_steps"
+uses="--switch --switches --equal_training"
 parse "$@"
 dense
 for switch in $switches; do

@@ -4,7 +4,7 @@ about="SNIP (Lee et al. 2019), a baseline for lottery tickets: each level's mask
 their gradients on some batches of text, over all layers together, and is applied to the initial weights."
 
 variants=dense_embedding
-unused="--rewind --one_shot --controls --switch --schedule_from --switches --rewind_steps --equal_training"
+unused="--rewind --one_shot --controls --schedule_from"
 parse "$@"
 dense
 separate lt "$levels" snip --mask_from=dense --mask_step=0 --control=snip

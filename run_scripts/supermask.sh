@@ -4,7 +4,7 @@ about="Supermask (Zhou et al. 2019; learned as by Ghosh et al. 2024), a baseline
 learned on the training text while the initial weights stay as they are, over all layers together, and is applied to them."
 
 variants=dense_embedding
-unused="--rewind --one_shot --controls --switch --schedule_from --switches --rewind_steps --equal_training"
+unused="--rewind --one_shot --controls --schedule_from"
 parse "$@"
 dense
 separate lt "$levels" supermask --mask_from=dense --mask_step=0 --control=supermask

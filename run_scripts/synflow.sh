@@ -4,7 +4,7 @@ about="SynFlow (Tanaka et al. 2020), a baseline for lottery tickets: each level'
 alone, layer by layer or (--variant=global_scores) across all layers, and is applied to them."
 
 variants='global_scores dense_embedding'
-unused="--rewind --one_shot --controls --switch --schedule_from --switches --rewind_steps --equal_training"
+unused="--rewind --one_shot --controls --schedule_from"
 parse "$@"
 dense
 separate lt "$levels" synflow --mask_from=dense --mask_step=0 --control=synflow

@@ -5,7 +5,6 @@ previous level, block by block (or --variant=magnitude), and is applied to its e
 share of the units that are removed in each block; embeddings and attention stay dense."
 
 variants=magnitude
-unused="--switch --switches --rewind_steps --equal_training"
 parse "$@"
 dense
 iterative slt "$levels" dense units --control=units
