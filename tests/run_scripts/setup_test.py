@@ -15,7 +15,7 @@ import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-TOOLS = "awk bash cat cmp cp df dirname env flock grep mkdir mv rm sleep uname".split()
+TOOLS = "awk bash cat cmp cp dirname env flock grep mkdir mv rm sleep uname".split()
 
 # Replaces an interpreter: logs in $LOG what it is called to install, and runs $PIP instead of installing it. If its name
 # has a version, it suits a TensorFlow only if setup.sh names that version.
@@ -34,7 +34,7 @@ esac
 
 
 class Checkout:
-  """A copy of the files that setup.sh reads, a PATH with only the tools that it uses, and an empty home."""
+  """A copy of the files that setup.sh reads, a PATH with only the tools that it uses, an empty home, and a large disk."""
 
   def __init__(self, folder: str):
     self.root = os.path.join(folder, "a checkout")
@@ -48,6 +48,7 @@ class Checkout:
     for tool in TOOLS:
       os.symlink(shutil.which(tool), os.path.join(self.bin, tool))
     self.environment = {"PATH": self.bin, "HOME": folder, "LOG": self.log_path, "PIP": ""}
+    self.free_space(1_000_000)
 
   def command(self, name: str, script: str) -> None:
     """Puts a command on PATH."""
@@ -57,6 +58,9 @@ class Checkout:
     with open(path, "w", encoding="utf-8") as file:
       file.write(script)
     os.chmod(path, 0o755)
+
+  def free_space(self, mebibytes: int) -> None:
+    self.command("df", f"#!/bin/bash\necho /dev/sda1 2000000 1000000 {mebibytes} 50% /\n")
 
   def start(self, *flags: str, **environment: str) -> subprocess.Popen:
     return subprocess.Popen(
@@ -362,8 +366,10 @@ fi
     self.assertIn("no network", error)
 
   def test_no_space(self):
-    self.checkout.command("df", "#!/bin/bash\necho /dev/sda1 100000 97001 2999 99% /\n")
+    self.checkout.free_space(2999)
     self.assertRegex(self.fails(), "no space: .* 2999 MiB free and this takes 3000")
+    self.checkout.free_space(9999)
+    self.assertRegex(self.fails("--gpu"), "no space: .* 9999 MiB free and this takes 10000")
     self.assertFalse(os.path.exists(os.path.join(self.checkout.root, ".venv")))
 
   def test_no_python(self):
