@@ -240,7 +240,7 @@ class Translator:
     # t2t's search continues a beam by twice as many different subwords.
     if 2 * beam_size > len(self.subwords):
       raise UserError(f"beam size {beam_size} is more than half of the vocabulary ({len(self.subwords)} subwords)")
-    sources = self.encode(sentences)
+    sources = self.encode(sentences, first)
     _check_lengths(sources, MAX_LENGTH - EXTRA_LENGTH, "sentence", "translated", first)
     return self.engine.search(sources, beam_size, alpha)
 
@@ -257,10 +257,16 @@ class Translator:
     _check_lengths(targets, MAX_LENGTH, "reference", "scored")
     return -self.engine.log_probability(sources, targets) / sum(map(len, targets))
 
-  def encode(self, texts: Sequence[str]) -> list[list[int]]:
-    """Subword ids of lines, each with its end, as in records: without outer whitespace and byte order mark."""
-    texts = [text.removeprefix("\ufeff") if i == 0 else text for i, text in enumerate(texts)]
-    return [self.subwords.encode(text.strip()) + [subword_vocabulary.EOS] for text in texts]
+  def encode(self, texts: Sequence[str], first: int = 1) -> list[list[int]]:
+    """Subword ids of lines, each with its end, as in records: without outer whitespace, and the first line without a byte
+    order mark.
+
+    Args:
+      texts: the lines.
+      first: number of the first of them.
+    """
+    lines = [text.removeprefix("\ufeff") if number == 1 else text for number, text in enumerate(texts, first)]
+    return [self.subwords.encode(line.strip()) + [subword_vocabulary.EOS] for line in lines]
 
   def _text(self, ids: list[int]) -> str:
     """One line of text; characters that are not valid in a line of UTF-8 are replaced."""

@@ -176,6 +176,16 @@ class TranslateTest(parameterized.TestCase, tf.test.TestCase):
     code = "import sys, t2t_lottery.translate; sys.exit('tensorflow' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=trained.ROOT, check=True)
 
+  def test_byte_order_mark_is_removed_from_the_first_line_only(self):
+    """t2t's readers remove it at the start of a file; long text is translated in chunks."""
+    loaded = self.loaded()
+    plain = loaded.encode(["a b"])[0]
+    self.assertEqual(loaded.encode(["\ufeffa b"]), [plain])
+    for lines, first in ((["a b", "\ufeffa b"], 1), (["\ufeffa b"], 1025)):
+      found = loaded.encode(lines, first)[-1]
+      self.assertNotEqual(found, plain)
+      self.assertEqual(loaded.subwords.decode(found[:-1]), "\ufeffa b")
+
   @parameterized.parameters(*translator.ENGINES)
   def test_unusual_sentences_give_one_line_each(self, engine):
     odd = ["", " ", "a\nb", "\u2028", "😀 \\ _ \\u; 12", "word " * 300, self.sentences[0]]

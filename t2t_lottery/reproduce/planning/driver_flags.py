@@ -10,6 +10,7 @@ prints shell code that sets the variables of a recipe: `levels`, `below` and `ab
 from __future__ import annotations
 
 import difflib
+import itertools
 import os
 import re
 import shlex
@@ -158,6 +159,8 @@ OF_TICKETS = (
 _FLAGS = {flag.name: flag for flag in (*OF_RUNS, *OF_TEXT, *OF_TICKETS)}
 # Flags with several values of one choice.
 _SWEEPS = ("rewind_steps", "switches")
+# Of a chain: pruning 1% of the remaining weights at each level takes 390 levels to 98%.
+_MOST_LEVELS = 1000
 # `--plan=table` is for the graph of a table: flags without effect on the method are listed, not rejected.
 _OF_TABLE = "table"
 
@@ -196,7 +199,7 @@ def read(driver: Driver, words: Sequence[str]) -> str:
     UserError: a flag is unknown, lacks a value, has an invalid one, or has no effect in this driver.
   """
   values = {name: flag.default for name, flag in _FLAGS.items()}
-  values.update(_parse(driver.defaults))
+  values.update(_parse(driver.defaults, can_override=True))
   if {"--help", "-h"} & {*words}:
     return _echo(_usage(driver, values)) + "; exit 0"
   given = _parse(words)
@@ -226,7 +229,7 @@ def read(driver: Driver, words: Sequence[str]) -> str:
   return "\n".join(code)
 
 
-def _parse(words: Sequence[str]) -> dict[str, str]:
+def _parse(words: Sequence[str], can_override: bool = False) -> dict[str, str]:
   found: dict[str, str] = {}
   rest = iter(words)
   for word in rest:
@@ -248,7 +251,11 @@ def _parse(words: Sequence[str]) -> dict[str, str]:
         raise UserError(f"--{name} needs a value: --{name}={flag.metavar}")
     if flag.choices and value not in (*flag.choices, flag.default):
       raise UserError(f"--{name}={value}: {choices.suggestion(value, flag.choices)}")
-    found[name] = f"{found[name]}\n{value}" if name in found and flag.is_repeatable else value
+    if name in found and flag.is_repeatable:
+      value = f"{found[name]}\n{value}"
+    elif found.get(name, value) != value and not can_override:
+      raise UserError(f"--{name}={value} and --{name}={found[name]}: give one of them")
+    found[name] = value
   return found
 
 
@@ -291,14 +298,14 @@ def check(values: Mapping[str, str], variants: Sequence[str] = VARIANTS) -> None
   if values["comet_python"] and not values["comet"]:
     raise UserError(f"--comet_python={values['comet_python']} has no effect without --comet=MODEL")
   share = values["prune_each"]
-  if share and not (_is_number(share) and 0 < float(share) < 100):
-    raise UserError(f"--prune_each={share} is not a share of weights in percent")
-  if values["data_seed"] and not values["data_seed"].isdecimal():
+  if values["data_seed"] and not _is_integer(values["data_seed"]):
     raise UserError(f"--data_seed={values['data_seed']} is not a nonnegative integer")
   check_levels([values["switch"]])
   if values["switches"]:
     check_levels(values["switches"].split(), "switches")
   check_levels(values["levels"].split())
+  if share:
+    _check_share(share, values["levels"].split()[-1])
   check_rewind_steps(values)
   controls = values["controls"].split()
   for control in controls:
@@ -352,6 +359,19 @@ def check_levels(levels: Sequence[str], flag: str = "levels") -> None:
     before = float(level)
 
 
+def _check_share(share: str, last: str) -> None:
+  """Raises UserError if --prune_each is no percentage, or so small that the levels up to the last are too many."""
+  if not (_is_number(share) and 0 < float(share) < 100):
+    raise UserError(f"--prune_each={share} is not a share of weights in percent")
+  if next(itertools.islice(levels_of_shares(float(share), last), _MOST_LEVELS, None), None):
+    raise UserError(f"--prune_each={share} makes more than {_MOST_LEVELS} levels up to {last}%: give a larger share")
+
+
+def _is_integer(text: str) -> bool:
+  # Digits of other scripts, which Python reads too, would become part of the names of runs.
+  return bool(re.fullmatch(r"[0-9]+", text))
+
+
 def _is_number(text: str) -> bool:
   return bool(re.fullmatch(r"[0-9]+(\.[0-9]+)?", text))
 
@@ -398,16 +418,16 @@ def rewind_steps(values: Mapping[str, str]) -> RewindSteps:
     UserError: one is neither a step of the run nor a share of its length, or is repeated.
   """
   length = values["steps"]
-  if length and not length.isdecimal():
+  if length and not _is_integer(length):
     raise UserError(f"--steps={length} is not a number of steps")
   last = int(length or (presets.PAPER if values["hparams_set"] else presets.SIZES[values["size"]]).train_steps)
   usual = values["rewind_step"]
-  if usual and not usual.isdecimal():
+  if usual and not _is_integer(usual):
     raise UserError(f"--rewind_step={usual} is not a number of steps")
   found: list[int] = []
   for word in values["rewind_steps"].split():
     share = word.removesuffix("%")
-    if not _is_number(share) or (share == word and not word.isdecimal()):
+    if not _is_number(share) or (share == word and not _is_integer(word)):
       raise UserError(f"--rewind_steps: {word} is neither a step nor a share of the length, such as 2%")
     step = int(word) if share == word else round(float(share) / 100 * last)
     if step > last:
