@@ -11,11 +11,7 @@ def add(hparams, name):
     hparams: t2t's; changed.
     name: a method.
   """
-  added = {hparam: default for hparam, (default, _) in methods.HPARAMS.items()}
-  added.update(pruning_method=name, ticket_values=methods.METHODS[name].values)
-  if "gelu" in hparams and methods.METHODS[name].from_ticket and not methods.METHODS[name].gradual:
-    # Of BERT, all layers compete (Chen et al. 2020, section 3).
-    added["ticket_scope"] = methods.GLOBAL
+  added = {"pruning_method": name, **methods.default_hparams(name, hparams)}
   for hparam in presets.PRUNING_STEPS:
     added[hparam] = hparams.get(hparam) or getattr(presets.PAPER, hparam)
   for hparam, value in added.items():

@@ -5,7 +5,7 @@ Each method is a set of t2t hparams; each constant below is a value of one of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import NamedTuple
 
 # The score by which a ticket's mask keeps the highest weights (hparam `ticket_score`).
@@ -152,6 +152,22 @@ CONTROLS: dict[str, dict[str, str | bool]] = {
   # Of units and heads: after them in the list of a run's controls.
   "magnitude": {"ticket_score": MAGNITUDE},
 }
+
+
+def default_hparams(name: str, hparams: Container[str]) -> dict[str, str | float | bool]:
+  """The hparams that define a run's ticket and pruning, with their defaults.
+
+  Args:
+    name: the run's method.
+    hparams: the names of the other hparams of its model.
+  """
+  method = METHODS[name]
+  defaults = {hparam: default for hparam, (default, _) in HPARAMS.items()}
+  defaults["ticket_values"] = method.values
+  if "gelu" in hparams and method.from_ticket and not method.gradual:
+    # Of BERT, all layers compete (Chen et al. 2020, section 3).
+    defaults["ticket_scope"] = GLOBAL
+  return defaults
 
 
 def without_effect(method: Method, hparams: Mapping[str, object]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from t2t_lottery.data import manifest
 from t2t_lottery.pruning import methods
-from t2t_lottery.runs import config, given_hparams, paths, presets, run_files, run_spec
+from t2t_lottery.runs import config, paths, presets, run_files, run_spec
 from t2t_lottery.utils import atomic_files
 from t2t_lottery.utils.errors import UserError
 
@@ -20,6 +20,8 @@ _BY_FLAG = {
   "rewind_step": "--rewind_step",
   "seed": "--seed",
 }
+# Hparams that are the checkpoints a ticket is drawn from.
+_SOURCES = ("mask_checkpoint", "rewind_checkpoint")
 # Files in which t2t-trainer saves its flags, one per line: its own, and all.
 _FLAGS = ("flags_t2t.txt", "flags.txt")
 
@@ -70,7 +72,7 @@ def describe(folder: str, problem: str) -> tuple[dict[str, Any], str | None]:
     about["data_seed"] = hparams["data_seed"]
   if hparams.get("schedule_from"):
     about["schedule_from"] = hparams["schedule_from"]
-  for name in ("mask_checkpoint", "rewind_checkpoint"):
+  for name in _SOURCES:
     if hparams.get(name):
       about[name] = os.path.expanduser(hparams[name])
   return about, hparams.get("data_dir")
@@ -92,15 +94,16 @@ def adopt(settings: config.Settings, folder: str, run: str) -> None:
   found, data_dir = describe(folder, settings.runs.problem)
   manifest.check_same(folder, found["data"] or None, settings.runs.problem, settings.data_dir)
   hparams, method = run_files.hparams(folder), methods.METHODS[found["method"]]
-  mask_from, rewind_from = (
-    _parent(settings, found[name]) if method.from_ticket else None for name in ("mask_checkpoint", "rewind_checkpoint")
-  )
+  mask_from, rewind_from = (_parent(settings, found[name]) if name in method.sources else None for name in _SOURCES)
   options = run_spec.Options(
     run,
     found["method"],
     f"{100 * found['sparsity_asked']:.10g}" if method.prunes else "0",
     mask_from=mask_from,
+    mask_step=_step(found["mask_checkpoint"]) if mask_from else None,
     rewind_from=rewind_from,
+    schedule_from=run_spec.SCHEDULE_FROM_T if method.may_continue_schedule and hparams["schedule_from"] else "0",
+    data_seed=found.get("data_seed"),
     initial_level=f"{100 * found['initial_sparsity']:.10g}" if method.prunes_further else "0",
   )
   requested = run_spec.describe(settings, options)
@@ -108,7 +111,7 @@ def adopt(settings: config.Settings, folder: str, run: str) -> None:
   for name, flag in _BY_FLAG.items():
     if (name != "seed" or _flags(folder).get("random_seed")) and found[name] != requested[name]:
       raise UserError(f"{folder} was trained with {name}={found[name]}, not {requested[name]}: give {flag}")
-  _check_hparams(settings, folder, hparams, method)
+  _check_hparams(settings, folder, requested)
   link = settings.runs.folder(run)
   if os.path.realpath(link) != os.path.realpath(folder):
     if os.path.lexists(link):
@@ -131,17 +134,29 @@ def _parent(settings: config.Settings, checkpoint: str) -> str:
   )
 
 
-def _check_hparams(settings: config.Settings, folder: str, hparams: dict[str, Any], method: methods.Method) -> None:
-  """Raises UserError if a driver's run with these settings would have other hparams."""
-  given = given_hparams.parse(settings.hparams)
-  wanted = {**settings.overrides, **given}
-  unused = methods.without_effect(method, hparams)
+def _check_hparams(settings: config.Settings, folder: str, requested: dict[str, Any]) -> None:
+  """Raises UserError if the requested run, as a driver trains it, has other hparams than that of the folder."""
+  hparams = run_files.hparams(folder)
+  wanted = {**methods.default_hparams(requested["method"], hparams), **run_spec.hparams(settings, requested)}
+  unused = methods.without_effect(methods.METHODS[requested["method"]], hparams)
   for name, value in wanted.items():
-    if name not in unused and name in hparams and not _is_same(hparams[name], value):
+    if name not in (*unused, *_SOURCES, "rewind_also") and not _is_same(hparams.get(name, value), value):
       raise UserError(f"{folder} was trained with {name}={hparams[name]}; a driver with these flags uses {value}")
+  for name in _SOURCES:
+    step = _step(hparams.get(name, ""))
+    if name in wanted and step is not None and step != _step(wanted[name]):
+      raise UserError(
+        f"{folder} was trained with {name}={hparams[name]}; a driver with these flags uses step {_step(wanted[name])}"
+      )
   by_hand = re.findall(r"(\w+)=", _flags(folder).get("hparams", ""))
-  if more := [name for name in by_hand if name not in (*wanted, *methods.HPARAMS, "rewind_step", *unused)]:
+  if more := [name for name in by_hand if name not in (*wanted, "rewind_step", *unused)]:
     raise UserError(f"{folder} was trained with --hparams={more[0]}={hparams.get(more[0])}: give it in --hparams")
+
+
+def _step(checkpoint: str) -> int | None:
+  """The step of a checkpoint's prefix; None of a folder, which stands for its last one."""
+  found = re.search(r"model\.ckpt-([0-9]+)$", checkpoint)
+  return int(found[1]) if found else None
 
 
 def _is_same(found: Any, value: Any) -> bool:

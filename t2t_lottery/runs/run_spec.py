@@ -152,7 +152,7 @@ def command(settings: config.Settings, run: dict[str, Any], options: Options) ->
     f"--output_dir={settings.runs.folder(run['run'])}",
     "--model=lottery_transformer",
     f"--hparams_set={run['hparams_set']}",
-    "--hparams=" + ",".join(f"{name}={value}" for name, value in _hparams(settings, run).items()),
+    "--hparams=" + ",".join(f"{name}={value}" for name, value in hparams(settings, run).items()),
     f"--train_steps={run['train_steps']}",
     f"--random_seed={run['seed']}",
     f"--worker_gpu={gpus}",
@@ -169,34 +169,34 @@ def command(settings: config.Settings, run: dict[str, Any], options: Options) ->
   ]
 
 
-def _hparams(settings: config.Settings, run: dict[str, Any]) -> dict[str, Any]:
+def hparams(settings: config.Settings, run: dict[str, Any]) -> dict[str, Any]:
   """The run's hparams that differ from its hparams set, by name."""
   # t2t rejects repeated names; the user's value wins.
   given = given_hparams.parse(settings.hparams)
-  hparams = {name: value for name, value in settings.overrides.items() if name not in given}
+  found = {name: value for name, value in settings.overrides.items() if name not in given}
   method = methods.METHODS[run["method"]]
   if "mask_from" in run:
     mask_from, mask_step = run["mask_from"].split("@")
     rewind_from, rewind_step = run["rewind_to"].split("@")
-    hparams["mask_checkpoint"] = paths.stored(settings.runs.folder(mask_from), int(mask_step))
+    found["mask_checkpoint"] = paths.stored(settings.runs.folder(mask_from), int(mask_step))
     if "rewind_checkpoint" in method.sources:
-      hparams["rewind_checkpoint"] = paths.stored(settings.runs.folder(rewind_from), int(rewind_step))
+      found["rewind_checkpoint"] = paths.stored(settings.runs.folder(rewind_from), int(rewind_step))
   for name, source in _OF_RUN.items():
     # A seed may be 0; the other fields are 0 by default.
     if run.get(source) or (name == "data_seed" and source in run):
-      hparams[name] = run[source]
+      found[name] = run[source]
   for control in run.get("controls", []):
-    hparams.update(methods.CONTROLS[control])
+    found.update(methods.CONTROLS[control])
   if "rewind_also" in run:
-    hparams["rewind_also"] = " ".join(map(str, run["rewind_also"]))
-  hparams.update(given)
+    found["rewind_also"] = " ".join(map(str, run["rewind_also"]))
+  found.update(given)
   # Hparams without effect on this run's method are for other runs.
-  values = {"ticket_values": method.values, **hparams}["ticket_values"]
-  unused = [*methods.without_effect(method, hparams)]
+  values = {"ticket_values": method.values, **found}["ticket_values"]
+  unused = [*methods.without_effect(method, found)]
   unused += [] if method.from_ticket and values == methods.CONSTANT else ["embedding_fan"]
   for name in unused:
-    hparams.pop(name, None)
-  return hparams
+    found.pop(name, None)
+  return found
 
 
 def difference(folder: str, found: Mapping[str, Any], requested: Mapping[str, Any], names: Iterable[str]) -> str | None:

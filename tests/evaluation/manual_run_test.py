@@ -31,12 +31,15 @@ class ManualRunTest(tf.test.TestCase):
     cls.model = small_model.SmallModel(folder)
     cls.folder, cls.data_dir = cls.model.folder, cls.model.data_dir
     os.remove(paths.description(cls.folder))
-    # The checkpoint of step 0, and the source of the mask: here the same model.
-    os.makedirs(os.path.dirname(paths.kept(cls.folder, 0)))
+    # The checkpoints of steps 0 and t, and the source of the mask: here the same model.
+    rewind_step = atomic_files.read_json(paths.hparams(cls.folder))["rewind_step"]
+    kept = [paths.kept(cls.folder, step) for step in (0, rewind_step)]
+    os.makedirs(os.path.dirname(kept[0]))
     for path in glob.glob(f"{cls.model.checkpoint}.*"):
-      shutil.copy(path, path.replace(cls.model.checkpoint, paths.kept(cls.folder, 0)))
+      for checkpoint in kept:
+        shutil.copy(path, path.replace(cls.model.checkpoint, checkpoint))
     hparams = {**atomic_files.read_json(paths.hparams(cls.folder)), "sparsity": small_model.SPARSITY}
-    hparams.update(mask_checkpoint=cls.model.checkpoint, rewind_checkpoint=paths.kept(cls.folder, 0))
+    hparams.update(mask_checkpoint=cls.model.checkpoint, rewind_checkpoint=kept[1])
     atomic_files.write_json(paths.hparams(cls.folder), hparams)
     # The last line has no newline.
     flags = [f"--problem={small_model.PROBLEM}", "--hparams_set=transformer_slt_tiny", "--random_seed=None"]
@@ -140,6 +143,22 @@ class ManualRunTest(tf.test.TestCase):
     ):
       with self.assertRaisesRegex(UserError, message):
         manual_run.adopt(settings._replace(**changed), folder, "slt-60")
+    about = atomic_files.read_json(paths.hparams(folder))
+    for changed, message in (
+      ({"ticket_scope": "global"}, "ticket_scope=global; a driver with these flags uses layer"),
+      ({"ticket_score": "random"}, "ticket_score=random; a driver with these flags uses magnitude"),
+      ({"ticket_signs": "random"}, "ticket_signs=random; a driver with these flags uses kept"),
+      ({"prune_embedding": False}, "prune_embedding=False; a driver with these flags uses True"),
+      ({"rewind_checkpoint": paths.kept(self.folder, 0)}, "rewind/model.ckpt-0; a driver with these flags uses step"),
+    ):
+      atomic_files.write_json(paths.hparams(folder), {**about, **changed})
+      with self.assertRaisesRegex(UserError, message):
+        manual_run.adopt(settings, folder, "slt-60")
+    atomic_files.write_json(paths.hparams(folder), {**about, "data_seed": 7})
+    manual_run.adopt(settings, folder, "slt-60+data_seed_7")
+    adopted = atomic_files.read_json(paths.description(settings.runs.folder("slt-60+data_seed_7")))
+    self.assertEqual(adopted["data_seed"], 7)
+    atomic_files.write_json(paths.hparams(folder), about)
     atomic_files.write_text(os.path.join(folder, "flags.txt"), "--hparams=sparsity=0.6,attention_dropout=0.3\n")
     with self.assertRaisesRegex(UserError, "was trained with --hparams=attention_dropout=.*: give it in --hparams"):
       manual_run.adopt(settings, folder, "slt-60")
