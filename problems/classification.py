@@ -144,12 +144,17 @@ class BertInput:
       "vocabulary": VOCABULARY,
       "vocab_size": pieces,
       "examples": counts,
-      "outputs": 1 if isinstance(self, text_problems.Text2RealProblem) else self.num_classes,
+      "outputs": self._outputs(pieces),
       "test_sets": {"test": "dev"},
     }
     manifest.write_manifest(
       self.name, data_dir, {os.path.basename(path): manifest.file_info(path) for path in files}, facts
     )
+
+  def _outputs(self, pieces: int) -> int:
+    """The size of the head, for a vocabulary of so many pieces."""
+    del pieces
+    return 1 if isinstance(self, text_problems.Text2RealProblem) else self.num_classes
 
   def generate_encoded_samples(self, data_dir, tmp_dir, dataset_split):
     """See `Text2TextProblem.generate_encoded_samples`."""

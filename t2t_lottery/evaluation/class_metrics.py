@@ -81,17 +81,24 @@ def statistics(metric: str, predictions: np.ndarray, targets: np.ndarray) -> np.
   return np.stack([ones, x, y, x * x, y * y, x * y], axis=1)
 
 
-def signature(metric: str, examples: int) -> str:
-  """How a score was computed."""
+def signature(metric: str, predictions: int, examples: int) -> str:
+  """How a score was computed.
+
+  Args:
+    metric: a key of `TITLES`.
+    predictions: how many were scored; of a masked language model more than examples.
+    examples: of dev.
+  """
   parts = [TITLES[metric], "split:dev", "checkpoint:last", f"examples:{examples}"]
+  parts += [f"masked pieces:{predictions}"] if predictions != examples else []
   parts += [f"class:{POSITIVE}"] if metric == "f1" else []
   if metric not in ("accuracy", "f1"):
     parts += [f"scipy:{importlib.metadata.version('scipy')}"]
   return "|".join(parts)
 
 
-def loss(outputs: np.ndarray, targets: np.ndarray) -> float:
-  """Mean cross entropy in nats, or mean squared error.
+def losses(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+  """Cross entropies in nats, or squared errors, float64 [examples].
 
   Args:
     outputs: logits, [examples, classes]; [examples, 1] for real numbers.
@@ -99,10 +106,10 @@ def loss(outputs: np.ndarray, targets: np.ndarray) -> float:
   """
   outputs = outputs.astype(np.float64)
   if outputs.shape[1] == 1:
-    return float(np.mean((outputs[:, 0] - targets) ** 2))
+    return (outputs[:, 0] - targets) ** 2
   shifted = outputs - outputs.max(axis=1, keepdims=True)
   chosen = np.take_along_axis(shifted, targets[:, None].astype(np.int64), axis=1)[:, 0]
-  return float(np.mean(np.log(np.exp(shifted).sum(axis=1)) - chosen))
+  return np.log(np.exp(shifted).sum(axis=1)) - chosen
 
 
 def _share(totals: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Evaluates a trained run of a classification or regression problem: scores of its last checkpoint on all of dev.
+"""Evaluates a trained run of BERT: scores of its last checkpoint on all of dev.
 
 No checkpoint is chosen, because GLUE's test labels are not public and dev is what is reported, as by Chen et al. (2020).
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,7 +22,7 @@ _VERSIONED = ("t2t-lottery", "tensorflow", "tensor2tensor", "scipy", "numpy")
 
 
 def is_classification(problem: str, data_dir: str) -> bool:
-  """Whether a problem's generated data are of classes or real numbers instead of translations."""
+  """Whether a problem's generated data are of classes, masked pieces or real numbers instead of translations."""
   return "outputs" in manifest.facts(problem, data_dir)
 
 
@@ -56,14 +56,13 @@ def _evaluate(settings: config.Settings, folder: str, description: dict[str, Any
   step = checkpoint_selection.steps(folder, description)[-1]
   checkpoint = paths.checkpoint(folder, step)
   hparams = run_files.hparams(folder)
-  outputs, targets = _predictions(settings, checkpoint, hparams)
-  is_real = outputs.shape[1] == 1
-  predicted = outputs[:, 0] if is_real else outputs.argmax(axis=1)
-  scores = {name: class_metrics.score(name, predicted, targets) for name in class_metrics.applicable(outputs.shape[1])}
+  found = _predictions(settings, checkpoint, hparams)
+  predicted, targets = found.values, found.targets
+  scores = {name: class_metrics.score(name, predicted, targets) for name in class_metrics.applicable(found.classes)}
   segments = {name: class_metrics.statistics(name, predicted, targets) for name in scores}
   run_statistics.write_segments(paths.segments(folder), {n: s for n, s in segments.items() if s is not None})
   statistics = run_statistics.of_checkpoint(settings, folder, description, checkpoint)
-  loss = class_metrics.loss(outputs, targets)
+  loss = float(np.mean(found.losses))
   line = {
     **description,
     **statistics.fields,
@@ -74,7 +73,7 @@ def _evaluate(settings: config.Settings, folder: str, description: dict[str, Any
     "test_set": "dev",
     "predicted_values": len(np.unique(predicted)),
     "signatures": {
-      **{name: class_metrics.signature(name, len(targets)) for name in scores},
+      **{name: class_metrics.signature(name, len(targets), found.examples) for name in scores},
       class_metrics.PREDICTIONS: _signature(),
     },
     "megabytes": statistics.megabytes,
@@ -84,8 +83,26 @@ def _evaluate(settings: config.Settings, folder: str, description: dict[str, Any
   return line
 
 
-def _predictions(settings: config.Settings, checkpoint: str, hparams: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-  """Outputs and targets of dev."""
+class _Predictions(NamedTuple):
+  """Of all n examples of dev, or of their n masked pieces, in the order of the records.
+
+  Attributes:
+    values: [n], int64 classes or pieces, or float32 numbers.
+    losses: float64 [n].
+    targets: [n].
+    classes: how many classes or pieces there are; 1 for real numbers.
+    examples: of dev.
+  """
+
+  values: np.ndarray
+  losses: np.ndarray
+  targets: np.ndarray
+  classes: int
+  examples: int
+
+
+def _predictions(settings: config.Settings, checkpoint: str, hparams: dict[str, Any]) -> _Predictions:
+  """The predictions for dev."""
   # Imported late: it imports TensorFlow.
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
   from t2t_lottery.models import bert_predictor
@@ -94,7 +111,14 @@ def _predictions(settings: config.Settings, checkpoint: str, hparams: dict[str, 
   manifest.check_complete(problem, data_dir)
   if "gelu" not in hparams:
     raise UserError(f"{checkpoint} is of no run of lottery_bert: {problem} cannot be evaluated for another model")
-  return bert_predictor.predict(checkpoint, hparams, manifest.records(problem, data_dir, "dev"))
+  rows = []
+  for batch in bert_predictor.predict(checkpoint, hparams, manifest.records(problem, data_dir, "dev")):
+    classes = batch.outputs.shape[1]
+    values = batch.outputs[:, 0] if classes == 1 else batch.outputs.argmax(axis=1)
+    rows.append((batch.examples, values, class_metrics.losses(batch.outputs, batch.targets), batch.targets))
+  numbers, *found = (np.concatenate(part) for part in zip(*rows))
+  order = np.argsort(numbers, kind="stable")
+  return _Predictions(*(part[order] for part in found), classes, len(np.unique(numbers)))
 
 
 def _print(line: dict[str, Any], notes: list[str]) -> None:

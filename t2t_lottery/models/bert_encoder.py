@@ -123,6 +123,28 @@ def classify(pooled: tf.Tensor, outputs: int, dropout: Dropout = NO_DROPOUT) -> 
   return tf.matmul(drop(pooled, dropout.hidden), weights, transpose_b=True) + bias
 
 
+def predict_masked(shape: Shape, sequence: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
+  """The masked language model's head, in the variable scope `cls/predictions`; its matrix is the embedding.
+
+  Source: `get_masked_lm_output` in run_pretraining.py of google-research/bert. Call it after `encode`, whose embedding it reads.
+
+  Args:
+    shape: the model's size.
+    sequence: float32 [batch, length, hidden], from `encode`.
+    positions: int64 [n, 2], row and column of each piece to predict.
+
+  Returns:
+    Logits, float32 [n, vocab].
+  """
+  with tf.variable_scope("bert/embeddings", reuse=True):
+    embedding = tf.get_variable("word_embeddings", [shape.vocab, shape.hidden])
+  with tf.variable_scope("cls/predictions"):
+    with tf.variable_scope("transform"):
+      x = _norm(GELUS[shape.gelu](_dense(tf.gather_nd(sequence, positions), shape.hidden, "dense")))
+    bias = tf.get_variable("output_bias", [shape.vocab], initializer=tf.zeros_initializer())
+  return tf.matmul(x, embedding, transpose_b=True) + bias
+
+
 def _embed(shape: Shape, ids: tf.Tensor, segments: tf.Tensor, dropout: Dropout) -> tf.Tensor:
   with tf.variable_scope("embeddings"):
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,14 +14,16 @@ from t2t_lottery.models import bert_encoder
 _BATCH = 32
 
 
-class Predictions(NamedTuple):
-  """Outputs and targets of all examples, in the order of the records.
+class Batch(NamedTuple):
+  """Outputs for some examples: one for each of them, or one for each of their masked pieces.
 
   Attributes:
-    outputs: float32 [examples, classes], logits; [examples, 1] for a real number.
-    targets: [examples], int64 classes or float32 numbers.
+    examples: [n], the example's number in the records.
+    outputs: float32 [n, classes or pieces], logits; [n, 1] for a real number.
+    targets: [n], int64 classes or pieces, or float32 numbers.
   """
 
+  examples: np.ndarray
   outputs: np.ndarray
   targets: np.ndarray
 
@@ -29,11 +31,11 @@ class Predictions(NamedTuple):
 class _Example(NamedTuple):
   pieces: list[int]
   segments: list[int]
-  target: int | float
+  targets: np.ndarray
 
 
-def predict(checkpoint: str, hparams: Mapping[str, Any], records: Sequence[str]) -> Predictions:
-  """Runs a checkpoint on all examples.
+def predict(checkpoint: str, hparams: Mapping[str, Any], records: Sequence[str]) -> Iterator[Batch]:
+  """Runs a checkpoint on all examples, in any order.
 
   Args:
     checkpoint: its prefix.
@@ -48,23 +50,29 @@ def predict(checkpoint: str, hparams: Mapping[str, Any], records: Sequence[str])
   # Batches of similar lengths have little padding.
   order = sorted(range(len(examples)), key=lambda i: len(examples[i].pieces))
   shapes = {name: entry.shape for name, entry in tensor_bundle.entries(checkpoint).items()}
-  outputs = shapes["output_weights"][0]
   shape = bert_encoder.Shape.of(shapes["bert/embeddings/word_embeddings"][0], hparams)
-  found = np.zeros([len(examples), outputs], np.float32)
+  is_masked_lm = "output_weights" not in shapes
   with tf.Graph().as_default(), tf.Session() as session:
-    ids, segments = (tf.placeholder(tf.int32, [None, None]) for _ in range(2))
-    _, pooled = bert_encoder.encode(shape, ids, segments)
-    logits = bert_encoder.classify(pooled, outputs)
+    ids, segments, masked = (tf.placeholder(tf.int32, [None, None]) for _ in range(3))
+    sequence, pooled = bert_encoder.encode(shape, ids, segments)
+    if is_masked_lm:
+      logits = bert_encoder.predict_masked(shape, sequence, tf.where(tf.not_equal(masked, 0)))
+    else:
+      logits = bert_encoder.classify(pooled, shapes["output_weights"][0])
     tf.train.Saver().restore(session, checkpoint)
     for start in range(0, len(order), _BATCH):
-      rows = order[start : start + _BATCH]
+      rows = np.array(order[start : start + _BATCH])
       batch = [examples[row] for row in rows]
       fed = {ids: _padded([one.pieces for one in batch]), segments: _padded([one.segments for one in batch])}
-      found[rows] = session.run(logits, fed)
-  return Predictions(found, np.array([example.target for example in examples]))
+      targets = np.concatenate([one.targets for one in batch])
+      if is_masked_lm:
+        fed[masked] = _padded([one.targets for one in batch])
+        rows = np.repeat(rows, [np.count_nonzero(one.targets) for one in batch])
+        targets = targets[targets != 0]
+      yield Batch(rows, session.run(logits, fed), targets)
 
 
-def _padded(rows: list[list[int]]) -> np.ndarray:
+def _padded(rows: Sequence[Sequence[int] | np.ndarray]) -> np.ndarray:
   padded = np.zeros([len(rows), max(map(len, rows))], np.int32)
   for row, values in zip(padded, rows):
     row[: len(values)] = values
@@ -75,7 +83,7 @@ def _read(path: str) -> list[_Example]:
   found = []
   for record in tf.python_io.tf_record_iterator(path):
     feature = tf.train.Example.FromString(record).features.feature
-    target = feature["targets"].int64_list.value or feature["targets"].float_list.value
+    targets = feature["targets"].int64_list.value or feature["targets"].float_list.value
     pieces, segments = (list(feature[name].int64_list.value) for name in ("inputs", "inputs_segments"))
-    found.append(_Example(pieces, segments, target[0]))
+    found.append(_Example(pieces, segments, np.array(targets)))
   return found

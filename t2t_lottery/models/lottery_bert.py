@@ -13,12 +13,13 @@ from t2t_lottery.training import bert_check
 
 @registry.register_model
 class LotteryBert(t2t_model.T2TModel):
-  """BERT for classification and regression of a sentence or a pair, with masks.
+  """BERT with masks, for classification and regression of a sentence or a pair, and as a masked language model.
 
   Its variables have the names of google-research/bert (`bert/encoder/layer_0/attention/self/query/kernel`, ...; the head is
-  `output_weights` and `output_bias`, as in run_classifier.py), so `--warm_start_from`, `mask_checkpoint` and
-  `rewind_checkpoint` take Google's checkpoints. Features: `inputs`, pieces with `[CLS]` first, 0 for padding;
-  `inputs_segments`, 0 or 1; `targets`, a class or a real number.
+  `output_weights` and `output_bias`, as in run_classifier.py, or `cls/predictions`, as in run_pretraining.py), so
+  `--warm_start_from`, `mask_checkpoint` and `rewind_checkpoint` take Google's checkpoints. Features: `inputs`, pieces with
+  `[CLS]` first, 0 for padding; `inputs_segments`, 0 or 1; `targets`, a class or a real number, or at each place of `inputs` the
+  piece to predict, 0 for none.
   """
 
   @staticmethod
@@ -34,7 +35,8 @@ class LotteryBert(t2t_model.T2TModel):
     """See `T2TModel.body`.
 
     Returns:
-      The head's output, float32 [batch, classes]; [batch, 1] for regression.
+      The head's output, float32 [batch, classes]; [batch, 1] for regression; of a masked language model
+      [pieces to predict, vocabulary].
     """
     hparams = self.hparams
     ids, segments = (
@@ -48,7 +50,9 @@ class LotteryBert(t2t_model.T2TModel):
     root = tf.VariableScope(reuse=tf.AUTO_REUSE, name="", use_resource=True)
     with tf.variable_scope(root, auxiliary_name_scope=False):
       shape = bert_encoder.Shape.of(self._problem_hparams.vocab_size["inputs"], hparams.values())
-      _, pooled = bert_encoder.encode(shape, ids, segments, dropout)
+      sequence, pooled = bert_encoder.encode(shape, ids, segments, dropout)
+      if self._is_masked_lm:
+        return bert_encoder.predict_masked(shape, sequence, tf.where(tf.not_equal(_targets(features), 0)))
       return bert_encoder.classify(pooled, self._problem_hparams.vocab_size["targets"], dropout)
 
   def top(self, body_output, features):
@@ -57,10 +61,16 @@ class LotteryBert(t2t_model.T2TModel):
     return body_output[:, None, None] if self._is_regression else body_output[:, None, None, None]
 
   def loss(self, logits, features):
-    """See `T2TModel.loss`: mean cross entropy, or mean squared error, of the examples.
+    """See `T2TModel.loss`: mean cross entropy, or mean squared error, of the examples or of the pieces to predict.
 
     In evaluation t2t fills the last batch with empty examples, which do not count.
     """
+    if self._is_masked_lm:
+      targets = _targets(features)
+      targets = tf.boolean_mask(targets, tf.not_equal(targets, 0))
+      scores = tf.reshape(logits, [-1, logits.shape[-1]])
+      losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=targets, logits=scores)
+      return tf.reduce_sum(losses), tf.to_float(tf.size(losses))
     rows = tf.shape(logits)[0]
     targets = tf.reshape(features["targets"], [rows])
     if self._is_regression:
@@ -85,6 +95,15 @@ class LotteryBert(t2t_model.T2TModel):
   @property
   def _is_regression(self) -> bool:
     return self._problem_hparams.modality["targets"] == modalities.ModalityType.REAL_L2_LOSS
+
+  @property
+  def _is_masked_lm(self) -> bool:
+    return self._problem_hparams.modality["targets"] == modalities.ModalityType.SYMBOL
+
+
+def _targets(features) -> tf.Tensor:
+  """The pieces that a masked language model predicts, int32 [batch, length]."""
+  return tf.reshape(tf.to_int32(features["targets"]), [tf.shape(features["targets"])[0], -1])
 
 
 def _initialize(hparams, layer: str, shape: tuple[int, ...], seed: int) -> np.ndarray:

@@ -86,20 +86,22 @@ class ClassificationTest(tf.test.TestCase):
     folder = self.run_of("dense")
     (records,) = tf.gfile.Glob(os.path.join(self.data_dir, "glue_rte-dev-*"))
     with open(paths.hparams(folder), encoding="utf-8") as file:
-      found = bert_predictor.predict(paths.checkpoint(folder, 20), json.load(file), [records])
+      batches = list(bert_predictor.predict(paths.checkpoint(folder, 20), json.load(file), [records]))
+    order = np.argsort(np.concatenate([batch.examples for batch in batches]))
+    found, targets = (np.concatenate([getattr(b, n) for b in batches])[order] for n in ("outputs", "targets"))
     examples = []
     for record in tf.python_io.tf_record_iterator(records):
       feature = tf.train.Example.FromString(record).features.feature
       examples.append([list(feature[name].int64_list.value) for name in ("inputs", "inputs_segments", "targets")])
       examples[-1][2] = examples[-1][2][0]
     self.assertLen(examples, EXAMPLES)
-    self.assertAllEqual(found.targets, [target for _, _, target in examples])
+    self.assertAllEqual(targets, [target for _, _, target in examples])
     hparams = trainer_lib.create_hparams("bert_tiny", "", data_dir=self.data_dir, problem_name="glue_rte")
     with tf.Graph().as_default(), tf.Session() as session:
       logits = self.logits(hparams, examples)
       tf.train.Saver(tf.trainable_variables()).restore(session, paths.checkpoint(folder, 20))
       # Sums of float32 in another order, because paddings differ.
-      self.assertAllClose(found.outputs, session.run(logits), rtol=1e-5, atol=1e-5)
+      self.assertAllClose(found, session.run(logits), rtol=1e-5, atol=1e-5)
 
   def test_a_run_gets_a_line_of_results_with_signatures_and_a_place_in_table_and_report(self):
     self.run_of("dense")

@@ -8,7 +8,7 @@ from tensor2tensor.utils import registry, trainer_lib
 
 import hparams as hparams_package
 import usr_dir  # noqa: F401
-from problems import classification
+from problems import classification, masked_text
 from t2t_lottery.checkpoints import tf_checkpoint
 from t2t_lottery.pruning import layers
 from t2t_lottery.runs import presets
@@ -16,6 +16,10 @@ from t2t_lottery.training import bert_check, hparams_check
 from t2t_lottery.utils import errors
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b"]
+
+# The pieces to predict in the first two examples of `features`.
+MASKED = np.array([[0, 5, 0, 6, 0], [0, 5, 0, 0, 0]], np.int32)[:, :, None, None]
+MASKED_AND_FILLER = np.pad(MASKED, [(0, 1), (0, 0), (0, 0), (0, 0)])
 
 
 class LotteryBertTest(tf.test.TestCase):
@@ -64,6 +68,33 @@ class LotteryBertTest(tf.test.TestCase):
       without, with_filler = session.run(results)
     self.assertAllClose(without, with_filler, rtol=1e-6)
     self.assertEqual(with_filler[2], 2)
+
+  def test_a_masked_language_model_has_googles_head_and_a_loss_of_the_masked_pieces_alone(self):
+    with tf.Graph().as_default():
+      model = registry.model("lottery_bert")(
+        self.hparams("bert_tiny+lt", problem="mlm_text"), tf.estimator.ModeKeys.TRAIN
+      )
+      _, losses = model({**self.features(2), "targets": tf.constant(MASKED)})
+      model.optimize(losses["training"])
+      trainable = {variable.op.name for variable in tf.trainable_variables()}
+      masks = {variable.op.name for variable in tf.global_variables() if layers.is_mask(variable.op.name)}
+    head = {"transform/dense/kernel", "transform/dense/bias", "transform/LayerNorm/beta", "transform/LayerNorm/gamma"}
+    self.assertEqual(
+      {name for name in trainable if not name.startswith("bert/")},
+      {f"cls/predictions/{name}" for name in (*head, "output_bias")},
+    )
+    self.assertLen(masks, 2 * 6 + 1)
+    with tf.Graph().as_default(), tf.Session() as session:
+      model = registry.model("lottery_bert")(self.hparams(problem="mlm_text"), tf.estimator.ModeKeys.EVAL)
+      logits, losses = model({**self.features(3), "targets": tf.constant(MASKED_AND_FILLER)})
+      scores, weights = masked_text.masked_accuracy(logits, tf.constant(MASKED_AND_FILLER))
+      session.run(tf.global_variables_initializer())
+      logits, loss, scores, weights = session.run([logits, losses["training"], scores, weights])
+    logits = logits.reshape(-1, len(PIECES)).astype(np.float64)
+    expected = [np.log(np.exp(row).sum()) - row[piece] for row, piece in zip(logits, (5, 6, 5))]
+    self.assertAllClose(loss, np.mean(expected), rtol=1e-6)
+    self.assertAllEqual(scores, logits.argmax(axis=1) == (5, 6, 5))
+    self.assertAllEqual(weights, [1, 1, 1])
 
   def test_sets_have_the_sizes_of_published_models_and_tickets_are_global(self):
     self.assertEqual(presets.BERT_SIZES["bert_base"], (768, 12, 12, 3072))
