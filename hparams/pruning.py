@@ -17,7 +17,7 @@ def add(hparams, name):
     # Of BERT, all layers compete (Chen et al. 2020, section 3).
     added["ticket_scope"] = methods.GLOBAL
   for hparam in presets.PRUNING_STEPS:
-    added[hparam] = hparams.get(hparam) or getattr(presets.PAPER, hparam)
+    added[hparam] = hparams.get(hparam, getattr(presets.PAPER, hparam))
   for hparam, value in added.items():
     (hparams.set_hparam if hparam in hparams else hparams.add_hparam)(hparam, value)
   # Daisy-chained variables change no result and need more than one device.

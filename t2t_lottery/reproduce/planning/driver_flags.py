@@ -64,6 +64,7 @@ OF_RUNS = (
   Flag("problem", "t2t problem", "NAME", "translate_ende_wmt14"),
   Flag("size", "base (the paper's), big, small, tiny or micro", "NAME", "base", choices=tuple(presets.SIZES)),
   Flag("hparams_set", "instead of --size: a set of t2t's transformer, or one of your usr_dir", "NAME"),
+  Flag("checkpoint", "folder of the pre-trained BERT: bert_model.ckpt and vocab.txt", "DIR"),
   Flag("levels", "sparsity of each level in percent, increasing", '"L ..."', "10 20 30 40 50 60 70 80 85 90 95 98"),
   Flag("seed", "random seed of each run", "N", "1"),
   Flag("data_seed", "also train each run on its batches in the order of another seed", "N"),
@@ -154,6 +155,11 @@ OF_TICKETS = (
   Flag(
     "equal_training", "also train MP, and SLT-MP's part by MP, for as many steps in all as SLT's line up to that level"
   ),
+  Flag(
+    "ticket_from",
+    "take the masks of another task's runs, such as glue_cola: same flags, levels and seed",
+    "PROBLEM",
+  ),
 )
 _FLAGS = {flag.name: flag for flag in (*OF_RUNS, *OF_TEXT, *OF_TICKETS)}
 # Flags with several values of one choice.
@@ -216,6 +222,8 @@ def read(driver: Driver, words: Sequence[str]) -> str:
   if "name" in given and "problem" not in given:
     values["problem"] = own_text.problem_name(given["name"])
   values.update((name, value) for name, value in given.items() if f"--{name}" not in driver.unused)
+  if "--checkpoint" not in driver.unused and not values["checkpoint"] and not plan:
+    raise UserError("give --checkpoint=DIR, the folder of a pre-trained BERT, with bert_model.ckpt and vocab.txt")
   check(values, driver.variants)
   line = _levels({**values, "levels": given.get("levels", _FLAGS["levels"].default)})
   if values["equal_training"] and "--switch" not in driver.unused:
@@ -307,8 +315,19 @@ def check(values: Mapping[str, str], variants: Sequence[str] = VARIANTS) -> None
     choices.once("controls", controls)
   if "shuffled_mask" in controls and values["rewind"] != "dense" and not values["one_shot"]:
     raise UserError("the control shuffled_mask needs unpruned weights: give --rewind=dense or --one_shot")
+  if values["ticket_from"]:
+    _check_transfer(values)
   if (variant := values["variant"]) and variant not in variants:
     raise UserError(f"--variant={variant} is only for {_ONLY_FOR[variant]}")
+
+
+def _check_transfer(values: Mapping[str, str]) -> None:
+  """Rejects a transfer of masks that is none."""
+  source = values["ticket_from"]
+  if not re.fullmatch(r"\w+", source) or source == values["problem"]:
+    raise UserError(f"--ticket_from={source}: give another task than --problem={values['problem']}, such as glue_cola")
+  if "random_mask" in values["controls"].split():
+    raise UserError("the control random_mask has no effect with --ticket_from, whose masks are complete: use shuffled_mask")
 
 
 def check_own_text(values: Mapping[str, str], problem: str) -> None:
@@ -492,6 +511,7 @@ def _assignments(values: Mapping[str, str], line: Sequence[str]) -> list[str]:
       "hparams_set" if values["hparams_set"] else "size",
       "runs_dir",
       "data_dir",
+      "checkpoint",
       "seed",
       "checkpoints",
       "steps",
@@ -513,7 +533,7 @@ def _assignments(values: Mapping[str, str], line: Sequence[str]) -> list[str]:
   }
   return [
     *(_assign(name, " ".join(value)) for name, value in words.items()),
-    *(_assign(name, values[name]) for name in ("one_shot", "variant", "runs_dir", "data_seed", "equal_training")),
+    *(_assign(name, values[name]) for name in ("one_shot", "variant", "runs_dir", "data_seed", "equal_training", "ticket_from")),
     *(_table(name, found) for name, found in (("below", below), ("above", above))),
     # Those of the line of a level of SLT: the dense run, and one for each level.
     _table("slt_runs", {level: [str(number)] for number, level in enumerate(line, 2)}),
