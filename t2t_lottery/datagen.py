@@ -76,10 +76,14 @@ def datagen(settings: config.Settings) -> None:
   """
   problem = settings.runs.problem
   if settings.pretrained:
-    _copy_vocabulary(settings)
+    _check_vocabulary(settings)
   if manifest.is_complete(problem, settings.data_dir):
     return
   problem_check.check(problem, settings.data_dir, of_bert=bool(settings.pretrained))
+  if settings.pretrained:
+    # t2t-datagen finds it there.
+    os.makedirs(settings.data_dir, exist_ok=True)
+    shutil.copyfile(pretrained.vocabulary(settings.pretrained), _vocabulary(settings))
   print(f"{problem}: generating data", flush=True)
   progress = training_log.DataProgress(problem)
   log = paths.datagen_log(settings.data_dir, problem)
@@ -102,14 +106,15 @@ def datagen(settings: config.Settings) -> None:
     print(f"{problem}: {line}", flush=True)
 
 
-def _copy_vocabulary(settings: config.Settings) -> None:
-  """Makes the pre-trained model's vocabulary that of the data."""
-  given = pretrained.vocabulary(settings.pretrained)
-  kept = os.path.join(settings.data_dir, presets.BERT_VOCABULARY)
-  if not os.path.exists(kept):
-    os.makedirs(settings.data_dir, exist_ok=True)
-    shutil.copyfile(given, kept)
-  elif manifest.file_info(kept) != manifest.file_info(given):
+def _vocabulary(settings: config.Settings) -> str:
+  """Where a BERT's data have its vocabulary."""
+  return os.path.join(settings.data_dir, presets.BERT_VOCABULARY)
+
+
+def _check_vocabulary(settings: config.Settings) -> None:
+  """Rejects a folder with data for another pre-trained model's vocabulary."""
+  given, kept = pretrained.vocabulary(settings.pretrained), _vocabulary(settings)
+  if os.path.exists(kept) and manifest.file_info(kept) != manifest.file_info(given):
     raise errors.UserError(f"{kept} is not the vocabulary of --checkpoint, {given}: give another --data_dir")
 
 

@@ -48,7 +48,8 @@ def _check_of_bert(problem: str, of_bert: bool) -> None:
     known = [name for name in found if isinstance(found[name], type) and issubclass(found[name], base)]
     near = difflib.get_close_matches(problem, known, n=3, cutoff=0.5)
     raise UsageError(
-      f"{problem} is no task of BERT: " + (f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(known)}")
+      f"{problem} is no task of BERT: "
+      + (f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(known)}")
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from t2t_lottery.utils import choices
 from t2t_lottery.utils.errors import UserError
 
 # In the name of an hparams set, between any set of a transformer and the method whose pruning is added to it.
@@ -153,7 +154,8 @@ def fine_tuning_steps(problem: str) -> int:
     UserError: if the problem's number of examples is not known.
   """
   if problem not in GLUE_EXAMPLES:
-    raise UserError(f"{problem} is no task of GLUE, so its runs have no usual length: give --steps=N")
+    near = choices.suggestion(problem, tuple(GLUE_EXAMPLES))
+    raise UserError(f"{problem} is no task of GLUE ({near}), so its runs have no usual length: give --steps=N")
   return -(-_BERT_EPOCHS * GLUE_EXAMPLES[problem] // _BERT_BATCH)
 
 

@@ -281,8 +281,10 @@ def _wrong(about: Any, complete: bool) -> str | None:
   if type(sparsity) not in (int, float) or not 0 <= sparsity < 1:
     return "sparsity_asked is not in [0, 1)"
   for name in ("mask_from", "rewind_to"):
-    parent, _, step = about[name].partition("@") if isinstance(about.get(name), str) else (None, None, "")
-    if name in about and not (file_names.is_name(parent) and step.isdecimal()):
+    parent, _, step = about[name].partition("@") if isinstance(about.get(name), str) else ("", "", "")
+    # A mask may come from PROBLEM/RUN.
+    parts = parent.split("/", 1) if name == "mask_from" else [parent]
+    if name in about and not (all(map(file_names.is_name, parts)) and step.isdecimal()):
       return f"{name} is not NAME@STEP"
   for name in ("best_step", "train_steps", "rewind_step", "schedule_from", "data_seed"):
     if name in about and (type(about[name]) is not int or about[name] < 0):

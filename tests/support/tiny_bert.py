@@ -15,12 +15,13 @@ PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefgh"]
 EXAMPLES = {"train": 96, "dev": 40}
 
 
-def write_pretrained(folder, seed=3):
+def write_pretrained(folder, seed=3, scales=None):
   """Writes `bert_model.ckpt` and `vocab.txt`; returns the folder.
 
   Args:
     folder: must not exist.
     seed: of the weights.
+    scales: name of a variable -> factor of its weights.
   """
   size = presets.BERT_SIZES[SET]
   shape = bert_encoder.Shape(
@@ -31,6 +32,8 @@ def write_pretrained(folder, seed=3):
     shapes = {variable.op.name: variable.shape.as_list() for variable in tf.trainable_variables()}
   random = np.random.RandomState(seed)
   values = {name: (0.1 * random.randn(*shapes[name])).astype(np.float32) for name in sorted(shapes)}
+  for name, factor in (scales or {}).items():
+    values[name] = values[name] * np.float32(factor)
   tf_checkpoint.write(os.path.join(folder, presets.BERT_CHECKPOINT), values)
   atomic_files.write_lines(os.path.join(folder, presets.BERT_VOCABULARY), PIECES)
   return folder

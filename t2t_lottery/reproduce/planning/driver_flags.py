@@ -63,12 +63,14 @@ class Flag(NamedTuple):
 OF_RUNS = (
   Flag("problem", "t2t problem", "NAME", "translate_ende_wmt14"),
   Flag("size", "base (the paper's), big, small, tiny or micro", "NAME", "base", choices=tuple(presets.SIZES)),
-  Flag("hparams_set", "instead of --size: a set of t2t's transformer, or one of your usr_dir", "NAME"),
+  Flag(
+    "hparams_set", "instead of --size: a set of t2t's transformer, of a BERT (imp.sh), or one of your usr_dir", "NAME"
+  ),
   Flag("checkpoint", "folder of the pre-trained BERT: bert_model.ckpt and vocab.txt", "DIR"),
   Flag("levels", "sparsity of each level in percent, increasing", '"L ..."', "10 20 30 40 50 60 70 80 85 90 95 98"),
   Flag("seed", "random seed of each run", "N", "1"),
   Flag("data_seed", "also train each run on its batches in the order of another seed", "N"),
-  Flag("steps", "length of each run; other step counts scale", "N", default_help="the size's"),
+  Flag("steps", "length of each run; other step counts scale", "N", default_help="the size's; of a BERT 3 epochs"),
   Flag("hparams", "more t2t hparams for each run, such as batch_size=1024", "LIST", default_help="none"),
   Flag("runs_dir", "where runs and results are stored", "DIR", os.path.join(ROOT, "runs"), "runs"),
   Flag("checkpoints", "how many checkpoints each run saves", "N", "20"),
@@ -327,7 +329,9 @@ def _check_transfer(values: Mapping[str, str]) -> None:
   if not re.fullmatch(r"\w+", source) or source == values["problem"]:
     raise UserError(f"--ticket_from={source}: give another task than --problem={values['problem']}, such as glue_cola")
   if "random_mask" in values["controls"].split():
-    raise UserError("the control random_mask has no effect with --ticket_from, whose masks are complete: use shuffled_mask")
+    raise UserError(
+      "the control random_mask has no effect with --ticket_from, whose masks are complete: use shuffled_mask"
+    )
 
 
 def check_own_text(values: Mapping[str, str], problem: str) -> None:
@@ -533,7 +537,10 @@ def _assignments(values: Mapping[str, str], line: Sequence[str]) -> list[str]:
   }
   return [
     *(_assign(name, " ".join(value)) for name, value in words.items()),
-    *(_assign(name, values[name]) for name in ("one_shot", "variant", "runs_dir", "data_seed", "equal_training", "ticket_from")),
+    *(
+      _assign(name, values[name])
+      for name in ("one_shot", "variant", "runs_dir", "data_seed", "equal_training", "ticket_from")
+    ),
     *(_table(name, found) for name, found in (("below", below), ("above", above))),
     # Those of the line of a level of SLT: the dense run, and one for each level.
     _table("slt_runs", {level: [str(number)] for number, level in enumerate(line, 2)}),
