@@ -8,9 +8,9 @@ from t2t_lottery.runs import config, paths, pretrained, run_files
 from t2t_lottery.utils.errors import UserError
 
 
-def is_transferred(name: str | None) -> bool:
+def is_transferred(name: str) -> bool:
   """Whether a run from which a mask comes is of another task."""
-  return "/" in (name or "")
+  return "/" in name
 
 
 def last_step(settings: config.Settings, name: str) -> int:

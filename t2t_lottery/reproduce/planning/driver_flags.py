@@ -227,6 +227,9 @@ def read(driver: Driver, words: Sequence[str]) -> str:
   if "--checkpoint" not in driver.unused and not values["checkpoint"] and not plan:
     raise UserError("give --checkpoint=DIR, the folder of a pre-trained BERT, with bert_model.ckpt and vocab.txt")
   check(values, driver.variants)
+  # A graph's problem is not the driver's.
+  if values["ticket_from"] and plan != _OF_TABLE:
+    check_transfer(values["ticket_from"], values["problem"])
   line = _levels({**values, "levels": given.get("levels", _FLAGS["levels"].default)})
   if values["equal_training"] and "--switch" not in driver.unused:
     _check_switches(values, line)
@@ -317,21 +320,26 @@ def check(values: Mapping[str, str], variants: Sequence[str] = VARIANTS) -> None
     choices.once("controls", controls)
   if "shuffled_mask" in controls and values["rewind"] != "dense" and not values["one_shot"]:
     raise UserError("the control shuffled_mask needs unpruned weights: give --rewind=dense or --one_shot")
-  if values["ticket_from"]:
-    _check_transfer(values)
+  if "random_mask" in controls and values["ticket_from"]:
+    raise UserError(
+      "the control random_mask has no effect with --ticket_from, whose masks are complete: use shuffled_mask"
+    )
   if (variant := values["variant"]) and variant not in variants:
     raise UserError(f"--variant={variant} is only for {_ONLY_FOR[variant]}")
 
 
-def _check_transfer(values: Mapping[str, str]) -> None:
-  """Rejects a transfer of masks that is none."""
-  source = values["ticket_from"]
-  if not re.fullmatch(r"\w+", source) or source == values["problem"]:
-    raise UserError(f"--ticket_from={source}: give another task than --problem={values['problem']}, such as glue_cola")
-  if "random_mask" in values["controls"].split():
-    raise UserError(
-      "the control random_mask has no effect with --ticket_from, whose masks are complete: use shuffled_mask"
-    )
+def check_transfer(source: str, problem: str) -> None:
+  """Checks that masks are transferred between two tasks.
+
+  Args:
+    source: the value of --ticket_from.
+    problem: the task that gets them.
+
+  Raises:
+    UserError: they are not.
+  """
+  if not re.fullmatch(r"\w+", source) or source == problem:
+    raise UserError(f"--ticket_from={source}: give another task than --problem={problem}, such as glue_cola")
 
 
 def check_own_text(values: Mapping[str, str], problem: str) -> None:

@@ -20,6 +20,10 @@ PAPERS = (DENSE, "mp", "lt", "slt", "clt", "slt_mp", "mp_slt")
 METHODS = (*PAPERS, "lrr", "finetune", "snip", "synflow", "supermask", "units", "heads", "imp")
 
 
+# Those that fine-tune a pre-trained BERT (`--checkpoint`); all others train a Transformer for translation.
+OF_BERT = ("imp",)
+
+
 class PlannedRun(NamedTuple):
   """A run of the graph.
 
