@@ -13,7 +13,7 @@ def add(hparams, name):
   """
   added = {"pruning_method": name, **methods.default_hparams(name, hparams)}
   for hparam in presets.PRUNING_STEPS:
-    added[hparam] = hparams.get(hparam) or getattr(presets.PAPER, hparam)
+    added[hparam] = hparams.get(hparam, getattr(presets.PAPER, hparam))
   for hparam, value in added.items():
     (hparams.set_hparam if hparam in hparams else hparams.add_hparam)(hparam, value)
   # Daisy-chained variables change no result and need more than one device.

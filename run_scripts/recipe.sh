@@ -26,9 +26,16 @@ run_one() {
   runs+=("$1")
 }
 
-# The dense run, from which every method but MP starts.
+# Trains a ticket, and it with one thing changed for each of --controls.
+with_controls() {
+  local control
+  run "$@"
+  for control in $controls; do run "$1+$control" "${@:2}" --control="$control"; done
+}
+
+# The dense run, from which every method but MP starts: dense [FLAG of datagen...]
 dense() {
-  step datagen --levels="$levels $switches" ${text[@]+"${text[@]}"}
+  step datagen --levels="$levels $switches" ${text[@]+"${text[@]}"} "$@"
   run dense ${rewind_also:+--rewind_also="$rewind_also"}
 }
 
@@ -38,16 +45,29 @@ with_variant() { [[ -z $variant || $1 == *+$variant* ]] && echo "$1" || echo "$1
 # Levels of one method, each a ticket drawn from the previous run: iterative METHOD LEVELS FROM NAME [FLAG...]; the first
 # run is NAME-LEVEL. Sets `ticket` to the name of the last one.
 iterative() {
-  local first level control flags before=$3
+  local first level before=$3
   first=$(with_variant "$4")${schedule_from:++schedule_from_$schedule_from}${rewind_dense:++rewind_dense} ticket=$first
   for level in $2; do
     [[ -z $one_shot ]] || ticket=$first
     ticket+=-$level
-    flags=(--method="$1" --level="$level" --mask_from="$before" ${rewind_dense:+--rewind_from=dense}
-      ${schedule_from:+--schedule_from="$schedule_from"} "${@:5}" ${variant:+--control="$variant"})
-    run "$ticket" "${flags[@]}"
-    for control in $controls; do run "$ticket+$control" "${flags[@]}" --control="$control"; done
+    with_controls "$ticket" --method="$1" --level="$level" --mask_from="$before" ${rewind_dense:+--rewind_from=dense} \
+      ${schedule_from:+--schedule_from="$schedule_from"} "${@:5}" ${variant:+--control="$variant"}
     [[ -n $one_shot ]] || before=$ticket
+  done
+}
+
+# Dense run and levels with the masks of another task's chain, each at its own level: transferred METHOD LEVELS NAME [FLAG...]
+transferred() {
+  local level masks=() source=$3
+  for level in $2; do
+    [[ -z $one_shot ]] || source=$3
+    source+=-$level
+    masks+=("$ticket_from/$source")
+  done
+  dense --masks_from="${masks[*]}"
+  for source in "${masks[@]}"; do
+    with_controls "$3+ticket_from_$ticket_from${source#"$ticket_from/$3"}" --method="$1" --level="${source##*-}" \
+      --mask_from="$source" "${@:4}"
   done
 }
 

@@ -13,7 +13,7 @@ depend on it continue, and the exit status is 1.
 
 usage: $0 [flags]
   --methods="M ..."   of dense mp lt slt clt slt_mp mp_slt lrr finetune snip synflow supermask units heads
-                                                                       [the paper's: all but the last seven]
+                      imp                                              [the paper's: all but the last eight]
   --levels="L ..."    sparsity of each level in percent, increasing    [the paper's]
   --seeds="N ..."     random seeds                                     [1 2]
   --jobs=N            runs to train in parallel, each with its share of cores and GPUs, as memory allows [1]
@@ -32,6 +32,9 @@ and the flags of the drivers, except --hosts, --host_index and --plan:
   --name --train --dev --test --languages --vocab_size
   --t2t_usr_dir --rewind --rewind_step --schedule_from --prune_each --one_shot --variant --controls --switch
   --rewind_steps="T ..." --switches="L ..."   several t of SLT, several switches of SLT-MP and MP-SLT
+  --checkpoint=DIR    for imp: the folder of the pre-trained BERT       (see $(dirname "$0")/imp.sh --help)
+  --ticket_from=PROBLEM
+                      for imp: take the masks of another task's runs
   --equal_training    also MP and SLT-MP with as many training steps in all as SLT's line
                       (see $(dirname "$0")/slt_mp.sh --help)
 END

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 from absl import flags
 
 from t2t_lottery.data import manifest, own_text
 from t2t_lottery.evaluation import scoring_flags
 from t2t_lottery.reproduce import problem_check, set_check
-from t2t_lottery.runs import command_flags, config, paths, training_log
+from t2t_lottery.runs import command_flags, config, paths, presets, pretrained, training_log, transferred_masks
 from t2t_lottery.utils import command_line, errors, t2t_process
 
 _LEVELS = flags.DEFINE_string(
@@ -17,6 +18,11 @@ _LEVELS = flags.DEFINE_string(
 )
 _DECODER = flags.DEFINE_string(
   "decoder", "ctranslate2", "The decoder of the evaluation; checked before data is generated."
+)
+_MASKS_FROM = flags.DEFINE_string(
+  "masks_from",
+  "",
+  "Runs of another task, PROBLEM/RUN, whose masks are transferred later; checked before data is generated.",
 )
 _TRAIN, _DEV, _TEST = (
   flags.DEFINE_multi_string(
@@ -69,9 +75,15 @@ def datagen(settings: config.Settings) -> None:
     UserError: if there is no such problem, its translations cannot be scored, or t2t-datagen fails.
   """
   problem = settings.runs.problem
+  if settings.pretrained:
+    _check_vocabulary(settings)
   if manifest.is_complete(problem, settings.data_dir):
     return
-  problem_check.check(problem, settings.data_dir)
+  problem_check.check(problem, settings.data_dir, of_bert=bool(settings.pretrained))
+  if settings.pretrained:
+    # t2t-datagen finds it there.
+    os.makedirs(settings.data_dir, exist_ok=True)
+    shutil.copyfile(pretrained.vocabulary(settings.pretrained), _vocabulary(settings))
   print(f"{problem}: generating data", flush=True)
   progress = training_log.DataProgress(problem)
   log = paths.datagen_log(settings.data_dir, problem)
@@ -94,6 +106,18 @@ def datagen(settings: config.Settings) -> None:
     print(f"{problem}: {line}", flush=True)
 
 
+def _vocabulary(settings: config.Settings) -> str:
+  """Where a BERT's data have its vocabulary."""
+  return os.path.join(settings.data_dir, presets.BERT_VOCABULARY)
+
+
+def _check_vocabulary(settings: config.Settings) -> None:
+  """Rejects a folder with data for another pre-trained model's vocabulary."""
+  given, kept = pretrained.vocabulary(settings.pretrained), _vocabulary(settings)
+  if os.path.exists(kept) and manifest.file_info(kept) != manifest.file_info(given):
+    raise errors.UserError(f"{kept} is not the vocabulary of --checkpoint, {given}: give another --data_dir")
+
+
 def main(argv: list[str]) -> None:
   """The command."""
   del argv
@@ -101,6 +125,8 @@ def main(argv: list[str]) -> None:
     settings = set_check.complete(command_flags.read(), _DECODER.value)
     scoring = scoring_flags.read()
     config.check_levels(settings, _LEVELS.value.split())
+    for name in _MASKS_FROM.value.split():
+      transferred_masks.last_step(settings, name)
     describe_own_text(settings.runs.problem, settings.data_dir)
     if scoring.bleu_tokenize:
       problem_check.check_scores(settings.runs.problem, settings.data_dir, scoring.bleu_tokenize)

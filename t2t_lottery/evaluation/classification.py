@@ -41,13 +41,14 @@ def evaluate(settings: config.Settings, folder: str, description: dict[str, Any]
     UserError: if a file is missing or damaged.
   """
   line = run_files.result(folder) if os.path.exists(paths.result(folder)) else None
-  if line is None or line.get("signatures", {}).get(class_metrics.PREDICTIONS) != _signature():
+  if line is None or line.get("signatures", {}).get(class_metrics.PREDICTIONS) != signature():
     line = _evaluate(settings, folder, description)
     atomic_files.write_json(paths.result(folder), line)
   return line
 
 
-def _signature() -> str:
+def signature() -> str:
+  """What predictions are computed by, for a line of results."""
   return "|".join(f"{name}:{version}" for name, version in package_versions.installed(["tensorflow"]).items())
 
 
@@ -74,7 +75,7 @@ def _evaluate(settings: config.Settings, folder: str, description: dict[str, Any
     "predicted_values": len(np.unique(predicted)),
     "signatures": {
       **{name: class_metrics.signature(name, len(targets), found.examples) for name in scores},
-      class_metrics.PREDICTIONS: _signature(),
+      class_metrics.PREDICTIONS: signature(),
     },
     "megabytes": statistics.megabytes,
     "versions": {"python": platform.python_version(), **package_versions.installed(_VERSIONED)},

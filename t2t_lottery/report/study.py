@@ -228,7 +228,9 @@ def unfinished(study: Study) -> list[str]:
   parents = {
     run.about["mask_from"].partition("@")[0] for runs in study.runs.values() for run in runs if "mask_from" in run.about
   }
-  return lines + [f"{name}: missing, though others are drawn from it" for name in sorted(parents - {*study.runs})]
+  # Another task's run is of another study.
+  missing = sorted(name for name in parents - {*study.runs} if "/" not in name)
+  return lines + [f"{name}: missing, though others are drawn from it" for name in missing]
 
 
 def _states(run: Run | None) -> list[str]:

@@ -14,6 +14,8 @@ _EQUAL = {"mp": "mp_equal", "slt_mp": "slt_mp_equal"}
 _LONGER = re.compile(r"\+steps_\d+(?=-[\d.]+$)")
 # Methods that prune at initialization: runs of LT with this control.
 _AT_INITIALIZATION = ("snip", "synflow", "supermask")
+# LT's runs that start from a pre-trained model are those of `imp.sh`.
+_OF_PRETRAINED = "imp"
 # Method -> its name: in the order of the paper's columns, then those of Renda, Frankle and Carbin (2020), then the others.
 COLUMNS = {
   "mp": "MP",
@@ -27,6 +29,7 @@ COLUMNS = {
   "snip": "SNIP",
   "synflow": "SynFlow",
   "supermask": "Supermask",
+  "imp": "IMP",
   "mp_equal": "MP (equal training)",
   "slt_mp_equal": "SLT-MP (equal training)",
 }
@@ -74,6 +77,11 @@ def is_plain(name: str, about: Mapping[str, Any]) -> bool:
   return "+" not in name and not about.get("controls")
 
 
+def column_of(about: Mapping[str, Any]) -> str:
+  """The key of `COLUMNS` that a run's method has."""
+  return _OF_PRETRAINED if about["method"] == "lt" and "pretrained" in about else str(about["method"])
+
+
 def lineage(name: str, about: About) -> list[str]:
   """A run and those that it is drawn from, as far as they are known, in order; the run itself is last."""
   line = [name]
@@ -112,9 +120,9 @@ def assign(about: About) -> dict[str, list[Place]]:
     only column is `dense`.
   """
   plain = {name: what for name, what in about.items() if is_plain(name, what)}
-  of = {method: [name for name in plain if plain[name]["method"] == method] for method in (DENSE, *COLUMNS)}
+  of = {method: [name for name in plain if column_of(plain[name]) == method] for method in (DENSE, *COLUMNS)}
   found: dict[str, dict[float, Place]] = {method: {} for method in COLUMNS}
-  for method in ("mp", "lt", "slt", "clt", "lrr", "finetune"):
+  for method in ("mp", "lt", "slt", "clt", "lrr", "finetune", "imp"):
     fill(found[method], of[method], plain)
   for method in _AT_INITIALIZATION:
     names = [name for name, what in about.items() if "+" not in name and what.get("controls") == [method]]
@@ -222,7 +230,7 @@ def relatives(about: About, columns: Mapping[str, list[Place]]) -> list[Relative
     if name in placed:
       continue
     level = what["sparsity_asked"]
-    column = columns.get(COLUMNS.get(what["method"], ""), [])
+    column = columns.get(COLUMNS.get(column_of(what), ""), [])
     same_level = [place.run for place in column if place.level == level]
     base = re.sub(r"\+[a-z_0-9]+", "", name)
     varied = base if base in placed else next(iter(same_level), None)

@@ -16,7 +16,7 @@ def describe(current: Status, train_steps: int) -> str:
   """The status of a run as text."""
   state = current.state
   if state == State.DONE:
-    return f"done, BLEU {current.bleu:.1f}"
+    return f"done, {current.metric} {current.bleu:.1f}"
   if state == State.RUNNING and current.speed:
     left = training_log.clock((train_steps - current.step) / current.speed)
     return f"running, step {current.step:,} of {train_steps:,}, {current.speed:.1f} steps/s, {left} left"

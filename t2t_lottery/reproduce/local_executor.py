@@ -93,9 +93,10 @@ def _do(settings: config.Settings, run: run_graph.PlannedRun, steps: step_proces
 
 
 def _datagen(settings: config.Settings, runs: list[run_graph.PlannedRun], steps: step_process.Steps) -> bool:
-  return not steps.call(
-    step_process.command("datagen", [*_flags(settings, runs), *request.shared(settings).datagen])
-  ).status
+  # Of another task.
+  masks = dict.fromkeys(name for run in runs if "/" in (name := run.flag("mask_from") or ""))
+  flags = [*_flags(settings, runs), *request.shared(settings).datagen, f"--masks_from={' '.join(masks)}"]
+  return not steps.call(step_process.command("datagen", flags)).status
 
 
 def _table(settings: config.Settings, runs: list[run_graph.PlannedRun], steps: step_process.Steps) -> bool:

@@ -12,24 +12,45 @@ from absl import logging
 
 from t2t_lottery.data import manifest
 from t2t_lottery.reproduce import validation
+from t2t_lottery.runs import presets
 from t2t_lottery.utils.errors import UsageError, UserError
 
 
-def check(problem: str, data_dir: str) -> None:
-  """Checks a problem's name, and that translations into its target language can be scored.
+def check(problem: str, data_dir: str, of_bert: bool = False) -> None:
+  """Checks a problem's name, that it is one of the model, and that translations into its target language can be scored.
 
   Args:
     problem: the name.
     data_dir: where its data are, or will be, stored.
+    of_bert: whether the model is a BERT, not a Transformer for translation.
 
   Raises:
     UsageError: there is no such problem; the nearest names are given.
     UserError: its translations cannot be scored (`problems.stock_text.unsupported`), or a tokenizer is not installed.
   """
+  if of_bert or problem in presets.GLUE_EXAMPLES:
+    _check_of_bert(problem, of_bert)
+    return
   # Slow, because it imports t2t.
   if not validation.is_known(problem, data_dir):
     _look_up(problem, data_dir)
   check_scores(problem, data_dir)
+
+
+def _check_of_bert(problem: str, of_bert: bool) -> None:
+  if not of_bert:
+    raise UserError(f"{problem} is a task of BERT: use imp.sh, with --checkpoint=FOLDER")
+  if problem in presets.GLUE_EXAMPLES:
+    return
+  found = _registered()
+  base = importlib.import_module("problems.classification").BertInput
+  if problem not in found or not issubclass(found[problem], base):
+    known = [name for name in found if isinstance(found[name], type) and issubclass(found[name], base)]
+    near = difflib.get_close_matches(problem, known, n=3, cutoff=0.5)
+    raise UsageError(
+      f"{problem} is no task of BERT: "
+      + (f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(known)}")
+    )
 
 
 def check_scores(problem: str, data_dir: str, bleu_tokenize: str = "") -> None:

@@ -9,10 +9,10 @@ from typing import Any
 from absl import flags
 
 from t2t_lottery.data import manifest
-from t2t_lottery.evaluation import decoding, metrics, scoring_flags
+from t2t_lottery.evaluation import classification, decoding, metrics, scoring_flags
 from t2t_lottery.reproduce import problem_check, set_check, step_process, validation
 from t2t_lottery.reproduce.planning import cost_model, driver_flags, forecast, run_graph
-from t2t_lottery.runs import command_flags, config, retention, run_spec, run_status
+from t2t_lottery.runs import command_flags, config, pretrained, retention, run_spec, run_status
 from t2t_lottery.utils import package_versions
 
 _METHODS = flags.DEFINE_string(
@@ -38,14 +38,17 @@ def check() -> None:
   given, problem = flags.FLAGS, flags.FLAGS.problem
   text = _own_text()
   driver_flags.check_own_text(text, problem)
-  if not text["name"] and not validation.is_known(problem, given.data_dir):
+  validation.check_methods(_METHODS.value.split())
+  validation.check_model(_METHODS.value.split(), given.checkpoint)
+  if given.checkpoint or (not text["name"] and not validation.is_known(problem, given.data_dir)):
     # Slow, because it imports t2t.
     command_flags.read()
-    problem_check.check(problem, given.data_dir)
+    problem_check.check(problem, given.data_dir, of_bert=bool(given.checkpoint))
+  if given.ticket_from:
+    driver_flags.check_transfer(given.ticket_from, problem)
   scoring = scoring_flags.read()
   if scoring.bleu_tokenize:
     problem_check.check_scores(problem, given.data_dir, scoring.bleu_tokenize)
-  validation.check_methods(_METHODS.value.split())
   validation.check_data_seed(given.data_seed, validation.seeds(_SEEDS.value))
   _graph()
 
@@ -85,7 +88,11 @@ def shared(settings: config.Settings) -> step_process.SharedFlags:
     "data_dir": settings.data_dir,
     "tmp_dir": settings.tmp_dir if given["tmp_dir"].present else os.path.join(settings.data_dir, "tmp"),
     "checkpoints": given.checkpoints,
-    **{name: given[name].value for name in ("steps", "rewind_step", "hparams", "t2t_usr_dir") if given[name].value},
+    **{
+      name: given[name].value
+      for name in ("steps", "checkpoint", "rewind_step", "hparams", "t2t_usr_dir")
+      if given[name].value
+    },
   }
   evaluation = (
     f"--average={_AVERAGE.value}",
@@ -112,6 +119,8 @@ def _requirements(
   }
   if also := run.flag("rewind_also"):
     about["rewind_also"] = run_spec.steps_of(also, settings.steps.train_steps)
+  if settings.pretrained:
+    about["pretrained"] = pretrained.fingerprint(settings.pretrained)
   if data := manifest.fingerprint(settings.runs.problem, settings.data_dir):
     about["data"] = data
   translation, *others = scores
@@ -125,6 +134,9 @@ def folder(settings: config.Settings, run: run_graph.PlannedRun) -> str:
 
 def statuses(settings: config.Settings, runs: list[run_graph.PlannedRun]) -> list[run_status.Status]:
   """The status of each run."""
+  if settings.pretrained:
+    required = [_requirements(settings, run, [""])._replace(predictions=classification.signature()) for run in runs]
+    return [run_status.read(folder(settings, run), of_run) for run, of_run in zip(runs, required)]
   scoring = scoring_flags.read()
   language = manifest.target_language(settings.runs.problem, settings.data_dir)
   tokenizer = scoring.bleu_tokenize or metrics.tokenizer(language)

@@ -8,7 +8,7 @@ from typing import Any
 
 from t2t_lottery.inference import transformer_weights
 from t2t_lottery.reproduce import problem_check
-from t2t_lottery.runs import config, given_hparams, presets
+from t2t_lottery.runs import config, given_hparams, presets, pretrained
 from t2t_lottery.utils.errors import UsageError, UserError
 
 # t2t's modules of models, and those of them whose sets are for its Transformer.
@@ -30,7 +30,7 @@ def prepare(settings: config.Settings) -> config.Settings:
   Raises:
     UserError: as `problem_check.check` and `complete`.
   """
-  problem_check.check(settings.runs.problem, settings.data_dir)
+  problem_check.check(settings.runs.problem, settings.data_dir, of_bert=bool(settings.pretrained))
   return complete(settings)
 
 
@@ -48,6 +48,8 @@ def complete(settings: config.Settings, decoder: str | None = None) -> config.Se
   if not settings.base_set:
     return settings
   registry = problem_check.registry()
+  if settings.pretrained:
+    return _complete_bert(settings, registry)
   hparams = _set(settings.base_set, registry)
   own = {name: hparams.get(name) for name in hparams.values()}
   _override(settings, hparams)
@@ -68,6 +70,24 @@ def complete(settings: config.Settings, decoder: str | None = None) -> config.Se
     schedule = {name: values[name] for name in ("learning_rate_schedule", "learning_rate_decay_scheme")}
     overrides = {**presets.rescaled({**own, **schedule}, settings.steps.train_steps), **overrides}
   return settings._replace(size=size, overrides=overrides)
+
+
+def _complete_bert(settings: config.Settings, registry) -> config.Settings:
+  """As `complete`, for a set of `lottery_bert`; also checks that it is that of the pre-trained model."""
+  name, known = settings.base_set, registry.Registries.hparams
+  if name not in known or "gelu" not in registry.hparams(name):
+    sets = [other for other in presets.BERT_SIZES if other in known]
+    near = difflib.get_close_matches(name, sets, n=1, cutoff=0.5)
+    raise UsageError(
+      f"--hparams_set={name} is no set of a BERT, which --checkpoint={settings.pretrained} is: "
+      + (f"did you mean {near[0]}?" if near else f"use one of {', '.join(sets)}")
+    )
+  hparams = registry.hparams(name)
+  _override(settings, hparams)
+  values = hparams.values()
+  pretrained.check(settings.pretrained, values)
+  widths = {name: values[name] for name in ("hidden_size", "num_hidden_layers", "filter_size", "num_heads")}
+  return settings._replace(size=settings.size._replace(**widths, batch_size=values["batch_size"]))
 
 
 def _set(name: str, registry):
@@ -99,6 +119,8 @@ def _unfit(name: str, registry) -> str:
   base = registry.hparams(_BASE).values()
   if missing := sorted(base.keys() - values.keys()):
     return f"is not of a transformer: it has no {missing[0]}"
+  if "gelu" in values:
+    return "is of a BERT, which imp.sh fine-tunes from its pre-trained weights (--checkpoint=FOLDER)"
   if "pruning_method" in values:
     return "already has a method's pruning, which the drivers add to a set without"
   if module.startswith(_OF_T2T) and (more := sorted(values.keys() - base.keys())):

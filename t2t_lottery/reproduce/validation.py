@@ -51,6 +51,25 @@ def check_methods(methods: Sequence[str]) -> None:
     choices.known("method", method, run_graph.METHODS)
 
 
+def check_model(methods: Sequence[str], checkpoint: str) -> None:
+  """Raises UserError unless the methods of a BERT, and they alone, come with a pre-trained one.
+
+  Args:
+    methods: known ones.
+    checkpoint: the value of --checkpoint.
+  """
+  of_bert = [method for method in methods if method in run_graph.OF_BERT]
+  others = [method for method in methods if method not in (run_graph.DENSE, *of_bert)]
+  if of_bert and not checkpoint:
+    raise UserError(f"--methods={of_bert[0]} needs --checkpoint=DIR, the folder of a pre-trained BERT")
+  if checkpoint and (others or not of_bert):
+    raise UserError(
+      f"--checkpoint={checkpoint} is of a BERT: give --methods={' '.join(run_graph.OF_BERT)}, without {' '.join(methods)}"
+      if not of_bert
+      else f"--checkpoint={checkpoint} is of a BERT: leave {' '.join(others)} out of --methods"
+    )
+
+
 def check_data_seed(data_seed: str | None, seeds: Sequence[int]) -> None:
   """Raises UserError if the seed of the other order of batches is that of a run. The drivers check its format."""
   if data_seed and data_seed.isdecimal() and int(data_seed) in seeds:

@@ -19,6 +19,11 @@ _HPARAMS_SET = flags.DEFINE_string(
   "Instead of --size: an hparams set of t2t's transformer, such as transformer_relative, or one of your usr_dir; the "
   "method's pruning is added to it.",
 )
+_CHECKPOINT = flags.DEFINE_string(
+  "checkpoint",
+  "",
+  "Folder of a pre-trained BERT, with bert_model.ckpt and vocab.txt, to fine-tune; --hparams_set is then bert_base, ...",
+)
 _SEED = flags.DEFINE_integer("seed", 1, "Random seed of each run.", lower_bound=0)
 _RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Folder of runs and results.")
 _DATA_DIR = flags.DEFINE_string("data_dir", "data", "Folder of t2t-datagen's records.")
@@ -28,7 +33,7 @@ _TMP_DIR = flags.DEFINE_string(
 _STEPS = flags.DEFINE_integer(
   "steps",
   None,
-  "Length of each run in steps; all other step counts scale with it. Default: the size's.",
+  "Length of each run in steps; all other step counts scale with it. Default: the size's; 3 epochs with --checkpoint.",
   lower_bound=20,
 )
 _REWIND_STEP = flags.DEFINE_integer(
@@ -67,16 +72,9 @@ def read() -> config.Settings:
   if base_set and flags.FLAGS["size"].present:
     raise UsageError(f"--hparams_set={base_set} includes a size: leave out --size={_SIZE.value}")
   size = presets.SIZES["base" if base_set else label]
-  train_steps = _STEPS.value or size.train_steps
-  if _CHECKPOINTS.value > train_steps:
-    raise UserError(f"--checkpoints={_CHECKPOINTS.value} are more than a run of {train_steps} steps can save")
-  steps = presets.for_length(train_steps)
-  steps = steps._replace(checkpoint_steps=max(1, round(train_steps / _CHECKPOINTS.value)))
-  overrides = {} if base_set or train_steps == size.train_steps else presets.overrides(train_steps, size)
+  steps = _steps(size)
+  overrides = {} if base_set or steps.train_steps == size.train_steps else presets.overrides(steps.train_steps, size)
   if _REWIND_STEP.value:
-    if _REWIND_STEP.value > train_steps:
-      raise UserError(f"--rewind_step={_REWIND_STEP.value} is after the end of a run of {train_steps} steps")
-    steps = steps._replace(rewind_step=_REWIND_STEP.value)
     overrides["rewind_step"] = _REWIND_STEP.value
   given = given_hparams.parse(_HPARAMS.value)
   if not base_set:
@@ -98,7 +96,31 @@ def read() -> config.Settings:
     tmp_dir=tmp_dir,
     hosts=tf_config.parse(_HOSTS.value, _HOST_INDEX.value),
     base_set=base_set,
+    pretrained=_pretrained(),
   )
+
+
+def _pretrained() -> str:
+  """The folder of the pre-trained BERT; empty for none."""
+  if not _CHECKPOINT.value:
+    return ""
+  if not _HPARAMS_SET.value:
+    raise UsageError(f"--checkpoint={_CHECKPOINT.value} needs --hparams_set: one of {', '.join(presets.BERT_SIZES)}")
+  return file_names.check_folder("checkpoint", os.path.expanduser(_CHECKPOINT.value))
+
+
+def _steps(size: presets.Size) -> presets.Steps:
+  """The step counts of each run; raises UserError if they do not fit together."""
+  of_bert = bool(_CHECKPOINT.value)
+  train_steps = _STEPS.value or (presets.fine_tuning_steps(_PROBLEM.value) if of_bert else size.train_steps)
+  if _CHECKPOINTS.value > train_steps:
+    raise UserError(f"--checkpoints={_CHECKPOINTS.value} are more than a run of {train_steps} steps can save")
+  # A fine-tuning run keeps no theta_t: its tickets rewind to step 0.
+  rewind_step = _REWIND_STEP.value or (0 if of_bert else presets.for_length(train_steps).rewind_step)
+  if rewind_step > train_steps:
+    raise UserError(f"--rewind_step={rewind_step} is after the end of a run of {train_steps} steps")
+  checkpoint_steps = max(1, round(train_steps / _CHECKPOINTS.value))
+  return presets.for_length(train_steps)._replace(checkpoint_steps=checkpoint_steps, rewind_step=rewind_step)
 
 
 def _check_pruning(given: dict[str, str], steps: presets.Steps) -> None:

@@ -26,6 +26,8 @@ class Settings(NamedTuple):
     hosts: the hosts of a distributed training; none if only this machine trains.
     base_set: an hparams set of t2t's or the user's, to which the methods' pruning is added; empty for those of this
       project.
+    pretrained: folder of the pre-trained BERT that is fine-tuned (`pretrained`); empty for a Transformer, which starts from
+      random weights.
   """
 
   runs: paths.Runs
@@ -37,6 +39,7 @@ class Settings(NamedTuple):
   tmp_dir: str
   hosts: tf_config.Hosts = tf_config.Hosts()
   base_set: str = ""
+  pretrained: str = ""
 
   def hparams_set(self, method: str) -> str:
     """Name of a method's hparams set at this size, or on top of `base_set`."""

@@ -25,8 +25,9 @@ class Runs(NamedTuple):
   seed: int
 
   def folder(self, run: str) -> str:
-    """The folder of a run: t2t-trainer's `--output_dir`."""
-    return os.path.join(self.runs_dir, self.problem, self.size, f"seed{self.seed}", run)
+    """The folder of a run: t2t-trainer's `--output_dir`. PROBLEM/RUN is a run of another problem, of this size and seed."""
+    problem, _, name = run.rpartition("/")
+    return os.path.join(self.runs_dir, problem or self.problem, self.size, f"seed{self.seed}", name)
 
 
 def run_folders(runs_dir: str) -> list[str]:

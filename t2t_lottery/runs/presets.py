@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from t2t_lottery.utils import choices
 from t2t_lottery.utils.errors import UserError
 
 # In the name of an hparams set, between any set of a transformer and the method whose pruning is added to it.
@@ -127,8 +128,35 @@ BERT_SIZES = {
 }
 # Their number of position embeddings.
 BERT_POSITIONS = 512
-# The name that google-research/bert gives a pre-trained checkpoint.
+# The names that google-research/bert gives a pre-trained checkpoint and its vocabulary.
 BERT_CHECKPOINT = "bert_model.ckpt"
+BERT_VOCABULARY = "vocab.txt"
+# Problem -> training examples of the task in GLUE (Wang et al. 2019, table 1, from the files themselves).
+GLUE_EXAMPLES = {
+  "glue_cola": 8551,
+  "glue_sst2": 67_349,
+  "glue_rte": 2490,
+  "glue_wnli": 635,
+  "glue_qnli": 104_743,
+  "glue_qqp": 363_846,
+  "glue_mnli": 392_702,
+  "glue_mrpc": 3668,
+  "glue_stsb": 5749,
+}
+# Of a fine-tuning run (Chen et al. 2020, section 2).
+_BERT_EPOCHS, _BERT_BATCH = 3, 32
+
+
+def fine_tuning_steps(problem: str) -> int:
+  """The length of a fine-tuning run: 3 epochs in batches of 32 examples, as by Chen et al. (2020).
+
+  Raises:
+    UserError: if the problem's number of examples is not known.
+  """
+  if problem not in GLUE_EXAMPLES:
+    near = choices.suggestion(problem, tuple(GLUE_EXAMPLES))
+    raise UserError(f"{problem} is no task of GLUE ({near}), so its runs have no usual length: give --steps=N")
+  return -(-_BERT_EPOCHS * GLUE_EXAMPLES[problem] // _BERT_BATCH)
 
 
 def hparams_set(method: str, size: str) -> str:

@@ -30,6 +30,7 @@ _ABOUT = {
   "mask_from?": str,
   "rewind_to?": str,
   "data?": (str, type(None)),
+  "pretrained?": str,
 }
 _RESULT = {
   **_ABOUT,

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from t2t_lottery.data import manifest
 from t2t_lottery.pruning import methods, structures
-from t2t_lottery.runs import config, given_hparams, paths, presets
+from t2t_lottery.runs import config, given_hparams, paths, presets, pretrained
 from t2t_lottery.utils import file_names, package_versions, t2t_process, tf_config
 from t2t_lottery.utils.errors import UserError
 
@@ -50,9 +50,12 @@ def describe(settings: config.Settings, options: Options) -> dict[str, Any]:
   Raises:
     UserError: if flags contradict each other, or a run's name is invalid.
   """
-  for flag, name in (("run", options.run), ("mask_from", options.mask_from), ("rewind_from", options.rewind_from)):
-    if name is not None:
-      file_names.check_name(flag, name)
+  # Masks may come from another task's run, PROBLEM/RUN.
+  of_mask = options.mask_from.split("/", 1) if options.mask_from and settings.pretrained else [options.mask_from]
+  for flag, names in (("run", [options.run]), ("mask_from", of_mask), ("rewind_from", [options.rewind_from])):
+    for name in names:
+      if name is not None:
+        file_names.check_name(flag, name)
   method = methods.METHODS[options.method]
   _check_flags(method, options)
   run: dict[str, Any] = {
@@ -76,6 +79,8 @@ def describe(settings: config.Settings, options: Options) -> dict[str, Any]:
     run["data_seed"] = options.data_seed
   if options.rewind_also:
     run["rewind_also"] = steps_of(options.rewind_also, settings.steps.train_steps)
+  if settings.pretrained:
+    run["pretrained"] = pretrained.fingerprint(settings.pretrained)
   if options.controls:
     run["controls"] = options.controls
   if settings.hparams:
@@ -140,6 +145,8 @@ def command(settings: config.Settings, run: dict[str, Any], options: Options) ->
   """The t2t-trainer command that trains the run."""
   gpus = t2t_process.default_gpus() if options.gpus is None else options.gpus
   every = settings.steps.checkpoint_steps
+  # A ticket's weights come from the dense run's step 0, with its task head.
+  starts_pretrained = settings.pretrained and "mask_from" not in run
   distributed = []
   if settings.hosts.several:
     distributed = ["env", f"{tf_config.VARIABLE}={settings.hosts.config()}"]
@@ -150,13 +157,14 @@ def command(settings: config.Settings, run: dict[str, Any], options: Options) ->
     f"--problem={run['problem']}",
     f"--data_dir={settings.data_dir}",
     f"--output_dir={settings.runs.folder(run['run'])}",
-    "--model=lottery_transformer",
+    f"--model={'lottery_bert' if settings.pretrained else 'lottery_transformer'}",
     f"--hparams_set={run['hparams_set']}",
     "--hparams=" + ",".join(f"{name}={value}" for name, value in hparams(settings, run).items()),
     f"--train_steps={run['train_steps']}",
     f"--random_seed={run['seed']}",
     f"--worker_gpu={gpus}",
     *(["--optionally_use_dist_strat"] if gpus > 1 else []),
+    *([f"--warm_start_from={pretrained.checkpoint(settings.pretrained)}"] if starts_pretrained else []),
     # Only t2t's first worker writes the run's flags.
     *([f"--worker_id={settings.hosts.number}"] if settings.hosts.number else []),
     "--schedule=train",
@@ -273,8 +281,10 @@ def _wrong(about: Any, complete: bool) -> str | None:
   if type(sparsity) not in (int, float) or not 0 <= sparsity < 1:
     return "sparsity_asked is not in [0, 1)"
   for name in ("mask_from", "rewind_to"):
-    parent, _, step = about[name].partition("@") if isinstance(about.get(name), str) else (None, None, "")
-    if name in about and not (file_names.is_name(parent) and step.isdecimal()):
+    parent, _, step = about[name].partition("@") if isinstance(about.get(name), str) else ("", "", "")
+    # A mask may come from PROBLEM/RUN.
+    parts = parent.split("/", 1) if name == "mask_from" else [parent]
+    if name in about and not (all(map(file_names.is_name, parts)) and step.isdecimal()):
       return f"{name} is not NAME@STEP"
   for name in ("best_step", "train_steps", "rewind_step", "schedule_from", "data_seed"):
     if name in about and (type(about[name]) is not int or about[name] < 0):

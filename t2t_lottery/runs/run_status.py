@@ -35,8 +35,9 @@ class Status(NamedTuple):
     state: its state.
     step: the last step.
     speed: current steps per second; None if unknown.
-    bleu: on test, if it is done.
+    bleu: on test, if it is done; of a classification or regression run its first score, on dev.
     error: what is wrong, if anything.
+    metric: name of that score.
   """
 
   state: State
@@ -44,6 +45,7 @@ class Status(NamedTuple):
   speed: float | None = None
   bleu: float | None = None
   error: str = ""
+  metric: str = "BLEU"
 
 
 class Requirements(NamedTuple):
@@ -51,11 +53,12 @@ class Requirements(NamedTuple):
 
   Attributes:
     about: required fields of its description (`run.json`).
-    translation: signature of the decoder.
+    translation: signature of the decoder; empty for a run without translations.
     average: number of last checkpoints whose average is evaluated too, or 0.
     tokenizer: of BLEU; empty for any.
     comet: signature of COMET; empty if it is not required.
     int8: signature of the translation in int8; empty if it is not required.
+    predictions: signature of the predictions of a classification or regression run; empty for a run with translations.
   """
 
   about: Mapping[str, Any]
@@ -64,6 +67,7 @@ class Requirements(NamedTuple):
   tokenizer: str = ""
   comet: str = ""
   int8: str = ""
+  predictions: str = ""
 
   @property
   def train_steps(self) -> int:
@@ -96,9 +100,10 @@ def _read(folder: str, required: Requirements) -> Status:
     is_open = not is_busy and not paths.has_output(folder)
     return failed or Status(State.WAITING) if is_open else Status(State.OTHER, error=other)
   step = max(paths.checkpoint_steps(folder), default=0)
-  bleu = _bleu(folder, required)
-  if bleu is not None:
-    return Status(State.DONE, step, bleu=bleu)
+  score = _score_of_predictions(folder, required) if required.predictions else _bleu(folder, required)
+  if score is not None:
+    metric, value = score
+    return Status(State.DONE, step, bleu=value, metric=metric)
   if step >= required.train_steps:
     return Status(State.EVALUATING, step) if is_busy else (failed or Status(State.TRAINED))._replace(step=step)
   if is_busy:
@@ -107,7 +112,16 @@ def _read(folder: str, required: Requirements) -> Status:
   return (failed or Status(State.STOPPED))._replace(step=step)
 
 
-def _bleu(folder: str, required: Requirements) -> float | None:
+def _score_of_predictions(folder: str, required: Requirements) -> tuple[str, float] | None:
+  """The first score of a classification or regression run, with its name; None without a current result."""
+  if not os.path.exists(paths.result(folder)):
+    return None
+  result = run_files.result(folder)
+  is_current = result.get("signatures", {}).get("predictions") == required.predictions
+  return next(iter(result["test"].items())) if is_current and result.get("test") else None
+
+
+def _bleu(folder: str, required: Requirements) -> tuple[str, float] | None:
   if not os.path.exists(paths.result(folder)):
     return None
   result = run_files.result(folder)
@@ -119,7 +133,8 @@ def _bleu(folder: str, required: Requirements) -> float | None:
     and required.int8 in ("", result.get("int8", {}).get("signature"))
   )
   averaged = not required.average or result.get("average", {}).get("checkpoints") == required.average
-  return result.get("test", {}).get("bleu") if same and averaged else None
+  bleu = result.get("test", {}).get("bleu")
+  return ("BLEU", bleu) if same and averaged and bleu is not None else None
 
 
 def last_progress(log: str) -> tuple[int, float | None]:

@@ -20,6 +20,7 @@ from t2t_lottery.runs import (
   run_lock,
   run_spec,
   training_log,
+  transferred_masks,
 )
 from t2t_lottery.utils import atomic_files, errors, t2t_process
 from t2t_lottery.utils.errors import UserError
@@ -47,6 +48,8 @@ def train(
       t2t-trainer fails, or the run has failed permanently (`failure_marker`).
     Interrupted: if this process receives a signal to stop.
   """
+  if options.mask_from and transferred_masks.is_transferred(options.mask_from):
+    options = options._replace(mask_step=transferred_masks.last_step(settings, options.mask_from))
   run = run_spec.describe(settings, options)
   folder = settings.runs.folder(run["run"])
   if not paths.checkpoint_exists(paths.checkpoint(folder, run["train_steps"])):

@@ -64,11 +64,14 @@ class Flag(NamedTuple):
 OF_RUNS = (
   Flag("problem", "t2t problem", "NAME", "translate_ende_wmt14"),
   Flag("size", "base (the paper's), big, small, tiny or micro", "NAME", "base", choices=tuple(presets.SIZES)),
-  Flag("hparams_set", "instead of --size: a set of t2t's transformer, or one of your usr_dir", "NAME"),
+  Flag(
+    "hparams_set", "instead of --size: a set of t2t's transformer, of a BERT (imp.sh), or one of your usr_dir", "NAME"
+  ),
+  Flag("checkpoint", "folder of the pre-trained BERT: bert_model.ckpt and vocab.txt", "DIR"),
   Flag("levels", "sparsity of each level in percent, increasing", '"L ..."', "10 20 30 40 50 60 70 80 85 90 95 98"),
   Flag("seed", "random seed of each run", "N", "1"),
   Flag("data_seed", "also train each run on its batches in the order of another seed", "N"),
-  Flag("steps", "length of each run; other step counts scale", "N", default_help="the size's"),
+  Flag("steps", "length of each run; other step counts scale", "N", default_help="the size's; of a BERT 3 epochs"),
   Flag("hparams", "more t2t hparams for each run, such as batch_size=1024", "LIST", default_help="none"),
   Flag("runs_dir", "where runs and results are stored", "DIR", os.path.join(ROOT, "runs"), "runs"),
   Flag("checkpoints", "how many checkpoints each run saves", "N", "20"),
@@ -155,6 +158,11 @@ OF_TICKETS = (
   Flag(
     "equal_training", "also train MP, and SLT-MP's part by MP, for as many steps in all as SLT's line up to that level"
   ),
+  Flag(
+    "ticket_from",
+    "take the masks of another task's runs, such as glue_cola: same flags, levels and seed",
+    "PROBLEM",
+  ),
 )
 _FLAGS = {flag.name: flag for flag in (*OF_RUNS, *OF_TEXT, *OF_TICKETS)}
 # Flags with several values of one choice.
@@ -219,7 +227,12 @@ def read(driver: Driver, words: Sequence[str]) -> str:
   if "name" in given and "problem" not in given:
     values["problem"] = own_text.problem_name(given["name"])
   values.update((name, value) for name, value in given.items() if f"--{name}" not in driver.unused)
+  if "--checkpoint" not in driver.unused and not values["checkpoint"] and not plan:
+    raise UserError("give --checkpoint=DIR, the folder of a pre-trained BERT, with bert_model.ckpt and vocab.txt")
   check(values, driver.variants)
+  # A graph's problem is not the driver's.
+  if values["ticket_from"] and plan != _OF_TABLE:
+    check_transfer(values["ticket_from"], values["problem"])
   line = _levels({**values, "levels": given.get("levels", _FLAGS["levels"].default)})
   if values["equal_training"] and "--switch" not in driver.unused:
     _check_switches(values, line)
@@ -314,8 +327,26 @@ def check(values: Mapping[str, str], variants: Sequence[str] = VARIANTS) -> None
     choices.once("controls", controls)
   if "shuffled_mask" in controls and values["rewind"] != "dense" and not values["one_shot"]:
     raise UserError("the control shuffled_mask needs unpruned weights: give --rewind=dense or --one_shot")
+  if "random_mask" in controls and values["ticket_from"]:
+    raise UserError(
+      "the control random_mask has no effect with --ticket_from, whose masks are complete: use shuffled_mask"
+    )
   if (variant := values["variant"]) and variant not in variants:
     raise UserError(f"--variant={variant} is only for {_ONLY_FOR[variant]}")
+
+
+def check_transfer(source: str, problem: str) -> None:
+  """Checks that masks are transferred between two tasks.
+
+  Args:
+    source: the value of --ticket_from.
+    problem: the task that gets them.
+
+  Raises:
+    UserError: they are not.
+  """
+  if not re.fullmatch(r"\w+", source) or source == problem:
+    raise UserError(f"--ticket_from={source}: give another task than --problem={problem}, such as glue_cola")
 
 
 def check_own_text(values: Mapping[str, str], problem: str) -> None:
@@ -512,6 +543,7 @@ def _assignments(values: Mapping[str, str], line: Sequence[str]) -> list[str]:
       "hparams_set" if values["hparams_set"] else "size",
       "runs_dir",
       "data_dir",
+      "checkpoint",
       "seed",
       "checkpoints",
       "steps",
@@ -533,7 +565,10 @@ def _assignments(values: Mapping[str, str], line: Sequence[str]) -> list[str]:
   }
   return [
     *(_assign(name, " ".join(value)) for name, value in words.items()),
-    *(_assign(name, values[name]) for name in ("one_shot", "variant", "runs_dir", "data_seed", "equal_training")),
+    *(
+      _assign(name, values[name])
+      for name in ("one_shot", "variant", "runs_dir", "data_seed", "equal_training", "ticket_from")
+    ),
     *(_table(name, found) for name, found in (("below", below), ("above", above))),
     # Those of the line of a level of SLT: the dense run, and one for each level.
     _table("slt_runs", {level: [str(number)] for number, level in enumerate(line, 2)}),

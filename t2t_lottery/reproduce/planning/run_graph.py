@@ -17,7 +17,11 @@ from t2t_lottery.utils.errors import UsageError, UserError
 DENSE = "dense"
 # The paper's methods; the others are compared with them. Each has a driver with its name.
 PAPERS = (DENSE, "mp", "lt", "slt", "clt", "slt_mp", "mp_slt")
-METHODS = (*PAPERS, "lrr", "finetune", "snip", "synflow", "supermask", "units", "heads")
+METHODS = (*PAPERS, "lrr", "finetune", "snip", "synflow", "supermask", "units", "heads", "imp")
+
+
+# Those that fine-tune a pre-trained BERT (`--checkpoint`); all others train a Transformer for translation.
+OF_BERT = ("imp",)
 
 
 class PlannedRun(NamedTuple):
@@ -114,5 +118,7 @@ def _plan(method: str, flags: tuple[str, ...]) -> _Plan:
 
 def _run(name: str, flags: list[str]) -> PlannedRun:
   of = dict(flag[2:].split("=", 1) for flag in flags)
-  parents = dict.fromkeys(of[parent] for parent in ("mask_from", "rewind_from") if parent in of)
+  # A mask that comes from another problem's run is of another graph.
+  named = (of[parent] for parent in ("mask_from", "rewind_from") if parent in of)
+  parents = dict.fromkeys(name for name in named if "/" not in name)
   return PlannedRun(name, of.get("method", DENSE), of.get("level", "0"), tuple(parents), tuple(flags))

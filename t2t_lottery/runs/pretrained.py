@@ -1,0 +1,99 @@
+"""A pre-trained BERT, theta_0 of Chen et al. (2020): a folder with `bert_model.ckpt` and `vocab.txt`, as google-research/bert
+publishes its models and `import_bert` writes them. No TensorFlow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from t2t_lottery.checkpoints import tensor_bundle
+from t2t_lottery.data.wordpiece import WordPiece
+from t2t_lottery.runs import paths, presets
+from t2t_lottery.utils import atomic_files
+from t2t_lottery.utils.errors import UserError
+
+# hparam -> the field of `bert_config.json`.
+_CONFIG = {
+  "hidden_size": "hidden_size",
+  "num_hidden_layers": "num_hidden_layers",
+  "num_heads": "num_attention_heads",
+  "filter_size": "intermediate_size",
+  "max_length": "max_position_embeddings",
+}
+
+
+def checkpoint(folder: str) -> str:
+  """The prefix of its checkpoint.
+
+  Raises:
+    UserError: if there is none.
+  """
+  prefix = os.path.join(folder, presets.BERT_CHECKPOINT)
+  if not paths.checkpoint_exists(prefix):
+    raise UserError(f"--checkpoint={folder} contains no {presets.BERT_CHECKPOINT}.index: give a folder of a BERT")
+  return prefix
+
+
+def vocabulary(folder: str) -> str:
+  """The path of its vocabulary."""
+  return os.path.join(folder, presets.BERT_VOCABULARY)
+
+
+def fingerprint(folder: str) -> str:
+  """A hash that identifies the weights: of the checkpoint's index, which contains the checksum of each variable.
+
+  Raises:
+    UserError: if there is no checkpoint.
+  """
+  with open(f"{checkpoint(folder)}.index", "rb") as file:
+    return hashlib.sha256(file.read()).hexdigest()[:16]
+
+
+def check(folder: str, hparams: Mapping[str, Any]) -> None:
+  """Rejects a BERT of another shape than the run's, or with a vocabulary of another size.
+
+  Args:
+    folder: the BERT's.
+    hparams: of the run.
+
+  Raises:
+    UserError: naming the first difference.
+  """
+  entries = tensor_bundle.entries(checkpoint(folder))
+  pieces = len(WordPiece.read(vocabulary(folder)).pieces)
+  hidden, last = hparams["hidden_size"], hparams["num_hidden_layers"] - 1
+  shapes = {
+    "bert/embeddings/word_embeddings": (pieces, hidden),
+    "bert/embeddings/position_embeddings": (hparams["max_length"], hidden),
+    f"bert/encoder/layer_{last}/intermediate/dense/kernel": (hidden, hparams["filter_size"]),
+    "bert/pooler/dense/kernel": (hidden, hidden),
+  }
+  for name, shape in shapes.items():
+    found = entries[name].shape if name in entries else None
+    if found != shape:
+      has = f"has {name} of shape {list(found)}" if found else f"lacks {name}"
+      raise UserError(
+        f"--checkpoint={folder} {has}, but by --hparams_set and vocab.txt it is of shape {list(shape)}: give "
+        "the --hparams_set of this BERT"
+      )
+  if any(name.startswith(f"bert/encoder/layer_{last + 1}/") for name in entries):
+    raise UserError(f"--checkpoint={folder} has more than {last + 1} layers: give the --hparams_set of this BERT")
+  _check_config(folder, hparams)
+
+
+def _check_config(folder: str, hparams: Mapping[str, Any]) -> None:
+  """Compares `bert_config.json`, if there is one: no variable shows the number of heads."""
+  path = os.path.join(folder, "bert_config.json")
+  try:
+    config = atomic_files.read_json(path, dict)
+  except atomic_files.Missing:
+    return
+  for name, field in _CONFIG.items():
+    if config.get(field, hparams[name]) != hparams[name]:
+      raise UserError(
+        f"{path} has {field}={config[field]}, but the run {name}={hparams[name]}: give the --hparams_set of this "
+        f"BERT, or --hparams={name}={config[field]}"
+      )

@@ -1,0 +1,185 @@
+"""`imp.sh`: tickets of a pre-trained BERT (Chen et al. 2020), from the driver's command line to its table."""
+
+import functools
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from absl.testing import parameterized
+
+from t2t_lottery.checkpoints import tensor_bundle
+from t2t_lottery.pruning import layers
+from t2t_lottery.report import builder
+from t2t_lottery.report import study as studies
+from t2t_lottery.runs import paths
+from tests.support import tiny_bert, trained
+
+STEPS = 20
+POOLER = "bert/pooler/dense/kernel"
+
+
+@functools.cache
+def folder():
+  """The folder of pre-trained model, text, data and runs, removed at the end."""
+  made = tempfile.mkdtemp(prefix="t2t-lottery-bert-")
+  # So small that a global mask leaves none of it.
+  tiny_bert.write_pretrained(os.path.join(made, "bert"), scales={POOLER: 1e-3})
+  tiny_bert.write_glue(os.path.join(made, "glue"))
+  return made
+
+
+def flags(*more):
+  made = folder()
+  where = {"checkpoint": "bert", "tmp_dir": "glue", "data_dir": "data", "runs_dir": "runs"}
+  given = [f"--{flag}={made}/{name}" for flag, name in where.items()]
+  usual = [f"--hparams_set={tiny_bert.SET}", f"--steps={STEPS}", "--hparams=learning_rate_constant=0.001"]
+  return [
+    *(word for word in [*given, *usual] if word.partition("=")[0] not in {m.partition("=")[0] for m in more}),
+    *more,
+  ]
+
+
+def driver(*words):
+  return subprocess.run(
+    [os.path.join(trained.ROOT, "run_scripts", "imp.sh"), *words], check=False, capture_output=True, text=True
+  )
+
+
+@functools.cache
+def chain(*more):
+  """What the driver printed."""
+  return trained.check(driver(*flags(*more)))
+
+
+def run_folder(run, problem="glue_rte"):
+  return paths.Runs(os.path.join(folder(), "runs"), problem, tiny_bert.SET, 1).folder(run)
+
+
+def initial(run, problem="glue_rte"):
+  """name -> value of a run's first weights and masks."""
+  return tensor_bundle.read(paths.kept(run_folder(run, problem), 0))
+
+
+def final(run, problem="glue_rte"):
+  return tensor_bundle.read(paths.checkpoint(run_folder(run, problem), STEPS))
+
+
+def masks_of(variables):
+  return {name: value.astype(bool) for name, value in variables.items() if layers.is_mask(name)}
+
+
+def sparsity(variables):
+  kept = [value for name, value in variables.items() if layers.is_prunable(name)]
+  return 1 - sum(np.count_nonzero(value) for value in kept) / sum(value.size for value in kept)
+
+
+def tearDownModule():
+  shutil.rmtree(folder(), ignore_errors=True)
+
+
+class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
+  LEVELS = "--levels=40 70"
+
+  def test_each_level_starts_from_the_pretrained_weights_under_its_mask(self):
+    chain(self.LEVELS)
+    pretrained = tensor_bundle.read(os.path.join(folder(), "bert", "bert_model.ckpt"))
+    dense = initial("dense")
+    self.assertAllEqual(
+      sorted(name for name in dense if name.startswith("bert/") and "/Adam" not in name), sorted(pretrained)
+    )
+    for name, value in pretrained.items():
+      self.assertAllEqual(dense[name], value)
+      if layers.is_prunable(name):
+        self.assertNotAllEqual(final("dense")[name], value)
+    for run in ("imp-40", "imp-40-70"):
+      found = initial(run)
+      for name in pretrained:
+        kept = found[layers.mask_name(name)] if layers.is_prunable(name) else 1.0
+        self.assertAllEqual(found[name], pretrained[name] * kept)
+      # Unlike in Chen et al.'s code, the task head is rewound as well.
+      for name in ("output_weights", "output_bias"):
+        self.assertAllEqual(found[name], dense[name])
+    self.assertNotAllEqual(final("imp-40")["output_weights"], dense["output_weights"])
+
+  def test_masks_are_the_largest_final_weights_of_all_layers_and_nest(self):
+    chain(self.LEVELS)
+    before, within = final("dense"), None
+    for run, level in (("imp-40", 0.4), ("imp-40-70", 0.7)):
+      names = layers.prunable(before)
+      size = sum(before[name].size for name in names)
+      magnitude = np.concatenate([np.abs(before[name]).ravel() for name in names])
+      threshold = np.sort(magnitude)[size - round(size * (1 - level))]
+      masks = masks_of(initial(run))
+      for name in names:
+        self.assertAllEqual(masks[layers.mask_name(name)], np.abs(before[name]) >= threshold)
+      self.assertAllClose(sparsity(final(run)), level, rtol=0, atol=1 / size)
+      self.assertTrue(within is None or all(np.all(within[name] | ~mask) for name, mask in masks.items()))
+      before, within = final(run), masks
+
+  def test_the_driver_prints_an_emptied_layer_and_the_table_and_skips_what_is_done(self):
+    printed = chain(self.LEVELS)
+    self.assertIn(f"imp-40: no weight left in {POOLER}\n", printed)
+    self.assertIn("imp-40-70: 70.00% sparse", printed)
+    rows = re.findall(r"^ *([\d.]+)% +[\d.]+ +[\d.]+ +[\d.]+ +-?[\d.]+ +(\S+), dev$", printed, re.MULTILINE)
+    self.assertEqual(rows, [("0", "dense"), ("40", "imp-40"), ("70", "imp-40-70")])
+    again = trained.check(driver(*flags(self.LEVELS)))
+    self.assertNotIn("starting", again)
+    self.assertIn("imp-40-70: trained (20 steps)", again)
+
+  def test_masks_of_another_task_are_transferred_bit_for_bit(self):
+    chain("--problem=glue_cola", "--levels=40")
+    chain("--levels=40", "--ticket_from=glue_cola")
+    run = "imp+ticket_from_glue_cola-40"
+    theirs, ours = masks_of(final("imp-40", "glue_cola")), masks_of(initial(run))
+    self.assertLen(theirs, 13)
+    dense = initial("dense")
+    for name, mask in theirs.items():
+      self.assertAllEqual(ours[name], mask)
+      layer = name.removesuffix("/mask")
+      self.assertAllEqual(initial(run)[layer], dense[layer] * mask)
+    self.assertAllEqual(initial(run)["output_weights"], dense["output_weights"])
+
+  def test_the_report_has_a_column_of_the_method(self):
+    chain(self.LEVELS)
+    out = self.create_tempdir().full_path
+    study = studies.read(os.path.join(folder(), "runs"), problem="glue_rte", size=tiny_bert.SET)
+    self.assertEqual(builder.report(study, out, None, 100, learning_curves=False), [])
+    with open(os.path.join(out, "table.md"), encoding="utf-8") as file:
+      self.assertIn("IMP", file.read())
+
+  @parameterized.parameters(
+    (["--checkpoint="], "give --checkpoint=DIR, the folder of a pre-trained BERT"),
+    (["--size=tiny"], "--size has no effect in imp.sh"),
+    (["--decoder=t2t"], "--decoder has no effect in imp.sh"),
+    (["--variant=global_magnitude"], "--variant has no effect in imp.sh"),
+    (["--ticket_from=glue_rte"], "--ticket_from=glue_rte: give another task than --problem=glue_rte"),
+    (["--ticket_from=glue_cola", "--controls=random_mask"], "random_mask has no effect with --ticket_from"),
+    (["--levels=50 40"], "levels must increase"),
+  )
+  def test_a_wrong_flag_is_one_line_before_anything_starts(self, words, message):
+    done = driver(*flags(*words))
+    self.assertEqual((done.returncode, done.stdout), (2, ""))
+    self.assertRegex(done.stderr, f"^imp.sh: .*{message}.*\n$")
+
+  @parameterized.parameters(
+    (["--hparams_set=bert_miniature_2x128"], "position_embeddings of shape .512, 32.|word_embeddings of shape"),
+    (["--hparams_set=transformer_tiny"], "is no set of a BERT"),
+    (["--problem=translate_ende_grammar"], "translate_ende_grammar is no task of BERT"),
+    (["--checkpoint=/nowhere"], "--checkpoint=/nowhere contains no bert_model.ckpt.index"),
+    (["--ticket_from=glue_sst2"], "no finished run imp-10 of glue_sst2"),
+    (["--hparams=hiden_size=3"], "did you mean hidden_size"),
+  )
+  def test_what_does_not_fit_is_one_line_before_data_is_made(self, words, message):
+    data_dir = os.path.join(self.create_tempdir().full_path, "data")
+    done = driver(*flags(*words, f"--data_dir={data_dir}"))
+    self.assertGreater(done.returncode, 0)
+    self.assertRegex(done.stderr, f"^t2t-lottery: .*({message}).*\n$")
+    self.assertFalse(os.path.exists(data_dir))
+
+
+if __name__ == "__main__":
+  tf.test.main()
