@@ -32,6 +32,8 @@ class Figure(NamedTuple):
     best: whether no other method of the level has a better mean, as printed.
     difference, p: from the best of the level, or of a relative from the run that it varies; None without a run to compare
       with, or without segments.
+    matching: whether a pruned run's mean is at least the dense model's less its standard deviation over seeds, which Chen et
+      al. (2020, section 3) call matching; False for translations, or with fewer than two seeds.
   """
 
   mean: float
@@ -42,6 +44,7 @@ class Figure(NamedTuple):
   best: bool = False
   difference: float | None = None
   p: float | None = None
+  matching: bool = False
 
   @property
   def not_significant(self) -> bool:
@@ -135,9 +138,18 @@ class Entries:
         segments = self._statistics(metric, place.run)
         s_opt = significance.s_opt(metric, segments) if segments and len(segments) > 1 else None
         interval = self._interval(metric, place.run)
-        figures[metric] = Figure(float(np.mean(values)), min(values), max(values), interval, s_opt)
+        mean, bar = float(np.mean(values)), self._matching_from(metric)
+        matching = bar is not None and place.level > 0 and mean >= bar
+        figures[metric] = Figure(mean, min(values), max(values), interval, s_opt, matching=matching)
     steps = table_columns.steps_in_all(place.run, self._about)
     return Entry(column, place, runs, 0 < len(runs) < most, figures, steps_in_all=steps)
+
+  def _matching_from(self, metric: str) -> float | None:
+    """The score from which on a pruned run is matching; None if that is not defined."""
+    dense = [run.result["test"].get(metric) for run in self._evaluated(table_columns.DENSE) if run.result]
+    if metric not in class_metrics.TITLES or len(dense) < 2 or None in dense:
+      return None
+    return float(np.mean(dense) - np.std(dense, ddof=1))
 
   def _with_best(self, level: list[Entry]) -> list[Entry]:
     """The entries of a level, with the best marked and the others compared with it."""

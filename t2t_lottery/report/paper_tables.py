@@ -7,18 +7,19 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from t2t_lottery.evaluation import metrics
+from t2t_lottery.evaluation import class_metrics, metrics
 from t2t_lottery.report import aggregates, table_columns
 from t2t_lottery.report.aggregates import ALPHA, COMPARED, PAPER_METRICS, Entry, Figure
 from t2t_lottery.report.paper_scores import Printed
 
-FEWER, EQUAL = "(*)", "≈"
+FEWER, EQUAL, MATCHING = "(*)", "≈", "m"
 NONE, UNFINISHED = "–", "…"
 _NOTES = {
   table_columns.DAGGER: "trained by SLT",
   table_columns.DOUBLE_DAGGER: "trained by MP",
   FEWER: "mean of fewer seeds than others",
   UNFINISHED: "not finished",
+  MATCHING: "matching: at least the dense model's score less its standard deviation over seeds (Chen et al. 2020)",
 }
 
 
@@ -148,6 +149,7 @@ def _score(entry: Entry, figure: Figure | None) -> Cell:
   if figure is None:
     return Cell(NONE)
   marks = [entry.place.mark, FEWER if entry.fewer else "", EQUAL if figure.not_significant else ""]
+  marks.append(MATCHING if figure.matching else "")
   return Cell(f"{figure.mean:.1f}", figure.mean, figure.best, tuple(filter(None, marks)))
 
 
@@ -212,6 +214,8 @@ def _csv_row(entry: Entry, every: Sequence[str], theirs: Printed | None) -> dict
     row.update({metric: figure and figure.mean, f"{metric}_low": low, f"{metric}_high": high})
     row.update({f"{metric}_min": figure and figure.low, f"{metric}_max": figure and figure.high})
     row.update({f"{metric}_s_opt": figure and figure.s_opt})
+    if metric in class_metrics.TITLES and len(entry.runs) > 1:
+      row.update({f"{metric}_matching": int(figure.matching) if figure else None})
     if metric in COMPARED:
       row.update({f"{metric}_best": int(figure.best) if figure else None})
       row.update({f"{metric}_difference": figure and figure.difference, f"{metric}_p": figure and figure.p})

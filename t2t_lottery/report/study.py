@@ -162,6 +162,7 @@ def _comparable(runs: Sequence[Run]) -> list[Run]:
   for fact, message in (
     (_hparams, "trained with {}, others with {}"),
     (_data, "trained on data {}, others on {}"),
+    (_pretrained, "started from the pre-trained BERT {}, others from {}"),
     (_sentences, "tested on {} sentences, others on {}"),
   ):
     found = [fact(run) for run in runs]
@@ -181,6 +182,10 @@ def _hparams(run: Run) -> str | None:
 
 def _data(run: Run) -> str | None:
   return (run.result or {}).get("data")
+
+
+def _pretrained(run: Run) -> str | None:
+  return (run.result or {}).get("pretrained")
 
 
 def _sentences(run: Run) -> int | None:

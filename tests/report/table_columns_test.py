@@ -4,7 +4,8 @@ import re
 
 import tensorflow.compat.v1 as tf
 
-from t2t_lottery.report import table_columns
+from t2t_lottery.report import aggregates, table_columns
+from t2t_lottery.report import study as studies
 
 
 def about(*runs):
@@ -192,6 +193,40 @@ class ColumnsTest(tf.test.TestCase):
   def test_column_of_only_a_dense_run(self):
     self.assertEqual(table_columns.assign(about(DENSE)), {"dense": [table_columns.Place("dense", 0.0)]})
     self.assertEqual(table_columns.assign({}), {})
+
+
+class MatchingTest(tf.test.TestCase):
+  """Chen et al. (2020): a ticket matches if it is within one standard deviation of the dense model over seeds."""
+
+  def entries(self, scores, metric="accuracy"):
+    """Name of a run -> its figure; scores: name -> score of each seed."""
+    runs = {}
+    for name, values in scores.items():
+      level = float(name.partition("-")[2] or 0) / 100
+      method = "lt" if level else "dense"
+      found = {"run": name, "method": method, "sparsity_asked": level, "pretrained": "0" * 16}
+      runs[name] = [
+        studies.Run("/none", {**found, "seed": seed}, {**found, "test": {metric: value}})
+        for seed, value in enumerate(values)
+      ]
+    placed = table_columns.assign({name: ones[0].about for name, ones in runs.items()})
+    study = studies.Study("glue_rte", "bert_tiny", runs, [0, 1, 2])
+    made = aggregates.Entries(study, samples=10).columns(placed)
+    self.assertEqual({entry.column for entry in made}, {"IMP"})
+    return {entry.place.run: entry.figures[metric] for entry in made}
+
+  def test_a_ticket_matches_from_the_dense_mean_less_its_standard_deviation(self):
+    # Mean 62, standard deviation of a sample 2.
+    scores = {"dense": [60.0, 64.0, 62.0], "imp-40": [59.0, 60.0, 61.5], "imp-50": [59.0, 60.0, 60.5], "imp-60": [70.0]}
+    found = self.entries(scores)
+    self.assertEqual(
+      {name: figure.matching for name, figure in found.items()},
+      {"dense": False, "imp-40": True, "imp-50": False, "imp-60": True},
+    )
+
+  def test_one_seed_of_the_dense_model_and_translations_define_no_match(self):
+    self.assertFalse(self.entries({"dense": [60.0], "imp-40": [70.0]})["imp-40"].matching)
+    self.assertFalse(self.entries({"dense": [20.0, 21.0], "imp-40": [30.0]}, metric="bleu")["imp-40"].matching)
 
 
 if __name__ == "__main__":

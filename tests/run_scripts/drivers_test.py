@@ -17,6 +17,12 @@ from tests.support import trained
 
 DRIVERS = (*(f"{method}.sh" for method in run_graph.METHODS), "quickstart.sh")
 OF_STRUCTURES = ("units.sh", "heads.sh")
+# Flags of translation, which imp.sh does not have.
+NOT_OF_BERT = {
+  **dict.fromkeys(("--comet", "--comet_python", "--name", "--train", "--dev", "--test", "--languages"), "x"),
+  **{"--size": "tiny", "--average": "2", "--decoder": "t2t", "--bleu_tokenize": "13a", "--compute_type": "int8"},
+  **{"--vocab_size": "500", "--rewind_step": "5"},
+}
 # Replaces Python: saves on the second SIGTERM.
 STEP_THAT_SAVES = """import signal
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
@@ -75,6 +81,7 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     variant = "magnitude" if name in OF_STRUCTURES else "dense_embedding"
     values.update(levels="50", controls="random_signs", variant=variant, switch="50", switches="50")
     given = ["--one_shot", "--equal_training", *(f"--{flag}={value}" for flag, value in values.items())]
+    given += ["--checkpoint=x", *(f"{flag}={value}" for flag, value in NOT_OF_BERT.items() if name == "imp.sh")]
     # Pairs that exclude each other.
     ways = (
       [word for word in given if word.partition("=")[0] not in others]
@@ -260,6 +267,30 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ("snip", "snip.sh", ["--levels=50 80"], ["dense", "snip-50 < dense", "snip-80 < dense"]),
     ("supermask", "supermask.sh", ["--levels=50 80"], ["dense", "supermask-50 < dense", "supermask-80 < dense"]),
     ("units", "units.sh", ["--levels=50 80"], ["dense", "units-50 < dense", "units-50-80 < units-50"]),
+    (
+      "imp",
+      "imp.sh",
+      ["--levels=20 40", "--controls=shuffled_mask"],
+      [
+        *("dense", "imp-20 < dense, dense", "imp-20+shuffled_mask < dense, dense"),
+        *("imp-20-40 < imp-20, dense", "imp-20-40+shuffled_mask < imp-20, dense"),
+      ],
+    ),
+    (
+      "imp_of_the_remaining",
+      "imp.sh",
+      ["--levels=19", "--prune_each=10"],
+      ["dense", "imp-10 < dense, dense", "imp-10-19 < imp-10, dense"],
+    ),
+    (
+      "imp_of_another_task",
+      "imp.sh",
+      ["--levels=20 40", "--ticket_from=glue_cola"],
+      [
+        *("dense", "imp+ticket_from_glue_cola-20 < glue_cola/imp-20, dense"),
+        "imp+ticket_from_glue_cola-20-40 < glue_cola/imp-20-40, dense",
+      ],
+    ),
     ("heads", "heads.sh", ["--levels=25 50"], ["dense", "heads-25 < dense", "heads-25-50 < heads-25"]),
     (
       "units_by_magnitude",
@@ -304,7 +335,7 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     for run in runs[1:]:
       self.assertEqual("schedule_from" in run, "schedule_from" in run["run"])
       self.assertEqual(run.get("data_seed"), "7" if run["run"].endswith("+data_seed_7") else None)
-      name = re.sub(r"\+(random_signs|data_seed_7)$", "", run["run"])
+      name = re.sub(r"\+(random_signs|shuffled_mask|data_seed_7)$", "", run["run"])
       self.assertEqual(run.get("level", "dense"), re.split(r"[-+]", name)[-1])
 
   def test_at_equal_training_a_run_is_as_long_as_slts_line_without_what_its_ticket_has_had(self):
