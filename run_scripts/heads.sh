@@ -6,6 +6,6 @@ weights, theta_t. A level is the share of the heads that are removed; all other 
 
 variants=magnitude
 parse "$@"
-dense
+dense --structure=heads
 iterative slt "$levels" dense heads --control=heads
 table

@@ -6,6 +6,6 @@ share of the units that are removed in each block; embeddings and attention stay
 
 variants=magnitude
 parse "$@"
-dense
+dense --structure=units
 iterative slt "$levels" dense units --control=units
 table

@@ -9,6 +9,7 @@ from absl import flags
 
 from t2t_lottery.data import manifest, own_text
 from t2t_lottery.evaluation import scoring_flags
+from t2t_lottery.pruning import methods
 from t2t_lottery.reproduce import problem_check, set_check
 from t2t_lottery.runs import command_flags, config, paths, presets, pretrained, training_log, transferred_masks
 from t2t_lottery.utils import command_line, errors, t2t_process
@@ -16,6 +17,7 @@ from t2t_lottery.utils import command_line, errors, t2t_process
 _LEVELS = flags.DEFINE_string(
   "levels", "", "Sparsities in percent of the runs that follow; checked before data is generated."
 )
+_STRUCTURE = flags.DEFINE_enum("structure", methods.WEIGHTS, methods.STRUCTURES, "What is removed at these sparsities.")
 _DECODER = flags.DEFINE_string(
   "decoder", "ctranslate2", "The decoder of the evaluation; checked before data is generated."
 )
@@ -124,7 +126,7 @@ def main(argv: list[str]) -> None:
   with errors.one_line():
     settings = set_check.complete(command_flags.read(), _DECODER.value)
     scoring = scoring_flags.read()
-    config.check_levels(settings, _LEVELS.value.split())
+    config.check_levels(settings, _LEVELS.value.split(), _STRUCTURE.value)
     for name in _MASKS_FROM.value.split():
       transferred_masks.last_step(settings, name)
     describe_own_text(settings.runs.problem, settings.data_dir)

@@ -11,6 +11,7 @@ import sys
 
 from absl import flags
 
+from t2t_lottery.pruning import methods
 from t2t_lottery.reproduce import console, local_executor, request, slurm_executor, step_process
 from t2t_lottery.reproduce.planning import forecast, paper_cost, run_graph
 from t2t_lottery.runs import config, run_status
@@ -40,7 +41,9 @@ def check() -> None:
   if _CANCEL.value and _ON.value != "slurm":
     raise UserError("--cancel is for --on=slurm: stop runs on this machine with Ctrl-C or kill")
   request.check()
-  config.check_levels(request.settings(), sorted({run.level for run in request.graph()}, key=float))
+  for structure in methods.STRUCTURES:
+    levels = {run.level for run in request.graph() if methods.structure_of(run.controls) == structure}
+    config.check_levels(request.settings(), sorted(levels, key=float), structure)
 
 
 def main(argv: list[str]) -> None:

@@ -28,7 +28,7 @@ def check(problem: str, data_dir: str, of_bert: bool = False) -> None:
     UsageError: there is no such problem; the nearest names are given.
     UserError: its translations cannot be scored (`problems.stock_text.unsupported`), or a tokenizer is not installed.
   """
-  if of_bert or problem in presets.GLUE_EXAMPLES:
+  if of_bert or problem in presets.BERT_EXAMPLES:
     _check_of_bert(problem, of_bert)
     return
   # Slow, because it imports t2t.
@@ -40,7 +40,7 @@ def check(problem: str, data_dir: str, of_bert: bool = False) -> None:
 def _check_of_bert(problem: str, of_bert: bool) -> None:
   if not of_bert:
     raise UserError(f"{problem} is a task of BERT: use imp.sh, with --checkpoint=FOLDER")
-  if problem in presets.GLUE_EXAMPLES:
+  if problem in presets.BERT_EXAMPLES:
     return
   found = _registered()
   base = importlib.import_module("problems.classification").BertInput

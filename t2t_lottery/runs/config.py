@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from t2t_lottery.pruning import masks
+from t2t_lottery.pruning import masks, methods
 from t2t_lottery.runs import given_hparams, paths, presets
 from t2t_lottery.utils import tf_config
 from t2t_lottery.utils.errors import UserError
@@ -46,24 +46,34 @@ class Settings(NamedTuple):
     return f"{self.base_set}{presets.PLUS}{method}" if self.base_set else presets.hparams_set(method, self.runs.size)
 
 
-def check_levels(config: Settings, levels: Iterable[str]) -> None:
-  """Rejects levels at which the smallest matrices of the model would keep no weight.
+def check_levels(config: Settings, levels: Iterable[str], structure: str = methods.WEIGHTS) -> None:
+  """Rejects levels at which the smallest matrices of the model would keep no weight, or its blocks no unit or head.
 
   Args:
     config: the runs' settings.
     levels: in percent.
+    structure: what is removed: one of `methods.STRUCTURES`.
 
   Raises:
     UserError: naming the first such level.
   """
   given = given_hparams.parse(config.hparams)
-  widths = {name: given.get(name, str(getattr(config.size, name))) for name in ("hidden_size", "filter_size")}
-  if not all(re.fullmatch("[1-9][0-9]*", width) for width in widths.values()):
+  names = ("hidden_size", "filter_size", "num_heads", "num_hidden_layers")
+  asked = {name: given.get(name, str(getattr(config.size, name))) for name in names}
+  asked.update(
+    {name: given.get(name, asked["num_hidden_layers"]) for name in ("num_encoder_layers", "num_decoder_layers")}
+  )
+  if not all(re.fullmatch("[1-9][0-9]*", value) for value in asked.values()):
     return  # t2t-trainer reports the error.
-  hidden, ffn = map(int, widths.values())
+  hidden, ffn, heads, _, encoder, decoder = map(int, asked.values())
+  size, of = {
+    methods.WEIGHTS: (hidden * min(hidden, ffn), "weights of a layer"),
+    methods.UNITS: (ffn, "units of a feed-forward block"),
+    methods.HEADS: (heads * (encoder + 2 * decoder), "heads of the model"),
+  }[structure]
   for level in levels:
     try:
-      masks.kept_count(hidden * min(hidden, ffn), parse_level(level))
+      masks.kept_count(size, parse_level(level), of)
     except UserError as error:
       raise UserError(f"level {level}: {error}") from error
 

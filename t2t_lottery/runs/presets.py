@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from t2t_lottery.utils import choices
 from t2t_lottery.utils.errors import UserError
 
 # In the name of an hparams set, between any set of a transformer and the method whose pruning is added to it.
@@ -131,8 +130,8 @@ BERT_POSITIONS = 512
 # The names that google-research/bert gives a pre-trained checkpoint and its vocabulary.
 BERT_CHECKPOINT = "bert_model.ckpt"
 BERT_VOCABULARY = "vocab.txt"
-# Problem -> training examples of the task in GLUE (Wang et al. 2019, table 1, from the files themselves).
-GLUE_EXAMPLES = {
+# Problem of BERT -> training examples in its published files: those of GLUE (Wang et al. 2019, table 1), and of film reviews.
+BERT_EXAMPLES = {
   "glue_cola": 8551,
   "glue_sst2": 67_349,
   "glue_rte": 2490,
@@ -142,6 +141,8 @@ GLUE_EXAMPLES = {
   "glue_mnli": 392_702,
   "glue_mrpc": 3668,
   "glue_stsb": 5749,
+  "text_polarity": 9661,
+  "text_subjectivity": 9000,
 }
 # Of a fine-tuning run (Chen et al. 2020, section 2).
 _BERT_EPOCHS, _BERT_BATCH = 3, 32
@@ -153,10 +154,11 @@ def fine_tuning_steps(problem: str) -> int:
   Raises:
     UserError: if the problem's number of examples is not known.
   """
-  if problem not in GLUE_EXAMPLES:
-    near = choices.suggestion(problem, tuple(GLUE_EXAMPLES))
-    raise UserError(f"{problem} is no task of GLUE ({near}), so its runs have no usual length: give --steps=N")
-  return -(-_BERT_EPOCHS * GLUE_EXAMPLES[problem] // _BERT_BATCH)
+  if problem not in BERT_EXAMPLES:
+    raise UserError(
+      f"{problem}: how many training examples it has is not known before its data are made: give --steps=N"
+    )
+  return -(-_BERT_EPOCHS * BERT_EXAMPLES[problem] // _BERT_BATCH)
 
 
 def hparams_set(method: str, size: str) -> str:

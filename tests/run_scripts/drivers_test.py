@@ -662,6 +662,23 @@ print(json.dumps(outcomes))
       )
     self.assertEmpty(os.listdir(folder))
 
+  @parameterized.parameters(
+    ("units", "99.95", "512 units of a feed-forward block"), ("heads", "98.5", "24 heads of the model")
+  )
+  def test_level_that_leaves_no_structure_is_rejected_before_datagen(self, method, level, of):
+    folder = self.create_tempdir().full_path
+    flags = ["--size=tiny", f"--levels=50 {level}", f"--runs_dir={folder}/runs", f"--data_dir={folder}/data"]
+    message = rf"level {level}: sparsity {float(level) / 100:g} leaves none of the {of}: use a lower one"
+    done = driver(f"{method}.sh", "--problem=translate_ende_grammar", *flags)
+    self.assertNotEqual(done.returncode, 0)
+    self.assertRegex(done.stderr, message)
+    done = trained.command(
+      "reproduce", "--problem=translate_ende_grammar", *flags, f"--methods=slt {method}", "--dry_run"
+    )
+    self.assertEqual(done.returncode, 2)
+    self.assertRegex(done.stderr, message)
+    self.assertEmpty(os.listdir(folder))
+
   @parameterized.parameters((40, 40, 40), (50, 20, 25), (45, 40, 45), (2000, 20, 20), (2000, 10, 20), (2001, 30, 30))
   def test_no_candidate_checkpoint_is_rotated_out(self, steps, checkpoints, kept):
     command = trainer_command(f"--steps={steps}", f"--checkpoints={checkpoints}")

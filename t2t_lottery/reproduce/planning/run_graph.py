@@ -45,7 +45,15 @@ class PlannedRun(NamedTuple):
 
   def flag(self, name: str) -> str | None:
     """The value of one of its flags; None if it does not have it."""
-    return next((flag.partition("=")[2] for flag in self.flags if flag.startswith(f"--{name}=")), None)
+    return next(iter(self._values(name)), None)
+
+  @property
+  def controls(self) -> list[str]:
+    """Its controls and variants."""
+    return self._values("control")
+
+  def _values(self, name: str) -> list[str]:
+    return [flag.partition("=")[2] for flag in self.flags if flag.startswith(f"--{name}=")]
 
   def length(self, usual: int) -> int:
     """Its length in steps, given that of runs without a length of their own (`--equal_training`)."""
