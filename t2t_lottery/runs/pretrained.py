@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from t2t_lottery.checkpoints import tensor_bundle
@@ -52,6 +52,33 @@ def fingerprint(folder: str) -> str:
     return hashlib.sha256(file.read()).hexdigest()[:16]
 
 
+def shapes(pieces: int, hparams: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+  """Name -> shape of the variables that show a BERT's size.
+
+  Args:
+    pieces: of its vocabulary.
+    hparams: of the run.
+  """
+  hidden, last = hparams["hidden_size"], hparams["num_hidden_layers"] - 1
+  return {
+    "bert/embeddings/word_embeddings": (pieces, hidden),
+    "bert/embeddings/position_embeddings": (hparams["max_length"], hidden),
+    f"bert/encoder/layer_{last}/intermediate/dense/kernel": (hidden, hparams["filter_size"]),
+    "bert/pooler/dense/kernel": (hidden, hidden),
+  }
+
+
+def surplus(names: Iterable[str], hparams: Mapping[str, Any]) -> str | None:
+  """The first variable of a layer that the run's BERT does not have; None if there is none.
+
+  Args:
+    names: of a checkpoint's variables.
+    hparams: of the run.
+  """
+  layer = f"bert/encoder/layer_{hparams['num_hidden_layers']}/"
+  return next((name for name in names if name.startswith(layer)), None)
+
+
 def check(folder: str, hparams: Mapping[str, Any]) -> None:
   """Rejects a BERT of another shape than the run's, or with a vocabulary of another size.
 
@@ -64,14 +91,7 @@ def check(folder: str, hparams: Mapping[str, Any]) -> None:
   """
   entries = tensor_bundle.entries(checkpoint(folder))
   pieces = len(WordPiece.read(vocabulary(folder)).pieces)
-  hidden, last = hparams["hidden_size"], hparams["num_hidden_layers"] - 1
-  shapes = {
-    "bert/embeddings/word_embeddings": (pieces, hidden),
-    "bert/embeddings/position_embeddings": (hparams["max_length"], hidden),
-    f"bert/encoder/layer_{last}/intermediate/dense/kernel": (hidden, hparams["filter_size"]),
-    "bert/pooler/dense/kernel": (hidden, hidden),
-  }
-  for name, shape in shapes.items():
+  for name, shape in shapes(pieces, hparams).items():
     found = entries[name].shape if name in entries else None
     if found != shape:
       has = f"has {name} of shape {list(found)}" if found else f"lacks {name}"
@@ -79,8 +99,10 @@ def check(folder: str, hparams: Mapping[str, Any]) -> None:
         f"--checkpoint={folder} {has}, but by --hparams_set and vocab.txt it is of shape {list(shape)}: give "
         "the --hparams_set of this BERT"
       )
-  if any(name.startswith(f"bert/encoder/layer_{last + 1}/") for name in entries):
-    raise UserError(f"--checkpoint={folder} has more than {last + 1} layers: give the --hparams_set of this BERT")
+  if surplus(entries, hparams):
+    raise UserError(
+      f"--checkpoint={folder} has more than {hparams['num_hidden_layers']} layers: give the --hparams_set of this BERT"
+    )
   _check_config(folder, hparams)
 
 

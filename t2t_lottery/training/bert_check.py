@@ -5,7 +5,8 @@ from __future__ import annotations
 import tensorflow.compat.v1 as tf
 
 from t2t_lottery.checkpoints.tf_checkpoint import Checkpoint
-from t2t_lottery.pruning import layers, methods
+from t2t_lottery.pruning import methods
+from t2t_lottery.runs import pretrained
 from t2t_lottery.training import hparams_check
 from t2t_lottery.utils import choices
 from t2t_lottery.utils.errors import UserError
@@ -58,17 +59,10 @@ def require(source: Checkpoint, hparams) -> None:
   Raises:
     UserError: naming the first variable that is missing, has another shape, or is one too many.
   """
-  hidden, last = hparams.hidden_size, hparams.num_hidden_layers - 1
-  shapes = {
-    "bert/embeddings/word_embeddings": [hparams.problem_hparams.vocab_size["inputs"], hidden],
-    "bert/embeddings/position_embeddings": [hparams.max_length, hidden],
-    f"bert/encoder/layer_{last}/intermediate/dense/kernel": [hidden, hparams.filter_size],
-    "bert/pooler/dense/kernel": [hidden, hidden],
-  }
-  source.require(shapes, "this run")
-  extra = [name for name in source.shapes if layers.is_prunable(name) and f"/layer_{last + 1}/" in name]
-  if extra:
-    raise UserError(f"{source.role}: {source.prefix} is from another model: it has {extra[0]}, this run does not")
+  shapes = pretrained.shapes(hparams.problem_hparams.vocab_size["inputs"], hparams.values())
+  source.require({name: list(shape) for name, shape in shapes.items()}, "this run")
+  if extra := pretrained.surplus(source.shapes, hparams.values()):
+    raise UserError(f"{source.role}: {source.prefix} is from another model: it has {extra}, this run does not")
 
 
 CHECKS = hparams_check.Model(check_model, layer_sizes, require, "bert_tiny+{}")
