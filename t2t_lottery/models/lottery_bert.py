@@ -8,7 +8,8 @@ from tensor2tensor.layers import modalities
 from tensor2tensor.utils import registry, t2t_model
 
 from t2t_lottery.models import bert_encoder, pruned_model
-from t2t_lottery.training import bert_check
+from t2t_lottery.pruning import head_scores, methods, tickets
+from t2t_lottery.training import bert_check, masked_optimizer
 
 
 @registry.register_model
@@ -119,4 +120,10 @@ def _may_lack(name: str) -> bool:
   return not name.startswith("bert/")
 
 
-_PARTS = pruned_model.Parts(bert_check.CHECKS, _initialize, may_lack=_may_lack)
+def _score(hparams, spec: tickets.TicketSpec, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+  """Attention block -> importance of its heads: the one score of BERT that needs the graph."""
+  assert spec.score == methods.GRADIENT
+  return head_scores.importance(weights, masked_optimizer.unmasked_gradients(), hparams.num_heads)
+
+
+_PARTS = pruned_model.Parts(bert_check.CHECKS, _initialize, _score, _may_lack)

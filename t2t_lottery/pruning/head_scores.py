@@ -15,10 +15,10 @@ BATCHES = 10
 def importance(
   weights: Mapping[str, np.ndarray], gradients: Mapping[str, tf.Tensor], num_heads: int, batches: int = BATCHES
 ) -> dict[str, np.ndarray]:
-  """The mean over sentence pairs of |dL/dgate|, for a gate of 1 that multiplies the output of a head.
+  """The mean over examples of |dL/dgate|, for a gate of 1 that multiplies the output of a head.
 
   No gate is needed: what a head adds to the output of its block is linear in its rows of the output kernel, so dL/dgate is the
-  sum of w * dL/dw over these rows. L is the loss of a single pair, which is why batches are fed pair by pair. As in the paper,
+  sum of w * dL/dw over these rows. L is the loss of a single example, which is why batches are fed one by one. As in the paper,
   the scores of a block are divided by their Euclidean norm, so that blocks compete on equal terms. The dropout is that of
   training.
 
@@ -42,14 +42,14 @@ def importance(
   total = {group.name: np.zeros(num_heads) for group in groups}
   with saliency.started(weights) as session:
     for batch in saliency.batches_of(session, batches):
-      for pair in _pairs(batch):
-        for name, gate in session.run(gates, pair).items():
+      for example in _examples(batch):
+        for name, gate in session.run(gates, example).items():
           total[name] += np.abs(gate)
   return {name: score / (np.linalg.norm(score) or 1.0) for name, score in total.items()}
 
 
-def _pairs(batch: Mapping[tf.Tensor, np.ndarray]) -> Iterator[dict[tf.Tensor, np.ndarray]]:
-  """A batch as batches of one sentence pair each; what is not of a pair, such as the id of the problem, stays."""
+def _examples(batch: Mapping[tf.Tensor, np.ndarray]) -> Iterator[dict[tf.Tensor, np.ndarray]]:
+  """A batch as batches of one example each; what is not of an example, such as the id of the problem, stays."""
   rows = max((len(value) for value in batch.values() if value.ndim > 1), default=1)
   for row in range(rows):
     yield {n: value[row : row + 1] if value.ndim and len(value) == rows else value for n, value in batch.items()}

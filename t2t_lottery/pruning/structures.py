@@ -14,19 +14,42 @@ import numpy as np
 
 from t2t_lottery.pruning import masks, methods
 
-# Kind of structure -> the kernels of a group and the axis along which each is divided into members.
-_PARTS = {
-  methods.UNITS: {"conv1/kernel": 1, "conv2/kernel": 0},
-  methods.HEADS: {
-    **{f"multihead_attention/{part}/kernel": 1 for part in ("q", "k", "v")},
-    "multihead_attention/output_transform/kernel": 0,
-  },
-}
-# The bias that has an entry for each member, if there is one.
-_BIAS = {methods.UNITS: "conv1/bias"}
-_GROUP = {
-  methods.UNITS: re.compile(r"(.+/(encoder|decoder)/layer_(\d+)/(ffn))/conv1/kernel"),
-  methods.HEADS: re.compile(r"(.+/(encoder|decoder)/layer_(\d+)/(self|encdec)_attention)/multihead_attention/q/kernel"),
+
+class _Family(NamedTuple):
+  """Blocks of one model whose structures are of one kind.
+
+  Attributes:
+    first: the first kernel of such a block, with the groups block, side, layer and part (of the layer).
+    parts: kernel -> axis along which it is divided into members, in the order of the computation.
+    bias: the one with an entry for each member; empty if there is none.
+  """
+
+  first: re.Pattern
+  parts: dict[str, int]
+  bias: str = ""
+
+
+_SIDE = r"(?P<block>.+/(?P<side>encoder|decoder)/layer_(?P<layer>\d+)/"
+_FAMILIES = {
+  methods.UNITS: (
+    _Family(
+      re.compile(_SIDE + r"(?P<part>ffn))/conv1/kernel"), {"conv1/kernel": 1, "conv2/kernel": 0}, bias="conv1/bias"
+    ),
+  ),
+  methods.HEADS: (
+    _Family(
+      re.compile(_SIDE + r"(?P<part>self|encdec)_attention)/multihead_attention/q/kernel"),
+      {
+        **{f"multihead_attention/{part}/kernel": 1 for part in ("q", "k", "v")},
+        "multihead_attention/output_transform/kernel": 0,
+      },
+    ),
+    # Of BERT.
+    _Family(
+      re.compile(_SIDE + r"(?P<part>attention))/self/query/kernel"),
+      {**{f"self/{part}/kernel": 1 for part in ("query", "key", "value")}, "output/dense/kernel": 0},
+    ),
+  ),
 }
 # Kind -> what messages and tables call it.
 NAMES = {methods.UNITS: "feed-forward units", methods.HEADS: "attention heads"}
@@ -98,12 +121,14 @@ def groups(kind: str, shapes: Mapping[str, tuple[int, ...]], num_heads: int = 0)
   """
   found = {}
   for name, shape in shapes.items():
-    if match := _GROUP[kind].fullmatch(name):
-      block, side, number, own = match.groups()
-      parts = {f"{block}/{part}": axis for part, axis in _PARTS[kind].items()}
-      size = num_heads if kind == methods.HEADS else shape[1]
-      bias = f"{block}/{_BIAS[kind]}" if kind in _BIAS else ""
-      found[side != "encoder", int(number), own == "encdec"] = Group(block, parts, size, bias)
+    for family in _FAMILIES[kind]:
+      if match := family.first.fullmatch(name):
+        block = match["block"]
+        parts = {f"{block}/{part}": axis for part, axis in family.parts.items()}
+        size = num_heads if kind == methods.HEADS else shape[1]
+        bias = f"{block}/{family.bias}" if family.bias else ""
+        place = match["side"] != "encoder", int(match["layer"]), match["part"] == "encdec"
+        found[place] = Group(block, parts, size, bias)
   return [found[place] for place in sorted(found)]
 
 

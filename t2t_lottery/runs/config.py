@@ -66,10 +66,11 @@ def check_levels(config: Settings, levels: Iterable[str], structure: str = metho
   if not all(re.fullmatch("[1-9][0-9]*", value) for value in asked.values()):
     return  # t2t-trainer reports the error.
   hidden, ffn, heads, _, encoder, decoder = map(int, asked.values())
+  blocks = encoder if config.pretrained else encoder + 2 * decoder
   size, of = {
     methods.WEIGHTS: (hidden * min(hidden, ffn), "weights of a layer"),
     methods.UNITS: (ffn, "units of a feed-forward block"),
-    methods.HEADS: (heads * (encoder + 2 * decoder), "heads of the model"),
+    methods.HEADS: (heads * blocks, "heads of the model"),
   }[structure]
   for level in levels:
     try:

@@ -38,8 +38,10 @@ def check_model(hparams) -> None:
       raise UserError(f"{name}={hparams.get(name)} is not supported by lottery_bert: use float32")
   if hparams.label_smoothing or hparams.shared_embedding_and_softmax_weights:
     raise UserError("label_smoothing and shared_embedding_and_softmax_weights have no effect on lottery_bert: set to 0")
-  if hparams.ticket_score in methods.OF_MODEL:
-    raise UserError(f"ticket_score={hparams.ticket_score} is for lottery_transformer: use magnitude or random")
+  if hparams.ticket_score in methods.OF_MODEL and hparams.ticket_score != methods.GRADIENT:
+    raise UserError(
+      f"ticket_score={hparams.ticket_score} is for lottery_transformer: use magnitude, random or gradient"
+    )
   for name, default in (("prune_embedding", True), ("embedding_fan", methods.SHAPE)):
     if hparams.get(name) != default:
       raise UserError(f"{name}={hparams.get(name)} has no effect: lottery_bert never prunes embeddings")
@@ -65,4 +67,10 @@ def require(source: Checkpoint, hparams) -> None:
     raise UserError(f"{source.role}: {source.prefix} is from another model: it has {extra}, this run does not")
 
 
-CHECKS = hparams_check.Model(check_model, layer_sizes, require, "bert_tiny+{}")
+def _attention_blocks(hparams) -> int:
+  return hparams.num_hidden_layers
+
+
+CHECKS = hparams_check.Model(
+  check_model, layer_sizes, require, "bert_tiny+{}", (methods.WEIGHTS, methods.HEADS), _attention_blocks
+)

@@ -51,13 +51,15 @@ class Model(NamedTuple):
     require: (checkpoint, hparams): rejects a checkpoint of another model.
     hparams_set: the name of a method's hparams set, with {} for the method, for errors.
     structures: those that its tickets can be of, from `methods.STRUCTURES`.
+    attention_blocks: how many it has; each has `num_heads` heads.
   """
 
   check: Callable[[Any], None]
   layer_sizes: Callable[[Any], list[int]]
   require: Callable[[Checkpoint, Any], None]
   hparams_set: str
-  structures: tuple[str, ...] = (methods.WEIGHTS,)
+  structures: tuple[str, ...]
+  attention_blocks: Callable[[Any], int]
 
 
 def ticket_spec(hparams, seed: int) -> tickets.TicketSpec:
@@ -339,7 +341,7 @@ def _check_structure(hparams, model: Model) -> None:
   """Rejects tickets of structures that the model does not have, and hparams without effect on them."""
   structure, score = hparams.ticket_structure, hparams.ticket_score
   if structure not in model.structures:
-    raise UserError(f"ticket_structure={structure} is for lottery_transformer: use {', '.join(model.structures)}")
+    raise UserError(f"ticket_structure={structure} is not for this model: use {', '.join(model.structures)}")
   for of, own in _OWN_SCORE.items():
     if score == own and structure != of:
       raise UserError(f"ticket_score={score} is that of {of}: use ticket_structure={of}")
@@ -390,8 +392,7 @@ def _check_pruning(hparams, model: Model) -> None:
   if hparams.ticket_structure == methods.UNITS:
     masks.kept_count(hparams.filter_size, hparams.sparsity, "units of a feed-forward block")
   elif hparams.ticket_structure == methods.HEADS:
-    encoder, decoder = (_num_layers(hparams, f"/{side}/") for side in ("encoder", "decoder"))
-    masks.kept_count(hparams.num_heads * (encoder + 2 * decoder), hparams.sparsity, "heads of the model")
+    masks.kept_count(hparams.num_heads * model.attention_blocks(hparams), hparams.sparsity, "heads of the model")
   elif hparams.ticket_scope != methods.GLOBAL:
     for size in model.layer_sizes(hparams):
       masks.kept_count(size, hparams.sparsity)
@@ -505,6 +506,11 @@ def _num_layers(hparams, name: str) -> int:
   return own or hparams.num_hidden_layers
 
 
+def _attention_blocks(hparams) -> int:
+  """Self-attention of each layer, and the decoder's attention to the encoder."""
+  return _num_layers(hparams, "/encoder/") + 2 * _num_layers(hparams, "/decoder/")
+
+
 def _characteristic_shapes(hparams) -> dict[str, list[int]]:
   """Shapes that identify a model's vocabulary, depth and widths, known without building it."""
   hidden = hparams.hidden_size
@@ -519,4 +525,4 @@ def _characteristic_shapes(hparams) -> dict[str, list[int]]:
   return shapes
 
 
-TRANSFORMER = Model(check_model, _layer_sizes, _require, "transformer_{}", methods.STRUCTURES)
+TRANSFORMER = Model(check_model, _layer_sizes, _require, "transformer_{}", methods.STRUCTURES, _attention_blocks)

@@ -15,7 +15,7 @@ from t2t_lottery.checkpoints import tensor_bundle
 from t2t_lottery.pruning import layers
 from t2t_lottery.report import builder
 from t2t_lottery.report import study as studies
-from t2t_lottery.runs import paths
+from t2t_lottery.runs import paths, presets
 from tests.support import tiny_bert, trained
 
 STEPS = 20
@@ -143,6 +143,26 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
       self.assertAllEqual(initial(run)[layer], dense[layer] * mask)
     self.assertAllEqual(initial(run)["output_weights"], dense["output_weights"])
 
+  def test_heads_are_removed_as_a_whole(self):
+    printed = chain("--levels=50", "--variant=heads")
+    masks, heads = masks_of(initial("imp+heads-50")), presets.BERT_SIZES[tiny_bert.SET].num_heads
+    removed = []
+    for layer in range(2):
+      attention = f"bert/encoder/layer_{layer}/attention"
+      kernels = [masks[f"{attention}/self/{part}/kernel/mask"].T for part in ("query", "key", "value")]
+      kernels.append(masks[f"{attention}/output/dense/kernel/mask"])
+      for mask in kernels:
+        by_head = mask.reshape(heads, -1)
+        self.assertAllEqual(by_head.all(axis=1), by_head.any(axis=1))
+        self.assertAllEqual(by_head.any(axis=1), kernels[0].reshape(heads, -1).any(axis=1))
+      removed += [*~kernels[0].reshape(heads, -1).any(axis=1)]
+      self.assertTrue(masks[f"bert/encoder/layer_{layer}/intermediate/dense/kernel/mask"].all())
+    self.assertEqual(sum(removed), len(removed) // 2)
+    pretrained = tensor_bundle.read(os.path.join(folder(), "bert", "bert_model.ckpt"))
+    for name in layers.prunable(pretrained):
+      self.assertAllEqual(initial("imp+heads-50")[name], pretrained[name] * masks[layers.mask_name(name)])
+    self.assertRegex(printed, r"23\.5\d*% .* imp\+heads-50, dev, 50% of the attention heads\n")
+
   def test_the_report_has_a_column_of_the_method(self):
     chain(self.LEVELS)
     out = self.create_tempdir().full_path
@@ -155,7 +175,8 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
     (["--checkpoint="], "give --checkpoint=DIR, the folder of a pre-trained BERT"),
     (["--size=tiny"], "--size has no effect in imp.sh"),
     (["--decoder=t2t"], "--decoder has no effect in imp.sh"),
-    (["--variant=global_magnitude"], "--variant has no effect in imp.sh"),
+    (["--variant=global_magnitude"], "--variant=global_magnitude is only for lt, slt, clt, lrr and finetune"),
+    (["--variant=heads", "--ticket_from=glue_cola"], "transfers masks of single weights: leave out --variant=heads"),
     (["--ticket_from=glue_rte"], "--ticket_from=glue_rte: give another task than --problem=glue_rte"),
     (["--ticket_from=glue_cola", "--controls=random_mask"], "random_mask has no effect with --ticket_from"),
     (["--levels=50 40"], "levels must increase"),

@@ -27,13 +27,14 @@ from t2t_lottery.utils.errors import UserError
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 # Names of --controls, which train controls next to each ticket, and of --variant, which changes how every ticket is drawn.
 CONTROLS = ("random_signs", "redrawn_values", "permuted_values", "reinitialized", "random_mask", "shuffled_mask")
-VARIANTS = ("global_magnitude", "global_scores", "dense_embedding", "magnitude")
+VARIANTS = ("global_magnitude", "global_scores", "dense_embedding", "magnitude", "heads")
 # Variant -> the methods that it is only for, and why.
 _ONLY_FOR = {
   "global_magnitude": "lt, slt, clt, lrr and finetune: this method prunes layer by layer",
   "global_scores": "synflow",
   "dense_embedding": "methods that prune the embedding",
   "magnitude": "units and heads",
+  "heads": "imp; of translation models: heads.sh",
 }
 assert {*CONTROLS, *VARIANTS} <= set(methods.CONTROLS)
 
@@ -143,7 +144,7 @@ OF_TICKETS = (
   Flag(
     "variant",
     "pruning variant: dense_embedding, global_magnitude (not if pruned by MP), global_scores (SynFlow),\n"
-    "or magnitude (units and heads)",
+    "magnitude (units and heads), or heads (imp)",
     "NAME",
     choices=VARIANTS,
   ),
@@ -333,6 +334,10 @@ def check(values: Mapping[str, str], variants: Sequence[str] = VARIANTS) -> None
     )
   if (variant := values["variant"]) and variant not in variants:
     raise UserError(f"--variant={variant} is only for {_ONLY_FOR[variant]}")
+  if variant == "heads" and values["ticket_from"]:
+    raise UserError(
+      f"--ticket_from={values['ticket_from']} transfers masks of single weights: leave out --variant=heads"
+    )
 
 
 def check_transfer(source: str, problem: str) -> None:
