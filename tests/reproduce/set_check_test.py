@@ -102,12 +102,14 @@ class SetCheckTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(os.listdir(root), [])
 
   def test_a_set_and_a_size_contradict_each_other(self):
-    driver = driver_flags.Driver("slt.sh", "")
+    driver = driver_flags.Driver("slt.sh", "", unused=("--checkpoint",))
     with self.assertRaisesRegex(errors.UserError, "includes a size: leave out --size=tiny"):
       driver_flags.read(driver, ["--hparams_set=transformer_big", "--size=tiny"])
 
   def test_a_driver_passes_the_set_to_its_steps_and_its_name_to_the_report(self):
-    code = driver_flags.read(driver_flags.Driver("slt.sh", ""), ["--hparams_set=transformer_big", "--decoder=t2t"])
+    code = driver_flags.read(
+      driver_flags.Driver("slt.sh", "", unused=("--checkpoint",)), ["--hparams_set=transformer_big", "--decoder=t2t"]
+    )
     arrays = dict(line.split("=", 1) for line in code.splitlines())
     self.assertIn("--hparams_set=transformer_big", arrays["common"])
     self.assertNotIn("--size", arrays["common"])
