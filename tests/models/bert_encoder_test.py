@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
+from scipy import stats
 
 import usr_dir  # noqa: F401
 from t2t_lottery.models import bert_encoder
@@ -64,6 +65,25 @@ class BertEncoderTest(parameterized.TestCase, tf.test.TestCase):
     self.assertAllClose(np.linalg.norm(found * (ids != 0)[..., None]), expected["norm"], rtol=1e-6)
     self.assertAllClose(found_pooled[:, :4], expected["pooled"], rtol=0, atol=1e-5)
     self.assertAllClose(found_gradient[0, :6], expected["gradient"], rtol=0, atol=1e-5)
+
+  def test_head_of_masked_pieces_is_devlin_et_als(self):
+    """A dense layer with GELU and layer norm, then the embedding as output matrix, with a bias of its own."""
+    ids, segments = inputs()
+    places = np.array([[0, 1], [1, 6], [2, 2]])
+    with tf.Graph().as_default(), tf.Session() as session:
+      sequence, _ = bert_encoder.encode(SMALL, tf.constant(ids), tf.constant(segments))
+      logits = bert_encoder.predict_masked(SMALL, sequence, tf.constant(places))
+      random = np.random.RandomState(0)
+      for variable in tf.trainable_variables():
+        variable.load((random.randn(*variable.shape) * 0.5).astype(np.float32), session)
+      found, sequence, values = session.run([logits, sequence, {v.op.name: v for v in tf.trainable_variables()}])
+    head = {name.removeprefix("cls/predictions/"): v.astype(np.float64) for name, v in values.items() if "cls/" in name}
+    x = sequence[places[:, 0], places[:, 1]] @ head["transform/dense/kernel"] + head["transform/dense/bias"]
+    x = x * stats.norm.cdf(x)
+    x = (x - x.mean(axis=1, keepdims=True)) / np.sqrt(x.var(axis=1, keepdims=True) + 1e-12)
+    x = x * head["transform/LayerNorm/gamma"] + head["transform/LayerNorm/beta"]
+    expected = x @ values["bert/embeddings/word_embeddings"].T + head["output_bias"]
+    self.assertAllClose(found, expected, rtol=1e-5, atol=1e-5)
 
   def test_layers_of_bert_base_are_the_73_matrices_of_chen_et_al(self):
     shape = bert_encoder.Shape(vocab=30522, hidden=768, layers=12, heads=12, filter=3072)
