@@ -4,18 +4,21 @@ One line per layer and one for all: sparsity, largest and mean magnitude of the 
 also the fraction of equal signs among the weights that both keep, and the overlap of the two masks (both / either).
 Then the completely pruned structures, if any: embeddings of subwords, layers, heads, feed-forward units.
 Weights that the mask prunes must be zero; otherwise this is reported, and the exit status is 1.
+
+`--agreement CHECKPOINT CHECKPOINT...` prints how much the masks of several agree beyond chance, such as those of several seeds.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from absl import flags
 
 from t2t_lottery.checkpoints import tensor_bundle
-from t2t_lottery.pruning import layers, weight_statistics
+from t2t_lottery.pruning import layers, mask_agreement, methods, structures, weight_statistics
 from t2t_lottery.runs import model_source
 from t2t_lottery.utils import atomic_files, command_line, errors, text_table
 from t2t_lottery.utils.errors import UserError
@@ -25,6 +28,13 @@ _JSON = flags.DEFINE_bool(
   False,
   "Print one JSON object: layer, or `total`, -> figures; `emptied` -> counts of completely pruned structures.",
 )
+_AGREEMENT = flags.DEFINE_bool(
+  "agreement",
+  False,
+  "Print Fleiss' kappa of the masks of two or more checkpoints: of weights, heads, feed-forward units.",
+)
+# Kind of structure -> its name in the output.
+_NAMES = {methods.WEIGHTS: "weights", **structures.NAMES}
 
 
 class Layers(NamedTuple):
@@ -69,6 +79,14 @@ def emptied(model: Layers) -> weight_statistics.Emptied:
   return weight_statistics.emptied(model.variables, hparams.get("num_heads"))
 
 
+def _check_same_layers(model: Layers, other: Layers) -> None:
+  """Raises UserError if the two are of different models."""
+  for name in layers.prunable({*model.variables, *other.variables}):
+    shapes = [one.variables[name].shape if name in one.variables else "missing" for one in (model, other)]
+    if shapes[0] != shapes[1]:
+      raise UserError(f"{model.path} and {other.path} are of different models: {name} is {shapes[0]} and {shapes[1]}")
+
+
 def figures(model: Layers, other: Layers | None = None) -> dict[str, dict[str, float | None]]:
   """Layer -> figures; last, `total` (`weight_statistics.figures`).
 
@@ -77,10 +95,7 @@ def figures(model: Layers, other: Layers | None = None) -> dict[str, dict[str, f
   """
   if other is None:
     return weight_statistics.figures(model.variables)
-  for name in layers.prunable({*model.variables, *other.variables}):
-    shapes = [one.variables[name].shape if name in one.variables else "missing" for one in (model, other)]
-    if shapes[0] != shapes[1]:
-      raise UserError(f"{model.path} and {other.path} are of different models: {name} is {shapes[0]} and {shapes[1]}")
+  _check_same_layers(model, other)
   return weight_statistics.figures(model.variables, other.variables)
 
 
@@ -94,20 +109,51 @@ def table(found: dict[str, dict[str, float | None]]) -> str:
   return text_table.aligned(rows)
 
 
+def agreement(models: Sequence[Layers]) -> dict[str, float | None]:
+  """Kind of structure -> Fleiss' kappa of the models' masks (`mask_agreement.kappas`).
+
+  Raises:
+    UserError: if they are of different models.
+  """
+  for other in models[1:]:
+    _check_same_layers(models[0], other)
+  hparams = model_source.about(models[0].checkpoint).get("hparams", {})
+  return mask_agreement.kappas([model.variables for model in models], hparams.get("num_heads", 0))
+
+
+def _print_agreement(models: Sequence[Layers]) -> None:
+  found = agreement(models)
+  if _JSON.value:
+    print(atomic_files.to_json(found), flush=True)
+    return
+  print(f"Fleiss' kappa of {len(models)} masks", flush=True)
+  for kind, kappa in found.items():
+    print(f"{_NAMES[kind]}: " + ("all masks keep all" if kappa is None else f"{kappa:.3f}"), flush=True)
+
+
+def _print_figures(models: Sequence[Layers]) -> None:
+  found = figures(*models)
+  whole = emptied(models[0])
+  if _JSON.value:
+    print(atomic_files.to_json({**found, "emptied": whole.to_json()}), flush=True)
+  else:
+    print("\n".join([table(found), *whole.describe()]), flush=True)
+
+
 def main(argv: list[str]) -> None:
   """The command."""
   with errors.one_line():
-    models = [read(path) for path in argv[1:]]
-    found = figures(*models)
-    structures = emptied(models[0])
-    if _JSON.value:
-      print(atomic_files.to_json({**found, "emptied": structures.to_json()}), flush=True)
-    else:
-      print("\n".join([table(found), *structures.describe()]), flush=True)
+    paths = argv[1:]
+    if _AGREEMENT.value and len(paths) < 2:
+      raise errors.UsageError("--agreement is of several masks: give two or more checkpoints")
+    if not _AGREEMENT.value and len(paths) > 2:
+      raise errors.UsageError(f"{len(paths)} checkpoints: give one, or two to compare, or --agreement")
+    models = [read(path) for path in paths]
+    (_print_agreement if _AGREEMENT.value else _print_figures)(models)
     for model in models:
       if wrong := weight_statistics.describe_nonzero_pruned(model.variables):
         raise UserError(f"{model.path}: {wrong}")
 
 
 if __name__ == "__main__":
-  command_line.run(main, arguments=range(1, 3))
+  command_line.run(main, arguments=range(1, 1000))

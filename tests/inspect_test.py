@@ -132,9 +132,29 @@ class InspectTest(parameterized.TestCase, tf.test.TestCase):
       model_source.read(wrong)
     self.assertIn(FFN, model_source.read(intact))
 
+  def test_agreement_of_masks_beyond_chance(self):
+    models = []
+    for i, row in enumerate(([1, 1, 0, 0], [1, 0, 1, 0], [1, 1, 0, 0])):
+      values = np.ones([9, 4], np.float32)
+      values[0] = row
+      models.append(os.path.join(self.create_tempdir().full_path, f"seed{i}", "model.ckpt-7"))
+      tf_checkpoint.write(models[-1], {EMBEDDING: values})
+    done = self.run_command("--agreement", *models)
+    # Of 36 weights, two are kept by one or two of three masks: one of three pairs agrees.
+    agreement, share = (34 + 2 / 3) / 36, (32 * 3 + 3 + 2 + 1) / (36 * 3)
+    by_chance = share**2 + (1 - share) ** 2
+    kappa = (agreement - by_chance) / (1 - by_chance)
+    self.assertEqual(done.stdout, f"Fleiss' kappa of 3 masks\nweights: {kappa:.3f}\n", done.stderr)
+
   def test_command_errors(self):
     one = self.checkpoint("one", [[3, -1, 5, 0]])
     empty = self.create_tempdir().full_path
+    for arguments, message in (
+      (["--agreement", one], "--agreement is of several masks: give two or more checkpoints"),
+      ([one, one, one], "3 checkpoints: give one, or two to compare, or --agreement"),
+    ):
+      done = self.run_command(*arguments)
+      self.assertEqual((done.returncode, done.stderr), (2, f"t2t-lottery: {message}\n"))
     for arguments, message in (
       ([empty], "holds no checkpoint"),
       ([one + "0"], "no checkpoint .*: cannot read"),

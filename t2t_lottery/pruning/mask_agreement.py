@@ -1,0 +1,51 @@
+"""How much the masks of several runs agree beyond chance: Fleiss' kappa, as Prasanna et al. (2020, section 5) report it over
+seeds. Arrays in, arrays out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from t2t_lottery.pruning import layers, methods, structures
+
+
+def fleiss_kappa(kept: np.ndarray) -> float | None:
+  """Fleiss' kappa of two categories (Fleiss 1971).
+
+  Args:
+    kept: bool [masks, things]: what each mask keeps; at least two masks.
+
+  Returns:
+    1 if all masks are equal, about 0 if they agree as random masks of their sparsities do; None if all keep everything, or
+    nothing, so that there is no chance to disagree.
+  """
+  masks = len(kept)
+  votes = kept.sum(axis=0, dtype=np.int64)
+  agreement = np.mean(votes * (votes - 1) + (masks - votes) * (masks - votes - 1)) / (masks * (masks - 1))
+  share = votes.sum() / kept.size
+  by_chance = share**2 + (1 - share) ** 2
+  return None if by_chance == 1 else float((agreement - by_chance) / (1 - by_chance))
+
+
+def kappas(models: Sequence[Mapping[str, np.ndarray]], num_heads: int = 0) -> dict[str, float | None]:
+  """Kappa of the weights of all layers together, and of whole structures: what has any weight left counts as kept.
+
+  Args:
+    models: of each, name -> value of its layers and masks; without a mask, weights that are not zero are kept.
+    num_heads: of each attention block; 0 leaves heads out.
+
+  Returns:
+    "weights", "heads", "units" -> `fleiss_kappa`, for the kinds that the models have.
+  """
+  kept = [
+    {name: model.get(layers.mask_name(name), model[name] != 0).astype(bool) for name in layers.prunable(model)}
+    for model in models
+  ]
+  found = {methods.WEIGHTS: fleiss_kappa(np.stack([np.concatenate([*map(np.ravel, one.values())]) for one in kept]))}
+  for kind in (methods.HEADS, methods.UNITS):
+    groups = structures.groups(kind, structures.shapes_of(kept[0]), num_heads)
+    if groups and (num_heads or kind != methods.HEADS):
+      found[kind] = fleiss_kappa(np.stack([np.concatenate([group.alive(one) for group in groups]) for one in kept]))
+  return found
