@@ -16,6 +16,10 @@ import types
 
 # Importing these packages registers their models and problems.
 _REGISTERING = ("tensor2tensor.models", "tensor2tensor.problems")
+# These classify every code point when they are imported, for most of a second. All letters, digits, punctuation and symbols
+# lie in the first four of 17 planes.
+_CLASSIFYING = ("tensor2tensor.data_generators.tokenizer", "tensor2tensor.utils.bleu_hook")
+_LAST_CLASSIFIED = 0x3FFFF
 # Imported at the top of modules of t2t or TensorFlow, used by few functions.
 _LIBRARIES = ("googleapiclient.discovery", "scipy.signal", "tensorflow_addons", "tensorflow_probability")
 
@@ -120,14 +124,28 @@ class _Loader(importlib.abc.Loader):
     module.__class__ = _LazyModule
 
 
+class _ClassifyingLoader(importlib.machinery.SourceFileLoader):
+  """Executes a module that classifies every code point, up to the last one that can matter."""
+
+  def exec_module(self, module) -> None:
+    """See `importlib.abc.Loader`."""
+    # What the module imports is not to see another `sys.maxunicode`.
+    importlib.import_module("tensorflow.compat.v1")
+    last, sys.maxunicode = sys.maxunicode, _LAST_CLASSIFIED
+    try:
+      super().exec_module(module)
+    finally:
+      sys.maxunicode = last
+
+
 class _Finder(importlib.abc.MetaPathFinder):
-  """Finds the lazy modules where Python would."""
+  """Finds the lazy modules, and those that classify code points, where Python would."""
 
   def find_spec(self, fullname, path, target=None):
     """See `importlib.abc.MetaPathFinder`."""
-    if fullname not in _REGISTERING + _LIBRARIES:
+    if fullname not in _REGISTERING + _LIBRARIES + _CLASSIFYING:
       return None
     spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
     if spec is not None:
-      spec.loader = _Loader(spec.loader)
+      spec.loader = _ClassifyingLoader(fullname, spec.origin) if fullname in _CLASSIFYING else _Loader(spec.loader)
     return spec

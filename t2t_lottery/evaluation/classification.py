@@ -117,9 +117,9 @@ def _predictions(settings: config.Settings, checkpoint: str, hparams: dict[str, 
     classes = batch.outputs.shape[1]
     values = batch.outputs[:, 0] if classes == 1 else batch.outputs.argmax(axis=1)
     rows.append((batch.examples, values, class_metrics.losses(batch.outputs, batch.targets), batch.targets))
-  numbers, *found = (np.concatenate(part) for part in zip(*rows))
+  numbers, values, losses, targets = (np.concatenate(part) for part in zip(*rows))
   order = np.argsort(numbers, kind="stable")
-  return _Predictions(*(part[order] for part in found), classes, len(np.unique(numbers)))
+  return _Predictions(values[order], losses[order], targets[order], classes, len(np.unique(numbers)))
 
 
 def _print(line: dict[str, Any], notes: list[str]) -> None:
