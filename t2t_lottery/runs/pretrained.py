@@ -65,6 +65,9 @@ def check(folder: str, hparams: Mapping[str, Any]) -> None:
   entries = tensor_bundle.entries(checkpoint(folder))
   pieces = len(WordPiece.read(vocabulary(folder)).pieces)
   hidden, last = hparams["hidden_size"], hparams["num_hidden_layers"] - 1
+  embeddings = entries.get("bert/embeddings/word_embeddings")
+  if embeddings and embeddings.shape[0] != pieces:
+    raise UserError(f"{vocabulary(folder)} has {pieces} pieces, but the checkpoint next to it {embeddings.shape[0]}")
   shapes = {
     "bert/embeddings/word_embeddings": (pieces, hidden),
     "bert/embeddings/position_embeddings": (hparams["max_length"], hidden),
@@ -76,7 +79,7 @@ def check(folder: str, hparams: Mapping[str, Any]) -> None:
     if found != shape:
       has = f"has {name} of shape {list(found)}" if found else f"lacks {name}"
       raise UserError(
-        f"--checkpoint={folder} {has}, but by --hparams_set and vocab.txt it is of shape {list(shape)}: give "
+        f"--checkpoint={folder} {has}, but by --hparams_set it is of shape {list(shape)}: give "
         "the --hparams_set of this BERT"
       )
   if any(name.startswith(f"bert/encoder/layer_{last + 1}/") for name in entries):
