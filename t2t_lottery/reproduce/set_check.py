@@ -116,11 +116,11 @@ def _unfit(name: str, registry) -> str:
     values = registry.hparams(name).values()
   except Exception as error:  # Some sets of t2t fail on a current TensorFlow, and a user's may fail anyhow.
     return f"cannot be made ({type(error).__name__}: {error})"
+  if "gelu" in values:
+    return "is of a BERT, which imp.sh fine-tunes from its pre-trained weights (--checkpoint=FOLDER)"
   base = registry.hparams(_BASE).values()
   if missing := sorted(base.keys() - values.keys()):
     return f"is not of a transformer: it has no {missing[0]}"
-  if "gelu" in values:
-    return "is of a BERT, which imp.sh fine-tunes from its pre-trained weights (--checkpoint=FOLDER)"
   if "pruning_method" in values:
     return "already has a method's pruning, which the drivers add to a set without"
   if module.startswith(_OF_T2T) and (more := sorted(values.keys() - base.keys())):

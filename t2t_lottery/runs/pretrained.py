@@ -91,12 +91,15 @@ def check(folder: str, hparams: Mapping[str, Any]) -> None:
   """
   entries = tensor_bundle.entries(checkpoint(folder))
   pieces = len(WordPiece.read(vocabulary(folder)).pieces)
+  embeddings = entries.get("bert/embeddings/word_embeddings")
+  if embeddings and embeddings.shape[0] != pieces:
+    raise UserError(f"{vocabulary(folder)} has {pieces} pieces, but the checkpoint next to it {embeddings.shape[0]}")
   for name, shape in shapes(pieces, hparams).items():
     found = entries[name].shape if name in entries else None
     if found != shape:
       has = f"has {name} of shape {list(found)}" if found else f"lacks {name}"
       raise UserError(
-        f"--checkpoint={folder} {has}, but by --hparams_set and vocab.txt it is of shape {list(shape)}: give "
+        f"--checkpoint={folder} {has}, but by --hparams_set it is of shape {list(shape)}: give "
         "the --hparams_set of this BERT"
       )
   if surplus(entries, hparams):
