@@ -119,9 +119,11 @@ class BertInput:
   def get_or_create_vocab(self, data_dir, tmp_dir, force_get=False):
     """See `Text2TextProblem.get_or_create_vocab`; a vocabulary is never made here."""
     kept = os.path.join(os.path.expanduser(data_dir), VOCABULARY)
+    given = os.path.join(os.path.expanduser(tmp_dir), VOCABULARY) if tmp_dir else kept
     with errors.one_line():
+      if os.path.exists(kept) and os.path.exists(given) and manifest.file_info(kept) != manifest.file_info(given):
+        raise errors.UserError(f"{kept} is another vocabulary than {given}: give another --data_dir")
       if not os.path.exists(kept) and not force_get:
-        given = os.path.join(os.path.expanduser(tmp_dir), VOCABULARY)
         if not os.path.exists(given):
           raise errors.UserError(f"neither {kept} nor {given} exists: copy the vocab.txt of the model there")
         WordPiece.read(given)

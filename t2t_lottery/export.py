@@ -5,13 +5,14 @@ Formats (`--to`):
 - `saved_model`: a SavedModel of t2t's own inference, with subword ids as input and output (`saved_model.save`).
 - `t2t`: a folder with a plain `transformer` checkpoint for stock t2t_decoder.
 - `sparse`: one small lossless file (`sparse_file`) with its vocabulary, for translating raw text by the sparse engine;
-  it can be exported to each of the others.
+  it can be exported to each of the others (to `saved_model` where the data is).
 - `safetensors`: one file with weights, masks, and in its metadata hparams and vocabulary, for numpy, PyTorch and others.
 """
 
 from __future__ import annotations
 
 import os
+import tempfile
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,10 @@ class Model:
     self.about = model_source.about(self.path)
     self._problem = problem or self.about.get("problem")
     self._data_dir = data_dir or self.about.get("hparams", {}).get("data_dir")
+    # Of a sparse file, unless the user names another.
+    self._vocabulary = None if problem or data_dir else self.about.get("vocabulary")
+    if "gelu" in self.about.get("hparams", {}):
+      raise UserError(f"{self.path} is of lottery_bert: only models for translation can be exported")
 
   @property
   def hparams(self) -> dict[str, Any]:
@@ -81,12 +86,22 @@ class Model:
       manifest.check_same(self.path, self.about.get("data"), self._problem, data_dir)
     return self._problem, data_dir
 
+  @property
+  def vocabulary(self) -> str:
+    """The text of its vocabulary; raises UserError if unknown."""
+    if self._vocabulary is not None:
+      return self._vocabulary
+    with open(manifest.vocabulary(*self.data), encoding="utf-8", newline="\n") as file:
+      return file.read()
+
 
 def to_ctranslate2(model: Model, out: str) -> None:
   """Writes a folder for `translator.Translator.load`."""
-  vocabulary = manifest.vocabulary(*model.data)
-  with atomic_files.new_folder(out) as folder:
-    padding = translator.save(folder, model.path, model.hparams, vocabulary, _COMPUTE_TYPE.value)
+  vocabulary = model.vocabulary
+  with atomic_files.new_folder(out) as folder, tempfile.TemporaryDirectory() as other:
+    path = os.path.join(other, translator.VOCABULARY)
+    atomic_files.write_text(path, vocabulary)
+    padding = translator.save(folder, model.path, model.hparams, path, _COMPUTE_TYPE.value)
   if padding:
     print(
       f"{len(padding)} subwords have no embedding left, so t2t treats them as padding in a source. Translator does the "
@@ -138,13 +153,9 @@ def _with_vocabulary(model: Model) -> dict[str, Any]:
   """The model's metadata and, if it can be found, the text of its vocabulary."""
   about = dict(model.about)
   try:
-    vocabulary = manifest.vocabulary(*model.data)
+    about["vocabulary"] = model.vocabulary
   except UserError as error:
-    if "vocabulary" not in about:
-      print(f"without a vocabulary, so it can be exported but not translated with: {error}")
-  else:
-    with open(vocabulary, encoding="utf-8", newline="\n") as file:
-      about["vocabulary"] = file.read()
+    print(f"without a vocabulary, so it can be exported but not translated with: {error}")
   return about
 
 

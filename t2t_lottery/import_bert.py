@@ -6,7 +6,9 @@ bert_model.ckpt, with that code's variable names, bert_config.json and vocab.txt
 
 from __future__ import annotations
 
+import collections
 import os
+import shlex
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,7 @@ _POOLER_SEED = flags.DEFINE_integer(
 _REALS = ("F16", "F32", "F64")
 # Integers, which transformers stores next to the weights.
 _CONSTANT = "position_ids"
+_SAVE_AGAIN = "save the model again by transformers' save_pretrained"
 
 
 def read(folder: str) -> dict[str, np.ndarray]:
@@ -73,15 +76,20 @@ def vocabulary(folder: str, config: dict[str, Any]) -> str:
   tokenizer = WordPiece.read(path)
   if len(tokenizer.pieces) != config["vocab_size"]:
     raise UserError(f"{path} has {len(tokenizer.pieces)} pieces, by config.json {config['vocab_size']}")
+  if twice := next((piece for piece, count in collections.Counter(tokenizer.pieces).items() if count > 1), None):
+    raise UserError(f"{path} has the piece {twice} twice")
   try:
-    lower_case = atomic_files.read_json(os.path.join(folder, "tokenizer_config.json"), dict).get("do_lower_case")
+    given = atomic_files.read_json(os.path.join(folder, "tokenizer_config.json"), {"*": object}, _SAVE_AGAIN)
   except atomic_files.Missing:
-    lower_case = None
-  if lower_case not in (None, tokenizer.lower_case):
-    raise UserError(
-      f"{folder}: tokenizer_config.json has do_lower_case={lower_case}, but its vocab.txt is one of "
-      f"{'lower case' if tokenizer.lower_case else 'both cases'}, so texts would be split otherwise than in pre-training"
-    )
+    given = {}
+  lower_case = tokenizer.lower_case
+  for name, ours in (("do_lower_case", lower_case), ("strip_accents", lower_case), ("tokenize_chinese_chars", True)):
+    if given.get(name) not in (None, ours):
+      raise UserError(
+        f"{folder}: tokenizer_config.json has {name}={given[name]}, but a vocab.txt of "
+        f"{'lower case' if lower_case else 'both cases'} is used with {ours}: texts would be split otherwise than in "
+        "pre-training"
+      )
   with open(path, encoding="utf-8", newline="\n") as file:
     return file.read()
 
@@ -122,7 +130,7 @@ def main(argv: list[str]) -> None:
   with errors.one_line():
     source, out = (os.path.expanduser(flag.value) for flag in (_FROM, _OUT))
     path = os.path.join(source, "config.json")
-    config = atomic_files.read_json(path, dict)
+    config = atomic_files.read_json(path, {"*": object}, _SAVE_AGAIN)
     hugging_face.check_config(path, config)
     vocab = vocabulary(source, config)
     converted = hugging_face.convert(read(source), config, _POOLER_SEED.value)
@@ -134,7 +142,7 @@ def main(argv: list[str]) -> None:
     if converted.left_out:
       print(f"left out, because google-research/bert has no such head: {', '.join(converted.left_out)}")
     checkpoint = os.path.join(out, presets.BERT_CHECKPOINT)
-    print(f"train from it: {trainer_flags(config)} --warm_start_from={checkpoint}")
+    print(f"train from it: {trainer_flags(config)} {shlex.quote(f'--warm_start_from={checkpoint}')}")
 
 
 if __name__ == "__main__":

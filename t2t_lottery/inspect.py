@@ -55,7 +55,7 @@ def read(path: str) -> Layers:
   """Reads the layers and masks of a checkpoint.
 
   Args:
-    path: its prefix, or a run's folder, for its newest checkpoint.
+    path: its prefix, a sparse file, or a run's folder, for its newest checkpoint.
 
   Raises:
     UserError: if there is none, or it has no layers.
@@ -63,7 +63,11 @@ def read(path: str) -> Layers:
   checkpoint = os.path.expanduser(path)
   if os.path.isdir(checkpoint):
     checkpoint = model_source.newest(checkpoint)
-  variables = tensor_bundle.read(checkpoint, layers.is_prunable_or_mask)
+  if os.path.isfile(checkpoint):
+    read_all = model_source.read(checkpoint, with_masks=True)
+    variables = {name: value for name, value in read_all.items() if layers.is_prunable_or_mask(name)}
+  else:
+    variables = tensor_bundle.read(checkpoint, layers.is_prunable_or_mask)
   if not layers.prunable(variables):
     raise UserError(f"{checkpoint} holds no layer of a Transformer")
   return Layers(path, checkpoint, variables)

@@ -25,6 +25,8 @@ from t2t_lottery.utils.errors import UserError
 
 # Lines translated at a time. Translations do not depend on their neighbors.
 _CHUNK_LINES = 1024
+# More do not start on every machine; then C++ code ends the process.
+_MOST_THREADS = 1024
 
 
 class _Parser(argparse.ArgumentParser):
@@ -51,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     "--beam_size", "--beam", type=_positive, default=4, help="size of the beam, 1 for greedy search [4]"
   )
   parser.add_argument("--alpha", type=_exponent, default=0.6, help="exponent of the length penalty [0.6]")
-  parser.add_argument("--threads", type=_positive, help="batches translated at the same time [the CPUs]")
+  parser.add_argument("--threads", type=_threads, help="batches translated at the same time [the CPUs]")
   parser.add_argument("--batch_size", type=_positive, help="sentences translated together [32]")
   parser.add_argument("--scores", action="store_true", help="print each translation's score and a tab before it")
   return parser
@@ -60,6 +62,12 @@ def _parser() -> argparse.ArgumentParser:
 def _positive(text: str) -> int:
   if not text.isdecimal() or int(text) < 1:
     raise argparse.ArgumentTypeError(f"{text} is not a positive integer")
+  return int(text)
+
+
+def _threads(text: str) -> int:
+  if _positive(text) > _MOST_THREADS:
+    raise argparse.ArgumentTypeError(f"{text} is more than {_MOST_THREADS}")
   return int(text)
 
 

@@ -223,6 +223,7 @@ print(json.dumps(scores(sources[:1], targets[:1]) + scores(sources[1:], targets[
       (b"a\n", [self.out, "--beam_size=0"], 2, "--beam_size"),
       (b"a\n", [self.out, f"--beam_size={len(self.translator.subwords)}"], 1, "beam size .* of the vocabulary"),
       (b"a\n", [self.out, "--alpha=nan"], 2, "--alpha"),
+      (b"a\n", [self.out, "--threads=100000"], 2, "--threads: 100000 is more than 1024"),
       (b"a\n", [self.out, "--alpha=-1"], 2, "--alpha"),
     ):
       with mock.patch.object(translate, "_CHUNK_LINES", 2):
@@ -300,7 +301,12 @@ print(json.dumps(scores(sources[:1], targets[:1]) + scores(sources[1:], targets[
     export(self.out, "t2t", back)
     self.assert_model(tensor_bundle.read(paths.checkpoint(back, small_model.STEP)))
     self.assertEqual(atomic_files.read_json(paths.hparams(back)), atomic_files.read_json(self.hparams))
-    # The file contains its hparams and problem.
+    # The file contains its hparams, problem and vocabulary, so it can be exported where the data is not.
+    about = sparse_file.about(self.out)
+    os.remove(self.out)
+    sparse_file.write(
+      self.out, self.model.variables, {**about, "hparams": {**about["hparams"], "data_dir": "/nowhere"}}
+    )
     export(self.model.folder, "ctranslate2", direct)
     export(self.out, "ctranslate2", through)
     for name in os.listdir(direct):
@@ -367,6 +373,11 @@ print(json.dumps(scores(sources[:1], targets[:1]) + scores(sources[1:], targets[
     sparse_file.write(self.out, {"a": np.float32([1])})
     alone = os.path.join(self.create_tempdir().full_path, "alone.sparse")
     sparse_file.write(alone, self.model.variables)
+    hparams = atomic_files.read_json(self.hparams)
+    wrong = []
+    for about in ({"hparams": {**hparams, "data_dir": 5}}, {"hparams": []}, {"hparams": {**hparams, "gelu": "erf"}}):
+      wrong.append(os.path.join(self.create_tempdir().full_path, "wrong.sparse"))
+      sparse_file.write(wrong[-1], self.model.variables, about)
     new = self.out + ".new"
     for arguments, message in (
       ((self.model.folder, "sparse", self.out), f"{self.out} already exists"),
@@ -375,6 +386,10 @@ print(json.dumps(scores(sources[:1], targets[:1]) + scores(sources[1:], targets[
       ((foreign, "sparse", new), "foreign is not a sparse file"),
       ((self.model.checkpoint + "1", "sparse", new), "no checkpoint .*: cannot read"),
       ((self.out, "sparse", new), "holds no layer of a Transformer"),
+      ((wrong[0], "sparse", new), "is damaged .hparams.data_dir is not a string or null.: export the run again"),
+      ((wrong[1], "safetensors", new), "is damaged .hparams is not an object.: export the run again"),
+      ((wrong[2], "sparse", new), "is of lottery_bert: only models for translation can be exported"),
+      (("", "sparse", new), "the path of the checkpoint is empty"),
       ((alone, "ctranslate2", new), "does not name its vocabulary: give --problem and --data_dir"),
       ((self.model.folder, "ctranslate2", new, "--data_dir=/nowhere"), "no complete data of .* in /nowhere"),
       ((self.model.folder, "sparse", os.path.join(foreign, "file")), "cannot write .*foreign/file: "),

@@ -154,6 +154,10 @@ class ImportBertTest(parameterized.TestCase, tf.test.TestCase):
       ({"embeddings.LayerNorm.bias": np.ones([9], np.float32)}, r"beta has shape \[9\], by config.json \[8\]"),
       ({"encoder.layer.1.output.dense.bias": np.ones([8])}, "has bert/encoder/layer_1/output/dense/bias"),
       ({"cls.predictions.decoder.weight": np.ones([9, 8])}, "decoder.weight is not equal to embeddings"),
+      ({"classifier.weight": np.ones([2, 5])}, r"output_weights has shape \[2, 5\], by config.json \[2, 8\]"),
+      ({"classifier.weight": np.ones([2, 8]), "classifier.bias": np.ones([7])}, r"output_bias has shape \[7\]"),
+      ({"pooler.dense.bias": np.full([8], np.nan)}, "bert/pooler/dense/bias has a value that is not finite"),
+      ({"bert.pooler.dense.bias": np.ones([8])}, "has both pooler.dense.bias and bert.pooler.dense.bias"),
     ):
       with self.assertRaisesRegex(UserError, message):
         hugging_face.convert({**tensors(), **changed}, CONFIG)
@@ -165,6 +169,9 @@ class ImportBertTest(parameterized.TestCase, tf.test.TestCase):
     ({"layer_norm_eps": 1e-5}, "layer_norm_eps=1e-05 cannot"),
     ({"hidden_act": "relu"}, "hidden_act=relu cannot"),
     ({"hidden_size": None}, "hidden_size=None is not a size"),
+    ({"hidden_act": ["gelu"]}, "hidden_act=.* cannot"),
+    ({"num_attention_heads": 3}, "num_attention_heads=3 does not divide hidden_size=8"),
+    ({"is_decoder": True}, "is_decoder=True cannot be converted"),
   )
   def test_a_config_of_another_computation_is_refused(self, changed, message):
     with self.assertRaisesRegex(UserError, message):
@@ -174,7 +181,16 @@ class ImportBertTest(parameterized.TestCase, tf.test.TestCase):
     folder = self.folder()
     self.write(folder, "tokenizer_config.json", '{"do_lower_case": false}')
     _, done = self.run_command(folder)
-    self.assertRegex(done.stderr, "do_lower_case=False, but its vocab.txt is one of lower case")
+    self.assertRegex(done.stderr, "do_lower_case=False, but a vocab.txt of lower case is used with True")
+    self.write(folder, "tokenizer_config.json", '{"strip_accents": false}')
+    self.assertRegex(self.run_command(folder)[1].stderr, "^t2t-lottery: .*strip_accents=False, but[^\n]*\n$")
+    self.write(folder, "tokenizer_config.json", "[1]")
+    self.assertRegex(
+      self.run_command(folder)[1].stderr,
+      "^t2t-lottery: .* is damaged .it is not an object.: save the model again[^\n]*\n$",
+    )
+    self.write(folder, "vocab.txt", "".join(f"{piece}\n" for piece in [*PIECES[:-1], PIECES[-2]]))
+    self.assertRegex(self.run_command(folder)[1].stderr, f"vocab.txt has the piece {PIECES[-2]} twice")
     self.write(folder, "vocab.txt", "".join(f"{piece}\n" for piece in PIECES[:-1]))
     _, done = self.run_command(folder)
     self.assertRegex(done.stderr, "has 8 pieces, by config.json 9")

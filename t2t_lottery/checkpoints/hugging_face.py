@@ -20,7 +20,10 @@ _INITIAL_DEVIATION = 0.02
 # transformers' name of an activation -> the hparam `gelu`.
 GELUS = {"gelu": "erf", "gelu_new": "tanh", "gelu_pytorch_tanh": "tanh"}
 # What `models/bert_encoder.py` computes; transformers' default, and so Google's.
-_FIXED = {"model_type": "bert", "layer_norm_eps": 1e-12, "position_embedding_type": "absolute", "type_vocab_size": 2}
+_FIXED = {
+  **{"model_type": "bert", "layer_norm_eps": 1e-12, "position_embedding_type": "absolute", "type_vocab_size": 2},
+  **{"is_decoder": False, "add_cross_attention": False},
+}
 _SIZES = (
   *("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"),
   "max_position_embeddings",
@@ -72,7 +75,11 @@ def check_config(path: str, config: Mapping[str, Any]) -> None:
   for name in _SIZES:
     if type(config.get(name)) is not int or config[name] < 1:
       raise UserError(f"{path}: {name}={config.get(name)} is not a size")
-  if config.get("hidden_act") not in GELUS:
+  if config["hidden_size"] % config["num_attention_heads"]:
+    raise UserError(
+      f"{path}: num_attention_heads={config['num_attention_heads']} does not divide hidden_size={config['hidden_size']}"
+    )
+  if config.get("hidden_act") not in [*GELUS]:
     raise UserError(f"{path}: hidden_act={config.get('hidden_act')} cannot be converted: must be {' or '.join(GELUS)}")
 
 
@@ -91,6 +98,9 @@ def convert(tensors: Mapping[str, np.ndarray], config: Mapping[str, Any], pooler
     UserError: a tensor of the encoder is unknown, missing or of another shape than `config` says; output embeddings are
       not the input's; or the pooler is missing, or a seed is given though it is not.
   """
+  for name in tensors:
+    if f"bert.{name}" in tensors:
+      raise UserError(f"the model has both {name} and bert.{name}")
   tensors = {name.removeprefix("bert."): value for name, value in tensors.items()}
   _check_tied(tensors)
   variables, left_out = {}, []
@@ -160,13 +170,33 @@ def _new_pooler(hidden: int, seed: int) -> dict[str, np.ndarray]:
 
 def _check_shapes(variables: Mapping[str, np.ndarray], config: Mapping[str, Any]) -> None:
   shapes = _shapes(config)
-  for name, shape in shapes.items():
+  for name in shapes:
     if name not in variables:
       raise UserError(f"the model lacks {name}, which its config.json describes")
-    if variables[name].shape != shape:
+  for name, shape in {**shapes, **_head_shapes(variables, config)}.items():
+    if name in variables and variables[name].shape != shape:
       raise UserError(f"{name} has shape {list(variables[name].shape)}, by config.json {list(shape)}")
+  for name, value in variables.items():
+    if not np.isfinite(value).all():
+      raise UserError(f"{name} has a value that is not finite: the model is damaged")
   if more := [name for name in variables if name.startswith("bert/") and name not in shapes]:
     raise UserError(f"the model has {more[0]}, which its config.json does not describe")
+
+
+def _head_shapes(variables: Mapping[str, np.ndarray], config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+  """Name -> shape of the variables of heads."""
+  hidden = config["hidden_size"]
+  classes = len(variables.get("output_weights", variables.get("output_bias", ())))
+  transform = "cls/predictions/transform"
+  return {
+    "output_weights": (classes, hidden),
+    "output_bias": (classes,),
+    "cls/seq_relationship/output_weights": (2, hidden),
+    "cls/seq_relationship/output_bias": (2,),
+    "cls/predictions/output_bias": (config["vocab_size"],),
+    f"{transform}/dense/kernel": (hidden, hidden),
+    **{f"{transform}/{name}": (hidden,) for name in ("dense/bias", "LayerNorm/gamma", "LayerNorm/beta")},
+  }
 
 
 def _shapes(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:

@@ -250,7 +250,7 @@ class Counts:
 
   Attributes:
     pairs: total.
-    held_out: excluded from training, since they share a side with a pair that became dev or test.
+    held_out: excluded from training: they became dev or test, or share a side with a pair that did.
     empty: with an empty side; excluded from training.
     duplicates: equal to an earlier one.
     overlap: sharing a side with the user's own dev or test set; still trained on.
@@ -283,7 +283,7 @@ def summary(facts: Mapping[str, Any]) -> list[str]:
     f"{examples['test']:,} of test"
   ]
   of_pairs = (
-    (counts.held_out, "share a side with dev or test, which are split off: excluded from training"),
+    (counts.held_out, "are split off as dev or test, or share a side with these: excluded from training"),
     (counts.empty, "have an empty side: excluded from training"),
     (
       long,

@@ -37,6 +37,16 @@ def steps(folder: str, description: Mapping[str, Any]) -> list[int]:
   return found
 
 
+def covers(line: Mapping[str, Any], description: Mapping[str, Any]) -> bool:
+  """Whether a line of results is of the whole run: training by hand may have been continued after it was made.
+
+  Args:
+    line: of results.
+    description: of the run as it is.
+  """
+  return line.get("train_steps") == description["train_steps"]
+
+
 def is_on_target(folder: str, description: Mapping[str, Any], variables: Mapping[str, np.ndarray]) -> bool:
   """Whether the layers of a checkpoint have the run's requested sparsity, to within one weight per layer; of a ticket of
   structures, whether each block has lost as many of them as requested.

@@ -41,7 +41,11 @@ def evaluate(settings: config.Settings, folder: str, description: dict[str, Any]
     UserError: if a file is missing or damaged.
   """
   line = run_files.result(folder) if os.path.exists(paths.result(folder)) else None
-  if line is None or line.get("signatures", {}).get(class_metrics.PREDICTIONS) != signature():
+  if (
+    line is None
+    or line.get("signatures", {}).get(class_metrics.PREDICTIONS) != signature()
+    or not checkpoint_selection.covers(line, description)
+  ):
     line = _evaluate(settings, folder, description)
     atomic_files.write_json(paths.result(folder), line)
   return line

@@ -102,7 +102,8 @@ def _evaluate_once(
   line = run_files.result(folder) if os.path.exists(paths.result(folder)) else None
   signatures = (line or {}).get("signatures", {})
   is_current = signatures.get("translation") == decoding.signature(decoder)
-  if line is None or not is_current or not run_spec.has_tokenizer(signatures, decoded.tokenizer):
+  is_current = is_current and run_spec.has_tokenizer(signatures, decoded.tokenizer)
+  if line is None or not is_current or not checkpoint_selection.covers(line, description):
     line = _evaluate(settings, folder, decoded, decoder, description)
     atomic_files.write_json(paths.result(folder), line)
   if scoring.comet and line["signatures"].get(metrics.COMET) != scoring.comet.signature:

@@ -92,7 +92,7 @@ class CTranslate2Engine:
         f"{folder} was exported by an earlier version, which translated subwords with a pruned embedding differently "
         "from t2t: export it again"
       )
-    self._padding = frozenset(atomic_files.read_json(padding))
+    self._padding = frozenset(atomic_files.read_json(padding, [int], "export the model again"))
     sees_all = subword_vocabulary.EOS not in self._padding
     self._unseen = None if sees_all else _model(os.path.join(folder, _UNSEEN), threads)
 

@@ -34,7 +34,7 @@ _STEPS = flags.DEFINE_integer(
   "steps",
   None,
   "Length of each run in steps; all other step counts scale with it. Default: the size's; 3 epochs with --checkpoint.",
-  lower_bound=20,
+  lower_bound=presets.SHORTEST,
 )
 _REWIND_STEP = flags.DEFINE_integer(
   "rewind_step", None, "Step t to rewind to. Default: 5% of the run's length.", lower_bound=1

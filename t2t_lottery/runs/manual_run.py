@@ -54,6 +54,9 @@ def describe(folder: str, problem: str) -> tuple[dict[str, Any], str | None]:
     raise UserError(f"{folder} was trained on {trained_on}, not on the requested --problem={problem}")
   steps = paths.checkpoint_steps(folder)
   hparams_set = flags.get("hparams_set", f"transformer_{method}")
+  if hparams_set in presets.BERT_SIZES:
+    # A driver's dense run has the same hparams, of SET+METHOD.
+    hparams_set += f"{presets.PLUS}{method}"
   about: dict[str, Any] = {
     "run": os.path.basename(os.path.abspath(folder)),
     "problem": problem,
@@ -137,8 +140,12 @@ def _parent(settings: config.Settings, checkpoint: str) -> str:
 def _check_hparams(settings: config.Settings, folder: str, requested: dict[str, Any]) -> None:
   """Raises UserError if the requested run, as a driver trains it, has other hparams than that of the folder."""
   hparams = run_files.hparams(folder)
+  method = methods.METHODS[requested["method"]]
   wanted = {**methods.default_hparams(requested["method"], hparams), **run_spec.hparams(settings, requested)}
-  unused = methods.without_effect(methods.METHODS[requested["method"]], hparams)
+  unused = [
+    *methods.without_effect(method, hparams),
+    *(name for name, (_, uses) in methods.HPARAMS.items() if not uses(method)),
+  ]
   for name, value in wanted.items():
     if name not in (*unused, *_SOURCES, "rewind_also") and not _is_same(hparams.get(name, value), value):
       raise UserError(f"{folder} was trained with {name}={hparams[name]}; a driver with these flags uses {value}")

@@ -10,9 +10,15 @@ import numpy as np
 from t2t_lottery.checkpoints import sparse_file, tensor_bundle
 from t2t_lottery.pruning import layers, weight_statistics
 from t2t_lottery.runs import paths, run_files, run_spec
+from t2t_lottery.utils import atomic_files
 from t2t_lottery.utils.errors import UserError
 
 GLOBAL_STEP = "global_step"
+# Of a sparse file.
+_ABOUT = {
+  **{"problem?": str, "data?": str, "vocabulary?": str},
+  **{"hparams?": {"data_dir?": (str, type(None)), "*": object}, "*": object},
+}
 
 
 def find(path: str) -> str:
@@ -24,6 +30,8 @@ def find(path: str) -> str:
   Raises:
     UserError: if a folder holds no checkpoint.
   """
+  if not path:
+    raise UserError("the path of the checkpoint is empty")
   path = os.path.expanduser(path)
   if not os.path.isdir(path):
     return path
@@ -108,7 +116,7 @@ def about(path: str) -> dict[str, Any]:
     UserError: if one of the files is damaged.
   """
   if os.path.isfile(path):
-    return sparse_file.about(path)
+    return atomic_files.require_shape(path, sparse_file.about(path), _ABOUT, "export the run again")
   known: dict[str, Any] = {}
   # A kept or averaged checkpoint is in a subfolder of its run.
   for folder in (os.path.dirname(path), os.path.dirname(os.path.dirname(path))):

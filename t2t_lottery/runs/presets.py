@@ -68,6 +68,10 @@ PAPER = Steps(
 PRUNING_STEPS = ("rewind_step", "prune_until", "prune_every", "supermask_steps")
 
 
+# Steps of the shortest run: one between two of the 20 checkpoints.
+SHORTEST = 20
+
+
 def for_length(train_steps: int) -> Steps:
   """The paper's step counts scaled to another run length, each at least 1."""
   return Steps(*(max(1, round(count * train_steps / PAPER.train_steps)) for count in PAPER))

@@ -7,6 +7,7 @@ import glob
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -18,6 +19,7 @@ class Missing(UserError):
 
 
 _UNFINISHED = ".unfinished"
+_REGENERATE = "delete it to regenerate it"
 
 
 def write_bytes(path: str, parts: Iterable[bytes]) -> None:
@@ -114,13 +116,14 @@ def write_json(path: str, value: Any) -> None:
   write_text(path, to_json(value) + "\n")
 
 
-def read_json(path: str, shape: Any = object) -> Any:
+def read_json(path: str, shape: Any = object, remedy: str = _REGENERATE) -> Any:
   """Reads a JSON file.
 
   Args:
     path: the file.
     shape: the required schema: a type or a tuple of types; `[shape]`, a list of that shape; or a mapping of names to
       shapes, an object with these names. A name that ends with "?" is optional; "*" matches all others. Default: anything.
+    remedy: what to do with a damaged file, for the error.
 
   Raises:
     UserError: if it is missing (`Missing`), damaged, or has another shape.
@@ -133,28 +136,37 @@ def read_json(path: str, shape: Any = object) -> Any:
   except OSError as error:
     raise UserError(f"cannot read {path}: {error.strerror}") from error
   except RecursionError as error:
-    raise _damaged(path, "nested too deeply") from error
+    raise _damaged(path, "nested too deeply", remedy) from error
   except ValueError as error:
-    raise _damaged(path, str(error)) from error
-  return require_shape(path, content, shape)
+    raise _damaged(path, str(error), remedy) from error
+  return require_shape(path, content, shape, remedy)
 
 
-def require_shape(path: str, content: Any, shape: Any) -> Any:
+def require_shape(path: str, content: Any, shape: Any, remedy: str = _REGENERATE) -> Any:
   """Returns the content of a JSON file if it has the given shape (`read_json`).
 
   Raises:
     UserError: if it does not; names the file and what is wrong in it.
   """
   if wrong := shape_error(content, shape):
-    raise _damaged(path, wrong)
+    raise _damaged(path, wrong, remedy)
   return content
 
 
-def _damaged(path: str, why: str) -> UserError:
-  return UserError(f"{path} is damaged ({why}): delete it to regenerate it")
+def _damaged(path: str, why: str, remedy: str) -> UserError:
+  return UserError(f"{path} is damaged ({why}): {remedy}")
 
 
-_NAMES = {bool: "true or false", int: "an integer", float: "a number", str: "a string", type(None): "null"}
+_NAMES: dict[type, str] = {
+  bool: "true or false",
+  int: "an integer",
+  float: "a number",
+  str: "a string",
+  type(None): "null",
+  dict: "an object",
+  list: "a list",
+}
+_LARGEST = sys.float_info.max
 
 
 def shape_error(content: Any, shape: Any, where: str = "") -> str | None:
@@ -176,6 +188,9 @@ def shape_error(content: Any, shape: Any, where: str = "") -> str | None:
   # In Python, bool is a subclass of int.
   if not isinstance(content, kinds) or (isinstance(content, bool) and not {bool, object} & {*kinds}):
     return f"{where or 'it'} is not {' or '.join(_NAMES[kind] for kind in kinds)}"
+  # JSON's integers have no limit.
+  if float in kinds and isinstance(content, int) and abs(content) > _LARGEST:
+    return f"{where or 'it'} is too large for a number"
   return None
 
 

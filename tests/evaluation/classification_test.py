@@ -16,7 +16,7 @@ from t2t_lottery.models import bert_predictor
 from t2t_lottery.pruning import layers
 from t2t_lottery.report import builder
 from t2t_lottery.report import study as studies
-from t2t_lottery.runs import config, paths, presets, results_file
+from t2t_lottery.runs import config, manual_run, paths, presets, results_file
 from t2t_lottery.utils import atomic_files
 from t2t_lottery.utils.errors import UserError
 
@@ -123,6 +123,20 @@ class ClassificationTest(tf.test.TestCase):
     self.assertIn("accuracy, F1 and MCC on dev, in percent, seed 1", table)
     self.assertNotIn("BLEU", table)
     self.assertTrue(os.path.exists(os.path.join(out, "plots", "mcc.svg")))
+
+  def test_a_dense_run_by_hand_joins_the_drivers_runs(self):
+    mine = os.path.join(self.create_tempdir().full_path, "mine")
+    os.rename(self.run_of("dense"), mine)
+    os.remove(paths.description(mine))
+    about = atomic_files.read_json(paths.hparams(mine))
+    about.update(pruning_method="dense", sparsity=0.0, rewind_step=self.settings.steps.rewind_step)
+    atomic_files.write_json(paths.hparams(mine), about)
+    flags = ("--problem=glue_rte", "--hparams_set=bert_tiny", "--train_steps=20", "--random_seed=1")
+    atomic_files.write_lines(os.path.join(mine, "flags_t2t.txt"), flags)
+    manual_run.adopt(self.settings, mine, "dense")
+    line = evaluator.evaluate(self.settings, "dense")
+    self.assertEqual((line["run"], line["method"], line["hparams_set"]), ("dense", "dense", "bert_tiny+dense"))
+    self.assertEqual([one["run"] for one in results_file.collect(self.runs_dir)], ["dense"])
 
   def test_an_emptied_layer_is_reported(self):
     folder = self.run_of("lt", method="lt", emptied=[QUERY])

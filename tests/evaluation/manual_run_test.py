@@ -81,6 +81,24 @@ class ManualRunTest(tf.test.TestCase):
     for name in result["test"]:
       self.assertEndsWith(result["signatures"][name], "|text:from records")
 
+  def test_a_run_that_was_continued_is_evaluated_again(self):
+    folder = shutil.copytree(self.folder, os.path.join(self.create_tempdir().full_path, "mine"))
+    flags = [f"--problem={small_model.PROBLEM}", f"--model_dir={folder}"]
+    self.assertEqual(trained.command("evaluate", *flags).returncode, 0)
+    for path in glob.glob(os.path.join(folder, f"model.ckpt-{small_model.STEP}.*")):
+      shutil.copy(path, path.replace(f"-{small_model.STEP}.", f"-{2 * small_model.STEP}."))
+    path = os.path.join(folder, "flags_t2t.txt")
+    with open(path, encoding="utf-8") as file:
+      text = file.read()
+    atomic_files.write_text(
+      path, text.replace(f"train_steps={small_model.STEP}", f"train_steps={2 * small_model.STEP}")
+    )
+    done = trained.command("evaluate", *flags)
+    self.assertEqual(done.returncode, 0, done.stderr)
+    result = atomic_files.read_json(paths.result(folder))
+    self.assertEqual(result["train_steps"], 2 * small_model.STEP)
+    self.assertCountEqual(result["dev_loss_by_step"], [str(small_model.STEP), str(2 * small_model.STEP)])
+
   def test_bleu_tokenize_and_comet(self):
     flags = [f"--problem={small_model.PROBLEM}", f"--model_dir={self.folder}"]
     trained.command("evaluate", *flags)

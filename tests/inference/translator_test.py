@@ -291,7 +291,12 @@ class PaddingTest(parameterized.TestCase, tf.test.TestCase):
   def test_export_by_an_earlier_version_is_an_error(self):
     folder = self.create_tempdir().full_path
     translator.save(folder, self.model.checkpoint, atomic_files.read_json(self.hparams), self.vocabulary)
-    os.remove(os.path.join(folder, "padding.json"))
+    padding = os.path.join(folder, "padding.json")
+    for content in (5, [[1]], ["a"], {"a": 1}):
+      atomic_files.write_json(padding, content)
+      with self.assertRaisesRegex(UserError, "padding.json is damaged .*: export the model again"):
+        translator.Translator.load(folder)
+    os.remove(padding)
     with self.assertRaisesRegex(UserError, "was exported by an earlier version.*: export it again"):
       translator.Translator.load(folder)
 

@@ -75,6 +75,14 @@ class GlueTest(tf.test.TestCase):
     with self.assertRaisesRegex(SystemExit, "copy the vocab.txt of the model there"):
       self.examples("glue_cola")
 
+  def test_another_vocabulary_than_that_of_the_data_is_refused(self):
+    for name in ("train", "dev"):
+      self.write(f"CoLA/{name}.tsv", ["gj04\t1\t\ta b"])
+    self.examples("glue_cola")
+    self.write("vocab.txt", [*PIECES[:-2], *PIECES[:-3:-1]])
+    with self.assertRaisesRegex(SystemExit, "vocab.txt is another vocabulary than .*: give another --data_dir"):
+      self.examples("glue_cola")
+
   def test_a_malformed_example_is_named(self):
     self.write("CoLA/train.tsv", [])
     for line, message in (

@@ -55,6 +55,16 @@ class DamagedResultsTest(parameterized.TestCase, tf.test.TestCase):
     self.assertRegex(done.stdout, r"30\.0 +50\.0 +dense\n")
     self.assertNotIn("slt-50", done.stdout)
 
+  def test_a_number_without_limit_is_reported(self):
+    path = paths.result(self.runs.path("slt-50"))
+    result = atomic_files.read_json(path)
+    result["test"]["bleu"] = 10**400
+    atomic_files.write_json(path, result)
+    done = command("results", *self.flags)
+    self.assertEqual(done.returncode, 0)
+    self.assertRegex(done.stderr, rf"^t2t-lottery: left out: {path} is damaged \(test.bleu is too large[^\n]*\n$")
+    self.assertRegex(done.stdout, r"30\.0 +50\.0 +dense\n")
+
   @parameterized.parameters(damaged.truncate, damaged.empty)
   def test_a_damaged_description_is_reported(self, how):
     path = paths.description(self.runs.path("dense"))

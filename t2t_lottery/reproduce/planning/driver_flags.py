@@ -168,6 +168,10 @@ OF_TICKETS = (
 _FLAGS = {flag.name: flag for flag in (*OF_RUNS, *OF_TEXT, *OF_TICKETS)}
 # Flags with several values of one choice.
 _SWEEPS = ("rewind_steps", "switches")
+# Flags whose values are nonnegative integers.
+_INTEGERS = (
+  *("seed", "data_seed", "steps", "rewind_step", "checkpoints", "average", "vocab_size", "gpus", "host_index"),
+)
 # Of a chain: pruning 1% of the remaining weights at each level takes 390 levels to 98%.
 _MOST_LEVELS = 1000
 # `--plan=table` is for the graph of a table: flags without effect on the method are listed, not rejected.
@@ -312,8 +316,10 @@ def check(values: Mapping[str, str], variants: Sequence[str] = VARIANTS) -> None
   if values["comet_python"] and not values["comet"]:
     raise UserError(f"--comet_python={values['comet_python']} has no effect without --comet=MODEL")
   share = values["prune_each"]
-  if values["data_seed"] and not _is_integer(values["data_seed"]):
-    raise UserError(f"--data_seed={values['data_seed']} is not a nonnegative integer")
+  for name in _INTEGERS:
+    if values.get(name) and not _is_integer(values[name]):
+      raise UserError(f"--{name}={values[name]} is not a nonnegative integer")
+  _check_steps(values)
   check_levels([values["switch"]])
   if values["switches"]:
     check_levels(values["switches"].split(), "switches")
@@ -395,6 +401,26 @@ def check_levels(levels: Sequence[str], flag: str = "levels") -> None:
     before = float(level)
 
 
+def _check_steps(values: Mapping[str, str]) -> None:
+  """Raises UserError if a step lies beyond the run's end, or its checkpoints are more than its steps."""
+  if values.get("checkpoint") and not values["steps"]:
+    return  # The length is that of the task.
+  last = _length(values)
+  if last < presets.SHORTEST:
+    raise UserError(f"--steps={last}: a run has at least {presets.SHORTEST} steps")
+  if values["rewind_step"] and int(values["rewind_step"]) > last:
+    raise UserError(f"--rewind_step={values['rewind_step']} is after the end of a run of {last} steps")
+  if values.get("checkpoints") and int(values["checkpoints"]) > last:
+    raise UserError(f"--checkpoints={values['checkpoints']} are more than a run of {last} steps can save")
+
+
+def _length(values: Mapping[str, str]) -> int:
+  """The number of steps of a run."""
+  if values["steps"]:
+    return int(values["steps"])
+  return (presets.PAPER if values["hparams_set"] else presets.SIZES[values["size"]]).train_steps
+
+
 def _check_share(share: str, last: str) -> None:
   """Raises UserError if --prune_each is no percentage, or so small that the levels up to the last are too many."""
   if not (_is_number(share) and 0 < float(share) < 100):
@@ -453,13 +479,7 @@ def rewind_steps(values: Mapping[str, str]) -> RewindSteps:
   Raises:
     UserError: one is neither a step of the run nor a share of its length, or is repeated.
   """
-  length = values["steps"]
-  if length and not _is_integer(length):
-    raise UserError(f"--steps={length} is not a number of steps")
-  last = int(length or (presets.PAPER if values["hparams_set"] else presets.SIZES[values["size"]]).train_steps)
-  usual = values["rewind_step"]
-  if usual and not _is_integer(usual):
-    raise UserError(f"--rewind_step={usual} is not a number of steps")
+  last, usual = _length(values), values["rewind_step"]
   found: list[int] = []
   for word in values["rewind_steps"].split():
     share = word.removesuffix("%")
