@@ -35,7 +35,7 @@ LINES = {
   "SNIP": Line("#4d4d00", "1", (0, (4, 2, 1, 2))),
   "SynFlow": Line("#5c4bb3", "2", (0, (2, 1, 1, 1))),
   "Supermask": Line("#b30000", "h", (0, (10, 1, 2, 1))),
-  "IMP": Line("#d55e00", "p", (0, (7, 1, 1, 1))),
+  "IMP": Line("#3c7d22", "p", (0, (7, 1, 1, 1))),
   "MP (equal training)": Line("#00315c", "<", (0, (5, 1))),
   "SLT-MP (equal training)": Line("#8a2d63", ">", (0, (2, 2))),
   table_columns.DENSE: Line("#000000", "x", "-"),

@@ -41,11 +41,11 @@ class KnownProblemTest(tf.test.TestCase):
     )
     self.assertEqual(os.listdir(root), [])
     runs = paths.Runs(f"{root}/runs", "translate_ende_wtm14", "tiny", 1)
-    config = mock.Mock(runs=runs, data_dir=f"{root}/data")
+    config = mock.Mock(runs=runs, data_dir=f"{root}/data", pretrained="")
     about = {"run": "dense", "problem": "translate_ende_wtm14", "train_steps": 40}
     with mock.patch.object(trainer.run_spec, "describe", lambda config, options: about):
       with self.assertRaisesRegex(errors.UsageError, "did you mean translate_ende_wmt14"):
-        trainer.train(config, set_check.prepare, None)
+        trainer.train(config, set_check.prepare, trainer.run_spec.Options("dense"))
     self.assertEqual(os.listdir(root), [])
 
   def test_rejects_a_language_whose_tokenizer_is_not_installed(self):

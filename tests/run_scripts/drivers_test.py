@@ -78,14 +78,14 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     known = {f"--{flag.name}" for flag in flags} | {"--plan", "--version"}
     self.assertContainsSubset(["--problem", "--seed"], listed)
     values = {flag.name: (flag.choices or ("1",))[0] for flag in driver_flags.of_chain() if flag.metavar}
-    variant = "magnitude" if name in OF_STRUCTURES else "dense_embedding"
+    variant = "magnitude" if name in OF_STRUCTURES else "heads" if name == "imp.sh" else "dense_embedding"
     values.update(levels="50", controls="random_signs", variant=variant, switch="50", switches="50")
     given = ["--one_shot", "--equal_training", *(f"--{flag}={value}" for flag, value in values.items())]
     given += ["--checkpoint=x", *(f"{flag}={value}" for flag, value in NOT_OF_BERT.items() if name == "imp.sh")]
     # Pairs that exclude each other.
     ways = (
       [word for word in given if word.partition("=")[0] not in others]
-      for others in (("--switch", "--one_shot"), ("--switches", "--equal_training"))
+      for others in (("--switch", "--one_shot", "--variant"), ("--switches", "--equal_training", "--ticket_from"))
     )
     unused = {
       flag for way in ways for flag in driver(name, "--plan=table", *way).stdout.splitlines()[0].split("\t")[1:]
