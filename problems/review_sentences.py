@@ -19,11 +19,22 @@ _DEV = 0.1
 
 
 class _FilePerClass(classification.BertInput, text_problems.Text2ClassProblem):
-  """Sentences, one a line, whose class is the number of their file in `files`."""
+  """Sentences, one a line, whose class is the number of their file in `files`.
+
+  Attributes:
+    labels: the names of the classes.
+  """
+
+  labels: tuple[str, ...]
 
   @property
   def num_classes(self):
     return len(self.files)
+
+  def class_labels(self, data_dir):
+    """See `Text2ClassProblem.class_labels`."""
+    del data_dir
+    return [*self.labels]
 
   def generate_samples(self, data_dir, tmp_dir, dataset_split) -> Iterator[dict]:
     """See `Text2ClassProblem.generate_samples`."""
@@ -53,11 +64,7 @@ class TextPolarity(_FilePerClass):
 
   folder = "sentence_polarity"
   files = ("rt-polarity.neg", "rt-polarity.pos")
-
-  def class_labels(self, data_dir):
-    """See `Text2ClassProblem.class_labels`."""
-    del data_dir
-    return ["negative", "positive"]
+  labels = ("negative", "positive")
 
 
 @registry.register_problem
@@ -66,8 +73,4 @@ class TextSubjectivity(_FilePerClass):
 
   folder = "subjectivity"
   files = ("plot.tok.gt9.5000", "quote.tok.gt9.5000")
-
-  def class_labels(self, data_dir):
-    """See `Text2ClassProblem.class_labels`."""
-    del data_dir
-    return ["objective", "subjective"]
+  labels = ("objective", "subjective")

@@ -41,8 +41,9 @@ def check() -> None:
   if _CANCEL.value and _ON.value != "slurm":
     raise UserError("--cancel is for --on=slurm: stop runs on this machine with Ctrl-C or kill")
   request.check()
+  runs = request.graph()
   for structure in methods.STRUCTURES:
-    levels = {run.level for run in request.graph() if methods.structure_of(run.controls) == structure}
+    levels = {run.level for run in runs if methods.structure_of(run.controls) == structure}
     config.check_levels(request.settings(), sorted(levels, key=float), structure)
 
 

@@ -113,12 +113,9 @@ def _steps(size: presets.Size) -> presets.Steps:
   """The step counts of each run; raises UserError if they do not fit together."""
   of_bert = bool(_CHECKPOINT.value)
   train_steps = _STEPS.value or (presets.fine_tuning_steps(_PROBLEM.value) if of_bert else size.train_steps)
-  if _CHECKPOINTS.value > train_steps:
-    raise UserError(f"--checkpoints={_CHECKPOINTS.value} are more than a run of {train_steps} steps can save")
   # A fine-tuning run keeps no theta_t: its tickets rewind to step 0.
   rewind_step = _REWIND_STEP.value or (0 if of_bert else presets.for_length(train_steps).rewind_step)
-  if rewind_step > train_steps:
-    raise UserError(f"--rewind_step={rewind_step} is after the end of a run of {train_steps} steps")
+  presets.check_fit(train_steps, rewind_step, _CHECKPOINTS.value)
   checkpoint_steps = max(1, round(train_steps / _CHECKPOINTS.value))
   return presets.for_length(train_steps)._replace(checkpoint_steps=checkpoint_steps, rewind_step=rewind_step)
 

@@ -114,7 +114,7 @@ def adopt(settings: config.Settings, folder: str, run: str) -> None:
   for name, flag in _BY_FLAG.items():
     if (name != "seed" or _flags(folder).get("random_seed")) and found[name] != requested[name]:
       raise UserError(f"{folder} was trained with {name}={found[name]}, not {requested[name]}: give {flag}")
-  _check_hparams(settings, folder, requested)
+  _check_hparams(settings, folder, hparams, requested)
   link = settings.runs.folder(run)
   if os.path.realpath(link) != os.path.realpath(folder):
     if os.path.lexists(link):
@@ -137,9 +137,8 @@ def _parent(settings: config.Settings, checkpoint: str) -> str:
   )
 
 
-def _check_hparams(settings: config.Settings, folder: str, requested: dict[str, Any]) -> None:
+def _check_hparams(settings: config.Settings, folder: str, hparams: dict[str, Any], requested: dict[str, Any]) -> None:
   """Raises UserError if the requested run, as a driver trains it, has other hparams than that of the folder."""
-  hparams = run_files.hparams(folder)
   method = methods.METHODS[requested["method"]]
   wanted = {**methods.default_hparams(requested["method"], hparams), **run_spec.hparams(settings, requested)}
   unused = [

@@ -152,6 +152,14 @@ BERT_EXAMPLES = {
 _BERT_EPOCHS, _BERT_BATCH = 3, 32
 
 
+def check_fit(train_steps: int, rewind_step: int, checkpoints: int) -> None:
+  """Raises UserError if t lies beyond the end of a run, or its checkpoints are more than its steps."""
+  if checkpoints > train_steps:
+    raise UserError(f"--checkpoints={checkpoints} are more than a run of {train_steps} steps can save")
+  if rewind_step > train_steps:
+    raise UserError(f"--rewind_step={rewind_step} is after the end of a run of {train_steps} steps")
+
+
 def fine_tuning_steps(problem: str) -> int:
   """The length of a fine-tuning run: 3 epochs in batches of 32 examples, as by Chen et al. (2020).
 

@@ -169,9 +169,7 @@ _FLAGS = {flag.name: flag for flag in (*OF_RUNS, *OF_TEXT, *OF_TICKETS)}
 # Flags with several values of one choice.
 _SWEEPS = ("rewind_steps", "switches")
 # Flags whose values are nonnegative integers.
-_INTEGERS = (
-  *("seed", "data_seed", "steps", "rewind_step", "checkpoints", "average", "vocab_size", "gpus", "host_index"),
-)
+_INTEGERS = "seed data_seed steps rewind_step checkpoints average vocab_size gpus host_index".split()
 # Of a chain: pruning 1% of the remaining weights at each level takes 390 levels to 98%.
 _MOST_LEVELS = 1000
 # `--plan=table` is for the graph of a table: flags without effect on the method are listed, not rejected.
@@ -408,10 +406,7 @@ def _check_steps(values: Mapping[str, str]) -> None:
   last = _length(values)
   if last < presets.SHORTEST:
     raise UserError(f"--steps={last}: a run has at least {presets.SHORTEST} steps")
-  if values["rewind_step"] and int(values["rewind_step"]) > last:
-    raise UserError(f"--rewind_step={values['rewind_step']} is after the end of a run of {last} steps")
-  if values.get("checkpoints") and int(values["checkpoints"]) > last:
-    raise UserError(f"--checkpoints={values['checkpoints']} are more than a run of {last} steps can save")
+  presets.check_fit(last, int(values["rewind_step"] or 0), int(values.get("checkpoints") or 0))
 
 
 def _length(values: Mapping[str, str]) -> int:
