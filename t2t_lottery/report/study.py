@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from t2t_lottery.evaluation import class_metrics, metrics
-from t2t_lottery.runs import paths, presets, run_files, run_lock, run_spec, transferred_masks
+from t2t_lottery.runs import paths, presets, run_files, run_lock, run_spec
 from t2t_lottery.utils import atomic_files
 from t2t_lottery.utils.errors import UserError
 
@@ -234,7 +234,7 @@ def unfinished(study: Study) -> list[str]:
     run.about["mask_from"].partition("@")[0] for runs in study.runs.values() for run in runs if "mask_from" in run.about
   }
   # Another task's run is of another study.
-  missing = sorted(name for name in parents - {*study.runs} if not transferred_masks.is_transferred(name))
+  missing = sorted(name for name in parents - {*study.runs} if not paths.is_of_other_problem(name))
   return lines + [f"{name}: missing, though others are drawn from it" for name in missing]
 
 

@@ -8,7 +8,7 @@ import sys
 from t2t_lottery.reproduce import console, request, scheduler, step_process
 from t2t_lottery.reproduce.planning import forecast, resource_split, run_graph
 from t2t_lottery.reproduce.slurm import queue
-from t2t_lottery.runs import config, paths, run_files, run_lock, run_status, transferred_masks
+from t2t_lottery.runs import config, paths, run_files, run_lock, run_status
 from t2t_lottery.utils import choices
 from t2t_lottery.utils.errors import UserError
 
@@ -95,7 +95,7 @@ def _do(settings: config.Settings, run: run_graph.PlannedRun, steps: step_proces
 def _datagen(settings: config.Settings, runs: list[run_graph.PlannedRun], steps: step_process.Steps) -> bool:
   # Of another task.
   parents = (run.flag("mask_from") or "" for run in runs)
-  masks = dict.fromkeys(filter(transferred_masks.is_transferred, parents))
+  masks = dict.fromkeys(filter(paths.is_of_other_problem, parents))
   flags = [*_flags(settings, runs), *request.shared(settings).datagen, f"--masks_from={' '.join(masks)}"]
   return not steps.call(step_process.command("datagen", flags)).status
 

@@ -30,6 +30,11 @@ class Runs(NamedTuple):
     return os.path.join(self.runs_dir, problem or self.problem, self.size, f"seed{self.seed}", name)
 
 
+def is_of_other_problem(run: str) -> bool:
+  """Whether the name of a run is PROBLEM/RUN (`Runs.folder`)."""
+  return "/" in run
+
+
 def run_folders(runs_dir: str) -> list[str]:
   """The folders of all runs of all problems, sizes and seeds, sorted."""
   found = glob.glob(os.path.join(glob.escape(runs_dir), "*", "*", "seed*", "*"))

@@ -48,7 +48,7 @@ def train(
       t2t-trainer fails, or the run has failed permanently (`failure_marker`).
     Interrupted: if this process receives a signal to stop.
   """
-  if options.mask_from and transferred_masks.is_transferred(options.mask_from):
+  if options.mask_from and paths.is_of_other_problem(options.mask_from):
     options = options._replace(mask_step=transferred_masks.last_step(settings, options.mask_from))
   run = run_spec.describe(settings, options)
   folder = settings.runs.folder(run["run"])

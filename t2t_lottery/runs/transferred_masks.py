@@ -8,11 +8,6 @@ from t2t_lottery.runs import config, paths, pretrained, run_files
 from t2t_lottery.utils.errors import UserError
 
 
-def is_transferred(name: str) -> bool:
-  """Whether a run from which a mask comes is of another task."""
-  return "/" in name
-
-
 def last_step(settings: config.Settings, name: str) -> int:
   """The last step of such a run.
 

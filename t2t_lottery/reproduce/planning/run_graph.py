@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from t2t_lottery.reproduce.planning import driver_flags
+from t2t_lottery.runs import paths
 from t2t_lottery.utils.errors import UsageError, UserError
 
 DENSE = "dense"
@@ -128,5 +129,5 @@ def _run(name: str, flags: list[str]) -> PlannedRun:
   of = dict(flag[2:].split("=", 1) for flag in flags)
   # A mask that comes from another problem's run is of another graph.
   named = (of[parent] for parent in ("mask_from", "rewind_from") if parent in of)
-  parents = dict.fromkeys(name for name in named if "/" not in name)
+  parents = dict.fromkeys(name for name in named if not paths.is_of_other_problem(name))
   return PlannedRun(name, of.get("method", DENSE), of.get("level", "0"), tuple(parents), tuple(flags))
