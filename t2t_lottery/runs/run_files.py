@@ -14,6 +14,7 @@ _NUMBER = (int, float)
 _NUMBERS = {"*": _NUMBER}
 _MAYBE = (int, float, type(None))
 _LAYER = {"*": _MAYBE}
+_SHARE = atomic_files.Between(0, 1)
 # Fields of runs of all versions; older ones lack some.
 _ABOUT = {
   "run?": str,
@@ -21,7 +22,7 @@ _ABOUT = {
   "size?": str,
   "seed?": int,
   "method?": str,
-  "sparsity_asked?": _NUMBER,
+  "sparsity_asked?": _SHARE,
   "train_steps?": int,
   "rewind_step?": int,
   "rewind_also?": [int],
@@ -35,6 +36,8 @@ _ABOUT = {
 _RESULT = {
   **_ABOUT,
   "best_step?": int,
+  "sparsity?": _SHARE,
+  "on_target?": bool,
   "decoder?": str,
   "dev_bleu?": _NUMBER,
   "dev_bleu_by_step?": _NUMBERS,
@@ -43,7 +46,7 @@ _RESULT = {
   "test_set?": str,
   "other_test_sets?": {"*": _NUMBERS},
   "megabytes?": _NUMBERS,
-  "removed?": {"kind": str, "share": _NUMBER},
+  "removed?": {"kind": str, "share": _SHARE},
   "weights?": _LAYER,
   "signatures?": {"*": str},
   "versions?": {"*": str},
@@ -53,7 +56,7 @@ _RESULT = {
 # `sha256sum --check` skips such a line.
 _COMMENT = "# "
 # Fields that a line of a table requires.
-_IDENTITY = {"run": str, "problem": str, "size": str, "seed": int, "method": str, "sparsity_asked": _NUMBER}
+_IDENTITY = {"run": str, "problem": str, "size": str, "seed": int, "method": str, "sparsity_asked": _SHARE}
 
 
 def description(folder: str) -> dict[str, Any]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import glob
 import json
+import math
 import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from t2t_lottery.utils.errors import UserError
 
@@ -121,8 +122,9 @@ def read_json(path: str, shape: Any = object, remedy: str = _REGENERATE) -> Any:
 
   Args:
     path: the file.
-    shape: the required schema: a type or a tuple of types; `[shape]`, a list of that shape; or a mapping of names to
-      shapes, an object with these names. A name that ends with "?" is optional; "*" matches all others. Default: anything.
+    shape: the required schema: a type or a tuple of types; `Between`, a number in a range; `[shape]`, a list of that
+      shape; or a mapping of names to shapes, an object with these names. A name that ends with "?" is optional; "*" matches
+      all others. Numbers must be finite. Default: anything.
     remedy: what to do with a damaged file, for the error.
 
   Raises:
@@ -169,6 +171,13 @@ _NAMES: dict[type, str] = {
 _LARGEST = sys.float_info.max
 
 
+class Between(NamedTuple):
+  """The schema of a number in a range, its ends included."""
+
+  least: float
+  most: float
+
+
 def shape_error(content: Any, shape: Any, where: str = "") -> str | None:
   """Why JSON content does not have the given shape (`read_json`), on one line; None if it does."""
   if isinstance(shape, list):
@@ -184,6 +193,10 @@ def shape_error(content: Any, shape: Any, where: str = "") -> str | None:
     known = {name.rstrip("?"): one for name, one in shape.items()}
     inner = ((name, one, known.get(name, known.get("*", object))) for name, one in content.items())
     return next(filter(None, (shape_error(one, of, f"{where}.{name}".lstrip(".")) for name, one, of in inner)), None)
+  if isinstance(shape, Between):
+    is_within = isinstance(content, (int, float)) and shape.least <= content <= shape.most
+    wrong = f"{where or 'it'} is not between {shape.least:g} and {shape.most:g}"
+    return shape_error(content, (int, float), where) or (None if is_within else wrong)
   kinds = shape if isinstance(shape, tuple) else (shape,)
   # In Python, bool is a subclass of int.
   if not isinstance(content, kinds) or (isinstance(content, bool) and not {bool, object} & {*kinds}):
@@ -191,6 +204,9 @@ def shape_error(content: Any, shape: Any, where: str = "") -> str | None:
   # JSON's integers have no limit.
   if float in kinds and isinstance(content, int) and abs(content) > _LARGEST:
     return f"{where or 'it'} is too large for a number"
+  # Not JSON, but Python reads them.
+  if float in kinds and isinstance(content, float) and not math.isfinite(content):
+    return f"{where or 'it'} is not a finite number"
   return None
 
 

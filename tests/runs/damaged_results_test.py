@@ -55,15 +55,26 @@ class DamagedResultsTest(parameterized.TestCase, tf.test.TestCase):
     self.assertRegex(done.stdout, r"30\.0 +50\.0 +dense\n")
     self.assertNotIn("slt-50", done.stdout)
 
-  def test_a_number_without_limit_is_reported(self):
+  @parameterized.parameters(
+    ("bleu", 10**400, "test.bleu is too large"),
+    ("bleu", float("nan"), "test.bleu is not a finite number"),
+    ("ter", float("inf"), "test.ter is not a finite number"),
+    ("sparsity", 2.5, "sparsity is not between 0 and 1"),
+    ("sparsity", float("nan"), "sparsity is not a finite number"),
+    ("sparsity_asked", -0.5, "sparsity_asked is not between 0 and 1"),
+    ("sparsity_asked", True, "sparsity_asked is not an integer or a number"),
+    ("on_target", 1, "on_target is not true or false"),
+  )
+  def test_a_number_that_no_evaluation_gives_is_reported(self, name, value, why):
     path = paths.result(self.runs.path("slt-50"))
     result = atomic_files.read_json(path)
-    result["test"]["bleu"] = 10**400
+    (result["test"] if name in result["test"] else result)[name] = value
     atomic_files.write_json(path, result)
     done = command("results", *self.flags)
     self.assertEqual(done.returncode, 0)
-    self.assertRegex(done.stderr, rf"^t2t-lottery: left out: {path} is damaged \(test.bleu is too large[^\n]*\n$")
+    self.assertRegex(done.stderr, rf"^t2t-lottery: left out: {path} is damaged \({why}[^\n]*\n$")
     self.assertRegex(done.stdout, r"30\.0 +50\.0 +dense\n")
+    self.assertNotIn("slt-50", done.stdout)
 
   @parameterized.parameters(damaged.truncate, damaged.empty)
   def test_a_damaged_description_is_reported(self, how):
