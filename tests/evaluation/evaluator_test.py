@@ -29,7 +29,7 @@ class EvaluateTest(tf.test.TestCase):
 
   def test_best_checkpoint_has_the_best_dev_bleu_or_is_the_latest_of_equals(self):
     by_step = {int(step): bleu for step, bleu in self.result["dev_bleu_by_step"].items()}
-    self.assertCountEqual(by_step, paths.checkpoint_steps(self.folder))
+    self.assertCountEqual(by_step, self.runs.saved("slt-90"))
     best = max(by_step.values())
     self.assertEqual(self.result["dev_bleu"], best)
     self.assertEqual(self.result["best_step"], max(step for step, bleu in by_step.items() if bleu == best))
@@ -184,7 +184,7 @@ class KeepTest(tf.test.TestCase):
 
   def test_only_essential_checkpoints_stay_and_the_result_can_be_recomputed(self):
     last = trained.STEPS.train_steps
-    evaluated = paths.checkpoint_steps(self.folder)
+    evaluated = list(filter(None, paths.checkpoint_steps(self.folder)))
     done = self.step("evaluate", "--keep=essential")
     self.assertEqual(done.returncode, 0, done.stderr)
     self.assertEqual(paths.checkpoint_steps(self.folder), sorted({self.result["best_step"], last}))

@@ -44,6 +44,20 @@ class MethodsTest(parameterized.TestCase, tf.test.TestCase):
     self.assertGreater(len(before), 10)
     self.assertEqual(step, steps.train_steps)
 
+  @parameterized.parameters("mp-80", "slt-50-mp-90")
+  def test_rotation_keeps_the_rewind_checkpoints(self, run):
+    folder = self.runs.runs.folder(run)
+    self.assertNotIn(0, paths.checkpoint_steps(folder))  # The run saves one more than t2t keeps.
+    self.assertEqual(Checkpoint(self.runs.initial(run)).read("global_step"), 0)
+    self.assertEqual(Checkpoint(self.runs.early(run)).read("global_step"), trained.STEPS.rewind_step)
+
+  def test_kept_early_checkpoint_equals_the_one_in_the_rotation(self):
+    run, step = "mp-80", trained.STEPS.rewind_step
+    kept, rotated = Checkpoint(self.runs.early(run)), Checkpoint(paths.checkpoint(self.runs.runs.folder(run), step))
+    self.assertEqual(kept.shapes, rotated.shapes)
+    for name in kept.shapes:
+      self.assertAllEqual(kept.read(name), rotated.read(name))
+
   @parameterized.parameters("dense", "slt-50", "mp-80")
   def test_tensorboard_shows_sparsity_magnitudes_and_signs(self, run):
     logged = {}

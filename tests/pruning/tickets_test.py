@@ -82,23 +82,6 @@ class TicketTest(parameterized.TestCase, tf.test.TestCase):
   def test_dense_run_has_no_masks(self):
     self.assertFalse(Checkpoint(self.runs.last("dense")).is_pruned)
 
-  @parameterized.parameters("dense", "slt-50")
-  def test_rotation_keeps_the_rewind_checkpoints(self, run):
-    folder = self.runs.runs.folder(run)
-    self.assertNotIn(0, paths.checkpoint_steps(folder))  # t2t keeps 20 checkpoints, and this run has more
-    self.assertEqual(Checkpoint(self.runs.initial(run)).read("global_step"), 0)
-    self.assertEqual(Checkpoint(self.runs.early(run)).read("global_step"), trained.STEPS.rewind_step)
-
-  def test_kept_early_checkpoint_equals_the_one_in_the_rotation(self):
-    step = trained.STEPS.rewind_step
-    kept, rotated = (
-      Checkpoint(self.runs.early("dense")),
-      Checkpoint(paths.checkpoint(self.runs.runs.folder("dense"), step)),
-    )
-    self.assertEqual(kept.shapes, rotated.shapes)
-    for name in kept.shapes:
-      self.assertAllEqual(kept.read(name), rotated.read(name))
-
   def test_same_seed_gives_the_same_initial_weights(self):
     again = os.path.join(self.runs.folder, "again")
     flags = [f for f in self.runs.flags if not f.startswith(("--runs_dir", "--steps"))]

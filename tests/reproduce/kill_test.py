@@ -90,7 +90,7 @@ class KillTest(tf.test.TestCase):
       self.assertEqual(paths.checkpoint_steps(folder), paths.checkpoint_steps(self.made.runs.folder("slt-50")))
       self.assertCountEqual(
         atomic_files.read_json(paths.result(folder))["dev_bleu_by_step"],
-        [str(step) for step in paths.checkpoint_steps(folder)],
+        [str(step) for step in self.made.saved("slt-50")],
       )
       left = [name for _, folders, names in os.walk(folder) for name in folders + names]
       self.assertEmpty([name for name in left if "_temp" in name or "unfinished" in name or name == "ticket"])

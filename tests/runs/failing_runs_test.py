@@ -20,7 +20,9 @@ class FailingRunsTest(tf.test.TestCase):
     made = trained.trained("dense")
     self.runs = made.runs._replace(runs_dir=runs_dir)
     self.folder = self.runs.folder("dense")
-    given = [flag for flag in made.flags if not flag.startswith(("--runs_dir", "--hparams", "--steps"))]
+    given = [
+      flag for flag in made.flags if not flag.startswith(("--runs_dir", "--hparams", "--steps", "--checkpoints"))
+    ]
     self.flags = ["--run=dense", *given, f"--runs_dir={runs_dir}", "--steps=60"]
 
   def log_has(self, text):

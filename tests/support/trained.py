@@ -23,6 +23,9 @@ HPARAMS = "batch_size=512,num_hidden_layers=1"
 # Passes the folder to child processes.
 _VARIABLE = "T2T_LOTTERY_TRAINED"
 LEVELS = (50, 90)
+# Checkpoints cost time to save and more to evaluate. A gradually pruned run has all, for only its last compete.
+CHECKPOINTS = 4
+_GRADUAL = "--checkpoints=20"
 # Run -> its flags.
 RUNS = {
   "dense": (),
@@ -32,9 +35,9 @@ RUNS = {
     for level, before in zip(LEVELS, ("dense", f"{method}-{LEVELS[0]}"))
   },
   "clt-50": ("--method=clt", "--level=50", "--mask_from=dense"),
-  "mp-80": ("--method=mp", "--level=80"),
+  "mp-80": ("--method=mp", "--level=80", _GRADUAL),
   "mp-80-slt-90": ("--method=mp_slt", "--level=90", "--mask_from=mp-80"),
-  "slt-50-mp-90": ("--method=slt_mp", "--level=90", "--initial_level=50", "--mask_from=slt-50"),
+  "slt-50-mp-90": ("--method=slt_mp", "--level=90", "--initial_level=50", "--mask_from=slt-50", _GRADUAL),
 }
 CAPTURED = {"check": False, "text": True, "capture_output": True}
 
@@ -81,6 +84,7 @@ class Trained:
       "--seed=1",
       f"--hparams={HPARAMS}",
       f"--steps={STEPS.train_steps}",
+      f"--checkpoints={CHECKPOINTS}",
       f"--runs_dir={self.runs.runs_dir}",
       f"--data_dir={self.data_dir}",
       f"--tmp_dir={folder}/tmp",
@@ -94,6 +98,10 @@ class Trained:
     """Copies a run's folder while holding its lock."""
     with run_lock.held(self.runs.folder(run)):
       shutil.copytree(self.runs.folder(run), folder)
+
+  def saved(self, run):
+    """Steps of a run's checkpoints after step 0."""
+    return [step for step in paths.checkpoint_steps(self.runs.folder(run)) if step]
 
   def last(self, run):
     """Prefix of a run's final checkpoint."""
