@@ -12,6 +12,7 @@ from typing import Any
 import numba
 from numba import types
 from numba.core import config
+from numba.core.registry import cpu_target
 
 
 def _folder() -> str:
@@ -33,7 +34,12 @@ def _folder() -> str:
   return os.path.join(tempfile.gettempdir(), f"{name}-{os.getuid()}")
 
 
-_CACHE = _folder()
+FOLDER = _folder()
+
+
+def target() -> str:
+  """A name for the CPU that numba compiles for, which it distinguishes in that folder."""
+  return hashlib.sha256(repr(cpu_target.target_context.codegen().magic_tuple()).encode()).hexdigest()[:16]
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -47,7 +53,7 @@ def entry(function: Callable[..., Any]) -> Any:
 
 
 def _compiled(function: Callable[..., Any], **options: bool) -> Any:
-  before, config.CACHE_DIR = config.CACHE_DIR, _CACHE
+  before, config.CACHE_DIR = config.CACHE_DIR, FOLDER
   try:
     dispatcher = numba.njit(function, cache=True, error_model="numpy", no_cfunc_wrapper=True, **options)
   finally:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from t2t_lottery.data.subword_vocabulary import EXTRA_LENGTH
-from t2t_lottery.inference.sparse import network
+from t2t_lottery.inference.sparse import ahead, network
 from t2t_lottery.inference.transformer_weights import Transformer
 
 BATCH_SIZE = 32
@@ -39,6 +39,7 @@ class SparseEngine:
 
   def __init__(self, model: Transformer, threads: int | None = None, batch_size: int | None = None):
     self._network = network.pack(model)
+    ahead.compile_engine(self._network)
     self._threads = threads or len(os.sched_getaffinity(0))
     self._batch_size = batch_size or BATCH_SIZE
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from t2t_lottery.data.subword_vocabulary import MAX_LENGTH
+from t2t_lottery.data.subword_vocabulary import EOS, MAX_LENGTH
 from t2t_lottery.inference import transformer_weights
 from t2t_lottery.inference.sparse import beam_search, layers, products, vectors, vocabulary
 
@@ -214,7 +214,7 @@ def _search(
     at = np.full(columns, step, np.int32)
     sources = source.keys(np.repeat(active, beam))
     x, panels = _decoded(model, following, at, past.rows, past.used - columns, attended, source.rows, sources)
-    logits, ids, normalizers = _best(model, x, panels, columns, 2 * beam if beam > 1 else 1)
+    logits, ids, normalizers = _best(model.words, x, panels, columns, 2 * beam if beam > 1 else 1)
     parents, following = np.zeros(columns, np.int32), np.zeros(columns, np.int32)
     if beam > 1:
       left = beam_search.advance(state, active, step, alpha, logits, ids, normalizers, parents, following)
@@ -273,7 +273,7 @@ def _log_probs(model: Model, source: _Source, targets: list[Sequence[int]]) -> l
   attended = layers.Keys(np.arange(columns, dtype=np.int32), first, positions + 1, np.full(columns, model.scale))
   rows = _rows(model, columns)
   x, panels = _decoded(model, given, positions.astype(np.int32), rows, 0, attended, source.rows, source.keys(sentence))
-  _, _, normalizers = _best(model, x, panels, columns, 1)
+  _, _, normalizers = _best(model.words, x, panels, columns, 1)
   found = np.empty(columns, np.float32)
   vocabulary.logits_of(model.words, expected, x, panels, model.signal.shape[1], found)
   return np.split(found - normalizers, ends[:-1])
@@ -299,10 +299,26 @@ def _decoded(
 
 
 def _best(
-  model: Model, x: np.ndarray, panels: products.Panels, columns: int, count: int
+  words: vocabulary.Vocabulary, x: np.ndarray, panels: products.Panels, columns: int, count: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
   """Logits, ids and normalizers of the most probable subwords; see `vocabulary.best`."""
   logits, ids = np.empty((columns, count), np.float32), np.empty((columns, count), np.int32)
   normalizers = np.empty(columns, np.float32)
-  vocabulary.best(model.words, x, panels, columns, count, logits, ids, normalizers, vocabulary.workspace(panels))
+  vocabulary.best(words, x, panels, columns, count, logits, ids, normalizers, vocabulary.workspace(panels))
   return logits, ids, normalizers
+
+
+def compile_layers(model: Model) -> None:
+  """Has numba compile the way of columns through encoder and decoder."""
+  _encode(model, [[EOS]], seen=True)
+
+
+def compile_search() -> None:
+  """Has numba compile a step of beam search."""
+  beam, hidden = 4, 2 * vectors.LANES
+  panels = products.panels(beam)
+  x = layers.aligned(panels.widths.sum() * hidden)
+  following = np.zeros(beam, np.int32)
+  found = _best(vocabulary.vocabulary(np.eye(2 * beam, hidden, dtype=np.float32)), x, panels, beam, 2 * beam)
+  state = beam_search.beams(np.ones(1, np.int32), beam)
+  beam_search.advance(state, np.zeros(1, np.int32), 0, 0.6, *found, following, following.copy())
