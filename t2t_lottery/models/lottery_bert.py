@@ -8,7 +8,7 @@ from tensor2tensor.layers import modalities
 from tensor2tensor.utils import registry, t2t_model
 
 from t2t_lottery.models import bert_encoder, pruned_model
-from t2t_lottery.pruning import head_scores, methods, tickets
+from t2t_lottery.pruning import gate_scores, methods, structures, tickets
 from t2t_lottery.training import bert_check, masked_optimizer
 
 
@@ -121,9 +121,11 @@ def _may_lack(name: str) -> bool:
 
 
 def _score(hparams, spec: tickets.TicketSpec, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-  """Attention block -> importance of its heads: the one score of BERT that needs the graph."""
+  """Block -> importance of its heads, or of its MLP: the one score of BERT that needs the graph."""
   assert spec.score == methods.GRADIENT
-  return head_scores.importance(weights, masked_optimizer.unmasked_gradients(), hparams.num_heads)
+  groups = structures.groups(spec.structure, structures.shapes_of(weights), hparams.num_heads)
+  gradients = masked_optimizer.unmasked_gradients({group.output_bias for group in groups})
+  return gate_scores.importance(weights, gradients, groups, rounds=gate_scores.rounds(spec.sparsity))
 
 
 _PARTS = pruned_model.Parts(bert_check.CHECKS, _initialize, _score, _may_lack)

@@ -116,6 +116,22 @@ class LotteryBertTest(tf.test.TestCase):
       with self.assertRaisesRegex(errors.UserError, message):
         hparams_check.check(self.hparams(overrides=overrides), bert_check.CHECKS)
 
+  def test_tickets_of_structures_that_do_not_exist_are_refused(self):
+    ticket = "mask_checkpoint=x,rewind_checkpoint=x,sparsity={},ticket_structure={}"
+    for sparsity, structure, message in (
+      (0.5, "units", "ticket_structure=units is not for this model: use weights, heads, mlps, heads_mlps"),
+      (
+        0.5,
+        "mlps,ticket_score=random,shuffle_mask=True",
+        "each has one MLP, which would stay: use ticket_score=random",
+      ),
+      (0.8, "heads_mlps,ticket_score=random", "leaves none of the 2 MLPs of the model"),
+      (0.5, "weights,ticket_score=gradient", "that of heads: use ticket_structure=heads or mlps or heads_mlps"),
+    ):
+      hparams = self.hparams("bert_tiny+lt", ticket.format(sparsity, structure))
+      with self.assertRaisesRegex(errors.UserError, message):
+        hparams_check.check(hparams, bert_check.CHECKS)
+
   def test_a_pretrained_checkpoint_of_another_shape_is_refused(self):
     prefix = os.path.join(self.create_tempdir().full_path, "pretrained", "bert_model.ckpt")
     tf_checkpoint.write(prefix, {"bert/embeddings/word_embeddings": np.zeros([9, 32], np.float32)})

@@ -12,7 +12,7 @@ import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
 from t2t_lottery.checkpoints import tensor_bundle
-from t2t_lottery.pruning import layers
+from t2t_lottery.pruning import layers, methods, structures
 from t2t_lottery.report import builder
 from t2t_lottery.report import study as studies
 from t2t_lottery.runs import paths, presets
@@ -163,6 +163,30 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
       self.assertAllEqual(initial("imp+heads-50")[name], pretrained[name] * masks[layers.mask_name(name)])
     self.assertRegex(printed, r"23\.5\d*% .* imp\+heads-50, dev, 50% of the attention heads\n")
 
+  def test_mlps_are_removed_with_their_biases_which_stay_0(self):
+    run = "imp+heads_mlps-50"
+    printed = chain("--levels=50", "--variant=heads_mlps", "--controls=bad_mask")
+    removed = {}
+    for name in (run, f"{run}+bad_mask"):
+      first, last = initial(name), final(name)
+      groups = structures.groups(methods.HEADS_MLPS, structures.shapes_of(first), 2)
+      found = structures.removed(methods.HEADS_MLPS, last, 2)
+      self.assertEqual([one[1:] for one in structures.together(found).values()], [(2, 4), (1, 2)])
+      removed[name] = []
+      for group in groups:
+        alive = group.alive({layer: first[layers.mask_name(layer)].astype(bool) for layer in group.parts})
+        shapes = structures.shapes_of(first)
+        for part, mask in {**group.masks(alive, shapes), **group.bias_masks(alive, shapes)}.items():
+          for values in (first, last):
+            self.assertFalse(np.any(values[part].view(np.uint32)[~mask]), part)
+          # A key's bias adds the same to all logits of a query: it has no gradient.
+          if mask.any() and not part.endswith("key/bias"):
+            self.assertNotAllEqual(first[part][mask], last[part][mask])
+        removed[name] += [(group.name, member) for member in np.flatnonzero(~alive)]
+    # Half of both: the bad ticket is the rest.
+    self.assertEmpty({*removed[run]} & {*removed[f"{run}+bad_mask"]})
+    self.assertRegex(printed, r"% .* imp\+heads_mlps-50, dev, 50% of the attention heads and MLPs\n")
+
   def test_the_report_has_a_column_of_the_method(self):
     chain(self.LEVELS)
     out = self.create_tempdir().full_path
@@ -177,6 +201,7 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
     (["--decoder=t2t"], "--decoder has no effect in imp.sh"),
     (["--variant=global_magnitude"], "--variant=global_magnitude is only for lt, slt, clt, lrr and finetune"),
     (["--variant=heads", "--ticket_from=glue_cola"], "transfers masks of single weights: leave out --variant=heads"),
+    (["--variant=mlps", "--controls=shuffled_mask"], "shuffled_mask shuffles within layers, which have one MLP each"),
     (["--ticket_from=glue_rte"], "--ticket_from=glue_rte: give another task than --problem=glue_rte"),
     (["--ticket_from=glue_cola", "--controls=random_mask"], "random_mask has no effect with --ticket_from"),
     (["--levels=50 40"], "levels must increase"),
