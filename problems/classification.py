@@ -141,13 +141,16 @@ class BertInput:
       for split, count in counts.items():
         if not count:
           raise errors.UserError(f"{os.path.join(tmp_dir, self.folder)}: no example of {split}")
+    more = self._more_facts()
     files = [os.path.join(data_dir, VOCABULARY), *(path for paths in records.values() for path in paths)]
+    files += [os.path.join(data_dir, name) for name in more.values()]
     facts = {
       "vocabulary": VOCABULARY,
       "vocab_size": pieces,
       "examples": counts,
       "outputs": self._outputs(pieces),
       "test_sets": {"test": "dev"},
+      **more,
     }
     manifest.write_manifest(
       self.name, data_dir, {os.path.basename(path): manifest.file_info(path) for path in files}, facts
@@ -157,6 +160,10 @@ class BertInput:
     """The size of the head, for a vocabulary of so many pieces."""
     del pieces
     return 1 if isinstance(self, text_problems.Text2RealProblem) else self.num_classes
+
+  def _more_facts(self) -> dict[str, str]:
+    """Fields of the manifest that name further files in data_dir."""
+    return {}
 
   def generate_encoded_samples(self, data_dir, tmp_dir, dataset_split):
     """See `Text2TextProblem.generate_encoded_samples`."""

@@ -15,7 +15,7 @@ from t2t_lottery.checkpoints import tensor_bundle
 from t2t_lottery.pruning import layers, methods, structures
 from t2t_lottery.report import builder
 from t2t_lottery.report import study as studies
-from t2t_lottery.runs import paths, presets
+from t2t_lottery.runs import paths, presets, run_files
 from tests.support import tiny_bert, trained
 
 STEPS = 20
@@ -29,6 +29,7 @@ def folder():
   # So small that a global mask leaves none of it.
   tiny_bert.write_pretrained(os.path.join(made, "bert"), scales={POOLER: 1e-3})
   tiny_bert.write_glue(os.path.join(made, "glue"))
+  tiny_bert.write_squad(os.path.join(made, "glue"))
   return made
 
 
@@ -142,6 +143,18 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
       layer = name.removesuffix("/mask")
       self.assertAllEqual(initial(run)[layer], dense[layer] * mask)
     self.assertAllEqual(initial(run)["output_weights"], dense["output_weights"])
+
+  def test_tickets_for_answers_rewind_their_head_too(self):
+    printed = chain("--problem=squad_v1", "--levels=40")
+    found, dense = (initial(run, "squad_v1") for run in ("imp-40", "dense"))
+    for name in ("cls/squad/output_weights", "cls/squad/output_bias"):
+      self.assertAllEqual(found[name], dense[name])
+    self.assertNotAllEqual(final("imp-40", "squad_v1")["cls/squad/output_weights"], dense["cls/squad/output_weights"])
+    self.assertAllClose(sparsity(found), 0.4, atol=1e-3)
+    self.assertRegex(
+      printed, r"sparsity +MB +EM +F1 +run\n +0% +[\d.]+ +[\d.]+ +[\d.]+ +dense, dev\n +40% .* imp-40, dev\n"
+    )
+    self.assertIn("questions:40|", run_files.result(run_folder("imp-40", "squad_v1"))["signatures"]["exact_match"])
 
   def test_heads_are_removed_as_a_whole(self):
     printed = chain("--levels=50", "--variant=heads")
