@@ -13,12 +13,10 @@ from tensor2tensor.data_generators import problem, text_encoder, text_problems
 from tensor2tensor.layers import common_layers, modalities
 
 from t2t_lottery.data import manifest
-from t2t_lottery.data.wordpiece import WordPiece
+from t2t_lottery.data.wordpiece import LONGEST, WordPiece
 from t2t_lottery.utils import errors
 
 VOCABULARY = "vocab.txt"
-# Pieces of an example, as in both papers on BERT's tickets.
-LONGEST = 128
 
 
 class WordPieceEncoder(text_encoder.TextEncoder):

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 
 from t2t_lottery.utils.errors import UserError
 
+# Pieces of an example, as in both papers on BERT's tickets; of SQuAD see `squad`.
+LONGEST = 128
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 # A longer word is unknown as a whole.
 _LONGEST_WORD = 200
