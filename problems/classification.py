@@ -13,12 +13,10 @@ from tensor2tensor.data_generators import problem, text_encoder, text_problems
 from tensor2tensor.layers import common_layers, modalities
 
 from t2t_lottery.data import manifest
-from t2t_lottery.data.wordpiece import WordPiece
+from t2t_lottery.data.wordpiece import LONGEST, WordPiece
 from t2t_lottery.utils import errors
 
 VOCABULARY = "vocab.txt"
-# Pieces of an example, as in both papers on BERT's tickets.
-LONGEST = 128
 
 
 class WordPieceEncoder(text_encoder.TextEncoder):
@@ -141,13 +139,16 @@ class BertInput:
       for split, count in counts.items():
         if not count:
           raise errors.UserError(f"{os.path.join(tmp_dir, self.folder)}: no example of {split}")
+    more = self._more_facts()
     files = [os.path.join(data_dir, VOCABULARY), *(path for paths in records.values() for path in paths)]
+    files += [os.path.join(data_dir, name) for name in more.values()]
     facts = {
       "vocabulary": VOCABULARY,
       "vocab_size": pieces,
       "examples": counts,
       "outputs": self._outputs(pieces),
       "test_sets": {"test": "dev"},
+      **more,
     }
     manifest.write_manifest(
       self.name, data_dir, {os.path.basename(path): manifest.file_info(path) for path in files}, facts
@@ -157,6 +158,10 @@ class BertInput:
     """The size of the head, for a vocabulary of so many pieces."""
     del pieces
     return 1 if isinstance(self, text_problems.Text2RealProblem) else self.num_classes
+
+  def _more_facts(self) -> dict[str, str]:
+    """Fields of the manifest that name further files in data_dir."""
+    return {}
 
   def generate_encoded_samples(self, data_dir, tmp_dir, dataset_split):
     """See `Text2TextProblem.generate_encoded_samples`."""

@@ -3,22 +3,22 @@ source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh" || exit
 about="Iterative magnitude pruning of a pre-trained BERT (Chen et al. 2020): each level's mask comes from the final weights of
 the previous level, over all matrices of the encoder together, and is applied to the pre-trained weights, theta_0. The
 task head is rewound too, to the random weights that the dense run started with. A level prunes 10% of all weights, as
-their code does; with --prune_each=10 it prunes 10% of the remaining ones, as their Algorithm 1. With --variant=heads it
-removes whole attention heads, by their importance (Michel et al. 2019; Prasanna et al. 2020). Data: --tmp_dir has
-GLUE's files."
+their code does; with --prune_each=10 it prunes 10% of the remaining ones, as their Algorithm 1. With
+--variant=heads, mlps or heads_mlps it removes whole attention heads, MLPs, or the same share of both, by their importance
+(Michel et al. 2019; Prasanna et al. 2020). Data: --tmp_dir has GLUE's files."
 
 defaults=(--problem=glue_rte --hparams_set=bert_base --levels="10 20 30 40 50 60 70 80 90" --checkpoints=2 --rewind=dense)
 uses="--checkpoint --ticket_from"
 unused="--size --rewind --rewind_step --schedule_from --average --decoder --bleu_tokenize --compute_type --comet
   --comet_python --name --train --dev --test --languages --vocab_size"
-variants=heads
+variants="heads mlps heads_mlps"
 parse "$@"
 # Theta_0 is the dense run's at every level, so names do not say it.
 rewind_dense=
 if [[ -n $ticket_from ]]; then
   transferred lt "$levels" imp --rewind_from=dense
 else
-  dense ${variant:+--structure=heads}
+  dense ${variant:+--structure="$variant"}
   iterative lt "$levels" dense imp --rewind_from=dense
 fi
 table

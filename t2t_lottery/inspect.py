@@ -5,14 +5,15 @@ also the fraction of equal signs among the weights that both keep, and the overl
 Then the completely pruned structures, if any: embeddings of subwords, layers, heads, feed-forward units.
 Weights that the mask prunes must be zero; otherwise this is reported, and the exit status is 1.
 
-`--agreement CHECKPOINT CHECKPOINT...` prints how much the masks of several agree beyond chance, such as those of several seeds.
+`--agreement CHECKPOINT CHECKPOINT...` prints how much the masks of several agree beyond chance, such as those of several seeds,
+and the heads and MLPs that all of them keep.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from absl import flags
@@ -31,7 +32,8 @@ _JSON = flags.DEFINE_bool(
 _AGREEMENT = flags.DEFINE_bool(
   "agreement",
   False,
-  "Print Fleiss' kappa of the masks of two or more checkpoints: of weights, heads, feed-forward units.",
+  "Print Fleiss' kappa of the masks of two or more checkpoints: of weights, heads, MLPs, feed-forward units; and the structures "
+  "that all keep.",
 )
 # Kind of structure -> its name in the output.
 _NAMES = {methods.WEIGHTS: "weights", **structures.NAMES}
@@ -113,26 +115,58 @@ def table(found: dict[str, dict[str, float | None]]) -> str:
   return text_table.aligned(rows)
 
 
-def agreement(models: Sequence[Layers]) -> dict[str, float | None]:
-  """Kind of structure -> Fleiss' kappa of the models' masks (`mask_agreement.kappas`).
+class Agreement(NamedTuple):
+  """Of the masks of several models.
+
+  Attributes:
+    kappas: kind of structure -> Fleiss' kappa (`mask_agreement.kappas`).
+    survivors: kind -> block -> bool [members], those that all keep (`mask_agreement.survivors`).
+  """
+
+  kappas: dict[str, float | None]
+  survivors: dict[str, dict[str, np.ndarray]]
+
+  def to_json(self) -> dict[str, Any]:
+    """The kappas by kind; `survivors`: kind -> block -> numbers of members from 0."""
+    numbers = {k: {b: np.flatnonzero(m).tolist() for b, m in found.items()} for k, found in self.survivors.items()}
+    return {**self.kappas, "survivors": numbers}
+
+  def describe(self) -> list[str]:
+    """A line for each kappa, then one for the survivors of each kind."""
+    lines = [f"{_NAMES[k]}: " + ("all masks keep all" if v is None else f"{v:.3f}") for k, v in self.kappas.items()]
+    for kind, found in self.survivors.items():
+      kept = sum(int(np.count_nonzero(members)) for members in found.values())
+      where = [_place(block, members) for block, members in found.items() if members.any()]
+      # Of thousands of units, the number is enough.
+      listed = f": {'; '.join(where)}" if where and kind != methods.UNITS else ""
+      lines.append(f"{kept} of {sum(m.size for m in found.values())} {_NAMES[kind]} survive in all masks{listed}")
+    return lines
+
+
+def _place(block: str, members: np.ndarray) -> str:
+  """Where members of a block are: its name, and their numbers from 0 if there are several."""
+  return block if members.size == 1 else f"{block} {', '.join(map(str, np.flatnonzero(members)))}"
+
+
+def agreement(models: Sequence[Layers]) -> Agreement:
+  """How the models' masks agree.
 
   Raises:
     UserError: if they are of different models.
   """
   for other in models[1:]:
     _check_same_layers(models[0], other)
-  hparams = model_source.about(models[0].checkpoint).get("hparams", {})
-  return mask_agreement.kappas([model.variables for model in models], hparams.get("num_heads", 0))
+  num_heads = model_source.about(models[0].checkpoint).get("hparams", {}).get("num_heads", 0)
+  variables = [model.variables for model in models]
+  return Agreement(mask_agreement.kappas(variables, num_heads), mask_agreement.survivors(variables, num_heads))
 
 
 def _print_agreement(models: Sequence[Layers]) -> None:
   found = agreement(models)
   if _JSON.value:
-    print(atomic_files.to_json(found), flush=True)
+    print(atomic_files.to_json(found.to_json()), flush=True)
     return
-  print(f"Fleiss' kappa of {len(models)} masks", flush=True)
-  for kind, kappa in found.items():
-    print(f"{_NAMES[kind]}: " + ("all masks keep all" if kappa is None else f"{kappa:.3f}"), flush=True)
+  print("\n".join([f"Fleiss' kappa of {len(models)} masks", *found.describe()]), flush=True)
 
 
 def _print_figures(models: Sequence[Layers]) -> None:

@@ -146,6 +146,37 @@ class InspectTest(parameterized.TestCase, tf.test.TestCase):
     kappa = (agreement - by_chance) / (1 - by_chance)
     self.assertEqual(done.stdout, f"Fleiss' kappa of 3 masks\nweights: {kappa:.3f}\n", done.stderr)
 
+  def test_agreement_lists_the_heads_and_mlps_that_survive_in_all_masks(self):
+    models = []
+    for seed, (heads, mlps) in enumerate((((1, 1, 0, 1), (1, 0)), ((1, 0, 1, 1), (1, 1)))):
+      values = {}
+      for layer in (0, 1):
+        block = f"bert/encoder/layer_{layer}"
+        kept = np.array(heads[2 * layer : 2 * layer + 2], np.float32)
+        values.update(
+          {f"{block}/attention/self/{part}/kernel": np.tile(kept, [2, 1]) for part in ("query", "key", "value")}
+        )
+        values[f"{block}/attention/output/dense/kernel"] = np.tile(kept[:, None], [1, 2])
+        values[f"{block}/intermediate/dense/kernel"] = np.full([2, 3], mlps[layer], np.float32)
+        values[f"{block}/output/dense/kernel"] = np.full([3, 2], mlps[layer], np.float32)
+      folder = os.path.join(self.create_tempdir().full_path, f"seed{seed}")
+      models.append(os.path.join(folder, "model.ckpt-7"))
+      tf_checkpoint.write(models[-1], values)
+      with open(os.path.join(folder, "hparams.json"), "w", encoding="utf-8") as file:
+        json.dump({"num_heads": 2}, file)
+    self.assertEqual(
+      self.run_command("--agreement", *models).stdout.splitlines()[2:],
+      [
+        "attention heads: -0.333",
+        "MLPs: -0.333",
+        "2 of 4 attention heads survive in all masks: bert/encoder/layer_0/attention 0; bert/encoder/layer_1/attention 1",
+        "1 of 2 MLPs survive in all masks: bert/encoder/layer_0",
+      ],
+    )
+    printed = json.loads(self.run_command("--agreement", "--json", *models).stdout)
+    self.assertEqual([*printed], ["weights", "heads", "mlps", "survivors"])
+    self.assertEqual(printed["survivors"]["mlps"], {"bert/encoder/layer_0": [0], "bert/encoder/layer_1": []})
+
   def test_command_errors(self):
     one = self.checkpoint("one", [[3, -1, 5, 0]])
     empty = self.create_tempdir().full_path

@@ -99,13 +99,14 @@ def _manifest(problem_name: str, data_dir: str) -> dict[str, Any]:
   shape |= {
     "vocab_size?": int,
     "outputs?": int,
+    "questions?": str,
     "test_sets?": {"*": str},
     "text_from?": str,
     "text?": {"*": int},
     "examples?": {"*": int},
   }
   found = atomic_files.read_json(path, shape)
-  for name in (*found["files"], *filter(None, [found.get("vocabulary")])):
+  for name in (*found["files"], *filter(None, [found.get("vocabulary"), found.get("questions")])):
     if not file_names.is_name(name):
       raise errors.UserError(f"{path} names a file outside its folder, {name!r}: delete it and run t2t-datagen again")
   return found

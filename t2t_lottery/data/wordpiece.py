@@ -6,11 +6,14 @@ Source: tokenization.py of google-research/bert (`BasicTokenizer`, `WordpieceTok
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
 from t2t_lottery.utils.errors import UserError
 
+# Pieces of an example, as in both papers on BERT's tickets; of SQuAD see `squad`.
+LONGEST = 128
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 # A longer word is unknown as a whole.
 _LONGEST_WORD = 200
@@ -72,13 +75,39 @@ class WordPiece:
     """Ids of the pieces of a text, without `[CLS]` and `[SEP]`."""
     return [piece for word in self.words(text) for piece in self._pieces(word)]
 
+  def encode_with_spans(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+    """As `encode`, and the characters of the text that each piece stands for: the first, and the one behind the last."""
+    ids: list[int] = []
+    spans: list[tuple[int, int]] = []
+    spaced = [(char, at) for at, given in enumerate(text) for char in "".join(_spaced(given))]
+    for chunk in re.finditer(r"\S+", "".join(char for char, _ in spaced)):
+      normalized = self._normalized(chunk[0])
+      places = spaced[slice(*chunk.span())]
+      # Of each normalized character, the one that it comes from.
+      origins = [at for char, at in places for _ in self._normalized(char)]
+      if len(origins) != len(normalized):
+        # A character that is normalized in another way next to others: all pieces stand for the whole word.
+        origins = []
+      start = 0
+      for word in _split_punctuation(normalized):
+        for piece in self._pieces(word):
+          length = len(word) if piece == self.unk else len(self.pieces[piece].removeprefix("##"))
+          own = origins[start : start + length] or [places[0][1], places[-1][1]]
+          ids.append(piece)
+          spans.append((own[0], _behind(text, own[-1])))
+          start += length
+    return ids, spans
+
   def words(self, text: str) -> Iterator[str]:
     """Words and punctuation marks of a text, normalized."""
     for word in "".join(_spaced(text)).split():
-      if self.lower_case:
-        decomposed = unicodedata.normalize("NFD", word.lower())
-        word = "".join(char for char in decomposed if unicodedata.category(char) != "Mn")
-      yield from _split_punctuation(word)
+      yield from _split_punctuation(self._normalized(word))
+
+  def _normalized(self, word: str) -> str:
+    if not self.lower_case:
+      return word
+    decomposed = unicodedata.normalize("NFD", word.lower())
+    return "".join(char for char in decomposed if unicodedata.category(char) != "Mn")
 
   def _pieces(self, word: str) -> list[int]:
     found = self._known_words.get(word)
@@ -115,6 +144,14 @@ def _spaced(text: str) -> Iterator[str]:
       yield f" {char} "
     else:
       yield char
+
+
+def _behind(text: str, place: int) -> int:
+  """The place behind a character and the accents that follow it as characters of their own."""
+  place += 1
+  while place < len(text) and unicodedata.combining(text[place]):
+    place += 1
+  return place
 
 
 def _split_punctuation(word: str) -> Iterator[str]:

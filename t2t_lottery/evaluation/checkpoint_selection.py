@@ -71,9 +71,9 @@ def ticket_structure(folder: str) -> str:
   return _hparam(folder, "ticket_structure", methods.WEIGHTS)
 
 
-def removed(folder: str, kind: str, variables: Mapping[str, np.ndarray]) -> dict[str, tuple[int, int]]:
-  """How many structures of a kind a checkpoint of a run has lost (`structures.removed`)."""
-  return structures.removed(kind, variables, _hparam(folder, "num_heads") if kind == methods.HEADS else 0)
+def removed(folder: str, structure: str, variables: Mapping[str, np.ndarray]) -> dict[str, structures.Removed]:
+  """How many members of a structure a checkpoint of a run has lost (`structures.removed`)."""
+  return structures.removed(structure, variables, _hparam(folder, "num_heads"))
 
 
 def _hparam(folder: str, name: str, default: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""Metrics of classes and of real numbers, as GLUE scores them, with statistics of each example for tests of significance.
+"""Metrics of classes, of real numbers, and of answers, with statistics of each example for tests of significance.
 
 All are in percent. Correlations are computed by scipy; Matthews' is Pearson's of two binary variables.
 """
@@ -13,15 +13,23 @@ from typing import Any
 import numpy as np
 
 # Metric -> its name in tables.
-TITLES = {"accuracy": "accuracy", "f1": "F1", "mcc": "MCC", "pearson": "Pearson", "spearman": "Spearman"}
+TITLES = {
+  "accuracy": "accuracy",
+  "f1": "F1",
+  "mcc": "MCC",
+  "pearson": "Pearson",
+  "spearman": "Spearman",
+  "exact_match": "EM",
+  "answer_f1": "F1",
+}
 # The class that F1 is of.
 POSITIVE = 1
-# The signature that a line of results has if its scores are of classes or real numbers, not of translations.
+# The signature that a line of results has if its scores are of classes, real numbers or answers, not of translations.
 PREDICTIONS = "predictions"
 
 
 def has_predictions(line: Mapping[str, Any]) -> bool:
-  """Whether the scores of a line of results are of classes or real numbers."""
+  """Whether the scores of a line of results are of classes, real numbers or answers."""
   return PREDICTIONS in line.get("signatures", {})
 
 
@@ -97,6 +105,11 @@ def signature(metric: str, predictions: int, examples: int) -> str:
   return "|".join(parts)
 
 
+def signature_of_answers(metric: str, questions: int, windows: int) -> str:
+  """How a score of answers was computed: in how many windows the questions of dev were asked."""
+  return f"{TITLES[metric]}|split:dev|checkpoint:last|questions:{questions}|windows:{windows}|SQuAD 1.1"
+
+
 def losses(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
   """Cross entropies in nats, or squared errors, float64 [examples].
 
@@ -133,4 +146,7 @@ FORMULAS: dict[str, tuple[int, Callable[[np.ndarray], np.ndarray]]] = {
   "f1": (3, _f1),
   "mcc": (6, _correlation),
   "pearson": (6, _correlation),
+  # Means over questions (`answers`).
+  "exact_match": (2, _share),
+  "answer_f1": (2, _share),
 }

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from t2t_lottery.data import manifest
-from t2t_lottery.evaluation import checkpoint_selection, class_metrics, run_statistics
+from t2t_lottery.data import manifest, squad
+from t2t_lottery.data.wordpiece import WordPiece
+from t2t_lottery.evaluation import answers, checkpoint_selection, class_metrics, run_statistics
 from t2t_lottery.runs import config, paths, run_files, training_log
 from t2t_lottery.utils import atomic_files, package_versions
 from t2t_lottery.utils.errors import UserError
@@ -22,7 +23,7 @@ _VERSIONED = ("t2t-lottery", "tensorflow", "tensor2tensor", "scipy", "numpy")
 
 
 def is_classification(problem: str, data_dir: str) -> bool:
-  """Whether a problem's generated data are of classes, masked pieces or real numbers instead of translations."""
+  """Whether a problem's generated data are of classes, masked pieces, real numbers or answers instead of translations."""
   return "outputs" in manifest.facts(problem, data_dir)
 
 
@@ -61,31 +62,89 @@ def _evaluate(settings: config.Settings, folder: str, description: dict[str, Any
   step = checkpoint_selection.steps(folder, description)[-1]
   checkpoint = paths.checkpoint(folder, step)
   hparams = run_files.hparams(folder)
-  found = _predictions(settings, checkpoint, hparams)
-  predicted, targets = found.values, found.targets
-  scores = {name: class_metrics.score(name, predicted, targets) for name in class_metrics.applicable(found.classes)}
-  segments = {name: class_metrics.statistics(name, predicted, targets) for name in scores}
-  run_statistics.write_segments(paths.segments(folder), {n: s for n, s in segments.items() if s is not None})
+  problem, data_dir = settings.runs.problem, settings.data_dir
+  manifest.check_complete(problem, data_dir)
+  if "gelu" not in hparams:
+    raise UserError(f"{checkpoint} is of no run of lottery_bert: {problem} cannot be evaluated for another model")
+  questions = manifest.facts(problem, data_dir).get("questions")
+  found = (_score_answers if questions else _score_classes)(settings, checkpoint, hparams)
+  run_statistics.write_segments(paths.segments(folder), {n: s for n, s in found.segments.items() if s is not None})
   statistics = run_statistics.of_checkpoint(settings, folder, description, checkpoint)
-  loss = float(np.mean(found.losses))
   line = {
     **description,
     **statistics.fields,
     "best_step": step,
-    "dev_loss": loss,
-    "dev_loss_by_step": {str(step): loss},
-    "test": scores,
+    "dev_loss": found.loss,
+    "dev_loss_by_step": {str(step): found.loss},
+    "test": found.scores,
     "test_set": "dev",
-    "predicted_values": len(np.unique(predicted)),
-    "signatures": {
-      **{name: class_metrics.signature(name, len(targets), found.examples) for name in scores},
-      class_metrics.PREDICTIONS: signature(),
-    },
+    "predicted_values": found.distinct,
+    "signatures": {**found.signatures, class_metrics.PREDICTIONS: signature()},
     "megabytes": statistics.megabytes,
     "versions": {"python": platform.python_version(), **package_versions.installed(_VERSIONED)},
   }
   _print(line, [statistics.summary, *statistics.emptied])
   return line
+
+
+class _Scored(NamedTuple):
+  """A checkpoint on dev.
+
+  Attributes:
+    scores: metric -> score in percent.
+    segments: metric -> statistics of each example (`class_metrics.statistics`).
+    signatures: metric -> how it was computed.
+    loss: mean.
+    distinct: number of different predictions.
+  """
+
+  scores: dict[str, float]
+  segments: dict[str, np.ndarray | None]
+  signatures: dict[str, str]
+  loss: float
+  distinct: int
+
+
+def _score_classes(settings: config.Settings, checkpoint: str, hparams: dict[str, Any]) -> _Scored:
+  found = _predictions(settings, checkpoint, hparams)
+  predicted, targets = found.values, found.targets
+  scores = {name: class_metrics.score(name, predicted, targets) for name in class_metrics.applicable(found.classes)}
+  segments = {name: class_metrics.statistics(name, predicted, targets) for name in scores}
+  signatures = {name: class_metrics.signature(name, len(targets), found.examples) for name in scores}
+  return _Scored(scores, segments, signatures, float(np.mean(found.losses)), len(np.unique(predicted)))
+
+
+def _score_answers(settings: config.Settings, checkpoint: str, hparams: dict[str, Any]) -> _Scored:
+  """Scores of the best answer to each question, and the loss over all windows."""
+  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+  from t2t_lottery.models import bert_predictor
+
+  problem, data_dir = settings.runs.problem, settings.data_dir
+  facts = manifest.facts(problem, data_dir)
+  questions = squad.read_stored(os.path.join(data_dir, facts["questions"]))
+  tokenizer = WordPiece.read(os.path.join(data_dir, facts["vocabulary"]))
+  windows = [squad.windows(tokenizer, question) for question in questions]
+  every = [window for of_question in windows for window in of_question]
+  logits = dict(bert_predictor.predict_spans(checkpoint, hparams, every))
+  predicted, losses, number = [], [], 0
+  for question, of_question in zip(questions, windows):
+    values = [logits[number + i] for i in range(len(of_question))]
+    number += len(of_question)
+    predicted.append(answers.best(question.context, of_question, values))
+    targets = [np.array(window.target(question.span)) for window in of_question]
+    losses += [class_metrics.losses(value.T, target).mean() for value, target in zip(values, targets)]
+  metrics = {"exact_match": answers.exact_match, "answer_f1": answers.f1}
+  segments = {
+    name: np.array([[score(text, question.answers), 1.0] for text, question in zip(predicted, questions)])
+    for name, score in metrics.items()
+  }
+  return _Scored(
+    {name: float(class_metrics.FORMULAS[name][1](one.sum(axis=0))) for name, one in segments.items()},
+    {**segments},
+    {name: class_metrics.signature_of_answers(name, len(questions), len(every)) for name in metrics},
+    float(np.mean(losses)),
+    len(set(predicted)),
+  )
 
 
 class _Predictions(NamedTuple):
@@ -112,12 +171,9 @@ def _predictions(settings: config.Settings, checkpoint: str, hparams: dict[str, 
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
   from t2t_lottery.models import bert_predictor
 
-  problem, data_dir = settings.runs.problem, settings.data_dir
-  manifest.check_complete(problem, data_dir)
-  if "gelu" not in hparams:
-    raise UserError(f"{checkpoint} is of no run of lottery_bert: {problem} cannot be evaluated for another model")
   rows = []
-  for batch in bert_predictor.predict(checkpoint, hparams, manifest.records(problem, data_dir, "dev")):
+  records = manifest.records(settings.runs.problem, settings.data_dir, "dev")
+  for batch in bert_predictor.predict(checkpoint, hparams, records):
     classes = batch.outputs.shape[1]
     values = batch.outputs[:, 0] if classes == 1 else batch.outputs.argmax(axis=1)
     rows.append((batch.examples, values, class_metrics.losses(batch.outputs, batch.targets), batch.targets))

@@ -68,7 +68,7 @@ def _removed(folder: str, variables: dict[str, Any]) -> dict[str, Any]:
   if kind == methods.WEIGHTS:
     return {}
   counts = checkpoint_selection.removed(folder, kind, variables).values()
-  return {"removed": {"kind": kind, "share": sum(gone for gone, _ in counts) / sum(size for _, size in counts)}}
+  return {"removed": {"kind": kind, "share": sum(one.gone for one in counts) / sum(one.size for one in counts)}}
 
 
 def _figures(settings: config.Settings, folder: str, description: dict[str, Any], variables: dict[str, Any]) -> Figures:

@@ -13,8 +13,8 @@ import tensorflow.compat.v1 as tf
 
 # Standard deviation of the initial weights (`initializer_range`).
 _INITIAL_DEVIATION = 0.02
-# Added to the attention logits of padding.
-_MASKED_LOGIT = -10000.0
+# Added to the logits of padding.
+MASKED_LOGIT = -10000.0
 _NORM_EPSILON = 1e-12
 
 
@@ -94,7 +94,7 @@ def encode(
   with tf.variable_scope("bert"):
     x = _embed(shape, ids, segments, dropout)
     with tf.variable_scope("encoder"):
-      bias = (1.0 - tf.to_float(tf.not_equal(ids, 0)))[:, None, None, :] * _MASKED_LOGIT
+      bias = (1.0 - tf.to_float(tf.not_equal(ids, 0)))[:, None, None, :] * MASKED_LOGIT
       # Matrix products of two dimensions are the faster ones on a CPU.
       x = tf.reshape(x, [-1, shape.hidden])
       for layer in range(shape.layers):
@@ -143,6 +143,25 @@ def predict_masked(shape: Shape, sequence: tf.Tensor, positions: tf.Tensor) -> t
       x = _norm(GELUS[shape.gelu](_dense(tf.gather_nd(sequence, positions), shape.hidden, "dense")))
     bias = tf.get_variable("output_bias", [shape.vocab], initializer=tf.zeros_initializer())
   return tf.matmul(x, embedding, transpose_b=True) + bias
+
+
+def find_span(sequence: tf.Tensor) -> tf.Tensor:
+  """A head for spans, in the variable scope `cls/squad`.
+
+  Source: `create_model` in run_squad.py of google-research/bert.
+
+  Args:
+    sequence: float32 [batch, length, hidden], from `encode`.
+
+  Returns:
+    Logits that an answer starts, and ends, at each piece: float32 [batch, length, 2].
+  """
+  hidden = sequence.shape[-1]
+  with tf.variable_scope("cls/squad"):
+    weights = tf.get_variable("output_weights", [2, hidden], initializer=initializer())
+    bias = tf.get_variable("output_bias", [2], initializer=tf.zeros_initializer())
+  logits = tf.matmul(tf.reshape(sequence, [-1, hidden]), weights, transpose_b=True) + bias
+  return tf.reshape(logits, [tf.shape(sequence)[0], -1, 2])
 
 
 def _embed(shape: Shape, ids: tf.Tensor, segments: tf.Tensor, dropout: Dropout) -> tf.Tensor:

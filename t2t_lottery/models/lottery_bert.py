@@ -8,19 +8,21 @@ from tensor2tensor.layers import modalities
 from tensor2tensor.utils import registry, t2t_model
 
 from t2t_lottery.models import bert_encoder, pruned_model
-from t2t_lottery.pruning import head_scores, methods, tickets
+from t2t_lottery.pruning import gate_scores, methods, structures, tickets
 from t2t_lottery.training import bert_check, masked_optimizer
 
 
 @registry.register_model
 class LotteryBert(t2t_model.T2TModel):
-  """BERT with masks, for classification and regression of a sentence or a pair, and as a masked language model.
+  """BERT with masks, for classification and regression of a sentence or a pair, for answers in a text, and as a masked language
+  model.
 
   Its variables have the names of google-research/bert (`bert/encoder/layer_0/attention/self/query/kernel`, ...; the head is
-  `output_weights` and `output_bias`, as in run_classifier.py, or `cls/predictions`, as in run_pretraining.py), so
+  `output_weights` and `output_bias`, as in run_classifier.py, `cls/squad`, as in run_squad.py, or `cls/predictions`, as in
+  run_pretraining.py), so
   `--warm_start_from`, `mask_checkpoint` and `rewind_checkpoint` take Google's checkpoints. Features: `inputs`, pieces with
-  `[CLS]` first, 0 for padding; `inputs_segments`, 0 or 1; `targets`, a class or a real number, or at each place of `inputs` the
-  piece to predict, 0 for none.
+  `[CLS]` first, 0 for padding; `inputs_segments`, 0 or 1; `targets`, a class or a real number; two
+  places of `inputs`, where an answer starts and ends; or at each place of `inputs` the piece to predict, 0 for none.
   """
 
   @staticmethod
@@ -37,7 +39,7 @@ class LotteryBert(t2t_model.T2TModel):
 
     Returns:
       The head's output, float32 [batch, classes]; [batch, 1] for regression; of a masked language model
-      [pieces to predict, vocabulary].
+      [pieces to predict, vocabulary]; for answers [batch, length, 2].
     """
     hparams = self.hparams
     ids, segments = (
@@ -54,17 +56,23 @@ class LotteryBert(t2t_model.T2TModel):
       sequence, pooled = bert_encoder.encode(shape, ids, segments, dropout)
       if self._is_masked_lm:
         return bert_encoder.predict_masked(shape, sequence, tf.where(tf.not_equal(_targets(features), 0)))
+      if self._is_span:
+        return bert_encoder.find_span(sequence)
       return bert_encoder.classify(pooled, self._problem_hparams.vocab_size["targets"], dropout)
 
   def top(self, body_output, features):
-    """See `T2TModel.top`: t2t's shape of logits, [batch, 1, 1, 1, classes]; [batch, 1, 1, 1] for a real number."""
+    """See `T2TModel.top`: t2t's shape of logits, [batch, 1, 1, 1, classes]; [batch, 1, 1, 1] for a real number; for answers
+    [batch, length, 1, 1, 2].
+    """
     del features
+    if self._is_span:
+      return body_output[:, :, None, None]
     return body_output[:, None, None] if self._is_regression else body_output[:, None, None, None]
 
   def loss(self, logits, features):
     """See `T2TModel.loss`: mean cross entropy, or mean squared error, of the examples or of the pieces to predict.
 
-    In evaluation t2t fills the last batch with empty examples, which do not count.
+    For answers it is the mean of the cross entropies of first and last piece, over all pieces but padding. In evaluation t2t fills the last batch with empty examples, which do not count.
     """
     if self._is_masked_lm:
       targets = _targets(features)
@@ -73,13 +81,17 @@ class LotteryBert(t2t_model.T2TModel):
       losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=targets, logits=scores)
       return tf.reduce_sum(losses), tf.to_float(tf.size(losses))
     rows = tf.shape(logits)[0]
+    ids = tf.reshape(features["inputs"], [rows, -1])
+    is_example = tf.to_float(tf.not_equal(ids[:, 0], 0))
+    if self._is_span:
+      losses = _span_losses(tf.reshape(logits, [rows, -1, 2]), _targets(features), ids)
+      return tf.reduce_sum(losses * is_example), tf.reduce_sum(is_example)
     targets = tf.reshape(features["targets"], [rows])
     if self._is_regression:
       losses = tf.squared_difference(tf.reshape(logits, [rows]), targets)
     else:
       scores = tf.reshape(logits, [rows, logits.shape[-1]])
       losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=targets, logits=scores)
-    is_example = tf.to_float(tf.not_equal(tf.reshape(features["inputs"], [rows, -1])[:, 0], 0))
     return tf.reduce_sum(losses * is_example), tf.reduce_sum(is_example)
 
   def optimize(self, loss, num_async_replicas=1, use_tpu=False, variables=None):
@@ -101,9 +113,28 @@ class LotteryBert(t2t_model.T2TModel):
   def _is_masked_lm(self) -> bool:
     return self._problem_hparams.modality["targets"] == modalities.ModalityType.SYMBOL
 
+  @property
+  def _is_span(self) -> bool:
+    return self._problem_hparams.modality["targets"] == modalities.ModalityType.IDENTITY_SYMBOL
+
+
+def _span_losses(logits: tf.Tensor, places: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
+  """Mean cross entropy of the first and last piece of each answer, float32 [batch].
+
+  Padding has no part in it, so that it does not depend on the other examples of a batch; run_squad.py pads all to one length.
+
+  Args:
+    logits: float32 [batch, length, 2].
+    places: int32 [batch, 2].
+    ids: int32 [batch, length], 0 for padding.
+  """
+  logits += (tf.to_float(tf.equal(ids, 0)) * bert_encoder.MASKED_LOGIT)[:, :, None]
+  scores = tf.transpose(logits, [0, 2, 1])
+  return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=places, logits=scores), axis=1)
+
 
 def _targets(features) -> tf.Tensor:
-  """The pieces that a masked language model predicts, int32 [batch, length]."""
+  """The pieces that a masked language model predicts, int32 [batch, length], or the places of answers, int32 [batch, 2]."""
   return tf.reshape(tf.to_int32(features["targets"]), [tf.shape(features["targets"])[0], -1])
 
 
@@ -121,9 +152,11 @@ def _may_lack(name: str) -> bool:
 
 
 def _score(hparams, spec: tickets.TicketSpec, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-  """Attention block -> importance of its heads: the one score of BERT that needs the graph."""
+  """Block -> importance of its heads, or of its MLP: the one score of BERT that needs the graph."""
   assert spec.score == methods.GRADIENT
-  return head_scores.importance(weights, masked_optimizer.unmasked_gradients(), hparams.num_heads)
+  groups = structures.groups(spec.structure, structures.shapes_of(weights), hparams.num_heads)
+  gradients = masked_optimizer.unmasked_gradients({group.output_bias for group in groups})
+  return gate_scores.importance(weights, gradients, groups, rounds=gate_scores.rounds(spec.sparsity))
 
 
 _PARTS = pruned_model.Parts(bert_check.CHECKS, _initialize, _score, _may_lack)

@@ -8,7 +8,7 @@ from tensor2tensor.models import transformer
 from tensor2tensor.utils import optimize, registry
 
 from t2t_lottery.models import pruned_model
-from t2t_lottery.pruning import head_scores, layers, methods, saliency, tickets, unit_scores
+from t2t_lottery.pruning import gate_scores, layers, methods, saliency, structures, tickets, unit_scores
 from t2t_lottery.training import batch_order, hparams_check, masked_optimizer, rate_schedule, replicated_variables
 from t2t_lottery.utils import errors
 
@@ -77,7 +77,8 @@ def _score(hparams, spec: tickets.TicketSpec, weights: dict[str, np.ndarray]) ->
       spec.prune_embedding,
     )
   if spec.score == methods.GRADIENT:
-    return head_scores.importance(weights, masked_optimizer.unmasked_gradients(), hparams.num_heads)
+    groups = structures.groups(spec.structure, structures.shapes_of(weights), hparams.num_heads)
+    return gate_scores.importance(weights, masked_optimizer.unmasked_gradients(), groups)
   layer_weights = {name: weights[name] for name in layers.prunable(weights)}
   return saliency.synflow(layer_weights, spec.sparsity, hparams.num_heads, spec.scope, spec.prune_embedding)
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from t2t_lottery.pruning import gradual_schedule, methods, tickets
+from t2t_lottery.pruning import gradual_schedule, methods, structures, tickets
 from t2t_lottery.training import (
   async_start_hook,
   gradual_pruning_hook,
@@ -97,5 +97,5 @@ def mask_gradients(hparams, variables: list[tf.Variable]) -> None:
     variables: the trainable variables.
   """
   if methods.METHODS[hparams.pruning_method].prunes:
-    masked_optimizer.create_masks(variables)
+    masked_optimizer.create_masks(variables, methods.MLPS in structures.kinds(hparams.ticket_structure))
     masked_optimizer.wrap(hparams)

@@ -15,7 +15,9 @@ SNIP = "snip"  # |w * dL/dw| over several batches (Lee et al. 2019)
 SYNFLOW = "synflow"  # w * dR/dw of the network with |w| in place of w, over many rounds (Tanaka et al. 2020)
 SUPERMASK = "supermask"  # logits of a mask that is learned while the weights stay as they are (Zhou et al. 2019)
 ACTIVATION = "activation"  # of a unit: its mean activation on several batches, block by block (`unit_scores`)
-GRADIENT = "gradient"  # of a head: |dL/dgate| of a gate of 1 on its output (Michel et al. 2019), by `head_scores`
+GRADIENT = (
+  "gradient"  # of a head or an MLP: |dL/dgate| of a gate of 1 on its output (Michel et al. 2019), by `gate_scores`
+)
 SCORES = (MAGNITUDE, RANDOM, SNIP, SYNFLOW, SUPERMASK, ACTIVATION, GRADIENT)
 # The hparams of `SUPERMASK`; its steps scale with the run, as the steps of prunings do (`presets.PRUNING_STEPS`).
 SUPERMASK_HPARAMS = ("supermask_steps", "supermask_learning_rate", "supermask_temperature", "supermask_penalty")
@@ -28,7 +30,9 @@ OF_MODEL = (*OF_GRAPH, SYNFLOW)
 WEIGHTS = "weights"  # single weights, as in the paper
 UNITS = "units"  # units of feed-forward blocks; all other layers keep their mask
 HEADS = "heads"  # heads of attention blocks, of the whole model together; likewise
-STRUCTURES = (WEIGHTS, UNITS, HEADS)
+MLPS = "mlps"  # whole feed-forward blocks of BERT, likewise
+HEADS_MLPS = "heads_mlps"  # heads among heads and MLPs among MLPs, the same share of both (Prasanna et al. 2020)
+STRUCTURES = (WEIGHTS, UNITS, HEADS, MLPS, HEADS_MLPS)
 
 # The weights that compete (hparam `ticket_scope`).
 LAYER = "layer"  # those of one layer: each has the same sparsity, as in the paper
@@ -110,6 +114,7 @@ HPARAMS: dict[str, tuple[str | float | bool, Callable[[Method], bool]]] = {
   "ticket_values": (REWOUND, lambda method: method.from_ticket),
   "ticket_signs": (KEPT, lambda method: method.from_ticket),
   "shuffle_mask": (False, lambda method: method.from_ticket),
+  "bad_mask": (False, lambda method: method.from_ticket),
   "embedding_fan": (SHAPE, lambda method: method.from_ticket),
   "prune_embedding": (True, lambda method: method.prunes),
   "supermask_learning_rate": (0.1, lambda method: method.from_ticket),
@@ -141,6 +146,7 @@ CONTROLS: dict[str, dict[str, str | bool]] = {
   "reinitialized": {"ticket_values": REDRAWN, "ticket_signs": RANDOM},
   "random_mask": {"ticket_score": RANDOM},
   "shuffled_mask": {"shuffle_mask": True},
+  "bad_mask": {"bad_mask": True},
   "global_magnitude": {"ticket_scope": GLOBAL},
   "global_scores": {"ticket_scope": GLOBAL},
   "dense_embedding": {"prune_embedding": False},
@@ -148,7 +154,10 @@ CONTROLS: dict[str, dict[str, str | bool]] = {
   "synflow": {"ticket_score": SYNFLOW},
   "supermask": {"ticket_score": SUPERMASK, "ticket_scope": GLOBAL},
   "units": {"ticket_structure": UNITS, "ticket_score": ACTIVATION},
-  "heads": {"ticket_structure": HEADS, "ticket_score": GRADIENT, "ticket_scope": GLOBAL},
+  **{
+    structure: {"ticket_structure": structure, "ticket_score": GRADIENT, "ticket_scope": GLOBAL}
+    for structure in (HEADS, MLPS, HEADS_MLPS)
+  },
   # Of units and heads: after them in the list of a run's controls.
   "magnitude": {"ticket_score": MAGNITUDE},
 }

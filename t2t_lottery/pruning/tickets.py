@@ -28,6 +28,8 @@ class TicketSpec(NamedTuple):
     structure: one of `methods.STRUCTURES`: what is kept or removed as a whole.
     num_heads: of each attention block, for a ticket of heads.
     shuffle: whether the mask's positions are shuffled within each layer (of structures, within each block).
+    bad: whether the mask keeps, of as many weights or structures, first those that it would remove, at random, then those that
+      it would keep.
     prune_embedding: whether the embedding is pruned.
     seed: of everything drawn at random.
   """
@@ -41,6 +43,7 @@ class TicketSpec(NamedTuple):
   signs: str = methods.KEPT
   fan: str = methods.SHAPE
   shuffle: bool = False
+  bad: bool = False
   prune_embedding: bool = True
   seed: int = 0
 
@@ -49,8 +52,8 @@ class Ticket(NamedTuple):
   """The initial weights and masks of a level.
 
   Attributes:
-    weights: name -> float32 array, every trainable variable: theta*m for layers, theta for the rest, but 0 for the bias of
-      a removed unit.
+    weights: name -> float32 array, every trainable variable: theta*m for layers, theta for the rest, but 0 for the biases
+      of removed structures.
     masks: layer -> bool array m.
   """
 
@@ -71,10 +74,13 @@ def check(mask_from: WeightSource, rewind_to: WeightSource, spec: TicketSpec) ->
   current = {name: mask for name in mask_from.layers if (mask := mask_from.mask(name)) is not None}
   pruned = layers.prunable(current, spec.prune_embedding)
   if spec.structure != methods.WEIGHTS:
-    found = structures.groups(spec.structure, structures.shapes_of(current), spec.num_heads)
-    counts = [(group.name, np.count_nonzero(group.alive(current)), group.size) for group in found]
-    if spec.scope == methods.GLOBAL and counts:
-      counts = [("all blocks together", sum(kept for _, kept, _ in counts), sum(size for _, _, size in counts))]
+    groups = structures.groups(spec.structure, structures.shapes_of(current), spec.num_heads)
+    found = structures.count(groups, {group.name: group.alive(current) for group in groups})
+    if spec.scope == methods.GLOBAL:
+      found = {
+        f"{structures.NAMES[kind]} of all blocks together": one for kind, one in structures.together(found).items()
+      }
+    counts = [(name, one.size - one.gone, one.size) for name, one in found.items()]
   elif spec.scope == methods.GLOBAL:
     kept = sum(np.count_nonzero(current[name]) for name in pruned)
     counts = [("all layers together", kept, sum(current[name].size for name in pruned))]
@@ -122,7 +128,8 @@ def draw(
       value = np.where(mask, value, np.zeros((), value.dtype))
       ticket.masks[name] = mask
     elif name in members:
-      # Without input and with a bias of 0, a removed unit's activation is 0; without output, so is its bias's gradient.
+      # Without input and with biases of 0, what a removed structure computes is 0; without output, so are the gradients of its
+      # inner biases. Only that of an MLP's output has to be masked (`masked_optimizer`).
       value = np.where(members[name], value, np.zeros((), value.dtype))
     ticket.weights[name] = value
   return ticket
@@ -157,7 +164,7 @@ def _read_finite(source: WeightSource, name: str) -> np.ndarray:
 def _masks(
   mask_from: WeightSource, spec: TicketSpec, names: Iterable[str], precomputed: Mapping[str, np.ndarray] | None
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-  """The masks of all layers; and of structures, bias -> bool array of the members that are kept."""
+  """The masks of all layers; and of structures, bias -> bool array, False where it is a removed member's."""
   names = [name for name in names if layers.is_prunable(name)]
   if spec.structure != methods.WEIGHTS:
     found, members = _structure_masks(mask_from, spec, names, precomputed)
@@ -174,7 +181,22 @@ def _masks(
   found = {name: joint[name] if name in joint else _layer_mask(mask_from, spec, name, scores) for name in names}
   if spec.shuffle:
     found = {n: _rng(n, spec, "places").permutation(mask.ravel()).reshape(mask.shape) for n, mask in found.items()}
+  if spec.bad:
+    found.update(_bad_masks({name: found[name] for name in layers.prunable(found, spec.prune_embedding)}, spec))
   return found, {}
+
+
+def _bad_masks(found: Mapping[str, np.ndarray], spec: TicketSpec) -> dict[str, np.ndarray]:
+  """Masks that keep as many weights, first of those that are pruned."""
+  scores = _prefer_removed(found, spec)
+  if spec.scope == methods.GLOBAL:
+    return masks.global_mask(scores, spec.sparsity, {name: np.ones(mask.shape, bool) for name, mask in found.items()})
+  return {name: masks.magnitude_mask(score, spec.sparsity) for name, score in scores.items()}
+
+
+def _prefer_removed(kept: Mapping[str, np.ndarray], spec: TicketSpec) -> dict[str, np.ndarray]:
+  """Random scores that are higher wherever nothing is kept; float64 of the same shapes."""
+  return {name: _rng(name, spec, "bad").random_sample(one.shape) + ~one for name, one in kept.items()}
 
 
 def _unchanged(mask_from: WeightSource, name: str) -> np.ndarray:
@@ -206,7 +228,7 @@ def _global_masks(mask_from: WeightSource, spec: TicketSpec, names: Iterable[str
 def _structure_masks(
   mask_from: WeightSource, spec: TicketSpec, names: Iterable[str], scores: Mapping[str, np.ndarray] | None
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-  """Masks of the layers that structures consist of; and bias -> bool array of the members that are kept.
+  """Masks of the layers that structures consist of; and bias -> bool array, False where it is a removed member's.
 
   A mask is a subset of the layer's previous one, which may prune single weights of kept structures.
   """
@@ -216,14 +238,19 @@ def _structure_masks(
     scores = {group.name: _rng(group.name, spec, "mask").random_sample(group.size) for group in groups}
   elif scores is None:
     scores = {group.name: group.norms({n: _read_finite(mask_from, n) for n in group.parts}) for group in groups}
-  kept = structures.kept(scores, spec.sparsity, {group.name: group.alive(within) for group in groups}, spec.scope)
+  alive = {group.name: group.alive(within) for group in groups}
+  kept = structures.kept(groups, scores, spec.sparsity, alive, spec.scope)
   if spec.shuffle:
     kept = {name: _rng(name, spec, "places").permutation(members) for name, members in kept.items()}
-  found = {}
+  if spec.bad:
+    every = {name: np.ones(members.shape, bool) for name, members in kept.items()}
+    kept = structures.kept(groups, _prefer_removed(kept, spec), spec.sparsity, every, spec.scope)
+  found, biases = {}, {}
   for group in groups:
+    biases.update(group.bias_masks(kept[group.name], mask_from.shapes))
     for layer, mask in group.masks(kept[group.name], mask_from.shapes).items():
-      found[layer] = mask if spec.shuffle else mask & within[layer]
-  return found, {group.bias: kept[group.name] for group in groups if group.bias}
+      found[layer] = mask if spec.shuffle or spec.bad else mask & within[layer]
+  return found, biases
 
 
 def _check_not_pruned(rewind_to: WeightSource, name: str, mask: np.ndarray) -> None:

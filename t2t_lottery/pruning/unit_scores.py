@@ -62,10 +62,10 @@ def activations(weights: Mapping[str, np.ndarray], sparsity: float, batches: int
       totals, counts = zip(*(session.run(sums[group.name], batch) for batch in fed))
       scores[group.name] = np.sum(totals, axis=0, dtype=np.float64) / np.sum(counts)
       alive = group.alive({layer: weights[layer] != 0 for layer in group.parts})
-      (kept,) = structures.kept({group.name: scores[group.name]}, sparsity, {group.name: alive}).values()
-      for layer, mask in group.masks(kept, structures.shapes_of(weights)).items():
-        variables[layer].load(weights[layer] * mask, session)
-      variables[group.bias].load(weights[group.bias] * kept, session)
+      (kept,) = structures.kept([group], scores, sparsity, {group.name: alive}).values()
+      shapes = structures.shapes_of(weights)
+      for name, mask in {**group.masks(kept, shapes), **group.bias_masks(kept, shapes)}.items():
+        variables[name].load(weights[name] * mask, session)
   return scores
 
 

@@ -17,6 +17,7 @@ from t2t_lottery.report import (
   sweeps,
   table_columns,
   table_formats,
+  transfers,
 )
 from t2t_lottery.report import study as studies
 from t2t_lottery.report.aggregates import COMPARED, Entries, Entry, shown, test_set
@@ -131,6 +132,11 @@ def report(
     found["Linear connectivity"] = connections.table(caption, lines)
     _write(found["Linear connectivity"], out, "connectivity")
     drawn.append(_drawn(connections.plot(lines), folder))
+  if squares := transfers.read(study):
+    caption = f"{study.size}: tickets of each task trained on each task, on dev, in percent"
+    found["Transfer between tasks"] = transfers.table(caption, squares)
+    _write(found["Transfer between tasks"], out, "transfer")
+    drawn.append(_drawn(transfers.plot(squares), folder))
   if measure_speed:
     assert data_dir is not None
     speeds = speed.measure(entries, study.problem, data_dir)

@@ -85,7 +85,7 @@ def main_table(caption: str, entries: Sequence[Entry], printed: Mapping[tuple[st
         row += [Cell(NONE)] * (len(shown) - len(PAPER_METRICS))
       groups[-1].append(row)
   heads = [("", "sparsity"), ("", "MB"), *((title, COMPARED[metric]) for title in titles for metric in shown)]
-  notes = _notes(groups, {EQUAL: f"not significantly worse than the level's best (p ≥ {ALPHA})"})
+  notes = meanings(groups, {EQUAL: f"not significantly worse than the level's best (p ≥ {ALPHA})"})
   if len(titles) > 1:
     notes.insert(0, "Bold: the level's best.")
   notes += _left_out(entries)
@@ -126,7 +126,7 @@ def relatives_table(caption: str, entries: Sequence[Entry], others: Mapping[str,
   ]
   heads += [("", "varies"), *(("varied run", COMPARED[metric]) for metric in shown)]
   return Table(
-    caption, heads, groups, _notes(groups, {EQUAL: f"not significantly different from the varied run (p ≥ {ALPHA})"})
+    caption, heads, groups, meanings(groups, {EQUAL: f"not significantly different from the varied run (p ≥ {ALPHA})"})
   )
 
 
@@ -153,7 +153,13 @@ def _score(entry: Entry, figure: Figure | None) -> Cell:
   return Cell(f"{figure.mean:.1f}", figure.mean, figure.best, tuple(filter(None, marks)))
 
 
-def _notes(groups: list[list[list[Cell]]], more: dict[str, str]) -> list[str]:
+def meanings(groups: list[list[list[Cell]]], more: dict[str, str]) -> list[str]:
+  """The meaning of each mark that a table uses.
+
+  Args:
+    groups: its cells.
+    more: mark -> meaning, for marks of this table alone.
+  """
   cells = [cell for group in groups for row in group for cell in row]
   used = {mark for cell in cells for mark in (*cell.marks, cell.text)}
   return [f"{mark} {meaning}." for mark, meaning in {**_NOTES, **more}.items() if mark in used]

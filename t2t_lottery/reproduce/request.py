@@ -167,8 +167,12 @@ def keep() -> str:
 
 def workload(settings: config.Settings) -> forecast.Workload:
   """What all runs have in common, for a forecast."""
-  vocabulary = validation.vocabulary_size(settings.runs.problem, settings.data_dir, flags.FLAGS["vocab_size"].value)
+  of_bert = bool(settings.pretrained)
+  if of_bert:
+    vocabulary = pretrained.vocabulary_size(settings.pretrained)
+  else:
+    vocabulary = validation.vocabulary_size(settings.runs.problem, settings.data_dir, flags.FLAGS["vocab_size"].value)
   checkpoints = flags.FLAGS.checkpoints
   own_size = settings.size if settings.base_set else None
   steps = settings.steps.train_steps
-  return forecast.Workload(settings.runs, steps, settings.hparams, checkpoints, vocabulary, jobs(), own_size)
+  return forecast.Workload(settings.runs, steps, settings.hparams, checkpoints, vocabulary, jobs(), own_size, of_bert)

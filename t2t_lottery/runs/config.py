@@ -47,7 +47,7 @@ class Settings(NamedTuple):
 
 
 def check_levels(config: Settings, levels: Iterable[str], structure: str = methods.WEIGHTS) -> None:
-  """Rejects levels at which the smallest matrices of the model would keep no weight, or its blocks no unit or head.
+  """Rejects levels at which the smallest matrices of the model would keep no weight, or its blocks no unit, head or MLP.
 
   Args:
     config: the runs' settings.
@@ -71,6 +71,8 @@ def check_levels(config: Settings, levels: Iterable[str], structure: str = metho
     methods.WEIGHTS: (hidden * min(hidden, ffn), "weights of a layer"),
     methods.UNITS: (ffn, "units of a feed-forward block"),
     methods.HEADS: (heads * blocks, "heads of the model"),
+    # A layer of BERT has one; fewer than heads.
+    **dict.fromkeys((methods.MLPS, methods.HEADS_MLPS), (blocks, "MLPs of the model")),
   }[structure]
   for level in levels:
     try:

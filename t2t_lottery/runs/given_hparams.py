@@ -36,7 +36,7 @@ _REALS = """
 """.split()
 _OTHERS = """
   activation_dtype add_relative_to_values area_key_mode area_value_mode attention_dropout_broadcast_dims
-  attention_variables_3d causal_decoder_self_attention daisy_chain_variables embedding_fan eval_drop_long_sequences
+  attention_variables_3d bad_mask causal_decoder_self_attention daisy_chain_variables embedding_fan eval_drop_long_sequences
   eval_run_autoregressive factored_logits ffn_layer force_full_predict gpu_automatic_mixed_precision
   heads_share_relative_embedding initializer layer_postprocess_sequence layer_prepostprocess_dropout_broadcast_dims
   layer_preprocess_sequence learning_rate_decay_scheme learning_rate_decay_staircase learning_rate_minimum
@@ -63,11 +63,12 @@ _HAVE_FLAGS = {
   "sparsity": "--levels",
   "initial_sparsity": "--switch",
   "ticket_score": "snip.sh, synflow.sh, supermask.sh, units.sh, heads.sh or --controls=random_mask",
-  "ticket_structure": "units.sh or heads.sh",
+  "ticket_structure": "units.sh, heads.sh or imp.sh",
   "ticket_scope": "--variant=global_magnitude, or global_scores of synflow.sh",
   "ticket_values": "clt.sh, or --controls=redrawn_values or permuted_values",
   "ticket_signs": "--controls=random_signs",
   "shuffle_mask": "--controls=shuffled_mask",
+  "bad_mask": "--controls=bad_mask",
   "prune_embedding": "--variant=dense_embedding",
   "schedule_from": "--schedule_from",
   "data_seed": "--data_seed",

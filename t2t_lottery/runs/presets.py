@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from t2t_lottery.data import squad, wordpiece
 from t2t_lottery.utils.errors import UserError
 
 # In the name of an hparams set, between any set of a transformer and the method whose pruning is added to it.
@@ -148,6 +149,8 @@ BERT_EXAMPLES = {
   "text_polarity": 9661,
   "text_subjectivity": 9000,
 }
+# Problem of BERT -> pieces of an example, where they differ from the others'.
+_BERT_PIECES = {"squad_v1": squad.LONGEST}
 # Of a fine-tuning run (Chen et al. 2020, section 2).
 _BERT_EPOCHS, _BERT_BATCH = 3, 32
 
@@ -158,6 +161,11 @@ def check_fit(train_steps: int, rewind_step: int, checkpoints: int) -> None:
     raise UserError(f"--checkpoints={checkpoints} are more than a run of {train_steps} steps can save")
   if rewind_step > train_steps:
     raise UserError(f"--rewind_step={rewind_step} is after the end of a run of {train_steps} steps")
+
+
+def pieces_of(problem: str) -> int:
+  """The most pieces of an example of a problem of BERT."""
+  return _BERT_PIECES.get(problem, wordpiece.LONGEST)
 
 
 def fine_tuning_steps(problem: str) -> int:

@@ -15,6 +15,7 @@ from t2t_lottery.runs import paths, presets
 from t2t_lottery.utils import atomic_files
 from t2t_lottery.utils.errors import UserError
 
+_EMBEDDINGS = "bert/embeddings/word_embeddings"
 # hparam -> the field of `bert_config.json`.
 _CONFIG = {
   "hidden_size": "hidden_size",
@@ -52,6 +53,18 @@ def fingerprint(folder: str) -> str:
     return hashlib.sha256(file.read()).hexdigest()[:16]
 
 
+def vocabulary_size(folder: str) -> int:
+  """The number of its pieces.
+
+  Raises:
+    UserError: if there is no checkpoint, or it is of no BERT.
+  """
+  entries = tensor_bundle.entries(checkpoint(folder))
+  if _EMBEDDINGS not in entries:
+    raise UserError(f"--checkpoint={folder} lacks {_EMBEDDINGS}: give a folder of a BERT")
+  return entries[_EMBEDDINGS].shape[0]
+
+
 def shapes(pieces: int, hparams: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
   """Name -> shape of the variables that show a BERT's size.
 
@@ -61,7 +74,7 @@ def shapes(pieces: int, hparams: Mapping[str, Any]) -> dict[str, tuple[int, ...]
   """
   hidden, last = hparams["hidden_size"], hparams["num_hidden_layers"] - 1
   return {
-    "bert/embeddings/word_embeddings": (pieces, hidden),
+    _EMBEDDINGS: (pieces, hidden),
     "bert/embeddings/position_embeddings": (hparams["max_length"], hidden),
     f"bert/encoder/layer_{last}/intermediate/dense/kernel": (hidden, hparams["filter_size"]),
     "bert/pooler/dense/kernel": (hidden, hidden),
@@ -91,7 +104,7 @@ def check(folder: str, hparams: Mapping[str, Any]) -> None:
   """
   entries = tensor_bundle.entries(checkpoint(folder))
   pieces = len(WordPiece.read(vocabulary(folder)).pieces)
-  embeddings = entries.get("bert/embeddings/word_embeddings")
+  embeddings = entries.get(_EMBEDDINGS)
   if embeddings and embeddings.shape[0] != pieces:
     raise UserError(f"{vocabulary(folder)} has {pieces} pieces, but the checkpoint next to it {embeddings.shape[0]}")
   for name, shape in shapes(pieces, hparams).items():

@@ -12,8 +12,10 @@ from t2t_lottery.utils import atomic_files, file_lock, text_table
 from t2t_lottery.utils.errors import UserError
 
 # Metrics with a column, if a run has them; a result without those of one kind of problem is from an early version.
-_COLUMNS = ("bleu", "ter", "comet", "accuracy", "f1", "mcc", "pearson", "spearman")
-_REQUIRED = ({"bleu", "ter"}, {"accuracy"}, {"pearson", "spearman"})
+_COLUMNS = ("bleu", "ter", "comet", "accuracy", "f1", "mcc", "pearson", "spearman", "exact_match", "answer_f1")
+_REQUIRED = ({"bleu", "ter"}, {"accuracy"}, {"pearson", "spearman"}, {"exact_match", "answer_f1"})
+# Of metrics whose name is not their head.
+_HEADS = {"exact_match": "EM", "answer_f1": "F1"}
 # Field of a line of results -> the head of a column, and its BLEU: of a mean of checkpoints, of matrices in int8.
 _EXTRA: dict[str, tuple[str, Callable[[dict[str, Any]], float]]] = {
   "average": ("averaged", lambda found: found["test_bleu"]),
@@ -79,7 +81,15 @@ def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
   every = [line for key in shown for line in (*found[key], *missed[key])]
   columns = [metric for metric in _COLUMNS if any(metric in line["test"] for line in every)] or ["bleu", "ter"]
   extra = [name for name in _EXTRA if any(name in line for line in every)]
-  rows = [["sparsity", "MB", *(metric.upper() for metric in columns), *(_EXTRA[name][0] for name in extra), "run"]]
+  rows = [
+    [
+      "sparsity",
+      "MB",
+      *(_HEADS.get(metric, metric.upper()) for metric in columns),
+      *(_EXTRA[name][0] for name in extra),
+      "run",
+    ]
+  ]
   for key in shown:
     name, hparams = key
     run = ", ".join(filter(None, (name, hparams if is_mixed else presets.shape(hparams))))

@@ -72,5 +72,10 @@ def _attention_blocks(hparams) -> int:
 
 
 CHECKS = hparams_check.Model(
-  check_model, layer_sizes, require, "bert_tiny+{}", (methods.WEIGHTS, methods.HEADS), _attention_blocks
+  check_model,
+  layer_sizes,
+  require,
+  "bert_tiny+{}",
+  (methods.WEIGHTS, methods.HEADS, methods.MLPS, methods.HEADS_MLPS),
+  _attention_blocks,
 )

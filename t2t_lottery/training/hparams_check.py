@@ -10,7 +10,7 @@ from tensor2tensor.utils import registry
 
 from t2t_lottery.checkpoints.tf_checkpoint import Checkpoint
 from t2t_lottery.data import manifest
-from t2t_lottery.pruning import masks, methods, supermask, tickets
+from t2t_lottery.pruning import masks, methods, structures, supermask, tickets
 from t2t_lottery.runs import presets
 from t2t_lottery.utils import file_names, tf_config
 from t2t_lottery.utils.errors import UserError
@@ -36,8 +36,9 @@ _PRUNING_STEPS = {
 # Factors of `learning_rate_schedule` that end with the run.
 _ENDING = ("linear_decay", "single_cycle_cos_decay")
 # Structure -> the score that it has alone, and its scope.
-_OWN_SCORE = {methods.UNITS: methods.ACTIVATION, methods.HEADS: methods.GRADIENT}
-_OWN_SCOPE = {methods.UNITS: methods.LAYER, methods.HEADS: methods.GLOBAL}
+_BY_GATES = (methods.HEADS, methods.MLPS, methods.HEADS_MLPS)
+_OWN_SCORE = {methods.UNITS: methods.ACTIVATION, **dict.fromkeys(_BY_GATES, methods.GRADIENT)}
+_OWN_SCOPE = {methods.UNITS: methods.LAYER, **dict.fromkeys(_BY_GATES, methods.GLOBAL)}
 # Hparams that make t2t truncate or split sentences before it filters them by length.
 _TRUNCATING = ("max_input_seq_length", "max_target_seq_length", "split_to_length")
 
@@ -71,6 +72,7 @@ def ticket_spec(hparams, seed: int) -> tickets.TicketSpec:
     num_heads=hparams.num_heads,
     scope=hparams.ticket_scope,
     shuffle=hparams.shuffle_mask,
+    bad=hparams.bad_mask,
     values=hparams.ticket_values,
     signs=hparams.ticket_signs,
     fan=hparams.embedding_fan,
@@ -342,9 +344,9 @@ def _check_structure(hparams, model: Model) -> None:
   structure, score = hparams.ticket_structure, hparams.ticket_score
   if structure not in model.structures:
     raise UserError(f"ticket_structure={structure} is not for this model: use {', '.join(model.structures)}")
-  for of, own in _OWN_SCORE.items():
-    if score == own and structure != of:
-      raise UserError(f"ticket_score={score} is that of {of}: use ticket_structure={of}")
+  owners = [of for of, own in _OWN_SCORE.items() if own == score and of in model.structures]
+  if score in _OWN_SCORE.values() and structure not in owners:
+    raise UserError(f"ticket_score={score} is that of {owners[0]}: use ticket_structure={' or '.join(owners)}")
   if structure == methods.WEIGHTS:
     return
   allowed = {
@@ -357,6 +359,10 @@ def _check_structure(hparams, model: Model) -> None:
       raise UserError(
         f"{name}={hparams.get(name)} does not fit ticket_structure={structure}: use {', '.join(map(str, values))}"
       )
+  if hparams.shuffle_mask and methods.MLPS in structures.kinds(structure):
+    raise UserError(
+      "shuffle_mask=True shuffles within blocks, and each has one MLP, which would stay: use ticket_score=random"
+    )
 
 
 def _check_training(hparams, method: methods.Method, model: Model, is_new: bool) -> None:
@@ -393,6 +399,9 @@ def _check_pruning(hparams, model: Model) -> None:
     masks.kept_count(hparams.filter_size, hparams.sparsity, "units of a feed-forward block")
   elif hparams.ticket_structure == methods.HEADS:
     masks.kept_count(hparams.num_heads * model.attention_blocks(hparams), hparams.sparsity, "heads of the model")
+  elif methods.MLPS in structures.kinds(hparams.ticket_structure):
+    # Fewer than heads; a layer of BERT has one of each.
+    masks.kept_count(model.attention_blocks(hparams), hparams.sparsity, "MLPs of the model")
   elif hparams.ticket_scope != methods.GLOBAL:
     for size in model.layer_sizes(hparams):
       masks.kept_count(size, hparams.sparsity)
@@ -525,4 +534,11 @@ def _characteristic_shapes(hparams) -> dict[str, list[int]]:
   return shapes
 
 
-TRANSFORMER = Model(check_model, _layer_sizes, _require, "transformer_{}", methods.STRUCTURES, _attention_blocks)
+TRANSFORMER = Model(
+  check_model,
+  _layer_sizes,
+  _require,
+  "transformer_{}",
+  (methods.WEIGHTS, methods.UNITS, methods.HEADS),
+  _attention_blocks,
+)

@@ -5,12 +5,12 @@ A pruned weight is 0.0 in its variable. A gradient that is always zero keeps it 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 import tensorflow.compat.v1 as tf
 from tensor2tensor.utils import misc_utils, registry
 
-from t2t_lottery.pruning import layers
+from t2t_lottery.pruning import layers, methods, structures
 from t2t_lottery.training import replicated_variables
 
 # t2t builds an optimizer from its name and hparams, so the masks are passed in a collection of the default graph.
@@ -19,11 +19,13 @@ _MASKS = "t2t_lottery_masks"
 _GRADIENTS = "t2t_lottery_gradients"
 
 
-def create_masks(variables: list[tf.Variable]) -> dict[str, tf.Variable]:
+def create_masks(variables: list[tf.Variable], of_mlps: bool = False) -> dict[str, tf.Variable]:
   """Adds a mask variable for each layer: bool, not trainable, all True until a ticket or a checkpoint fills it.
 
   Args:
     variables: the trainable variables.
+    of_mlps: whether the output's bias of an MLP without any weight left in its output kernel is masked too: it is the one bias
+      of a removed structure with a gradient.
 
   Returns:
     Layer name -> mask variable; also stored in the graph for the optimizer.
@@ -39,14 +41,27 @@ def create_masks(variables: list[tf.Variable]) -> dict[str, tf.Variable]:
         initializer=tf.ones_initializer(),
         trainable=False,
       )
-  tf.get_default_graph().get_collection_ref(_MASKS)[:] = [masks]
+  gradients: dict[str, tf.Variable | tf.Tensor] = {**masks}
+  if of_mlps:
+    shapes = {replicated_variables.name(variable): tuple(variable.shape.as_list()) for variable in variables}
+    for group in structures.groups(methods.MLPS, shapes):
+      gradients[group.output_bias] = tf.fill(shapes[group.output_bias], tf.reduce_any(masks[group.output]))
+  tf.get_default_graph().get_collection_ref(_MASKS)[:] = [gradients]
   return masks
 
 
-def unmasked_gradients() -> dict[str, tf.Tensor]:
-  """Layer -> unmasked gradient of the loss, in the default graph, a training graph."""
+def unmasked_gradients(also: Container[str] = ()) -> dict[str, tf.Tensor]:
+  """Layer -> unmasked gradient of the loss, in the default graph, a training graph; without layers that the loss has none of.
+
+  Args:
+    also: further variables.
+  """
   (gradients,) = tf.get_collection(_GRADIENTS)
-  return {name: tf.convert_to_tensor(g) for name, g in gradients.items() if layers.is_prunable(name)}
+  return {
+    name: tf.convert_to_tensor(gradient)
+    for name, gradient in gradients.items()
+    if gradient is not None and (layers.is_prunable(name) or name in also)
+  }
 
 
 def wrap(hparams) -> None:
@@ -76,10 +91,10 @@ class MaskedOptimizer(tf.train.Optimizer):
 
   Args:
     optimizer: the optimizer that applies the gradients.
-    masks: layer name -> bool variable of the layer's shape.
+    masks: name of a layer, or of a bias that is masked with one -> bool variable or tensor of its shape.
   """
 
-  def __init__(self, optimizer: tf.train.Optimizer, masks: Mapping[str, tf.Variable]):
+  def __init__(self, optimizer: tf.train.Optimizer, masks: Mapping[str, tf.Variable | tf.Tensor]):
     super().__init__(use_locking=False, name="Masked")
     self._optimizer = optimizer
     self._masks = masks

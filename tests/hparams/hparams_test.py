@@ -13,6 +13,7 @@ from t2t_lottery.runs import presets
 from t2t_lottery.utils import errors
 
 OWN = {
+  "bad_mask",
   "data_seed",
   "embedding_fan",
   "initial_sparsity",

@@ -8,7 +8,7 @@ from tensor2tensor.utils import registry, trainer_lib
 
 import hparams as hparams_package
 import usr_dir  # noqa: F401
-from problems import classification, masked_text
+from problems import classification, masked_text, squad
 from t2t_lottery.checkpoints import tf_checkpoint
 from t2t_lottery.pruning import layers
 from t2t_lottery.runs import presets
@@ -96,6 +96,30 @@ class LotteryBertTest(tf.test.TestCase):
     self.assertAllEqual(scores, logits.argmax(axis=1) == (5, 6, 5))
     self.assertAllEqual(weights, [1, 1, 1])
 
+  def test_answers_have_googles_head_and_a_loss_of_both_places_without_padding(self):
+    places = np.array([[1, 3], [2, 2], [0, 0]], np.int32)[:, :, None, None]
+    with tf.Graph().as_default(), tf.Session() as session:
+      model = registry.model("lottery_bert")(self.hparams(problem="squad_v1"), tf.estimator.ModeKeys.EVAL)
+      features = {**self.features(3), "targets": tf.constant(places)}
+      logits, losses = model(features)
+      scores, weights = squad.span_accuracy(logits, features["targets"], features=features)
+      self.assertEqual(
+        {variable.op.name for variable in tf.trainable_variables() if not variable.op.name.startswith("bert/")},
+        {"cls/squad/output_weights", "cls/squad/output_bias"},
+      )
+      session.run(tf.global_variables_initializer())
+      logits, loss, scores, weights = session.run([logits, losses["training"], scores, weights])
+    self.assertEqual(logits.shape, (3, 5, 1, 1, 2))
+    expected, right = [], []
+    for row, length in ((0, 5), (1, 3)):
+      values = logits[row, :length, 0, 0].astype(np.float64)
+      chosen = [values[places[row, i, 0, 0], i] - np.log(np.exp(values[:, i]).sum()) for i in (0, 1)]
+      expected.append(-np.mean(chosen))
+      right.append(np.array_equal(values.argmax(axis=0), places[row, :, 0, 0]))
+    self.assertAllClose(loss, np.mean(expected), rtol=1e-5)
+    self.assertAllEqual(weights, [1, 1, 0])
+    self.assertAllEqual(scores[:2], right)
+
   def test_sets_have_the_sizes_of_published_models_and_tickets_are_global(self):
     self.assertEqual(presets.BERT_SIZES["bert_base"], (768, 12, 12, 3072))
     for name in presets.BERT_SIZES:
@@ -115,6 +139,22 @@ class LotteryBertTest(tf.test.TestCase):
     ):
       with self.assertRaisesRegex(errors.UserError, message):
         hparams_check.check(self.hparams(overrides=overrides), bert_check.CHECKS)
+
+  def test_tickets_of_structures_that_do_not_exist_are_refused(self):
+    ticket = "mask_checkpoint=x,rewind_checkpoint=x,sparsity={},ticket_structure={}"
+    for sparsity, structure, message in (
+      (0.5, "units", "ticket_structure=units is not for this model: use weights, heads, mlps, heads_mlps"),
+      (
+        0.5,
+        "mlps,ticket_score=random,shuffle_mask=True",
+        "each has one MLP, which would stay: use ticket_score=random",
+      ),
+      (0.8, "heads_mlps,ticket_score=random", "leaves none of the 2 MLPs of the model"),
+      (0.5, "weights,ticket_score=gradient", "that of heads: use ticket_structure=heads or mlps or heads_mlps"),
+    ):
+      hparams = self.hparams("bert_tiny+lt", ticket.format(sparsity, structure))
+      with self.assertRaisesRegex(errors.UserError, message):
+        hparams_check.check(hparams, bert_check.CHECKS)
 
   def test_a_pretrained_checkpoint_of_another_shape_is_refused(self):
     prefix = os.path.join(self.create_tempdir().full_path, "pretrained", "bert_model.ckpt")

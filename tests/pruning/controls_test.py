@@ -20,6 +20,7 @@ FFN = "transformer/body/encoder/layer_0/ffn/conv1/kernel"
 QUERY = "transformer/body/encoder/layer_0/self_attention/multihead_attention/q/kernel"
 BIAS = "transformer/body/encoder/layer_0/ffn/conv1/bias"
 SHAPES = {EMBEDDING: (300, 40), FFN: (40, 160), QUERY: (40, 40), BIAS: (160,)}
+OF_OTHER_SCORES = ("snip", "synflow", "supermask", "units", "heads", "mlps", "heads_mlps")
 DRAWN_WITHOUT_A_SEED = ("global_magnitude", "global_scores", "dense_embedding", "magnitude")
 # Different scales, so that a global mask differs from a mask per layer.
 SCALES = {EMBEDDING: 1.0, FFN: 3.0, QUERY: 0.3, BIAS: 1.0}
@@ -137,6 +138,20 @@ class ControlsTest(parameterized.TestCase, tf.test.TestCase):
     with self.assertRaisesRegex(UserError, "has pruned weights of .* that the mask keeps"):
       self.draw(shuffle=True, pruned_before=True)
 
+  @parameterized.product(scope=methods.SCOPES, sparsity=(0.3, 0.6))
+  def test_bad_mask_keeps_as_many_of_what_is_pruned_and_then_others(self, scope, sparsity):
+    good, bad = (self.draw(sparsity, scope=scope, bad=bad).masks for bad in (False, True))
+    pairs = [(good[layer], bad[layer]) for layer in good]
+    if scope == methods.GLOBAL:
+      pairs = [tuple(np.concatenate([one.ravel() for one in masks]) for masks in zip(*pairs))]
+    for mask, other in pairs:
+      self.assertEqual(np.count_nonzero(other), np.count_nonzero(mask))
+      if sparsity < 0.5:
+        # All that is pruned, and others to fill up.
+        self.assertTrue(np.all(other | mask))
+      else:
+        self.assertFalse(np.any(other & mask))
+
   @parameterized.parameters(False, True)
   def test_global_mask_keeps_the_largest_weights_across_layers(self, pruned_before):
     final = self.final_30 if pruned_before else self.final
@@ -156,9 +171,7 @@ class ControlsTest(parameterized.TestCase, tf.test.TestCase):
     rest = np.concatenate([ticket.masks[layer].ravel() for layer in (FFN, QUERY)])
     self.assertAllClose(rest.mean(), 0.4, atol=1e-3)
 
-  @parameterized.parameters(
-    *(control for control in methods.CONTROLS if control not in ("snip", "synflow", "supermask", "units", "heads"))
-  )
+  @parameterized.parameters(*(control for control in methods.CONTROLS if control not in OF_OTHER_SCORES))
   def test_ticket_depends_on_the_seed_if_drawn_at_random(self, control):
     hparams = registry.hparams("transformer_slt_tiny")
     hparams.override_from_dict(methods.CONTROLS[control])

@@ -42,6 +42,26 @@ class MaskAgreementTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(found["heads"], mask_agreement.fleiss_kappa(by_head))
     self.assertNotAlmostEqual(found["weights"], found["heads"])
     self.assertEqual([*mask_agreement.kappas(models)], ["weights"])
+    found = mask_agreement.survivors(models, num_heads=4)
+    self.assertEqual([*found], ["heads"])
+    self.assertAllEqual(found["heads"][block], [True, False, False, False])
+    self.assertEmpty(mask_agreement.survivors(models))
+
+  def test_an_mlp_counts_as_one(self):
+    models = []
+    for kept in ((1, 0, 1), (1, 1, 0)):
+      models.append({})
+      for layer, factor in enumerate(kept):
+        block = f"bert/encoder/layer_{layer}"
+        models[-1][f"{block}/intermediate/dense/kernel"] = np.full([2, 6], factor, np.float32)
+        models[-1][f"{block}/output/dense/kernel"] = np.full([6, 2], factor, np.float32)
+    # By hand: one of three agrees; 2/3 are kept, so 5/9 agree by chance.
+    self.assertAlmostEqual(mask_agreement.kappas(models)["mlps"], (1 / 3 - 5 / 9) / (1 - 5 / 9))
+    found = mask_agreement.survivors(models)["mlps"]
+    self.assertEqual(
+      {block: members.tolist() for block, members in found.items()},
+      {"bert/encoder/layer_0": [True], "bert/encoder/layer_1": [False], "bert/encoder/layer_2": [False]},
+    )
 
   @parameterized.parameters(*KAPPAS)
   def test_equals_the_authors_value_on_their_masks(self, task):

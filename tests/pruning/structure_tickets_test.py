@@ -24,7 +24,10 @@ class StructureTicketsTest(tf.test.TestCase):
       initial, rewound = Checkpoint(self.runs.initial(run)), Checkpoint(self.runs.early(before))
       groups = structures.groups(methods.UNITS, initial.shapes)
       self.assertLen(groups, 2)
-      biases = {group.bias: group.alive({n: initial.mask(n) for n in group.parts}) for group in groups}
+      biases = {}
+      for group in groups:
+        alive = group.alive({n: initial.mask(n) for n in group.parts})
+        biases.update(group.bias_masks(alive, initial.shapes))
       for name in (n for n in initial.shapes if n.startswith("transformer/") and not layers.is_mask(n)):
         mask = initial.mask(name) if layers.is_prunable(name) else biases.get(name, True)
         self.assertAllEqual(initial.read(name), rewound.read(name) * mask)
@@ -41,10 +44,11 @@ class StructureTicketsTest(tf.test.TestCase):
             self.assertAllEqual(checkpoint.mask(layer), mask)
             self.assertFalse(np.any(checkpoint.read(layer).view(np.uint32)[~mask]), f"{layer} at step {step}")
           # Not pruned by a mask: its gradient is 0.
-          bias = checkpoint.read(group.bias)
-          self.assertFalse(np.any(bias.view(np.uint32)[~alive]), f"{group.bias} at step {step}")
+          (name,) = group.biases
+          bias = checkpoint.read(name)
+          self.assertFalse(np.any(bias.view(np.uint32)[~alive]), f"{name} at step {step}")
           if step == trained.STEPS.train_steps:
-            self.assertTrue(np.any(bias[alive] != initial.read(group.bias)[alive]))
+            self.assertTrue(np.any(bias[alive] != initial.read(name)[alive]))
         for layer in checkpoint.layers:
           if "/ffn/" not in layer:
             self.assertTrue(checkpoint.mask(layer).all(), layer)

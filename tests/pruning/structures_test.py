@@ -113,9 +113,8 @@ class StructuresTest(parameterized.TestCase, tf.test.TestCase):
     for layer, mask in both.masks.items():
       self.assertFalse(np.any(mask & ~masks[layer]), layer)
     self.assertAllEqual(both.masks[QUERY], masks[QUERY])
-    self.assertEqual(
-      structures.removed(methods.UNITS, both.weights), {block: (FILTER // 4, FILTER) for block in BLOCKS}
-    )
+    expected = {block: structures.Removed(methods.UNITS, FILTER // 4, FILTER) for block in BLOCKS}
+    self.assertEqual(structures.removed(methods.UNITS, both.weights), expected)
 
   @parameterized.parameters({"score": methods.RANDOM}, {"shuffle": True})
   def test_controls_remove_as_many_other_units(self, **options):
@@ -133,7 +132,7 @@ class StructuresTest(parameterized.TestCase, tf.test.TestCase):
     self.assertFalse(structures.on_target(found, 0.55))
     # One more in one block, one fewer in another.
     first, last = BLOCKS[0], BLOCKS[-1]
-    moved = {**found, first: (found[first][0] + 1, FILTER), last: (found[last][0] - 1, FILTER)}
+    moved = {**found, first: found[first]._replace(gone=11), last: found[last]._replace(gone=9)}
     self.assertFalse(structures.on_target(moved, 0.5))
 
 
@@ -190,8 +189,109 @@ class HeadsTest(parameterized.TestCase, tf.test.TestCase):
     before, after = (np.array([self.heads(t.masks, block) for block in ATTENTIONS]) for t in (first, second))
     self.assertFalse(np.any(after & ~before))
     self.assertEqual([np.count_nonzero(before), np.count_nonzero(after)], [18, 12])
-    with self.assertRaisesRegex(UserError, r"sparsity 0\.2 is below that of .*all blocks together: 0\.2500\)"):
+    with self.assertRaisesRegex(
+      UserError, r"sparsity 0\.2 is below that of .*attention heads of all blocks together: 0\.2500\)"
+    ):
       self.draw(0.2, final, early)
+
+
+class BertTest(parameterized.TestCase, tf.test.TestCase):
+  """Heads and MLPs of BERT: both kernels and biases, the same share of each kind."""
+
+  LAYERS, WIDTH = 4, 6
+  BLOCKS = [f"bert/encoder/layer_{number}" for number in range(LAYERS)]
+
+  def setUp(self):
+    super().setUp()
+    self.shapes = {}
+    for block in self.BLOCKS:
+      for dense in ("attention/self/query", "attention/self/key", "attention/self/value", "attention/output/dense"):
+        self.shapes.update({f"{block}/{dense}/kernel": (HIDDEN, HIDDEN), f"{block}/{dense}/bias": (HIDDEN,)})
+      for dense, shape in (("intermediate/dense", (HIDDEN, self.WIDTH)), ("output/dense", (self.WIDTH, HIDDEN))):
+        self.shapes.update({f"{block}/{dense}/kernel": shape, f"{block}/{dense}/bias": shape[1:]})
+    folder = self.create_tempdir().full_path
+    random = np.random.RandomState(3)
+    self.sources = []
+    for number in range(2):
+      prefix = os.path.join(folder, str(number), "model.ckpt")
+      tf_checkpoint.write(prefix, {n: random.randn(*shape).astype(np.float32) for n, shape in self.shapes.items()})
+      self.sources.append(tf_checkpoint.Checkpoint(prefix, "checkpoint"))
+    heads = [f"{block}/attention" for block in self.BLOCKS]
+    self.scores = {name: np.arange(HEADS) + 1.0 + 10 * number for number, name in enumerate(heads)}
+    # On another scale, which must not matter.
+    self.scores.update({block: np.array([1e3 - number]) for number, block in enumerate(self.BLOCKS)})
+
+  def draw(self, sparsity, structure=methods.HEADS_MLPS, **options):
+    spec = tickets.TicketSpec(sparsity, structure=structure, num_heads=HEADS, scope=methods.GLOBAL, **options)
+    tickets.check(*self.sources, spec)
+    score = None if options.get("score") == methods.RANDOM else self.scores
+    return tickets.draw(*self.sources, spec, self.shapes, precomputed_scores=score)
+
+  def kept(self, ticket):
+    """Which heads and which MLPs a ticket keeps: bool [blocks, HEADS], bool [blocks]; fails unless each is complete."""
+    heads, mlps = [], []
+    for block in self.BLOCKS:
+      output = ticket.masks[f"{block}/attention/output/dense/kernel"]
+      alive = output.reshape(HEADS, -1).any(axis=1)
+      along = np.repeat(alive, HIDDEN // HEADS)
+      self.assertAllEqual(output, np.broadcast_to(along[:, None], output.shape))
+      expected = {}
+      for part in ("query", "key", "value"):
+        self.assertAllEqual(ticket.masks[f"{block}/attention/self/{part}/kernel"], np.broadcast_to(along, output.shape))
+        expected[f"{block}/attention/self/{part}/bias"] = along
+      # A gate on a head leaves it.
+      expected[f"{block}/attention/output/dense/bias"] = True
+      (mlp,) = {bool(ticket.masks[f"{block}/{part}/dense/kernel"].all()) for part in ("intermediate", "output")}
+      for part in ("intermediate", "output"):
+        self.assertEqual(bool(ticket.masks[f"{block}/{part}/dense/kernel"].any()), mlp)
+        expected[f"{block}/{part}/dense/bias"] = mlp
+      for name, mask in {**expected, **{n: ticket.masks[n] for n in ticket.masks if n.startswith(f"{block}/")}}.items():
+        self.assertAllEqual(ticket.weights[name], self.sources[1].read(name) * mask)
+      heads.append(alive)
+      mlps.append(mlp)
+    return np.array(heads), np.array(mlps)
+
+  def test_heads_compete_with_heads_and_mlps_with_mlps(self):
+    heads, mlps = self.kept(self.draw(0.25))
+    self.assertAllEqual(heads, [[False] * 4, *[[True] * 4] * 3])
+    self.assertAllEqual(mlps, [True, True, True, False])
+    for structure, other in ((methods.MLPS, 0), (methods.HEADS, 1)):
+      alone = self.kept(self.draw(0.25, structure))
+      self.assertTrue(alone[other].all())
+      self.assertAllEqual(alone[1 - other], (heads, mlps)[1 - other])
+
+  @parameterized.parameters(methods.HEADS, methods.MLPS, methods.HEADS_MLPS)
+  def test_the_number_of_each_kind_is_on_target(self, structure):
+    found = structures.removed(structure, self.draw(0.5, structure).weights, HEADS)
+    self.assertTrue(structures.on_target(found, 0.5, methods.GLOBAL))
+    self.assertFalse(structures.on_target(found, 0.25, methods.GLOBAL))
+    if structure == methods.HEADS_MLPS:
+      # One MLP more does not replace a head.
+      head = f"{self.BLOCKS[0]}/attention"
+      mlp = next(block for block in self.BLOCKS if not found[block].gone)
+      moved = {**found, mlp: found[mlp]._replace(gone=1), head: found[head]._replace(gone=found[head].gone - 1)}
+      self.assertFalse(structures.on_target(moved, 0.5, methods.GLOBAL))
+
+  @parameterized.parameters(0.25, 0.5, 0.75)
+  def test_a_bad_ticket_has_as_many_first_of_what_a_good_one_removes(self, sparsity):
+    good, bad, again, other = (
+      self.kept(self.draw(sparsity, **options))
+      for options in ({}, {"bad": True}, {"bad": True}, {"bad": True, "seed": 5})
+    )
+    for kind in (0, 1):
+      self.assertEqual(np.count_nonzero(bad[kind]), np.count_nonzero(good[kind]))
+      if sparsity < 0.5:
+        self.assertTrue(np.all(bad[kind] | good[kind]))
+      else:
+        self.assertFalse(np.any(bad[kind] & good[kind]))
+      self.assertAllEqual(bad[kind], again[kind])
+    if sparsity != 0.5:
+      self.assertNotAllEqual(bad[0], other[0])
+
+  def test_random_mlps_and_heads_are_as_many(self):
+    heads, mlps = self.kept(self.draw(0.5, score=methods.RANDOM, seed=4))
+    self.assertEqual([np.count_nonzero(heads), np.count_nonzero(mlps)], [8, 2])
+    self.assertNotAllEqual(heads, self.kept(self.draw(0.5))[0])
 
 
 if __name__ == "__main__":

@@ -12,10 +12,10 @@ import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
 from t2t_lottery.checkpoints import tensor_bundle
-from t2t_lottery.pruning import layers
+from t2t_lottery.pruning import layers, methods, structures
 from t2t_lottery.report import builder
 from t2t_lottery.report import study as studies
-from t2t_lottery.runs import paths, presets
+from t2t_lottery.runs import paths, presets, run_files
 from tests.support import tiny_bert, trained
 
 STEPS = 20
@@ -29,6 +29,7 @@ def folder():
   # So small that a global mask leaves none of it.
   tiny_bert.write_pretrained(os.path.join(made, "bert"), scales={POOLER: 1e-3})
   tiny_bert.write_glue(os.path.join(made, "glue"))
+  tiny_bert.write_squad(os.path.join(made, "glue"))
   return made
 
 
@@ -143,6 +144,18 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
       self.assertAllEqual(initial(run)[layer], dense[layer] * mask)
     self.assertAllEqual(initial(run)["output_weights"], dense["output_weights"])
 
+  def test_tickets_for_answers_rewind_their_head_too(self):
+    printed = chain("--problem=squad_v1", "--levels=40")
+    found, dense = (initial(run, "squad_v1") for run in ("imp-40", "dense"))
+    for name in ("cls/squad/output_weights", "cls/squad/output_bias"):
+      self.assertAllEqual(found[name], dense[name])
+    self.assertNotAllEqual(final("imp-40", "squad_v1")["cls/squad/output_weights"], dense["cls/squad/output_weights"])
+    self.assertAllClose(sparsity(found), 0.4, atol=1e-3)
+    self.assertRegex(
+      printed, r"sparsity +MB +EM +F1 +run\n +0% +[\d.]+ +[\d.]+ +[\d.]+ +dense, dev\n +40% .* imp-40, dev\n"
+    )
+    self.assertIn("questions:40|", run_files.result(run_folder("imp-40", "squad_v1"))["signatures"]["exact_match"])
+
   def test_heads_are_removed_as_a_whole(self):
     printed = chain("--levels=50", "--variant=heads")
     masks, heads = masks_of(initial("imp+heads-50")), presets.BERT_SIZES[tiny_bert.SET].num_heads
@@ -163,6 +176,30 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
       self.assertAllEqual(initial("imp+heads-50")[name], pretrained[name] * masks[layers.mask_name(name)])
     self.assertRegex(printed, r"23\.5\d*% .* imp\+heads-50, dev, 50% of the attention heads\n")
 
+  def test_mlps_are_removed_with_their_biases_which_stay_0(self):
+    run = "imp+heads_mlps-50"
+    printed = chain("--levels=50", "--variant=heads_mlps", "--controls=bad_mask")
+    removed = {}
+    for name in (run, f"{run}+bad_mask"):
+      first, last = initial(name), final(name)
+      groups = structures.groups(methods.HEADS_MLPS, structures.shapes_of(first), 2)
+      found = structures.removed(methods.HEADS_MLPS, last, 2)
+      self.assertEqual([one[1:] for one in structures.together(found).values()], [(2, 4), (1, 2)])
+      removed[name] = []
+      for group in groups:
+        alive = group.alive({layer: first[layers.mask_name(layer)].astype(bool) for layer in group.parts})
+        shapes = structures.shapes_of(first)
+        for part, mask in {**group.masks(alive, shapes), **group.bias_masks(alive, shapes)}.items():
+          for values in (first, last):
+            self.assertFalse(np.any(values[part].view(np.uint32)[~mask]), part)
+          # A key's bias adds the same to all logits of a query: it has no gradient.
+          if mask.any() and not part.endswith("key/bias"):
+            self.assertNotAllEqual(first[part][mask], last[part][mask])
+        removed[name] += [(group.name, member) for member in np.flatnonzero(~alive)]
+    # Half of both: the bad ticket is the rest.
+    self.assertEmpty({*removed[run]} & {*removed[f"{run}+bad_mask"]})
+    self.assertRegex(printed, r"% .* imp\+heads_mlps-50, dev, 50% of the attention heads and MLPs\n")
+
   def test_the_report_has_a_column_of_the_method(self):
     chain(self.LEVELS)
     out = self.create_tempdir().full_path
@@ -177,6 +214,7 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
     (["--decoder=t2t"], "--decoder has no effect in imp.sh"),
     (["--variant=global_magnitude"], "--variant=global_magnitude is only for lt, slt, clt, lrr and finetune"),
     (["--variant=heads", "--ticket_from=glue_cola"], "transfers masks of single weights: leave out --variant=heads"),
+    (["--variant=mlps", "--controls=shuffled_mask"], "shuffled_mask shuffles within layers, which have one MLP each"),
     (["--ticket_from=glue_rte"], "--ticket_from=glue_rte: give another task than --problem=glue_rte"),
     (["--ticket_from=glue_cola", "--controls=random_mask"], "random_mask has no effect with --ticket_from"),
     (["--levels=50 40"], "levels must increase"),

@@ -209,7 +209,13 @@ class StatusTest(tf.test.TestCase):
     self.assertIsNone(run_status.median_speed(self.made.path("slt-50") + "-80"))
 
 
-class ForecastTest(tf.test.TestCase):
+def of_bert(name):
+  """A size as `set_check.complete` describes that of a BERT."""
+  size = presets.BERT_SIZES[name]._asdict()
+  return presets.SIZES["base"]._replace(**size, batch_size=32)
+
+
+class ForecastTest(parameterized.TestCase, tf.test.TestCase):
   def setUp(self):
     super().setUp()
     self.made = made_up_runs.Runs(self.create_tempdir().full_path)
@@ -223,6 +229,33 @@ class ForecastTest(tf.test.TestCase):
   def test_counts_the_parameters_of_the_papers_model(self):
     # transformer_base_v3 with t2t's TPU adaptations and 33,288 subwords, counted in a checkpoint of t2t.
     self.assertEqual(forecast.parameters(presets.SIZES["base"], 33_288), 61_163_520)
+
+  @parameterized.parameters(
+    # BERT base uncased of Devlin et al. (2019), as transformers counts it.
+    ("bert_base", 30_522, 109_482_240),
+    # Counted in checkpoints of 20 steps on RTE: bytes / 12, less the head's 2 * (hidden size + 1) and the step.
+    ("bert_tiny", 3116, 134_368),
+    ("bert_miniature_6x384", 3116, 12_189_312),
+  )
+  def test_counts_the_parameters_of_a_bert(self, size, pieces, expected):
+    self.assertEqual(forecast.bert_parameters(of_bert(size), pieces), expected)
+
+  def test_disk_and_memory_of_a_bert_are_of_its_size(self):
+    size = of_bert("bert_miniature_6x384")
+    workload = forecast.Workload(self.where, 20, "", 2, 3116, 1, size, of_bert=True)
+    waiting = [run_status.Status(run_status.State.WAITING)]
+    (dense,) = run_graph.graph(("dense",), (1,), ())
+    remaining = forecast.predict([dense], waiting, workload)
+    # The folder of such a run: three checkpoints and that of step 0, of which `essential` keeps two; graph and events.
+    self.assertAllClose(remaining.disk["all"], 606e6, rtol=0.02)
+    self.assertAllClose(forecast.bert_run_bytes(size, 3116, False, 2, "essential"), 313e6, rtol=0.02)
+    # A byte for each weight that can be pruned.
+    masks = forecast.bert_run_bytes(size, 3116, True, 2) - forecast.bert_run_bytes(size, 3116, False, 2)
+    self.assertEqual(masks, 4 * (6 * (4 * 384**2 + 2 * 384 * 1536) + 384**2))
+    # The measured peak was 2.80 GB; the estimate must not be below it, nor twice as much.
+    self.assertBetween(forecast.peak_memory(workload), 2.8e9, 4e9)
+    longer = forecast.peak_memory(workload._replace(where=self.where._replace(problem="squad_v1")))
+    self.assertGreater(longer, 2 * forecast.peak_memory(workload))
 
   def test_without_runs_time_is_unknown_and_disk_is_computed(self):
     waiting = [run_status.Status(run_status.State.WAITING)] * 5

@@ -115,6 +115,8 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ("--controls=random_signs magic", "unknown control magic"),
     ("--controls=random_signs random_signs", "--controls contains random_signs twice"),
     ("--controls=shuffled_mask", "the control shuffled_mask needs .*: give --rewind=dense or --one_shot"),
+    ("--controls=bad_mask", "the control bad_mask needs .*: give --rewind=dense or --one_shot"),
+    ("--variant=mlps", "--variant=mlps is only for imp"),
     ("--data_seed=two", "--data_seed=two is not a nonnegative integer"),
     ("--data_seed=٣", "--data_seed=٣ is not a nonnegative integer"),
     ("--prune_each=0.0001", "--prune_each=0.0001 makes more than 1000 levels up to 98%: give a larger share"),
@@ -296,6 +298,19 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
         "imp+ticket_from_glue_cola-20-40 < glue_cola/imp-20-40, dense",
       ],
     ),
+    (
+      "good_random_and_bad",
+      "imp.sh",
+      ["--levels=20 40", "--one_shot", "--variant=heads_mlps", "--controls=random_mask bad_mask"],
+      [
+        "dense",
+        *(
+          f"imp+heads_mlps-{level}{control} < dense, dense"
+          for level in (20, 40)
+          for control in ("", "+random_mask", "+bad_mask")
+        ),
+      ],
+    ),
     ("heads", "heads.sh", ["--levels=25 50"], ["dense", "heads-25 < dense", "heads-25-50 < heads-25"]),
     (
       "units_by_magnitude",
@@ -340,7 +355,7 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     for run in runs[1:]:
       self.assertEqual("schedule_from" in run, "schedule_from" in run["run"])
       self.assertEqual(run.get("data_seed"), "7" if run["run"].endswith("+data_seed_7") else None)
-      name = re.sub(r"\+(random_signs|shuffled_mask|data_seed_7)$", "", run["run"])
+      name = re.sub(r"\+(random_signs|random_mask|bad_mask|shuffled_mask|data_seed_7)$", "", run["run"])
       self.assertEqual(run.get("level", "dense"), re.split(r"[-+]", name)[-1])
 
   def test_at_equal_training_a_run_is_as_long_as_slts_line_without_what_its_ticket_has_had(self):

@@ -13,6 +13,8 @@ from t2t_lottery.utils import atomic_files
 SET = "bert_tiny"
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefgh"]
 EXAMPLES = {"train": 96, "dev": 40}
+# Of a context: more than a window has room for.
+_LONG = 500
 
 
 def write_pretrained(folder, seed=3, scales=None):
@@ -37,6 +39,31 @@ def write_pretrained(folder, seed=3, scales=None):
   tf_checkpoint.write(os.path.join(folder, presets.BERT_CHECKPOINT), values)
   atomic_files.write_lines(os.path.join(folder, presets.BERT_VOCABULARY), PIECES)
   return folder
+
+
+def write_squad(tmp_dir):
+  """Writes SQuAD's files: which letter follows the one in the question? Most contexts are short, the last one of each is long."""
+  random = np.random.RandomState(6)
+  for split, count in EXAMPLES.items():
+    paragraphs = []
+    for number in range(count):
+      letters = random.permutation([*PIECES[5:]])
+      place = random.randint(len(letters) - 1)
+      # A letter that the question does not name comes many times.
+      filler = [letters[-1]] * (_LONG if number == count - 1 else 0)
+      before = filler if number % 2 else []
+      words = [*before, *letters[:-1], *([] if before else filler)]
+      answer = words[len(before) + place + 1] if place + 1 < len(letters) - 1 else words[len(before) + place]
+      context = " ".join(words).replace(" ", ", ", 1)
+      start = context.index(answer)
+      qa = {
+        "id": f"{split}{number}",
+        "question": f"{letters[place]}?",
+        "answers": [{"text": answer, "answer_start": start}],
+      }
+      paragraphs.append({"context": context, "qas": [qa]})
+    content = {"version": "1.1", "data": [{"title": "letters", "paragraphs": paragraphs}]}
+    atomic_files.write_json(os.path.join(tmp_dir, "SQuAD", f"{split}-v1.1.json"), content)
 
 
 def write_glue(tmp_dir):

@@ -26,8 +26,12 @@ from t2t_lottery.utils.errors import UserError
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 # Names of --controls, which train controls next to each ticket, and of --variant, which changes how every ticket is drawn.
-CONTROLS = ("random_signs", "redrawn_values", "permuted_values", "reinitialized", "random_mask", "shuffled_mask")
-VARIANTS = ("global_magnitude", "global_scores", "dense_embedding", "magnitude", "heads")
+CONTROLS = (
+  *("random_signs", "redrawn_values", "permuted_values", "reinitialized", "random_mask", "shuffled_mask", "bad_mask"),
+)
+# Variants of imp.sh that remove whole structures.
+_STRUCTURES = (methods.HEADS, methods.MLPS, methods.HEADS_MLPS)
+VARIANTS = ("global_magnitude", "global_scores", "dense_embedding", "magnitude", *_STRUCTURES)
 # Variant -> the methods that it is only for, and why.
 _ONLY_FOR = {
   "global_magnitude": "lt, slt, clt, lrr and finetune: this method prunes layer by layer",
@@ -35,6 +39,7 @@ _ONLY_FOR = {
   "dense_embedding": "methods that prune the embedding",
   "magnitude": "units and heads",
   "heads": "imp; of translation models: heads.sh",
+  **dict.fromkeys((methods.MLPS, methods.HEADS_MLPS), "imp"),
 }
 assert {*CONTROLS, *VARIANTS} <= set(methods.CONTROLS)
 
@@ -144,14 +149,14 @@ OF_TICKETS = (
   Flag(
     "variant",
     "pruning variant: dense_embedding, global_magnitude (not if pruned by MP), global_scores (SynFlow),\n"
-    "magnitude (units and heads), or heads (imp)",
+    "magnitude (units and heads), or heads, mlps or heads_mlps (imp)",
     "NAME",
     choices=VARIANTS,
   ),
   Flag(
     "controls",
     "also train, for each level, its ticket with random_signs, redrawn_values,\n"
-    "permuted_values, reinitialized, random_mask, or (with --rewind=dense or --one_shot) shuffled_mask",
+    "permuted_values, reinitialized, random_mask, or (with --rewind=dense or --one_shot) shuffled_mask, bad_mask",
     '"C ..."',
   ),
   Flag("switch", "the level at which SLT-MP and MP-SLT switch methods", "L", "60"),
@@ -330,18 +335,21 @@ def check(values: Mapping[str, str], variants: Sequence[str] = VARIANTS) -> None
     choices.known("control", control, CONTROLS)
   if controls:
     choices.once("controls", controls)
-  if "shuffled_mask" in controls and values["rewind"] != "dense" and not values["one_shot"]:
-    raise UserError("the control shuffled_mask needs unpruned weights: give --rewind=dense or --one_shot")
+  for control in ("shuffled_mask", "bad_mask"):
+    if control in controls and values["rewind"] != "dense" and not values["one_shot"]:
+      raise UserError(f"the control {control} needs unpruned weights: give --rewind=dense or --one_shot")
   if "random_mask" in controls and values["ticket_from"]:
     raise UserError(
       "the control random_mask has no effect with --ticket_from, whose masks are complete: use shuffled_mask"
     )
   if (variant := values["variant"]) and variant not in variants:
     raise UserError(f"--variant={variant} is only for {_ONLY_FOR[variant]}")
-  if variant == "heads" and values["ticket_from"]:
+  if variant in _STRUCTURES and values["ticket_from"]:
     raise UserError(
-      f"--ticket_from={values['ticket_from']} transfers masks of single weights: leave out --variant=heads"
+      f"--ticket_from={values['ticket_from']} transfers masks of single weights: leave out --variant={variant}"
     )
+  if variant in (methods.MLPS, methods.HEADS_MLPS) and "shuffled_mask" in controls:
+    raise UserError("the control shuffled_mask shuffles within layers, which have one MLP each: use random_mask")
 
 
 def check_transfer(source: str, problem: str) -> None:

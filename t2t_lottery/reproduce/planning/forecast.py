@@ -25,6 +25,12 @@ _ESSENTIAL_CHECKPOINTS = 2
 # into graph.pbtxt and the events.
 _META_BYTES, _GRAPH_BYTES = 2_400_000, 14_000_000
 _TARGET_SPACES = 32
+# Of a BERT, likewise: for the model and per layer (measured, 2 and 6 layers); it is written once.
+_BERT_GRAPH_BYTES, _BERT_LAYER_GRAPH_BYTES = 2_600_000, 3_000_000
+# Values that a step keeps for each piece and layer, as multiples of hidden size, filter size, and attention weights: a count of
+# the outputs of matrix products, norms, GELU, softmax and dropout in the graph. With what `trainer_bytes` adds for the
+# parameters, 6 layers of 384 in batches of 32 x 128 pieces make 3.4 GB; measured 2.8 GB.
+_KEPT_HIDDEN, _KEPT_FILTER, _KEPT_ATTENTION = 16, 4, 4
 
 
 class Forecast(NamedTuple):
@@ -61,6 +67,7 @@ class Workload(NamedTuple):
     vocabulary: approximate number of subwords.
     jobs: number of runs trained in parallel.
     own_size: the model's, if it is of an hparams set of t2t's or the user's.
+    of_bert: whether the model is a BERT, whose `own_size` has a batch in examples.
   """
 
   where: paths.Runs
@@ -70,6 +77,12 @@ class Workload(NamedTuple):
   vocabulary: int
   jobs: int = 1
   own_size: presets.Size | None = None
+  of_bert: bool = False
+
+  @property
+  def parameters(self) -> int:
+    """The number of the model's parameters, without a task head."""
+    return (bert_parameters if self.of_bert else parameters)(self.size, self.vocabulary)
 
   @property
   def size(self) -> presets.Size:
@@ -137,7 +150,8 @@ def _run_bytes(measured: dict[tuple[bool, str], float], workload: Workload, run:
   known = measured.get((prunes, keep), measured.get((not prunes, keep)))
   if known:
     return round(known)
-  return run_bytes(workload.size, workload.vocabulary, prunes, workload.checkpoints, keep)
+  count = bert_run_bytes if workload.of_bert else run_bytes
+  return count(workload.size, workload.vocabulary, prunes, workload.checkpoints, keep)
 
 
 def peak_memory(workload: Workload) -> int:
@@ -146,7 +160,11 @@ def peak_memory(workload: Workload) -> int:
   for folder, _ in _similar_runs(workload):
     with contextlib.suppress(UserError):
       measured.append(run_files.peak_memory(folder))
-  return max(measured) if measured else resource_split.trainer_bytes(parameters(workload.size, workload.vocabulary))
+  if measured:
+    return max(measured)
+  return resource_split.trainer_bytes(workload.parameters) + (
+    _bert_activations(workload.size, presets.pieces_of(workload.where.problem)) if workload.of_bert else 0
+  )
 
 
 def _similar_runs(workload: Workload) -> Iterable[tuple[str, dict]]:
@@ -181,6 +199,52 @@ def parameters(size: presets.Size, vocabulary: int) -> int:
   encoder = 4 * hidden**2 + ffn + 2 * norm
   decoder = 8 * hidden**2 + ffn + 3 * norm
   return size.num_hidden_layers * (encoder + decoder) + 2 * norm + (vocabulary + _TARGET_SPACES) * hidden
+
+
+def bert_parameters(size: presets.Size, pieces: int) -> int:
+  """The number of parameters of a BERT of a size, with its pooler, without a task head.
+
+  Args:
+    size: its widths and depth.
+    pieces: of its vocabulary.
+  """
+  hidden, ffn = size.hidden_size, size.filter_size
+  norm, square = 2 * hidden, hidden**2 + hidden
+  # Of two kinds of segments.
+  embeddings = (pieces + presets.BERT_POSITIONS + 2) * hidden + norm
+  return embeddings + size.num_hidden_layers * (4 * square + 2 * hidden * ffn + ffn + hidden + 2 * norm) + square
+
+
+def _bert_layers(size: presets.Size) -> int:
+  """The number of weights that have a mask."""
+  hidden = size.hidden_size
+  return size.num_hidden_layers * (4 * hidden**2 + 2 * hidden * size.filter_size) + hidden**2
+
+
+def bert_run_bytes(size: presets.Size, pieces: int, prunes: bool, checkpoints: int, keep: str = retention.ALL) -> int:
+  """As `run_bytes`, for a BERT: each checkpoint has Adam's two moments, and step 0 is all that is rewound to.
+
+  Args:
+    size, prunes, checkpoints, keep: as of `run_bytes`.
+    pieces: of its vocabulary.
+  """
+  model = 12 * bert_parameters(size, pieces) + (_bert_layers(size) if prunes else 0)
+  full = max(checkpoints, min(checkpoints + 1, presets.CHECKPOINTS_KEPT))
+  kept = 1 if keep == retention.ESSENTIAL else full
+  return (kept + 1) * model + _BERT_GRAPH_BYTES + size.num_hidden_layers * _BERT_LAYER_GRAPH_BYTES
+
+
+def _bert_activations(size: presets.Size, pieces: int) -> int:
+  """Bytes that a training step keeps for the gradients: of a batch of examples of the longest length.
+
+  Args:
+    size: its widths and depth; its batch, in examples.
+    pieces: of an example.
+  """
+  per_piece = (
+    _KEPT_HIDDEN * size.hidden_size + _KEPT_FILTER * size.filter_size + _KEPT_ATTENTION * size.num_heads * pieces
+  )
+  return 4 * size.batch_size * pieces * size.num_hidden_layers * per_piece
 
 
 def run_bytes(

@@ -1,0 +1,104 @@
+"""Importance of attention heads and of MLPs by the gradients of gates (Michel, Levy and Neubig 2019, section 4.1; of MLPs
+Prasanna, Rogers and Rumshisky 2020, section 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from t2t_lottery.pruning import masks, methods, saliency, structures
+
+BATCHES = 10
+# Of Prasanna et al.: a tenth of all heads and of all MLPs is removed before the rest is scored again.
+_ROUNDS = [tenths / 10 for tenths in range(1, 10)]
+
+
+def importance(
+  weights: Mapping[str, np.ndarray],
+  gradients: Mapping[str, tf.Tensor],
+  groups: Sequence[structures.Group],
+  batches: int = BATCHES,
+  rounds: Sequence[float] = (),
+) -> dict[str, np.ndarray]:
+  """The mean over examples of |dL/dgate|, for a gate of 1 that multiplies the output of a head, or of an MLP.
+
+  No gate is needed: what a member adds to the output of its block is linear in its rows of the output kernel (of an MLP, in
+  the whole kernel and its bias), so dL/dgate is the sum of w * dL/dw over these. L is the loss of a single example, which is
+  why batches are fed one by one. As in the paper, the scores of the heads of a block are divided by their Euclidean norm, so
+  that blocks compete on equal terms. The dropout is that of training.
+
+  Runs the default graph, a training graph that is not finalized, in its own session.
+
+  Args:
+    weights: name -> value of every trainable variable.
+    gradients: name -> gradient of the loss, of the output kernels and output biases of the groups at least.
+    groups: of heads and MLPs.
+    batches: number of batches of training data.
+    rounds: sparsities, ascending: at each, the members of least importance over all groups of their kind are removed before
+      the rest is scored again. Those that the weights have passed are left out.
+
+  Returns:
+    Group -> float64 [members]; 0 for those that are removed before the last round.
+  """
+  variables = {variable.op.name: variable for variable in tf.trainable_variables()}
+  gates = {group.name: _gates(group, variables, gradients) for group in groups}
+  alive = {group.name: group.alive({layer: weights[layer] != 0 for layer in group.parts}) for group in groups}
+  shapes = structures.shapes_of(weights)
+  with saliency.started(weights) as session:
+    fed = [example for batch in saliency.batches_of(session, batches) for example in _examples(batch)]
+    scores = _scores(session, groups, gates, fed)
+    for sparsity in rounds:
+      if not _removes(groups, alive, sparsity):
+        continue
+      alive = structures.kept(groups, scores, sparsity, alive, methods.GLOBAL)
+      for group in groups:
+        kept = {**group.masks(alive[group.name], shapes), **group.bias_masks(alive[group.name], shapes)}
+        for name, mask in kept.items():
+          variables[name].load(weights[name] * mask, session)
+      scores = _scores(session, groups, gates, fed)
+  return scores
+
+
+def rounds(sparsity: float) -> list[float]:
+  """The sparsities at which Prasanna et al. score again on the way to one."""
+  return [one for one in _ROUNDS if one < sparsity]
+
+
+def _gates(
+  group: structures.Group, variables: Mapping[str, tf.Variable], gradients: Mapping[str, tf.Tensor]
+) -> tf.Tensor:
+  """dL/dgate of each member, float32 [members]."""
+  found = tf.reduce_sum(tf.reshape(variables[group.output] * gradients[group.output], [group.size, -1]), axis=1)
+  if bias := group.output_bias:
+    found += tf.reduce_sum(variables[bias] * gradients[bias])
+  return found
+
+
+def _scores(session: tf.Session, groups: Sequence[structures.Group], gates, fed) -> dict[str, np.ndarray]:
+  total = {group.name: np.zeros(group.size) for group in groups}
+  for example in fed:
+    for name, gate in session.run(gates, example).items():
+      total[name] += np.abs(gate)
+  for group in groups:
+    # A block has one MLP: its norm would make all equal.
+    total[group.name] /= (np.linalg.norm(total[group.name]) or 1.0) if group.kind == methods.HEADS else len(fed)
+  return total
+
+
+def _removes(groups: Sequence[structures.Group], alive: Mapping[str, np.ndarray], sparsity: float) -> bool:
+  """Whether a sparsity removes any member, and restores none."""
+  changes = []
+  for kind in {group.kind for group in groups}:
+    members = np.concatenate([alive[group.name] for group in groups if group.kind == kind])
+    changes.append(np.count_nonzero(members) - masks.kept_count(members.size, sparsity))
+  return min(changes) >= 0 and max(changes) > 0
+
+
+def _examples(batch: Mapping[tf.Tensor, np.ndarray]) -> Iterator[dict[tf.Tensor, np.ndarray]]:
+  """A batch as batches of one example each; what is not of an example, such as the id of the problem, stays."""
+  rows = max((len(value) for value in batch.values() if value.ndim > 1), default=1)
+  for row in range(rows):
+    yield {n: value[row : row + 1] if value.ndim and len(value) == rows else value for n, value in batch.items()}
