@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from unittest import mock
 
@@ -32,9 +33,11 @@ from tests.support import small_model
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Calls a SavedModel like a user: with TensorFlow 2, without t2t. Reads lines of ids; prints the output for each line by
-# either signature, then for all lines as one batch.
+# either signature, then for all lines as one batch. Run with `-S`: on TensorFlow 2.16 and later, a `.pth` file of the
+# environment imports this project at each start of Python.
 CALL_SAVED_MODEL = """
 import sys
+sys.path.append(sys.argv[2])
 import tensorflow as tf
 signatures = tf.saved_model.load(sys.argv[1]).signatures
 lines = [[int(text) for text in line.split()] for line in sys.stdin]
@@ -285,7 +288,8 @@ print(json.dumps(scores(sources[:1], targets[:1]) + scores(sources[1:], targets[
     encoder = subword_vocabulary.Subwords(os.path.join(self.out, "assets", vocabulary))
     sentences = self.model.sentences[:4]
     sources = [[*encoder.encode(sentence), subword_vocabulary.EOS] for sentence in sentences]
-    lines = run("-c", CALL_SAVED_MODEL, self.out, text="".join(" ".join(map(str, ids)) + "\n" for ids in sources))
+    text = "".join(" ".join(map(str, ids)) + "\n" for ids in sources)
+    lines = run("-S", "-c", CALL_SAVED_MODEL, self.out, sysconfig.get_path("purelib"), text=text)
     found = [[int(text) for text in line.split()] for line in lines.splitlines()]
     # The end is followed by padding.
     found = [ids[: ids.index(subword_vocabulary.EOS) + 1] if subword_vocabulary.EOS in ids else ids for ids in found]

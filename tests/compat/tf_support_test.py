@@ -62,6 +62,8 @@ def run(code, *arguments, log_level="2"):
   # This process has chosen its Keras.
   environment = {key: value for key, value in os.environ.items() if key != "TF_USE_LEGACY_KERAS"}
   environment["TF_CPP_MIN_LOG_LEVEL"] = log_level
+  # By default, TensorFlow uses oneDNN, and prints that it does, on some CPUs only.
+  environment["TF_ENABLE_ONEDNN_OPTS"] = "1"
   done = subprocess.run(
     [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False, env=environment
   )
