@@ -73,7 +73,8 @@ def ticket_structure(folder: str) -> str:
 
 def removed(folder: str, structure: str, variables: Mapping[str, np.ndarray]) -> dict[str, structures.Removed]:
   """How many members of a structure a checkpoint of a run has lost (`structures.removed`)."""
-  return structures.removed(structure, variables, _hparam(folder, "num_heads"))
+  num_heads = _hparam(folder, "num_heads") if methods.HEADS in structures.kinds(structure) else 0
+  return structures.removed(structure, variables, num_heads)
 
 
 def _hparam(folder: str, name: str, default: Any = None) -> Any:
