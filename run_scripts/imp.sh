@@ -5,7 +5,8 @@ the previous level, over all matrices of the encoder together, and is applied to
 task head is rewound too, to the random weights that the dense run started with. A level prunes 10% of all weights, as
 their code does; with --prune_each=10 it prunes 10% of the remaining ones, as their Algorithm 1. With
 --variant=heads, mlps or heads_mlps it removes whole attention heads, MLPs, or the same share of both, by their importance
-(Michel et al. 2019; Prasanna et al. 2020). Data: --tmp_dir has GLUE's files."
+(Michel et al. 2019; Prasanna et al. 2020). Data: --tmp_dir has the files of the task, such as
+GLUE's or SQuAD's."
 
 defaults=(--problem=glue_rte --hparams_set=bert_base --levels="10 20 30 40 50 60 70 80 90" --checkpoints=2 --rewind=dense)
 uses="--checkpoint --ticket_from"

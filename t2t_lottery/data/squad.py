@@ -6,6 +6,7 @@ characters of the context: each piece knows its own, so that a predicted answer 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -156,7 +157,7 @@ def windows(
     stride: pieces between the starts of two windows.
   """
   asked = tokenizer.encode(question.question)[:longest_question]
-  ids, spans = tokenizer.encode_with_spans(question.context)
+  ids, spans = _encoded(tokenizer, question.context)
   parts = list(_parts(len(ids), longest - len(asked) - 3, stride))
   first = len(asked) + 2
   found = []
@@ -166,6 +167,12 @@ def windows(
     segments = [0] * first + [1] * (end - start + 1)
     found.append(Window(inputs, segments, first, spans[start:end], most))
   return found
+
+
+@functools.lru_cache(maxsize=1)
+def _encoded(tokenizer: WordPiece, context: str) -> tuple[list[int], list[tuple[int, int]]]:
+  """The pieces of a context and their characters; the questions about one follow each other."""
+  return tokenizer.encode_with_spans(context)
 
 
 def _parts(pieces: int, room: int, stride: int) -> Iterator[tuple[int, int]]:
