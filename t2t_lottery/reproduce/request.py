@@ -87,7 +87,7 @@ def shared(settings: config.Settings) -> step_process.SharedFlags:
     "runs_dir": settings.runs.runs_dir,
     "data_dir": settings.data_dir,
     "tmp_dir": settings.tmp_dir if given["tmp_dir"].present else os.path.join(settings.data_dir, "tmp"),
-    "checkpoints": given.checkpoints,
+    "checkpoints": command_flags.checkpoints(),
     **{
       name: given[name].value
       for name in ("steps", "checkpoint", "rewind_step", "hparams", "t2t_usr_dir")
@@ -172,7 +172,8 @@ def workload(settings: config.Settings) -> forecast.Workload:
     vocabulary = pretrained.vocabulary_size(settings.pretrained)
   else:
     vocabulary = validation.vocabulary_size(settings.runs.problem, settings.data_dir, flags.FLAGS["vocab_size"].value)
-  checkpoints = flags.FLAGS.checkpoints
   own_size = settings.size if settings.base_set else None
   steps = settings.steps.train_steps
-  return forecast.Workload(settings.runs, steps, settings.hparams, checkpoints, vocabulary, jobs(), own_size, of_bert)
+  return forecast.Workload(
+    settings.runs, steps, settings.hparams, command_flags.checkpoints(), vocabulary, jobs(), own_size, of_bert
+  )

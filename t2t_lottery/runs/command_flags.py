@@ -39,7 +39,9 @@ _STEPS = flags.DEFINE_integer(
 _REWIND_STEP = flags.DEFINE_integer(
   "rewind_step", None, "Step t to rewind to. Default: 5% of the run's length.", lower_bound=1
 )
-_CHECKPOINTS = flags.DEFINE_integer("checkpoints", 20, "Number of checkpoints that each run saves.", lower_bound=1)
+_CHECKPOINTS = flags.DEFINE_integer(
+  "checkpoints", None, "Number of checkpoints that each run saves. Default: 20; 2 with --checkpoint.", lower_bound=1
+)
 _HPARAMS = flags.DEFINE_string(
   "hparams", "", "Additional t2t hparams of each run, such as batch_size=1024,dropout=0.1."
 )
@@ -109,14 +111,19 @@ def _pretrained() -> str:
   return file_names.check_folder("checkpoint", os.path.expanduser(_CHECKPOINT.value))
 
 
+def checkpoints() -> int:
+  """How many checkpoints each run saves."""
+  return _CHECKPOINTS.value or (presets.FINE_TUNING_CHECKPOINTS if _CHECKPOINT.value else presets.CHECKPOINTS_KEPT)
+
+
 def _steps(size: presets.Size) -> presets.Steps:
   """The step counts of each run; raises UserError if they do not fit together."""
   of_bert = bool(_CHECKPOINT.value)
   train_steps = _STEPS.value or (presets.fine_tuning_steps(_PROBLEM.value) if of_bert else size.train_steps)
   # A fine-tuning run keeps no theta_t: its tickets rewind to step 0.
   rewind_step = _REWIND_STEP.value or (0 if of_bert else presets.for_length(train_steps).rewind_step)
-  presets.check_fit(train_steps, rewind_step, _CHECKPOINTS.value)
-  checkpoint_steps = max(1, round(train_steps / _CHECKPOINTS.value))
+  presets.check_fit(train_steps, rewind_step, checkpoints())
+  checkpoint_steps = max(1, round(train_steps / checkpoints()))
   return presets.for_length(train_steps)._replace(checkpoint_steps=checkpoint_steps, rewind_step=rewind_step)
 
 

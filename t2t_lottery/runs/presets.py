@@ -168,6 +168,10 @@ def pieces_of(problem: str) -> int:
   return _BERT_PIECES.get(problem, wordpiece.LONGEST)
 
 
+# By default, of a fine-tuning run, of which the last is evaluated; as `imp.sh`.
+FINE_TUNING_CHECKPOINTS = 2
+
+
 def fine_tuning_steps(problem: str) -> int:
   """The length of a fine-tuning run: 3 epochs in batches of 32 examples, as by Chen et al. (2020).
 

@@ -661,6 +661,18 @@ print(json.dumps(outcomes))
       self.assertIn(message, outcomes[flag])
       self.assertNotIn("\n", outcomes[flag])
 
+  @parameterized.parameters(("slt.sh", "--size=tiny"), ("imp.sh", "--checkpoint=x"))
+  def test_commands_save_as_many_checkpoints_by_default_as_drivers(self, name, flag):
+    """So that `reproduce.sh` and a driver agree on a run that both know."""
+    code = (
+      "import sys; from absl import flags; from t2t_lottery.runs import command_flags; "
+      "flags.FLAGS(['', '--problem=p', *sys.argv[1:]]); print(command_flags.checkpoints())"
+    )
+    done = subprocess.run(
+      [sys.executable, "-c", code, flag], cwd=trained.ROOT, capture_output=True, text=True, check=True
+    )
+    self.assertRegex(driver(name, "--help").stdout, rf"--checkpoints=N .*\[{done.stdout.strip()}\]\n")
+
   @parameterized.parameters("99.9999999", "99.998")
   def test_level_that_leaves_a_layer_without_weights_is_rejected_before_datagen(self, level):
     folder = self.create_tempdir().full_path
