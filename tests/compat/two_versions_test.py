@@ -226,8 +226,8 @@ class TwoVersionsTest(parameterized.TestCase, tf.test.TestCase):
       )
       self.assertNotEqual(bits(prefix), bits(of.last("slt-50")))
       last.append(bits(prefix))
-    self.need_equal_rounding()
-    self.assertEqual(*last)
+    if not self.differing:
+      self.assertEqual(*last)
 
   def test_neither_resumes_a_run_of_the_other(self):
     ours = package_versions.training_versions()
