@@ -30,6 +30,7 @@ def pytest_xdist_auto_num_workers(config):
 # In parallel, these run first: the first trains runs that others need, and long modules should not run last.
 LONG = (
   "evaluator_test",
+  "bert_tickets_test",
   "devices_test",
   "t2t_own_test",
   "kill_test",
