@@ -108,7 +108,8 @@ def read(path: str) -> list[Question]:
     known.add(question.id)
     if not question.answers:
       raise UserError(f"{where} has no answer: give the files of SQuAD 1.1, whose questions all have one")
-    for name, text in (("context", question.context), ("question", question.question), *_named(question.answers)):
+    texts = [("context", question.context), ("question", question.question)]
+    for name, text in [*texts, *(("answer", answer) for answer in question.answers)]:
       if not text.strip():
         raise UserError(f"{where}: its {name} is empty")
   if not found:
@@ -118,10 +119,6 @@ def read(path: str) -> list[Question]:
 
 def _answers(qa: dict[str, Any]) -> tuple[list[str], list[int]]:
   return [answer["text"] for answer in qa["answers"]], [answer["answer_start"] for answer in qa["answers"]]
-
-
-def _named(answers: list[str]) -> list[tuple[str, str]]:
-  return [("answer", answer) for answer in answers]
 
 
 def write_stored(path: str, questions: list[Question]) -> None:

@@ -90,10 +90,8 @@ def _scores(session: tf.Session, groups: Sequence[structures.Group], gates, fed)
 
 def _removes(groups: Sequence[structures.Group], alive: Mapping[str, np.ndarray], sparsity: float) -> bool:
   """Whether a sparsity removes any member, and restores none."""
-  changes = []
-  for kind in {group.kind for group in groups}:
-    members = np.concatenate([alive[group.name] for group in groups if group.kind == kind])
-    changes.append(np.count_nonzero(members) - masks.kept_count(members.size, sparsity))
+  found = structures.together(structures.count(groups, alive)).values()
+  changes = [one.size - one.gone - masks.kept_count(one.size, sparsity) for one in found]
   return min(changes) >= 0 and max(changes) > 0
 
 

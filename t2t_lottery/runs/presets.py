@@ -53,6 +53,8 @@ class Steps(NamedTuple):
 
 # t2t's default number of checkpoints before the oldest is rotated out.
 CHECKPOINTS_KEPT = 20
+# By default, of a fine-tuning run, of which the last is evaluated; as `imp.sh`.
+FINE_TUNING_CHECKPOINTS = 2
 
 PAPER = Steps(
   train_steps=500_000,
@@ -166,10 +168,6 @@ def check_fit(train_steps: int, rewind_step: int, checkpoints: int) -> None:
 def pieces_of(problem: str) -> int:
   """The most pieces of an example of a problem of BERT."""
   return _BERT_PIECES.get(problem, wordpiece.LONGEST)
-
-
-# By default, of a fine-tuning run, of which the last is evaluated; as `imp.sh`.
-FINE_TUNING_CHECKPOINTS = 2
 
 
 def fine_tuning_steps(problem: str) -> int:

@@ -221,6 +221,11 @@ def _bert_layers(size: presets.Size) -> int:
   return size.num_hidden_layers * (4 * hidden**2 + 2 * hidden * size.filter_size) + hidden**2
 
 
+def _saved(checkpoints: int) -> int:
+  """How many checkpoints of a run stay: those asked for, and that of step 0 if t2t has room for it."""
+  return max(checkpoints, min(checkpoints + 1, presets.CHECKPOINTS_KEPT))
+
+
 def bert_run_bytes(size: presets.Size, pieces: int, prunes: bool, checkpoints: int, keep: str = retention.ALL) -> int:
   """As `run_bytes`, for a BERT: each checkpoint has Adam's two moments, and step 0 is all that is rewound to.
 
@@ -229,8 +234,7 @@ def bert_run_bytes(size: presets.Size, pieces: int, prunes: bool, checkpoints: i
     pieces: of its vocabulary.
   """
   model = 12 * bert_parameters(size, pieces) + (_bert_layers(size) if prunes else 0)
-  full = max(checkpoints, min(checkpoints + 1, presets.CHECKPOINTS_KEPT))
-  kept = 1 if keep == retention.ESSENTIAL else full
+  kept = 1 if keep == retention.ESSENTIAL else _saved(checkpoints)
   return (kept + 1) * model + _BERT_GRAPH_BYTES + size.num_hidden_layers * _BERT_LAYER_GRAPH_BYTES
 
 
@@ -257,8 +261,7 @@ def run_bytes(
   size = presets.SIZES[size] if isinstance(size, str) else size
   model = parameters(size, vocabulary) * (5 if prunes else 4)
   # Step 0 is saved as well, until it is rotated out.
-  full = max(checkpoints, min(checkpoints + 1, presets.CHECKPOINTS_KEPT))
-  kept = _ESSENTIAL_CHECKPOINTS if keep == retention.ESSENTIAL else full
+  kept = _ESSENTIAL_CHECKPOINTS if keep == retention.ESSENTIAL else _saved(checkpoints)
   graph = size.num_hidden_layers * (kept * _META_BYTES + _GRAPH_BYTES)
   return (kept + _REWIND_CHECKPOINTS) * model + graph
 
