@@ -1,9 +1,11 @@
 """Translation by the sparse engine compared with CTranslate2, in float32 and int8, on one CPU core after the other.
 
-  python benchmarks/inference.py [--sparsities=80,90,95,98] [--sentences=1,8,32,128] [--threads=1]
+  python benchmarks/inference.py [--sparsities=80,90,95,98] [--sentences=1,8,32,128] [--threads=1] [--t2t]
 
 The model is the paper's (base size, 33,708 subwords) with random weights, pruned by `magnitude_mask`, each layer alike. All
 engines translate the same sentences of 20 subwords with beam 4 into 20 subwords, in turn; the fastest run of each counts.
+With --t2t also stock tensor2tensor's graph, whose time does not depend on sparsity, so it is measured once, with weights of
+its own.
 Prints the first call, load times, memory, ratios of wall time, the share of equal translations, and what parts of the engine
 take of its time; benchmarks/products.py has the speed of each product. Exit status 1 if a ratio
 is below what docs/inference.md states (--noreach: never).
@@ -32,13 +34,14 @@ from t2t_lottery.pruning import masks  # noqa: E402
 _SPARSITIES = flags.DEFINE_list("sparsities", ["80", "90", "95", "98"], "In percent; 0 for a dense model.")
 _SENTENCES = flags.DEFINE_list("sentences", ["1", "8", "32", "128"], "Sentences at a time.")
 _THREADS = flags.DEFINE_integer("threads", 1, "Batches at a time, of each engine.", lower_bound=1)
+_T2T = flags.DEFINE_bool("t2t", False, "Also t2t's beam search.")
 _TIMES = flags.DEFINE_integer("times", 3, "Number of runs of each.", lower_bound=1)
 _REACH = flags.DEFINE_bool("reach", True, "Whether a ratio that is too low is an error.")
 
 HIDDEN, HEADS, SUBWORDS, LAYERS, FILTER, LENGTH = 512, 8, 33_708, 6, 2048, 20
 BEAM, ALPHA = 4, 0.6
-# Sparsity in percent -> least ratio to float32, to int8.
-REACH = {80: (1.3, 0), 90: (2, 1), 95: (3, 1.4), 98: (4, 2)}
+# Sparsity in percent -> least ratio to float32, to int8, to t2t.
+REACH = {80: (1.3, 0, 12), 90: (2, 1, 20), 95: (3, 1.4, 30), 98: (4, 2, 40)}
 
 
 def pruned(random, rows, columns, sparsity):
@@ -99,6 +102,34 @@ def sparse_engine(weights):
     parts = [sources[i : i + size] for i in range(0, len(sources), size)]
     with ThreadPoolExecutor(_THREADS.value) as pool:
       return [ids for found in pool.map(batch, parts) for ids, _ in found]
+
+  return translate
+
+
+def t2t_engine():
+  """A function that translates by t2t's graph, with the weights of a new model."""
+  import tensorflow.compat.v1 as tf
+  from tensor2tensor.data_generators import problem_hparams
+  from tensor2tensor.models import transformer
+
+  import usr_dir  # noqa: F401  # The patches without which t2t does not run.
+
+  hparams = transformer.transformer_base_v3()
+  hparams.problem_hparams = problem_hparams.test_problem_hparams(SUBWORDS, SUBWORDS, hparams)
+  with tf.Graph().as_default() as graph:
+    inputs = tf.placeholder(tf.int32, [None, None, 1, 1])
+    model = transformer.Transformer(hparams, tf.estimator.ModeKeys.PREDICT, hparams.problem_hparams)
+    features = {"inputs": inputs, "target_space_id": tf.constant(0)}
+    # As long as the source, as the other engines.
+    found = model.infer(features, decode_length=0, beam_size=BEAM, top_beams=1, alpha=ALPHA)["outputs"]
+    config = tf.ConfigProto(intra_op_parallelism_threads=_THREADS.value, inter_op_parallelism_threads=1)
+    session = tf.Session(graph=graph, config=config)
+    session.run(tf.global_variables_initializer())
+
+  def translate(sources):
+    size = min(32, len(sources))
+    batches = (np.reshape(sources[i : i + size], (-1, LENGTH, 1, 1)) for i in range(0, len(sources), size))
+    return [ids for batch in batches for ids in session.run(found, {inputs: batch}).tolist()]
 
   return translate
 
@@ -171,22 +202,36 @@ def loaded_engines(weights):
   return engines
 
 
+def random_sources(count):
+  """So many sentences of LENGTH subwords, the same at each call."""
+  return np.random.default_rng(count).integers(3, SUBWORDS, (count, LENGTH)).tolist()
+
+
+def measured_t2t():
+  """Number of sentences at a time -> seconds of t2t."""
+  engine = {"t2t": t2t_engine()}
+  engine["t2t"](random_sources(1))  # The first call makes TensorFlow's kernels.
+  return {count: measure(engine, random_sources(count))[0]["t2t"] for count in sentence_counts()}
+
+
 def main(argv):
   del argv
   start = time.perf_counter()
   sparse_engine(model(0.9))([[5, 1]])
   print(f"first translation of this process, compiling if needed: {time.perf_counter() - start:.1f} s")
-  print("sparsity  sentences  x float32  x int8  equal to float32")
+  t2t = measured_t2t() if _T2T.value else {}
+  print("sparsity  sentences  x float32  x int8  x t2t  equal to float32")
   low = False
   for sparsity in map(int, _SPARSITIES.value):
     weights = model(sparsity / 100)
     engines = loaded_engines(weights)
     for count in sentence_counts():
-      sources = np.random.default_rng(count).integers(3, SUBWORDS, (count, LENGTH)).tolist()
+      sources = random_sources(count)
       seconds, found = measure(engines, sources)
       ratios = [seconds[name] / seconds["sparse"] for name in ("float32", "int8")]
+      ratios.append(t2t.get(count, np.nan) / seconds["sparse"])
       equal = np.mean([a == b for a, b in zip(found["sparse"], found["float32"])])
-      print(f"{sparsity:7}%  {count:9}  {ratios[0]:9.2f}  {ratios[1]:6.2f}  {equal:.0%}", flush=True)
+      print(f"{sparsity:7}%  {count:9}  {ratios[0]:9.2f}  {ratios[1]:6.2f}  {ratios[2]:5.1f}  {equal:.0%}", flush=True)
       if _THREADS.value == 1:
         print(f"  of the sparse engine's time: {shares(engines['sparse'], sources)}", flush=True)
       low |= any(ratio < least for ratio, least in zip(ratios, REACH.get(sparsity, (0, 0))))

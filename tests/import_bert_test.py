@@ -120,13 +120,16 @@ class ImportBertTest(parameterized.TestCase, tf.test.TestCase):
     values["cls.predictions.decoder.weight"] = values["bert.embeddings.word_embeddings.weight"]
     values["cls.predictions.bias"] = np.ones(9, np.float32)
     values["classifier.weight"] = np.arange(24, dtype=np.float32).reshape(3, 8)
-    values["qa_outputs.weight"] = np.ones([2, 8], np.float32)
+    values["qa_outputs.weight"] = np.arange(16, dtype=np.float32).reshape(2, 8)
+    values["lm_head.weight"] = np.ones([2, 8], np.float32)
     found = hugging_face.convert(values, CONFIG)
-    self.assertEqual(found.left_out, ["qa_outputs.weight"])
+    self.assertEqual(found.left_out, ["lm_head.weight"])
     plain = hugging_face.convert(tensors(), CONFIG).variables
     self.assertAllClose({name: found.variables[name] for name in plain}, plain, rtol=0, atol=0)
-    self.assertEqual({*found.variables} - {*plain}, {"cls/predictions/output_bias", "output_weights"})
+    heads = {"cls/predictions/output_bias", "output_weights", "cls/squad/output_weights"}
+    self.assertEqual({*found.variables} - {*plain}, heads)
     self.assertAllEqual(found.variables["output_weights"], values["classifier.weight"])
+    self.assertAllEqual(found.variables["cls/squad/output_weights"], values["qa_outputs.weight"])
 
   def test_a_missing_pooler_is_refused_or_initialized_as_asked(self):
     values = without(tensors(), "pooler.")
@@ -156,6 +159,7 @@ class ImportBertTest(parameterized.TestCase, tf.test.TestCase):
       ({"cls.predictions.decoder.weight": np.ones([9, 8])}, "decoder.weight is not equal to embeddings"),
       ({"classifier.weight": np.ones([2, 5])}, r"output_weights has shape \[2, 5\], by config.json \[2, 8\]"),
       ({"classifier.weight": np.ones([2, 8]), "classifier.bias": np.ones([7])}, r"output_bias has shape \[7\]"),
+      ({"qa_outputs.weight": np.ones([3, 8])}, r"cls/squad/output_weights has shape \[3, 8\], by config.json \[2, 8\]"),
       ({"pooler.dense.bias": np.full([8], np.nan)}, "bert/pooler/dense/bias has a value that is not finite"),
       ({"bert.pooler.dense.bias": np.ones([8])}, "has both pooler.dense.bias and bert.pooler.dense.bias"),
     ):

@@ -1,7 +1,7 @@
 """Converts a BERT of Hugging Face transformers to google-research/bert's variables. Numpy only.
 
-Sources of the names: modeling_bert.py of transformers (tensors), modeling.py, run_pretraining.py and run_classifier.py of
-google-research/bert (variables).
+Sources of the names: modeling_bert.py of transformers (tensors), modeling.py, run_pretraining.py, run_classifier.py and
+run_squad.py of google-research/bert (variables).
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ _SIZES = (
 _HEADS = {
   "classifier.weight": "output_weights",
   "classifier.bias": "output_bias",
+  "qa_outputs.weight": "cls/squad/output_weights",
+  "qa_outputs.bias": "cls/squad/output_bias",
   "cls.seq_relationship.weight": "cls/seq_relationship/output_weights",
   "cls.seq_relationship.bias": "cls/seq_relationship/output_bias",
   "cls.predictions.bias": "cls/predictions/output_bias",
@@ -191,6 +193,8 @@ def _head_shapes(variables: Mapping[str, np.ndarray], config: Mapping[str, Any])
   return {
     "output_weights": (classes, hidden),
     "output_bias": (classes,),
+    "cls/squad/output_weights": (2, hidden),
+    "cls/squad/output_bias": (2,),
     "cls/seq_relationship/output_weights": (2, hidden),
     "cls/seq_relationship/output_bias": (2,),
     "cls/predictions/output_bias": (config["vocab_size"],),

@@ -13,8 +13,8 @@ from t2t_lottery.report.aggregates import Entry
 from t2t_lottery.report.plots import Plot
 from t2t_lottery.report.table_columns import About, Place
 
-# An SLT run of `slt.sh --rewind_steps`, not a control or variant of it.
-_AT_T = re.compile(r"slt\+t_(\d+)(-[\d.]+)+")
+# A run of `slt.sh --rewind_steps` or of `imp.sh --rewind_steps`, not a control or variant of it.
+_AT_T = re.compile(r"(slt|imp)\+t_(\d+)(-[\d.]+)+")
 
 
 class Sweep(NamedTuple):
@@ -47,7 +47,7 @@ def find(about: About) -> list[Sweep]:
 
 
 def _over_t(about: About) -> Sweep:
-  """SLT at each t; LT is t = 0, learning-rate rewinding t = T. Without a run at another t than the usual one, it is empty:
+  """SLT at each t, or a BERT's iterative tickets; LT is t = 0, learning-rate rewinding t = T. Without a run at another t than the usual one, it is empty:
   the main table has these three.
   """
   at: dict[int, list[str]] = {}
@@ -62,7 +62,8 @@ def _over_t(about: About) -> Sweep:
   if not any(_AT_T.fullmatch(name) for names in at.values() for name in names):
     at = {}
   columns = {f"t = {step}": _column(at[step], about) for step in sorted(at)}
-  return Sweep("SLT at each t", "rewind_steps", "t [steps]", columns)
+  of_bert = any("pretrained" in about[name] for names in at.values() for name in names)
+  return Sweep(f"{'IMP' if of_bert else 'SLT'} at each t", "rewind_steps", "t [steps]", columns)
 
 
 def _over_switch(method: str, first: str, about: About) -> Sweep:

@@ -65,7 +65,9 @@ def _graph() -> list[run_graph.PlannedRun]:
   words = [f"--{flag.name}" + ("" if flag.value is True else f"={flag.value}") for flag in chain]
   if given.rewind_steps or given.equal_training:
     steps = command_flags.read().steps
-    words += [f"--steps={steps.train_steps}", f"--rewind_step={steps.rewind_step}"]
+    words.append(f"--steps={steps.train_steps}")
+    # A BERT's runs usually rewind to step 0.
+    words += [f"--rewind_step={steps.rewind_step}"] if steps.rewind_step else []
   return run_graph.graph(_METHODS.value.split(), validation.seeds(_SEEDS.value), words)
 
 

@@ -37,6 +37,21 @@ class SweepsTest(tf.test.TestCase):
     with open(path, encoding="utf-8") as file:
       return {(row["method"], float(row["sparsity"])): row for row in csv.DictReader(file)}
 
+  def test_a_bert_has_a_column_for_each_step_it_rewinds_to(self):
+    def run(method, level, **more):
+      return {"method": method, "sparsity_asked": level, "train_steps": 200, "pretrained": "ab", **more}
+
+    about = {
+      "dense": run("dense", 0),
+      "imp-50": run("lt", 0.5, mask_from="dense@200"),
+      "imp+t_10-50": run("slt", 0.5, mask_from="dense@200", rewind_step=10),
+      "imp+t_10+heads-50": run("slt", 0.5, mask_from="dense@200", rewind_step=10, controls=["heads"]),
+    }
+    (sweep,) = sweeps.find(about)
+    self.assertEqual(sweep.heading, "IMP at each t")
+    columns = {title: [place.run for place in places] for title, places in sweep.columns.items()}
+    self.assertEqual(columns, {"t = 0": ["imp-50"], "t = 10": ["imp+t_10-50"]})
+
   def test_each_t_has_a_column_lt_is_0_and_learning_rate_rewinding_the_end(self):
     self.at_t(40, (50, 80), (27, 20))
     self.at_t(100, (50, 80), (24, 26))

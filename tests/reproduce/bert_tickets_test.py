@@ -106,6 +106,20 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
         self.assertAllEqual(found[name], dense[name])
     self.assertNotAllEqual(final("imp-40")["output_weights"], dense["output_weights"])
 
+  def test_a_ticket_rewinds_to_an_early_step_of_the_dense_run(self):
+    printed = chain("--levels=40", "--rewind_steps=25%", f"--runs_dir={folder()}/early")
+    dense, found = (
+      paths.Runs(os.path.join(folder(), "early"), "glue_rte", tiny_bert.SET, 1).folder(run)
+      for run in ("dense", "imp+t_5-40")
+    )
+    early, first = (tensor_bundle.read(paths.kept(run, step)) for run, step in ((dense, 5), (found, 0)))
+    pretrained = tensor_bundle.read(os.path.join(folder(), "bert", "bert_model.ckpt"))
+    for name in (*pretrained, "output_weights", "output_bias"):
+      kept = first[layers.mask_name(name)] if layers.is_prunable(name) else 1.0
+      self.assertAllEqual(first[name], early[name] * kept)
+    self.assertNotAllEqual(early[POOLER], pretrained[POOLER])
+    self.assertIn("imp+t_5-40: 40.00% sparse", printed)
+
   def test_masks_are_the_largest_final_weights_of_all_layers_and_nest(self):
     chain(self.LEVELS)
     before, within = final("dense"), None
@@ -218,6 +232,9 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
     (["--ticket_from=glue_rte"], "--ticket_from=glue_rte: give another task than --problem=glue_rte"),
     (["--ticket_from=glue_cola", "--controls=random_mask"], "random_mask has no effect with --ticket_from"),
     (["--levels=50 40"], "levels must increase"),
+    (["--rewind_steps=0 100%"], "the end of a run is the end of the last level's: leave out 100%"),
+    (["--rewind_steps=0 5", "--steps="], '--rewind_steps="0 5": give --steps, since the length is that of the task'),
+    (["--rewind_steps=5", "--ticket_from=glue_cola"], "--ticket_from=glue_cola rewinds to step 0"),
   )
   def test_a_wrong_flag_is_one_line_before_anything_starts(self, words, message):
     done = driver(*flags(*words))

@@ -232,6 +232,15 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       ],
     ),
     (
+      "rewind_steps_of_bert",
+      "imp.sh",
+      ["--levels=10 20", "--rewind_steps=0 5%", "--steps=200"],
+      [
+        *("dense", "imp-10 < dense, dense", "imp-10-20 < imp-10, dense"),
+        *("imp+t_10-10 < dense, dense", "imp+t_10-10-20 < imp+t_10-10, dense"),
+      ],
+    ),
+    (
       "switches",
       "slt_mp.sh",
       ["--levels=50 60 80", "--switches=50 60"],
@@ -395,7 +404,7 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     (["--rewind_steps=early"], "early is neither a step nor a share of the length, such as 2%"),
     (["--rewind_steps=2.5"], "2.5 is neither a step nor a share"),
     (["--rewind_steps="], "is empty"),
-    (["--rewind_steps=100%", "--rewind=dense"], "leave out 100% or --rewind=dense"),
+    (["--rewind_steps=100%", "--rewind=dense"], "leave out 100%, or --rewind=dense where given"),
     (["--rewind_steps=0", "--schedule_from=t"], "only between 0 and 100% has --schedule_from=t a meaning"),
   )
   def test_a_sweep_over_t_without_meaning_is_refused(self, flags, message):

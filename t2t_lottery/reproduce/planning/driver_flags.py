@@ -235,8 +235,11 @@ def read(driver: Driver, words: Sequence[str]) -> str:
   if "name" in given and "problem" not in given:
     values["problem"] = own_text.problem_name(given["name"])
   values.update((name, value) for name, value in given.items() if f"--{name}" not in driver.unused)
-  if "--checkpoint" not in driver.unused and not values["checkpoint"] and not plan:
+  of_bert = "--checkpoint" not in driver.unused
+  if of_bert and not values["checkpoint"] and not plan:
     raise UserError("give --checkpoint=DIR, the folder of a pre-trained BERT, with bert_model.ckpt and vocab.txt")
+  if of_bert and values["rewind_steps"] != "0" and not values["steps"]:
+    raise UserError(f'--rewind_steps="{values["rewind_steps"]}": give --steps, since the length is that of the task')
   check(values, driver.variants)
   # A graph's problem is not the driver's.
   if values["ticket_from"] and plan != _OF_TABLE:
@@ -244,7 +247,7 @@ def read(driver: Driver, words: Sequence[str]) -> str:
   line = _levels({**values, "levels": given.get("levels", _FLAGS["levels"].default)})
   if values["equal_training"] and "--switch" not in driver.unused:
     _check_switches(values, line)
-  code = _assignments(values, line)
+  code = _assignments(values, line, of_bert)
   if plan:
     code += [_assign("plan", plan), *([_echo("\t".join(["unused", *surplus]))] if plan == _OF_TABLE else [])]
   return "\n".join(code)
@@ -464,7 +467,7 @@ class RewindSteps(NamedTuple):
   @property
   def names(self) -> list[str]:
     """The steps as the recipe of SLT has them: 0 (which is LT), t (the usual one), T (learning-rate rewinding), or N."""
-    special = {0: "0", self.last: "T", self.usual: "t"}
+    special = {self.usual: "t", self.last: "T", 0: "0"}
     return [special.get(step, str(step)) for step in self.steps]
 
   @property
@@ -473,11 +476,12 @@ class RewindSteps(NamedTuple):
     return sorted({*self.steps} - {0, self.usual, self.last})
 
 
-def rewind_steps(values: Mapping[str, str]) -> RewindSteps:
+def rewind_steps(values: Mapping[str, str], of_bert: bool = False) -> RewindSteps:
   """Resolves --rewind_steps.
 
   Args:
     values: of the flags rewind_steps, rewind_step, steps, size and hparams_set, by name; empty if not given.
+    of_bert: whether the runs are of a BERT, which usually rewind to step 0.
 
   Raises:
     UserError: one is neither a step of the run nor a share of its length, or is repeated.
@@ -494,7 +498,8 @@ def rewind_steps(values: Mapping[str, str]) -> RewindSteps:
     if step in found:
       raise UserError(f"--rewind_steps: {word} is step {step}, which is given twice")
     found.append(step)
-  return RewindSteps(tuple(found), int(usual or presets.for_length(last).rewind_step), last)
+  usual_step = 0 if of_bert else int(usual or presets.for_length(last).rewind_step)
+  return RewindSteps(tuple(found), usual_step, last)
 
 
 def check_rewind_steps(values: Mapping[str, str]) -> None:
@@ -510,7 +515,9 @@ def check_rewind_steps(values: Mapping[str, str]) -> None:
     return
   names = rewind_steps(values).names
   if "T" in names and values["rewind"] == "dense":
-    raise UserError("--rewind_steps: the end of a run is the end of the last level's: leave out 100% or --rewind=dense")
+    raise UserError("--rewind_steps: the end of a run is the end of the last level's: leave out 100%, or --rewind=dense where given")
+  if {*names} != {"0"} and values["ticket_from"]:
+    raise UserError(f"--ticket_from={values['ticket_from']} rewinds to step 0: leave out --rewind_steps")
   if {"0", "T"} & {*names} and values["schedule_from"] != "0":
     raise UserError(f"--rewind_steps: only between 0 and 100% has --schedule_from={values['schedule_from']} a meaning")
 
@@ -538,12 +545,13 @@ def levels_of_shares(share: float, last: str) -> Iterator[str]:
   yield last
 
 
-def _assignments(values: Mapping[str, str], line: Sequence[str]) -> list[str]:
+def _assignments(values: Mapping[str, str], line: Sequence[str], of_bert: bool) -> list[str]:
   """The variables of a recipe, as shell code.
 
   Args:
     values: of all flags, by name.
     line: the levels of SLT's driver with the same flags.
+    of_bert: whether the runs are of a BERT.
   """
   levels = _levels(values)
   switch = level_name(values["switch"])
@@ -553,7 +561,7 @@ def _assignments(values: Mapping[str, str], line: Sequence[str]) -> list[str]:
     below[one] = sorted({*(level for level in levels if float(level) < float(one)), one}, key=float)
     above[one] = [level for level in levels if float(level) > float(one)]
   needs_steps = values["rewind_steps"] or values["equal_training"]
-  swept = rewind_steps(values) if needs_steps else RewindSteps((), 0, 0)
+  swept = rewind_steps(values, of_bert) if needs_steps else RewindSteps((), 0, 0)
   words = {
     "levels": levels,
     "switches": switches,
