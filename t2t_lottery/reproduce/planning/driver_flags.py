@@ -515,7 +515,9 @@ def check_rewind_steps(values: Mapping[str, str]) -> None:
     return
   names = rewind_steps(values).names
   if "T" in names and values["rewind"] == "dense":
-    raise UserError("--rewind_steps: the end of a run is the end of the last level's: leave out 100%, or --rewind=dense where given")
+    raise UserError(
+      "--rewind_steps: the end of a run is the end of the last level's: leave out 100%, or --rewind=dense where given"
+    )
   if {*names} != {"0"} and values["ticket_from"]:
     raise UserError(f"--ticket_from={values['ticket_from']} rewinds to step 0: leave out --rewind_steps")
   if {"0", "T"} & {*names} and values["schedule_from"] != "0":
