@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh" || exit
 about="Tickets of whole attention heads: each level's mask comes from the heads' importance (Michel et al. 2019) in the final
-model of the previous level, over all attention blocks together, or from --variant=magnitude, and is applied to its early
-weights, theta_t. A level is the share of the heads that are removed; all other layers stay dense."
+model of the previous level, over all attention blocks together, from --variant=magnitude or from gates that are learned
+(--variant=gates, Voita et al. 2019), and is applied to its early weights, theta_t. A level is the share of the heads that
+are removed; all other layers stay dense."
 
-variants=magnitude
+variants='magnitude gates'
 parse "$@"
 dense --structure=heads
 iterative slt "$levels" dense heads --control=heads

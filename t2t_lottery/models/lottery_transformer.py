@@ -76,9 +76,12 @@ def _score(hparams, spec: tickets.TicketSpec, weights: dict[str, np.ndarray]) ->
       spec.seed,
       spec.prune_embedding,
     )
-  if spec.score == methods.GRADIENT:
+  if spec.score in (methods.GRADIENT, methods.GATES):
     groups = structures.groups(spec.structure, structures.shapes_of(weights), hparams.num_heads)
-    return gate_scores.importance(weights, masked_optimizer.unmasked_gradients(), groups)
+    gradients = masked_optimizer.unmasked_gradients()
+    if spec.score == methods.GRADIENT:
+      return gate_scores.importance(weights, gradients, groups)
+    return gate_scores.learned(weights, gradients, groups, hparams_check.gates_settings(hparams), spec.seed)
   layer_weights = {name: weights[name] for name in layers.prunable(weights)}
   return saliency.synflow(layer_weights, spec.sparsity, hparams.num_heads, spec.scope, spec.prune_embedding)
 

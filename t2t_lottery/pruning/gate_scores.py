@@ -1,5 +1,5 @@
 """Importance of attention heads and of MLPs by the gradients of gates (Michel, Levy and Neubig 2019, section 4.1; of MLPs
-Prasanna, Rogers and Rumshisky 2020, section 3).
+Prasanna, Rogers and Rumshisky 2020, section 3), and of heads by learned gates (Voita et al. 2019).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from t2t_lottery.pruning import masks, methods, saliency, structures
+from t2t_lottery.pruning import hard_concrete, masks, methods, saliency, structures, supermask
 
 BATCHES = 10
 # Of Prasanna et al.: a tenth of all heads and of all MLPs is removed before the rest is scored again.
@@ -60,6 +60,49 @@ def importance(
           variables[name].load(weights[name] * mask, session)
       scores = _scores(session, groups, gates, fed)
   return scores
+
+
+def learned(
+  weights: Mapping[str, np.ndarray],
+  gradients: Mapping[str, tf.Tensor],
+  groups: Sequence[structures.Group],
+  settings: hard_concrete.Settings,
+  seed: int,
+) -> dict[str, np.ndarray]:
+  """The locations of hard concrete gates on the outputs of heads, learned on batches of training data (Voita et al. 2019,
+  section 7.1), in the order of the run's first ones. Unlike there, the weights stay as they are.
+
+  Runs the default graph, as `importance`: a gate multiplies its rows of the output kernel, and its gradient is the sum of
+  w * dL/d(gate * w) over these.
+
+  Args:
+    weights: name -> value of every trainable variable.
+    gradients: name -> gradient of the loss, of the output kernels of the groups at least.
+    groups: of heads.
+    settings, seed: see `hard_concrete.learn`.
+
+  Returns:
+    Group -> float32 [members], shifted so that the lowest of all is 0.
+  """
+  variables = {variable.op.name: variable for variable in tf.trainable_variables()}
+  fetched = {group.name: gradients[group.output] for group in groups}
+  with saliency.started(weights) as session:
+
+    def gradient(gates: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+      for group in groups:
+        rows = weights[group.output].reshape(group.size, -1)
+        gated = rows * gates[group.name][:, np.newaxis]
+        variables[group.output].load(gated.reshape(weights[group.output].shape), session)
+      found = session.run(fetched)
+      return {g.name: (weights[g.output] * found[g.name]).reshape(g.size, -1).sum(axis=1) for g in groups}
+
+    locations = hard_concrete.learn({group.name: group.size for group in groups}, gradient, settings, seed)
+  tf.logging.info(
+    "Gates: %.1f of %d expected to be open",
+    sum(float(hard_concrete.probability_open(value).sum()) for value in locations.values()),
+    sum(group.size for group in groups),
+  )
+  return supermask.scores(locations)
 
 
 def rounds(sparsity: float) -> list[float]:

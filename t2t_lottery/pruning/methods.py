@@ -18,11 +18,18 @@ ACTIVATION = "activation"  # of a unit: its mean activation on several batches, 
 GRADIENT = (
   "gradient"  # of a head or an MLP: |dL/dgate| of a gate of 1 on its output (Michel et al. 2019), by `gate_scores`
 )
-SCORES = (MAGNITUDE, RANDOM, SNIP, SYNFLOW, SUPERMASK, ACTIVATION, GRADIENT)
+GATES = (
+  "gates"  # of a head: log(alpha) of a gate that is learned while the weights stay as they are (Voita et al. 2019)
+)
+SCORES = (MAGNITUDE, RANDOM, SNIP, SYNFLOW, SUPERMASK, ACTIVATION, GRADIENT, GATES)
 # The hparams of `SUPERMASK`; its steps scale with the run, as the steps of prunings do (`presets.PRUNING_STEPS`).
 SUPERMASK_HPARAMS = ("supermask_steps", "supermask_learning_rate", "supermask_temperature", "supermask_penalty")
+# Those of `GATES`, with lambda last.
+GATES_HPARAMS = ("gates_steps", "gates_learning_rate", "gates_penalty")
+# Score that is learned -> its hparams; lambda may be 0.
+LEARNED = {SUPERMASK: SUPERMASK_HPARAMS, GATES: GATES_HPARAMS}
 # Those that need the training graph, on one device.
-OF_GRAPH = (SNIP, SUPERMASK, ACTIVATION, GRADIENT)
+OF_GRAPH = (SNIP, SUPERMASK, ACTIVATION, GRADIENT, GATES)
 # Those that a model computes (`pruned_model.Parts.score`); tickets themselves compute the others.
 OF_MODEL = (*OF_GRAPH, SYNFLOW)
 
@@ -120,6 +127,9 @@ HPARAMS: dict[str, tuple[str | float | bool, Callable[[Method], bool]]] = {
   "supermask_learning_rate": (0.1, lambda method: method.from_ticket),
   "supermask_temperature": (0.2, lambda method: method.from_ticket),
   "supermask_penalty": (1e-6, lambda method: method.from_ticket),
+  "gates_steps": (500, lambda method: method.from_ticket),
+  "gates_learning_rate": (0.02, lambda method: method.from_ticket),
+  "gates_penalty": (0.01, lambda method: method.from_ticket),
   "data_seed": (-1, lambda method: True),
   "rewind_also": ("", lambda method: True),
   "schedule_from": (0, lambda method: method.may_continue_schedule or method.constant_rate),
@@ -158,8 +168,9 @@ CONTROLS: dict[str, dict[str, str | bool]] = {
     structure: {"ticket_structure": structure, "ticket_score": GRADIENT, "ticket_scope": GLOBAL}
     for structure in (HEADS, MLPS, HEADS_MLPS)
   },
-  # Of units and heads: after them in the list of a run's controls.
+  # Of units and heads, and of heads: after them in the list of a run's controls.
   "magnitude": {"ticket_score": MAGNITUDE},
+  "gates": {"ticket_score": GATES},
 }
 
 
@@ -188,7 +199,7 @@ def without_effect(method: Method, hparams: Mapping[str, object]) -> tuple[str, 
   """
   return (
     *(() if method.gradual else ("prune_until", "prune_every")),
-    *(() if hparams.get("ticket_score") == SUPERMASK else SUPERMASK_HPARAMS),
+    *(name for score, names in LEARNED.items() if hparams.get("ticket_score") != score for name in names),
   )
 
 

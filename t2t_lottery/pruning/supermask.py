@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Adam's (Kingma and Ba 2015), but for its epsilon: the gradient of one weight of a large model may be below theirs, 1e-8.
-_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-15
+from t2t_lottery.pruning.adam import Adam
+
 # Uniform noise is kept from 0 and 1, whose logits are infinite.
 _MARGIN = 1e-6
 
@@ -55,20 +55,16 @@ def learn(
   rng = np.random.default_rng(seed)
   target = np.float32(np.log((1 - sparsity) / sparsity))
   logits = {name: np.zeros(value.shape, np.float32) for name, value in weights.items()}
-  first, second = ({name: np.zeros_like(value) for name, value in logits.items()} for _ in range(2))
-  for step in range(1, settings.steps + 1):
-    sample = {name: _sample(value, settings.temperature, rng) for name, value in logits.items()}
-    found = gradient({name: weights[name] * mask for name, mask in sample.items()})
-    # Adam's correction of both means for their start at 0.
-    rate = np.float32(settings.learning_rate * (1 - _BETA2**step) ** 0.5 / (1 - _BETA1**step))
-    for name, logit in logits.items():
-      mask = sample[name]
-      slope = found[name] * weights[name] * mask * (1 - mask) / np.float32(settings.temperature)
-      p = sigmoid(logit)
-      slope += np.float32(settings.penalty) * p * (1 - p) * (logit - target)
-      first[name] += np.float32(1 - _BETA1) * (slope - first[name])
-      second[name] += np.float32(1 - _BETA2) * (slope * slope - second[name])
-      logit -= rate * first[name] / (np.sqrt(second[name]) + np.float32(_EPSILON))
+  optimizer = Adam(logits, settings.learning_rate)
+  for _ in range(settings.steps):
+    masks = {name: sample(value, settings.temperature, rng) for name, value in logits.items()}
+    found = gradient({name: weights[name] * mask for name, mask in masks.items()})
+    slopes = {}
+    for name, mask in masks.items():
+      slopes[name] = found[name] * weights[name] * mask * (1 - mask) / np.float32(settings.temperature)
+      p = sigmoid(logits[name])
+      slopes[name] += np.float32(settings.penalty) * p * (1 - p) * (logits[name] - target)
+    optimizer.step(slopes)
   return logits
 
 
@@ -83,6 +79,7 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
   return 0.5 * (1 + np.tanh(0.5 * x))
 
 
-def _sample(logit: np.ndarray, temperature: float, rng: np.random.Generator) -> np.ndarray:
+def sample(logit: np.ndarray, temperature: float, rng: np.random.Generator) -> np.ndarray:
+  """Binary concrete variables, float32 of the shape of their logits."""
   u = np.clip(rng.random(logit.shape, np.float32), _MARGIN, 1 - _MARGIN)
   return sigmoid((logit + np.log(u / (1 - u))) / np.float32(temperature))

@@ -13,7 +13,8 @@ from t2t_lottery.utils.errors import UserError
 # The hparams of `transformer_dense` and all other sets of this project, by type.
 _INTEGERS = """
   attention_key_channels attention_value_channels batch_shuffle_size batch_size compress_steps conv_first_kernel
-  data_seed filter_size hard_attention_k hidden_size kernel_height kernel_width learning_rate_cosine_cycle_steps
+  data_seed filter_size gates_steps hard_attention_k hidden_size kernel_height kernel_width
+  learning_rate_cosine_cycle_steps
   learning_rate_decay_steps learning_rate_warmup_steps max_area_height max_area_width max_input_seq_length max_length
   max_relative_position max_target_seq_length memory_height min_length min_length_bucket
   mixed_precision_optimizer_init_loss_scale moe_k moe_num_experts multiproblem_fixed_train_length
@@ -25,7 +26,8 @@ _INTEGERS = """
   video_num_input_frames video_num_target_frames vocab_divisor
 """.split()
 _REALS = """
-  attention_dropout clip_grad_norm dropout grad_noise_scale gumbel_noise_weight initial_sparsity initializer_gain
+  attention_dropout clip_grad_norm dropout gates_learning_rate gates_penalty grad_noise_scale gumbel_noise_weight
+  initial_sparsity initializer_gain
   label_smoothing layer_prepostprocess_dropout learning_rate learning_rate_constant learning_rate_decay_rate
   length_bucket_step moe_loss_coef moe_overhead_eval moe_overhead_train multiproblem_label_weight
   multiproblem_schedule_max_examples multiproblem_schedule_threshold norm_epsilon optimizer_adafactor_beta1

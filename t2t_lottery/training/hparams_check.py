@@ -10,7 +10,7 @@ from tensor2tensor.utils import registry
 
 from t2t_lottery.checkpoints.tf_checkpoint import Checkpoint
 from t2t_lottery.data import manifest
-from t2t_lottery.pruning import masks, methods, structures, supermask, tickets
+from t2t_lottery.pruning import hard_concrete, masks, methods, structures, supermask, tickets
 from t2t_lottery.runs import presets
 from t2t_lottery.utils import file_names, tf_config
 from t2t_lottery.utils.errors import UserError
@@ -84,6 +84,11 @@ def ticket_spec(hparams, seed: int) -> tickets.TicketSpec:
 def supermask_settings(hparams) -> supermask.Settings:
   """How the mask of a run with `ticket_score=supermask` is learned."""
   return supermask.Settings(*(hparams.get(name) for name in methods.SUPERMASK_HPARAMS))
+
+
+def gates_settings(hparams) -> hard_concrete.Settings:
+  """How the gates of a run with `ticket_score=gates` are learned."""
+  return hard_concrete.Settings(*(hparams.get(name) for name in methods.GATES_HPARAMS))
 
 
 def check(hparams, model: Model | None = None) -> None:
@@ -320,21 +325,23 @@ def _check_score(hparams, method: methods.Method) -> None:
       )
   if hparams.ticket_score == methods.SYNFLOW and not hparams.shared_embedding_and_softmax_weights:
     raise UserError("ticket_score=synflow needs shared_embedding_and_softmax_weights=True")
-  _check_supermask(hparams)
+  for score in methods.LEARNED:
+    _check_learned(hparams, score)
 
 
-def _check_supermask(hparams) -> None:
-  """Rejects hparams by which no mask can be learned, or that have no effect."""
-  if hparams.ticket_score != methods.SUPERMASK:
-    for name in methods.SUPERMASK_HPARAMS:
+def _check_learned(hparams, score: str) -> None:
+  """Rejects hparams by which no score can be learned, or that have no effect."""
+  names = methods.LEARNED[score]
+  if hparams.ticket_score != score:
+    for name in names:
       usual = _PRUNING_STEPS[name] if name in _PRUNING_STEPS else {methods.HPARAMS[name][0]}
       if hparams.get(name) not in usual:
         raise UserError(
-          f"{name}={hparams.get(name)} has no effect with ticket_score={hparams.ticket_score}: use ticket_score=supermask"
+          f"{name}={hparams.get(name)} has no effect with ticket_score={hparams.ticket_score}: use ticket_score={score}"
         )
     return
-  for name in methods.SUPERMASK_HPARAMS:
-    may_be_0 = name == "supermask_penalty"
+  for name in names:
+    may_be_0 = name.endswith("penalty")
     if hparams.get(name) < 0 or not (hparams.get(name) or may_be_0):
       raise UserError(f"{name}={hparams.get(name)} is invalid: must be {'at least' if may_be_0 else 'greater than'} 0")
 
@@ -345,12 +352,16 @@ def _check_structure(hparams, model: Model) -> None:
   if structure not in model.structures:
     raise UserError(f"ticket_structure={structure} is not for this model: use {', '.join(model.structures)}")
   owners = [of for of, own in _OWN_SCORE.items() if own == score and of in model.structures]
-  if score in _OWN_SCORE.values() and structure not in owners:
+  owners += [methods.HEADS] if score == methods.GATES else []
+  if owners and structure not in owners:
     raise UserError(f"ticket_score={score} is that of {owners[0]}: use ticket_structure={' or '.join(owners)}")
   if structure == methods.WEIGHTS:
     return
   allowed = {
-    "ticket_score": (_OWN_SCORE[structure], methods.MAGNITUDE, methods.RANDOM),
+    "ticket_score": (
+      *(_OWN_SCORE[structure], methods.MAGNITUDE, methods.RANDOM),
+      *([methods.GATES] if structure == methods.HEADS else []),
+    ),
     "ticket_scope": (_OWN_SCOPE[structure],),
     "prune_embedding": (True,),
   }

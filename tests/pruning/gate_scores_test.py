@@ -10,7 +10,7 @@ from tensor2tensor.utils import registry, trainer_lib
 
 import usr_dir  # noqa: F401
 from t2t_lottery.models import bert_encoder
-from t2t_lottery.pruning import gate_scores, layers, methods, saliency, structures
+from t2t_lottery.pruning import gate_scores, hard_concrete, layers, methods, saliency, structures
 from tests.support import small_model
 
 HEADS = 4
@@ -37,42 +37,73 @@ class HeadScoresTest(tf.test.TestCase):
     _, losses = model({**features, "target_space_id": tf.constant(0)})
     return tf.add_n(list(losses.values()))
 
-  def by_gates(self):
-    """Attention block -> mean |dL/dgate| of each head, with gates in t2t's attention; before blocks are made comparable."""
+  def by_gates(self, values=None):
+    """dL/dgate, [attention block, head] for each example, with gates of 1 in t2t's attention; with `values` [block, head] for
+    the gates, that of all examples together.
+    """
     gates = []
     stock = common_attention.combine_heads
 
     def gated(x):
-      gates.append(tf.ones([HEADS]))
+      gates.append(tf.constant(np.ones(HEADS, np.float32) if values is None else values[len(gates)]))
       return stock(x * gates[-1][None, :, None, None])
 
     with tf.Graph().as_default(), tf.Session() as session:
-      pair = [tf.placeholder(tf.int32, [1, None]) for _ in range(2)]
+      pair = [tf.placeholder(tf.int32, [None, None]) for _ in range(2)]
       with tf.test.mock.patch.object(common_attention, "combine_heads", gated):
         loss = self.loss(dict(zip(("inputs", "targets"), pair)))
       slopes = tf.gradients(loss, gates)
       session.run(tf.global_variables_initializer())
       for variable in tf.trainable_variables():
         variable.load(self.model.variables[variable.op.name], session)
-      found = [session.run(slopes, dict(zip(pair, (s[None], t[None])))) for s, t in zip(SOURCE, TARGET)]
-    return np.abs(found).mean(axis=0)
+      if values is not None:
+        return session.run(slopes, {pair[0]: SOURCE, pair[1]: TARGET})
+      return [session.run(slopes, dict(zip(pair, (s[None], t[None])))) for s, t in zip(SOURCE, TARGET)]
 
-  def test_importance_is_the_mean_absolute_gradient_of_gates(self):
+  @contextlib.contextmanager
+  def training_graph(self):
+    """Gradients and groups of heads, in a graph that reads the examples as one batch, again and again."""
     with tf.Graph().as_default():
-      pairs = tf.data.Dataset.from_tensor_slices((SOURCE, TARGET)).batch(3)
+      pairs = tf.data.Dataset.from_tensor_slices((SOURCE, TARGET)).batch(3).repeat()
       ids = tf.data.make_initializable_iterator(pairs).get_next()
       loss = self.loss(dict(zip(("inputs", "targets"), ids)))
       variables = [variable for variable in tf.trainable_variables() if layers.is_prunable(variable.op.name)]
       gradients = dict(zip((variable.op.name for variable in variables), tf.gradients(loss, variables)))
       gradients = {name: tf.convert_to_tensor(gradient) for name, gradient in gradients.items()}
-      groups = structures.groups(methods.HEADS, structures.shapes_of(self.model.variables), HEADS)
+      yield gradients, structures.groups(methods.HEADS, structures.shapes_of(self.model.variables), HEADS)
+
+  def test_importance_is_the_mean_absolute_gradient_of_gates(self):
+    with self.training_graph() as (gradients, groups):
       scores = gate_scores.importance(self.model.variables, gradients, groups, batches=1)
     self.assertEqual(list(scores), [group.name for group in groups])
-    expected = self.by_gates()
+    expected = np.abs(self.by_gates()).mean(axis=0)
     self.assertLen(expected, 6)
     for score, gates in zip(scores.values(), expected):
       # Float32 sums in another order.
       self.assertAllClose(score, gates / np.linalg.norm(gates), rtol=1e-3, atol=1e-5)
+
+  def test_gates_are_learned_from_their_own_gradients(self):
+    random = np.random.RandomState(7)
+    # As hard concrete gates are: some closed, some open, some between.
+    values = np.clip(random.uniform(-0.5, 1.5, [6, HEADS]), 0, 1).astype(np.float32)
+    found, given = [], {}
+
+    def learn(sizes, gradient, settings, seed):
+      given.update(settings=settings, seed=seed)
+      self.assertEqual([*sizes.values()], [HEADS] * 6)
+      for rows in (values, np.ones_like(values), values):
+        found.append(list(gradient(dict(zip(sizes, rows))).values()))
+      return dict(zip(sizes, values - 1))
+
+    settings = hard_concrete.Settings(3, 0.1, 0.2)
+    with self.training_graph() as (gradients, groups), tf.test.mock.patch.object(hard_concrete, "learn", learn):
+      scores = gate_scores.learned(self.model.variables, gradients, groups, settings, seed=5)
+    self.assertEqual(given, {"settings": settings, "seed": 5})
+    for rows, slopes in zip((values, np.ones_like(values), values), found):
+      # Float32 sums in another order.
+      self.assertAllClose(slopes, self.by_gates(rows), rtol=1e-3, atol=1e-5)
+    self.assertNotAllClose(found[0], found[1], rtol=1e-2)
+    self.assertAllClose(np.array([*scores.values()]), values, atol=1e-6)
 
 
 class BertGatesTest(parameterized.TestCase, tf.test.TestCase):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import tensorflow.compat.v1 as tf
+from absl.testing import parameterized
 
 from t2t_lottery.checkpoints.tf_checkpoint import Checkpoint
 from t2t_lottery.pruning import layers, methods, structures
@@ -9,15 +10,18 @@ from t2t_lottery.runs import paths, presets, run_files
 from tests.support import trained
 
 
-class StructureTicketsTest(tf.test.TestCase):
+class StructureTicketsTest(parameterized.TestCase, tf.test.TestCase):
+  HEADS = ("heads-25", "heads+gates-25")
+
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
     cls.runs = trained.trained("dense")
-    for run, before in (("units-50", "dense"), ("units-50-75", "units-50"), ("heads-25", "dense")):
+    for run, before in (("units-50", "dense"), ("units-50-75", "units-50"), *((run, "dense") for run in cls.HEADS)):
       kind, *_, level = run.split("-")
-      flags = (f"--run={run}", "--method=slt", f"--level={level}", f"--mask_from={before}", f"--control={kind}")
-      cls.runs.step("train", *flags)
+      flags = (f"--run={run}", "--method=slt", f"--level={level}", f"--mask_from={before}")
+      controls = (f"--control={control}" for control in kind.split("+"))
+      cls.runs.step("train", *flags, *controls, f"--hparams={trained.HPARAMS},gates_steps=20")
 
   def test_initial_weights_equal_mask_times_rewound_weights(self):
     for run, before in (("units-50", "dense"), ("units-50-75", "units-50")):
@@ -53,10 +57,11 @@ class StructureTicketsTest(tf.test.TestCase):
           if "/ffn/" not in layer:
             self.assertTrue(checkpoint.mask(layer).all(), layer)
 
-  def test_heads_of_all_blocks_together_are_removed_and_stay_so(self):
+  @parameterized.parameters(*HEADS)
+  def test_heads_of_all_blocks_together_are_removed_and_stay_so(self, run):
     heads = presets.SIZES[trained.SIZE].num_heads
-    folder = self.runs.runs.folder("heads-25")
-    initial, rewound = Checkpoint(self.runs.initial("heads-25")), Checkpoint(self.runs.early("dense"))
+    folder = self.runs.runs.folder(run)
+    initial, rewound = Checkpoint(self.runs.initial(run)), Checkpoint(self.runs.early("dense"))
     groups = structures.groups(methods.HEADS, initial.shapes, heads)
     alive = {group.name: group.alive({n: initial.mask(n) for n in group.parts}) for group in groups}
     # Of three blocks.

@@ -81,11 +81,18 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     variant = "magnitude" if name in OF_STRUCTURES else "heads" if name == "imp.sh" else "dense_embedding"
     values.update(levels="50", controls="random_signs", variant=variant, switch="50", switches="50")
     given = ["--one_shot", "--equal_training", *(f"--{flag}={value}" for flag, value in values.items())]
-    given += ["--checkpoint=x", *(f"{flag}={value}" for flag, value in NOT_OF_BERT.items() if name == "imp.sh")]
+    given += [
+      "--checkpoint=x",
+      "--steps=100",
+      *(f"{flag}={value}" for flag, value in NOT_OF_BERT.items() if name == "imp.sh"),
+    ]
     # Pairs that exclude each other.
     ways = (
       [word for word in given if word.partition("=")[0] not in others]
-      for others in (("--switch", "--one_shot", "--variant"), ("--switches", "--equal_training", "--ticket_from"))
+      for others in (
+        ("--switch", "--one_shot", "--variant", "--rewind_steps"),
+        ("--switches", "--equal_training", "--ticket_from"),
+      )
     )
     unused = {
       flag for way in ways for flag in driver(name, "--plan=table", *way).stdout.splitlines()[0].split("\t")[1:]
@@ -321,6 +328,7 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       ],
     ),
     ("heads", "heads.sh", ["--levels=25 50"], ["dense", "heads-25 < dense", "heads-25-50 < heads-25"]),
+    ("gates", "heads.sh", ["--levels=25", "--variant=gates"], ["dense", "heads+gates-25 < dense"]),
     (
       "units_by_magnitude",
       "units.sh",

@@ -122,6 +122,16 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
       "ticket_score=snip does not fit ticket_structure=units: use activation, magnitude, random",
     ),
     ("ticket_structure=units,ticket_score=gradient", "ticket_score=gradient is that of heads"),
+    ("ticket_score=gates", "ticket_score=gates is that of heads: use ticket_structure=heads"),
+    ("gates_steps=3", "gates_steps=3 has no effect with ticket_score=magnitude: use ticket_score=gates"),
+    (
+      "ticket_structure=heads,ticket_scope=global,ticket_score=gates,gates_penalty=-1",
+      "gates_penalty=-1.0 is invalid: must be at least 0",
+    ),
+    (
+      "ticket_structure=heads,ticket_scope=global,ticket_score=gates,gates_steps=0",
+      "gates_steps=0 is invalid: must be greater than 0",
+    ),
     (
       "ticket_structure=heads,ticket_score=gradient",
       "ticket_scope=layer does not fit ticket_structure=heads: use global",

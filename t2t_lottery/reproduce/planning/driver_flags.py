@@ -31,13 +31,14 @@ CONTROLS = (
 )
 # Variants of imp.sh that remove whole structures.
 _STRUCTURES = (methods.HEADS, methods.MLPS, methods.HEADS_MLPS)
-VARIANTS = ("global_magnitude", "global_scores", "dense_embedding", "magnitude", *_STRUCTURES)
+VARIANTS = ("global_magnitude", "global_scores", "dense_embedding", "magnitude", methods.GATES, *_STRUCTURES)
 # Variant -> the methods that it is only for, and why.
 _ONLY_FOR = {
   "global_magnitude": "lt, slt, clt, lrr and finetune: this method prunes layer by layer",
   "global_scores": "synflow",
   "dense_embedding": "methods that prune the embedding",
   "magnitude": "units and heads",
+  methods.GATES: "heads",
   "heads": "imp; of translation models: heads.sh",
   **dict.fromkeys((methods.MLPS, methods.HEADS_MLPS), "imp"),
 }
@@ -149,7 +150,7 @@ OF_TICKETS = (
   Flag(
     "variant",
     "pruning variant: dense_embedding, global_magnitude (not if pruned by MP), global_scores (SynFlow),\n"
-    "magnitude (units and heads), or heads, mlps or heads_mlps (imp)",
+    "magnitude (units and heads), gates (heads), or heads, mlps or heads_mlps (imp)",
     "NAME",
     choices=VARIANTS,
   ),
