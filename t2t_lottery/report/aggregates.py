@@ -170,7 +170,7 @@ class Entries:
   def _compared(self, entry: Entry, other: str | None, metrics: Sequence[str] = tuple(COMPARED)) -> Entry:
     for metric in metrics:
       if other and other != entry.place.run and metric in entry.figures and self._evaluated(other):
-        found = self._comparison(metric, entry.place.run, other)
+        found = self.comparison(metric, entry.place.run, other)
         if found is not None:
           entry = _with(entry, metric, difference=float(found.difference), p=float(found.p))
     return entry
@@ -192,7 +192,13 @@ class Entries:
       self._intervals[key] = None if low_high is None else (float(low_high[0]), float(low_high[1]))
     return self._intervals[key]
 
-  def _comparison(self, metric: str, name: str, other: str) -> significance.Comparison | None:
+  def comparison(self, metric: str, name: str, other: str) -> significance.Comparison | None:
+    """How two runs differ over their seeds; None if one has no result for each sentence.
+
+    Args:
+      metric: one of `COMPARED`.
+      name, other: of the runs.
+    """
     key = metric, name, other
     if key not in self._comparisons:
       ours, theirs = (self._statistics(metric, one) for one in (name, other))

@@ -6,6 +6,7 @@ import os
 from typing import NamedTuple
 
 from t2t_lottery.report import (
+  claims,
   connections,
   examples,
   html_page,
@@ -71,6 +72,11 @@ def write_tables(study: studies.Study, out: str, samples: int) -> Tables:
     atomic_files.write_text(os.path.join(out, "controls.csv"), paper_tables.to_csv(related, {}))
   for name, table in zip(("table", "controls"), found.values()):
     _write(table, out, name)
+  if claimed := claims.table(
+    f"{of}: differences between methods on {test_set(entries)}, {mean}", placed, entries, made
+  ):
+    found["Claims"] = claimed
+    _write(claimed, out, "claims")
   for sweep, ours in swept:
     found[sweep.heading] = paper_tables.main_table(f"{of}: {sweep.heading}, on test, in percent, {mean}", ours, {})
     _write(found[sweep.heading], out, sweep.name)
