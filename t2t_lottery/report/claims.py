@@ -72,7 +72,10 @@ def table(caption: str, placed: Mapping[str, Sequence[Place]], entries: Sequence
   if not groups:
     return None
   heads = [("", "metric"), ("", "difference"), ("", "claim"), *(("", percent(level)) for level in levels)]
-  note = f"Bold: significant (p < {ALPHA}), by approximate randomization over the test sentences, and over seeds if there are several. Of TER, less is better."
+  note = (
+    f"Bold: significant (p < {ALPHA}), by approximate randomization over the test sentences, and over seeds if there are "
+    "several. Of TER, less is better."
+  )
   return Table(caption, heads, groups, [note])
 
 
