@@ -29,6 +29,7 @@ OWN = {
   "sparsity",
   "shuffle_mask",
   *methods.SUPERMASK_HPARAMS,
+  *methods.GATES_HPARAMS,
   "ticket_scope",
   "ticket_score",
   "ticket_signs",
