@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from t2t_lottery.report.aggregates import ALPHA, COMPARED, Entries, Entry, shown
 from t2t_lottery.report.paper_tables import NONE, Cell, Table, percent
-from t2t_lottery.report.table_columns import COLUMNS, Place
+from t2t_lottery.report.table_columns import COLUMNS, EQUAL, Place
 
 
 class Claim(NamedTuple):
@@ -36,8 +36,6 @@ CLAIMS = (
   Claim("lrr", "slt", "on par or better (Renda et al.)"),
   Claim("finetune", "lrr", "worse (Renda et al.)"),
 )
-# Methods of which the report may have runs with as many training steps in all as SLT's.
-_EQUAL = {"mp": "mp_equal", "slt_mp": "slt_mp_equal"}
 
 
 def table(caption: str, placed: Mapping[str, Sequence[Place]], entries: Sequence[Entry], made: Entries) -> Table | None:
@@ -81,7 +79,7 @@ def table(caption: str, placed: Mapping[str, Sequence[Place]], entries: Sequence
 
 def _at_equal_training(claim: Claim, at: Mapping[str, Mapping[float, str]]) -> list[Claim]:
   """The same claim about runs with as many training steps in all, if there are any."""
-  method, other = (_EQUAL.get(key, key) for key in (claim.method, claim.other))
+  method, other = (EQUAL.get(key, key) for key in (claim.method, claim.other))
   changed = (method, other) != (claim.method, claim.other)
   return [Claim(method, other, claim.text)] if changed and at[method] and at[other] else []
 

@@ -47,8 +47,8 @@ def find(about: About) -> list[Sweep]:
 
 
 def _over_t(about: About) -> Sweep:
-  """SLT at each t, or a BERT's iterative tickets; LT is t = 0, learning-rate rewinding t = T. Without a run at another t than the usual one, it is empty:
-  the main table has these three.
+  """SLT at each t, or a BERT's iterative tickets; LT is t = 0, learning-rate rewinding t = T. Without a run at another t than
+  the usual one, it is empty: the main table has these three.
   """
   at: dict[int, list[str]] = {}
   for name, what in about.items():

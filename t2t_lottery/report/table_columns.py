@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from t2t_lottery.pruning import methods, structures
 
 # Methods that `--equal_training` trains longer -> their columns of runs with as many steps in all as SLT's.
-_EQUAL = {"mp": "mp_equal", "slt_mp": "slt_mp_equal"}
+EQUAL = {"mp": "mp_equal", "slt_mp": "slt_mp_equal"}
 # What the name of such a longer run has before its level.
 _LONGER = re.compile(r"\+steps_\d+(?=-[\d.]+$)")
 # Methods that prune at initialization: runs of LT with this control.
@@ -139,8 +139,8 @@ def assign(about: About) -> dict[str, list[Place]]:
       fill(found[method], [head], plain)
     fill(found[method], above, plain, DOUBLE_DAGGER if method == "slt_mp" else "")
     if method == "slt_mp":
-      found[_EQUAL[method]] = _as_long(method, found, about, head)
-  found[_EQUAL["mp"]] = _as_long("mp", found, about)
+      found[EQUAL[method]] = _as_long(method, found, about, head)
+  found[EQUAL["mp"]] = _as_long("mp", found, about)
   dense = [Place(name, plain[name]["sparsity_asked"]) for name in of[DENSE]][:1]
   columns = {
     title: dense + [found[method][level] for level in sorted(found[method])]

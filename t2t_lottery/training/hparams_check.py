@@ -35,9 +35,13 @@ _PRUNING_STEPS = {
 }
 # Factors of `learning_rate_schedule` that end with the run.
 _ENDING = ("linear_decay", "single_cycle_cos_decay")
-# Structure -> the score that it has alone, and its scope.
+# Structure -> the scores that are for structures alone, and its scope.
 _BY_GATES = (methods.HEADS, methods.MLPS, methods.HEADS_MLPS)
-_OWN_SCORE = {methods.UNITS: methods.ACTIVATION, **dict.fromkeys(_BY_GATES, methods.GRADIENT)}
+_OWN_SCORES = {
+  methods.UNITS: (methods.ACTIVATION,),
+  **dict.fromkeys(_BY_GATES, (methods.GRADIENT,)),
+  methods.HEADS: (methods.GRADIENT, methods.GATES),
+}
 _OWN_SCOPE = {methods.UNITS: methods.LAYER, **dict.fromkeys(_BY_GATES, methods.GLOBAL)}
 # Hparams that make t2t truncate or split sentences before it filters them by length.
 _TRUNCATING = ("max_input_seq_length", "max_target_seq_length", "split_to_length")
@@ -351,17 +355,13 @@ def _check_structure(hparams, model: Model) -> None:
   structure, score = hparams.ticket_structure, hparams.ticket_score
   if structure not in model.structures:
     raise UserError(f"ticket_structure={structure} is not for this model: use {', '.join(model.structures)}")
-  owners = [of for of, own in _OWN_SCORE.items() if own == score and of in model.structures]
-  owners += [methods.HEADS] if score == methods.GATES else []
+  owners = [of for of, own in _OWN_SCORES.items() if score in own and of in model.structures]
   if owners and structure not in owners:
     raise UserError(f"ticket_score={score} is that of {owners[0]}: use ticket_structure={' or '.join(owners)}")
   if structure == methods.WEIGHTS:
     return
   allowed = {
-    "ticket_score": (
-      *(_OWN_SCORE[structure], methods.MAGNITUDE, methods.RANDOM),
-      *([methods.GATES] if structure == methods.HEADS else []),
-    ),
+    "ticket_score": (*_OWN_SCORES[structure], methods.MAGNITUDE, methods.RANDOM),
     "ticket_scope": (_OWN_SCOPE[structure],),
     "prune_embedding": (True,),
   }

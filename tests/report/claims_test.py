@@ -6,6 +6,8 @@ import tensorflow.compat.v1 as tf
 
 from t2t_lottery.evaluation import significance
 from t2t_lottery.report import builder, study
+from t2t_lottery.runs import paths
+from t2t_lottery.utils import atomic_files
 from tests.support import made_up_runs
 
 
@@ -47,10 +49,9 @@ class ClaimsTest(tf.test.TestCase):
     self.made.evaluated("slt-50", "slt", 50, 26, 65, "dense")
     self.made.evaluated("mp-50", "mp", 50, 20, 70)
     self.made.evaluated("mp+steps_4000-50", "mp", 50, 28, 60)
-    path = os.path.join(self.made.path("mp+steps_4000-50"), "run.json")
-    for file in (path, path.replace("run.json", "result.json")):
-      about = made_up_runs.atomic_files.read_json(file)
-      made_up_runs.atomic_files.write_json(file, {**about, "train_steps": 4000})
+    folder = self.made.path("mp+steps_4000-50")
+    for file in (paths.description(folder), paths.result(folder)):
+      atomic_files.write_json(file, {**atomic_files.read_json(file), "train_steps": 4000})
     rows = self.rows()
     self.assertEqual(rows["TER", "SLT less MP"][1], "**-5.0**")
     self.assertEqual(rows["TER", "SLT less MP (equal training)"][1], "**+5.0**")
