@@ -23,8 +23,8 @@ def pytest_configure(config):
 
 
 def pytest_xdist_auto_num_workers(config):
-  """One process more than cores: tests spend much time starting commands, which takes less than a core."""
-  return len(os.sched_getaffinity(0)) + 1
+  """Two processes more than cores: some tests wait, for a server, a signal or a run that another test trains."""
+  return len(os.sched_getaffinity(0)) + 2
 
 
 # In parallel, these run first: the first trains runs that others need, and long modules should not run last.
@@ -50,8 +50,8 @@ def restores_signal_handlers():
   assert wakeup == -1 and after == before, "the test did not restore the signal handlers"
 
 
-# Matches modules that train runs or start t2t in separate processes: they are not quick. Single tests that do so in other
-# modules are marked `slow`.
+# Matches modules that train runs or start t2t in separate processes: they are not quick. Other modules and single tests
+# that do so are marked `slow`.
 _TRAINS = re.compile(r"\btrained\.trained\(|import .*\b(devices|fresh)\b")
 
 

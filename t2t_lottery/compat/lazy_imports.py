@@ -14,6 +14,8 @@ import importlib.machinery
 import sys
 import types
 
+from t2t_lottery.utils import quiet
+
 # Importing these packages registers their models and problems.
 _REGISTERING = ("tensor2tensor.models", "tensor2tensor.problems")
 # These classify every code point when they are imported, for most of a second. All letters, digits, punctuation and symbols
@@ -25,18 +27,22 @@ _LIBRARIES = ("googleapiclient.discovery", "scipy.signal", "tensorflow_addons", 
 
 
 def install() -> None:
-  """Makes later imports of these modules lazy, in this process."""
-  sys.meta_path.insert(0, _Finder())
+  """Makes later imports of these modules lazy, in this process; a second call does nothing."""
+  if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+    sys.meta_path.insert(0, _Finder())
 
 
 def register_rest() -> None:
   """Imports the remaining models and problems of t2t; a second call does nothing."""
-  for name in _REGISTERING:
-    _execute(importlib.import_module(name))
+  with quiet.libraries():
+    for name in _REGISTERING:
+      _execute(importlib.import_module(name))
 
 
 def load_on_demand() -> None:
-  """Makes t2t's registry import the remaining modules when it is listed or lacks a requested name."""
+  """Makes t2t's registry import the remaining modules when it is listed or lacks a requested name, also those that were
+  not lazy.
+  """
   from tensor2tensor.utils import registry  # pylint: disable=import-outside-toplevel
 
   class _Registry(registry.Registry):

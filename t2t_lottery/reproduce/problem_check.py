@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import importlib
-import warnings
-from collections.abc import Iterator
-
-from absl import logging
 
 from t2t_lottery.data import manifest
 from t2t_lottery.reproduce import validation
 from t2t_lottery.runs import presets
+from t2t_lottery.utils import quiet
 from t2t_lottery.utils.errors import UsageError, UserError
 
 
@@ -86,7 +82,7 @@ def write_text_of_records(problem: str, data_dir: str) -> None:
     UserError: files are missing, or a sentence is too long to be evaluated.
   """
   found = _registered()
-  with _quiet_libraries():
+  with quiet.libraries():
     importlib.import_module("problems.stock_text").write_text(found[problem](), data_dir)
 
 
@@ -112,29 +108,20 @@ def _registered():
 
 
 def registry():
-  """t2t's registry, with what t2t, this project and the user's usr_dir register; slow, because it imports them all."""
-  with _quiet_libraries():
-    from t2t_lottery import compat  # pylint: disable=import-outside-toplevel
+  """t2t's registry, with what this project and the user's usr_dir register, and what t2t does as soon as a name is missing;
+  slow, because it imports TensorFlow.
+  """
+  # pylint: disable=import-outside-toplevel
+  with quiet.libraries():
+    from t2t_lottery import compat
+    from t2t_lottery.compat import lazy_imports
 
+    lazy_imports.install()
     compat.apply_patches()
-    import tensor2tensor.problems  # pylint: disable=import-outside-toplevel,unused-import  # noqa: F401
-    from tensor2tensor import models  # pylint: disable=import-outside-toplevel,unused-import  # noqa: F401
-    from tensor2tensor.utils import registry as found  # pylint: disable=import-outside-toplevel
+    from tensor2tensor.utils import registry as found
 
+    lazy_imports.load_on_demand()
     importlib.import_module("problems")
     importlib.import_module("hparams")
     importlib.import_module("t2t_lottery.compat.user_code").load()
   return found
-
-
-@contextlib.contextmanager
-def _quiet_libraries() -> Iterator[None]:
-  """Hides warnings and log lines of TensorFlow and other libraries."""
-  verbosity = logging.get_verbosity()
-  logging.set_verbosity(logging.ERROR)
-  try:
-    with warnings.catch_warnings():
-      warnings.simplefilter("ignore")
-      yield
-  finally:
-    logging.set_verbosity(verbosity)

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 
 import numpy as np
+import pytest
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
@@ -18,6 +19,7 @@ from t2t_lottery.report import study as studies
 from t2t_lottery.runs import paths, presets, run_files
 from tests.support import tiny_bert, trained
 
+pytestmark = pytest.mark.slow
 STEPS = 20
 POOLER = "bert/pooler/dense/kernel"
 
