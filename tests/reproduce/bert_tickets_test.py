@@ -87,8 +87,21 @@ def tearDownModule():
 class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
   LEVELS = "--levels=40 70"
 
+  def early(self):
+    """What the driver printed of the tickets of both steps to rewind to."""
+    return chain("--levels=40", "--rewind_steps=0 25%")
+
+  def rounds(self):
+    """What the driver then printed of two rounds."""
+    self.early()
+    return chain(self.LEVELS)
+
+  def answers(self):
+    """What the driver printed of another task's tickets."""
+    return chain("--problem=squad_v1", "--levels=40")
+
   def test_each_level_starts_from_the_pretrained_weights_under_its_mask(self):
-    chain(self.LEVELS)
+    self.rounds()
     pretrained = tensor_bundle.read(os.path.join(folder(), "bert", "bert_model.ckpt"))
     dense = initial("dense")
     self.assertAllEqual(
@@ -109,11 +122,8 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
     self.assertNotAllEqual(final("imp-40")["output_weights"], dense["output_weights"])
 
   def test_a_ticket_rewinds_to_an_early_step_of_the_dense_run(self):
-    printed = chain("--levels=40", "--rewind_steps=25%", f"--runs_dir={folder()}/early")
-    dense, found = (
-      paths.Runs(os.path.join(folder(), "early"), "glue_rte", tiny_bert.SET, 1).folder(run)
-      for run in ("dense", "imp+t_5-40")
-    )
+    printed = self.early()
+    dense, found = (run_folder(run) for run in ("dense", "imp+t_5-40"))
     early, first = (tensor_bundle.read(paths.kept(run, step)) for run, step in ((dense, 5), (found, 0)))
     pretrained = tensor_bundle.read(os.path.join(folder(), "bert", "bert_model.ckpt"))
     for name in (*pretrained, "output_weights", "output_bias"):
@@ -123,7 +133,7 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
     self.assertIn("imp+t_5-40: 40.00% sparse", printed)
 
   def test_masks_are_the_largest_final_weights_of_all_layers_and_nest(self):
-    chain(self.LEVELS)
+    self.rounds()
     before, within = final("dense"), None
     for run, level in (("imp-40", 0.4), ("imp-40-70", 0.7)):
       names = layers.prunable(before)
@@ -138,20 +148,21 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
       before, within = final(run), masks
 
   def test_the_driver_prints_an_emptied_layer_and_the_table_and_skips_what_is_done(self):
-    printed = chain(self.LEVELS)
-    self.assertIn(f"imp-40: no weight left in {POOLER}\n", printed)
+    self.assertIn(f"imp-40: no weight left in {POOLER}\n", self.early())
+    printed = self.rounds()
     self.assertIn("imp-40-70: 70.00% sparse", printed)
     rows = re.findall(r"^ *([\d.]+)% +[\d.]+ +[\d.]+ +[\d.]+ +-?[\d.]+ +(\S+), dev$", printed, re.MULTILINE)
     self.assertEqual(rows, [("0", "dense"), ("40", "imp-40"), ("70", "imp-40-70")])
+    self.assertIn("imp-40: trained (20 steps)", printed)
     again = trained.check(driver(*flags(self.LEVELS)))
     self.assertNotIn("starting", again)
     self.assertIn("imp-40-70: trained (20 steps)", again)
 
   def test_masks_of_another_task_are_transferred_bit_for_bit(self):
-    chain("--problem=glue_cola", "--levels=40")
-    chain("--levels=40", "--ticket_from=glue_cola")
-    run = "imp+ticket_from_glue_cola-40"
-    theirs, ours = masks_of(final("imp-40", "glue_cola")), masks_of(initial(run))
+    self.answers()
+    chain("--levels=40", "--ticket_from=squad_v1")
+    run = "imp+ticket_from_squad_v1-40"
+    theirs, ours = masks_of(final("imp-40", "squad_v1")), masks_of(initial(run))
     self.assertLen(theirs, 13)
     dense = initial("dense")
     for name, mask in theirs.items():
@@ -161,7 +172,7 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
     self.assertAllEqual(initial(run)["output_weights"], dense["output_weights"])
 
   def test_tickets_for_answers_rewind_their_head_too(self):
-    printed = chain("--problem=squad_v1", "--levels=40")
+    printed = self.answers()
     found, dense = (initial(run, "squad_v1") for run in ("imp-40", "dense"))
     for name in ("cls/squad/output_weights", "cls/squad/output_bias"):
       self.assertAllEqual(found[name], dense[name])
@@ -217,7 +228,7 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
     self.assertRegex(printed, r"% .* imp\+heads_mlps-50, dev, 50% of the attention heads and MLPs\n")
 
   def test_the_report_has_a_column_of_the_method(self):
-    chain(self.LEVELS)
+    self.rounds()
     out = self.create_tempdir().full_path
     study = studies.read(os.path.join(folder(), "runs"), problem="glue_rte", size=tiny_bert.SET)
     self.assertEqual(builder.report(study, out, None, 100, learning_curves=False), [])
