@@ -4,6 +4,7 @@ import contextlib
 import functools
 
 import numpy as np
+import pytest
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 from tensor2tensor.layers import common_attention
@@ -84,6 +85,7 @@ class HeadScoresTest(tf.test.TestCase):
       # Float32 sums in another order.
       self.assertAllClose(score, gates / np.linalg.norm(gates), rtol=1e-3, atol=1e-5)
 
+  @pytest.mark.slow
   def test_gates_are_learned_from_their_own_gradients(self):
     random = np.random.RandomState(7)
     # As hard concrete gates are: some closed, some open, some between.

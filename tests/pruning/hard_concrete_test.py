@@ -1,6 +1,7 @@
 """Learned gates, against their distribution by scipy and on losses whose best gates are known."""
 
 import numpy as np
+import pytest
 import tensorflow.compat.v1 as tf
 from scipy import integrate, optimize, stats
 
@@ -43,6 +44,7 @@ class HardConcreteTest(tf.test.TestCase):
     locations = np.linspace(-4, 4, 9, dtype=np.float32)
     self.assertAllClose(hard_concrete.probability_open(locations), 1 - share_of_zeros(locations), atol=1e-6)
 
+  @pytest.mark.slow
   def test_locations_minimize_expected_loss_and_penalty(self):
     """The loss of each gate is steepness * (gate - best)^2; the minimum of its expectation is found by quadrature."""
     steepness = np.array([0.5, 0.5, 1, 1, 2, 2], np.float32)

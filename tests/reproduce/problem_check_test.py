@@ -4,6 +4,7 @@ import os
 import sys
 from unittest import mock
 
+import pytest
 import tensorflow.compat.v1 as tf
 
 from t2t_lottery.reproduce import problem_check, set_check, validation
@@ -30,6 +31,7 @@ class KnownProblemTest(tf.test.TestCase):
     for name in validation.PROBLEMS:
       problem_check.check(name, self.create_tempdir().full_path)
 
+  @pytest.mark.slow
   def test_steps_reject_unsupported_and_unknown_problems_before_they_write_anything(self):
     root = self.create_tempdir().full_path
     flags = [f"--runs_dir={root}/runs", f"--data_dir={root}/data", f"--tmp_dir={root}/tmp"]

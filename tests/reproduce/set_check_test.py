@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 from tensor2tensor.models import transformer
@@ -91,6 +92,7 @@ class SetCheckTest(parameterized.TestCase, tf.test.TestCase):
       ["--hparams_set=transformer_big+slt", "--output_dir=/r/p/transformer_big/seed1/r"], command
     )
 
+  @pytest.mark.slow
   def test_steps_reject_it_before_they_write_anything(self):
     root = self.create_tempdir().full_path
     flags = [f"--runs_dir={root}/runs", f"--data_dir={root}/data", f"--tmp_dir={root}/tmp"]

@@ -3,6 +3,7 @@
 import os
 
 import numpy as np
+import pytest
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
@@ -16,6 +17,7 @@ from tests.support import small_model
 
 
 class EngineTest(parameterized.TestCase, tf.test.TestCase):
+  @pytest.mark.slow
   @parameterized.parameters(
     # Neither hidden size nor heads are a multiple of a vector.
     "hidden_size=36,num_heads=3,filter_size=50,num_hidden_layers=1",
