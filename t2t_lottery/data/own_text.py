@@ -22,6 +22,16 @@ _SUFFIX = ".text.json"
 # t2t interprets these name endings as a reversed or copied problem.
 _T2T_ENDINGS = ("_rev", "_copy")
 _SPLITS = ("train", "dev", "test")
+# ISO 639-1.
+_LANGUAGES = frozenset(
+  """
+  aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en eo es et eu fa
+  ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko
+  kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa
+  pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty
+  ug uk ur uz ve vi vo wa wo xh yi yo za zh zu
+  """.split()
+)
 
 
 class Part(NamedTuple):
@@ -113,7 +123,8 @@ def parse(
   Args:
     name: as `OwnText.name`.
     train, dev, test: "SOURCE,TARGET" or one tab-separated file for each part.
-    languages: "en,de"; empty to take them from the file endings (a.en,a.de; a.en-de.tsv).
+    languages: "en,de", of two letters (ISO 639-1) or three; empty to take them from file endings of two letters (a.en,a.de;
+      a.en-de.tsv).
     vocab_size: as `OwnText.vocab_size`.
 
   Raises:
@@ -169,12 +180,19 @@ def _languages(given: str, parts: Mapping[str, Iterable[Part]]) -> tuple[str, st
     match = re.fullmatch(r"([a-z]{2,3}),([a-z]{2,3})", given)
     if not match:
       raise UsageError(f"--languages={given}: give two codes, source first, such as --languages=en,de")
+    for code in match.groups():
+      if len(code) == 2 and code not in _LANGUAGES:
+        raise UsageError(
+          f"--languages={given}: {code} is no language of ISO 639-1, by which scores choose their tokenizers: give its code, such as en, "
+          "or one of three letters"
+        )
     return match[1], match[2]
   found: dict[tuple[str, str], str] = {}
   for part in (part for of_flag in parts.values() for part in of_flag):
     endings = [_stem(file).rpartition(".")[2] for file in part.files]
     codes = tuple(endings if len(endings) == 2 else endings[0].split("-"))
-    if len(codes) != 2 or not all(re.fullmatch("[a-z]{2,3}", code) for code in codes):
+    # Endings of three letters, such as src and tgt, are codes of ISO 639-3 by chance.
+    if len(codes) != 2 or not all(code in _LANGUAGES for code in codes):
       raise UsageError(
         f"{', '.join(part.files)}: the file names do not end in the languages (a.en,a.de or a.en-de.tsv): "
         "give --languages=SOURCE,TARGET"

@@ -81,7 +81,7 @@ def read() -> config.Settings:
   given = given_hparams.parse(_HPARAMS.value)
   if not base_set:
     try:
-      given_hparams.check(given)
+      given_hparams.check(given, size)
     except UserError as error:
       raise UsageError(str(error)) from error
   _check_pruning(given, steps)

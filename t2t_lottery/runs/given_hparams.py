@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from t2t_lottery.runs import presets
 from t2t_lottery.utils import choices
 from t2t_lottery.utils.errors import UserError
 
@@ -105,14 +106,15 @@ def parse(text: str) -> dict[str, str]:
   return found
 
 
-def check(given: Mapping[str, str]) -> None:
+def check(given: Mapping[str, str], size: presets.Size) -> None:
   """Checks hparams against the hparams sets of this project.
 
   Args:
     given: name -> value, as text.
+    size: of the hparams set.
 
   Raises:
-    UserError: one is unknown, with the nearest name, or not of its type.
+    UserError: one is unknown, with the nearest name, or not of its type; or no model has their shape.
   """
   for full_name, value in given.items():
     name = full_name.partition("[")[0]
@@ -123,3 +125,18 @@ def check(given: Mapping[str, str]) -> None:
     except ValueError:
       what = "an integer" if kind is int else "a number"
       raise UserError(f"--hparams={full_name}={value}: {name} is {what}") from None
+  _check_shape(given, size)
+
+
+def _check_shape(given: Mapping[str, str], size: presets.Size) -> None:
+  """As `hparams_check.check_model`, but before there is an environment."""
+  names = ("batch_size", "hidden_size", "filter_size", "num_heads", "num_hidden_layers")
+  shape = {name: int(given.get(name, getattr(size, name))) for name in names}
+  for name, value in shape.items():
+    if value < 1:
+      raise UserError(f"--hparams={name}={value}: must be at least 1")
+  heads = shape["num_heads"]
+  for name in ("attention_key_channels", "attention_value_channels"):
+    depth, of = (int(given[name]), name) if int(given.get(name, 0)) else (shape["hidden_size"], "hidden_size")
+    if depth % heads:
+      raise UserError(f"--hparams: num_heads={heads} does not divide {of}={depth}")

@@ -4,6 +4,7 @@ import json
 import os
 
 import numpy as np
+import pytest
 import scipy.sparse
 import tensorflow.compat.v1 as tf
 
@@ -73,6 +74,7 @@ class SizesTest(tf.test.TestCase):
     }
     self.assertEqual(model_size.megabytes({KERNEL: matrix, **others}), model_size.megabytes({KERNEL: matrix}))
 
+  @pytest.mark.slow
   def test_near_the_papers_column(self):
     # Table 1 of the paper at 90%; from 20% to 98%, this formula is within 3 MB of it.
     sparsity, paper = 0.9, 31

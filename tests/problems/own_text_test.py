@@ -174,17 +174,26 @@ class OwnTextTest(parameterized.TestCase, tf.test.TestCase):
     self.assertIn("1 pairs have an empty side", summary)
     self.assertIn("warning: 1 training pairs share a side with dev or test", summary)
 
+  def test_a_language_has_a_code_of_iso_639(self):
+    for name in ("t.src", "t.tgt"):
+      self.write(name, ["x"])
+    files = [",".join(os.path.join(self.folder, name) for name in ("t.src", "t.tgt"))]
+    with self.assertRaisesRegex(errors.UsageError, "--languages=en,qq: qq is no language"):
+      own_text.parse("odd", files, languages="en,qq")
+    self.assertEqual(own_text.parse("odd", files, languages="en,yue").languages, ("en", "yue"))
+
   @parameterized.parameters(
     (["a.de"], "--train: .*/a.de does not exist"),
     (["t.de,t.fr,t.de"], "--train=t.de,t.fr,t.de: give SOURCE,TARGET, or one tab-separated file"),
     (["t.txt,t.de"], "file names do not end in the languages .*give --languages"),
+    (["t.src,t.tgt"], "file names do not end in the languages .*give --languages"),
     (["t.de,t.fr", "t.de,u.fr"], "t.de is given twice"),
     (["t.de,t.fr", "u.fr,u.de"], "t.de is de-fr, .*u.fr is fr-de"),
     (["t.de,."], "is not a file that can be read"),
     ([], "needs --train"),
   )
   def test_invalid_files_are_errors(self, train, message):
-    for name in ("t.de", "t.fr", "u.de", "u.fr", "t.txt"):
+    for name in ("t.de", "t.fr", "u.de", "u.fr", "t.txt", "t.src", "t.tgt"):
       self.write(name, ["x"])
     self.addCleanup(os.chdir, os.getcwd())
     os.chdir(self.folder)

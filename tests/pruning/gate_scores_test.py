@@ -24,6 +24,7 @@ SOURCE = np.array([[5, 9, 12, 1, 0, 0], [7, 8, 30, 31, 32, 1], [4, 1, 0, 0, 0, 0
 TARGET = np.array([[11, 4, 1, 0, 0], [22, 23, 9, 6, 1], [2, 3, 4, 1, 0]], np.int32)
 
 
+@pytest.mark.slow
 class HeadScoresTest(tf.test.TestCase):
   @classmethod
   def setUpClass(cls):
@@ -85,7 +86,6 @@ class HeadScoresTest(tf.test.TestCase):
       # Float32 sums in another order.
       self.assertAllClose(score, gates / np.linalg.norm(gates), rtol=1e-3, atol=1e-5)
 
-  @pytest.mark.slow
   def test_gates_are_learned_from_their_own_gradients(self):
     random = np.random.RandomState(7)
     # As hard concrete gates are: some closed, some open, some between.

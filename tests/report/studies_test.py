@@ -3,6 +3,7 @@
 import os
 import pathlib
 
+import pytest
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
@@ -13,6 +14,7 @@ from t2t_lottery.utils import atomic_files
 STUDIES = pathlib.Path(__file__).resolve().parent.parent.parent / "docs" / "studies"
 
 
+@pytest.mark.slow
 class StudiesTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters(*((path.parent.name,) for path in sorted(STUDIES.glob("*/runs"))))
   def test_tables_match_results(self, name):

@@ -19,6 +19,8 @@ class KnownProblemTest(tf.test.TestCase):
       ("translate_ende_wmt41", "translate_ende_wmt14"),
       ("translate_ende_multi30", "translate_ende_multi30k"),
       ("translate_enfr_gramar", "translate_enfr_grammar"),
+      # A user's or t2t's problem whose name is nearer than any of ours.
+      ("translate_ende_wmt32", "translate_ende_wmt32k"),
       # t2t accepts this name, but here each problem has only one.
       ("translate_ende_wmt14_rev", "translate_ende_wmt14"),
     ):

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 
+import pytest
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
@@ -138,6 +139,7 @@ class SetupTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(self.installs(), [])
 
   @parameterized.parameters("3.12", "3.13")
+  @pytest.mark.slow
   def test_a_later_python_gets_the_tensorflow_for_it(self, version):
     os.remove(os.path.join(self.checkout.bin, "python3.11"))
     self.checkout.command(f"python{version}", PYTHON)
@@ -196,6 +198,7 @@ class SetupTest(tf.test.TestCase, parameterized.TestCase):
     self.checkout.root += " moved"
     self.assertEqual(self.installs(), MADE + PROJECT)
 
+  @pytest.mark.slow
   def test_another_python_remakes_it(self):
     self.installs()
     self.checkout.command("other", PYTHON)

@@ -5,7 +5,8 @@ from absl.testing import parameterized
 from tensor2tensor.utils import registry
 
 import usr_dir  # noqa: F401
-from t2t_lottery.runs import given_hparams
+from t2t_lottery.runs import given_hparams, presets
+from t2t_lottery.training import hparams_check
 from t2t_lottery.utils.errors import UserError
 
 
@@ -28,12 +29,25 @@ class GivenHparamsTest(parameterized.TestCase, tf.test.TestCase):
     with self.assertRaises(ValueError):
       registry.hparams("transformer_slt_tiny").parse(text)
     with self.assertRaisesRegex(UserError, message):
-      given_hparams.check(given_hparams.parse(text))
+      given_hparams.check(given_hparams.parse(text), presets.SIZES["tiny"])
+
+  @parameterized.parameters(
+    ("hidden_size=384,num_heads=5", "num_heads=5 does not divide hidden_size=384$"),
+    ("attention_key_channels=6", "num_heads=4 does not divide attention_key_channels=6$"),
+    ("num_hidden_layers=0", "num_hidden_layers=0.* must be at least 1$"),
+  )
+  def test_a_shape_that_no_model_has_is_an_error_before_there_is_an_environment(self, text, message):
+    hparams = registry.hparams("transformer_slt_tiny")
+    hparams.parse(text)
+    with self.assertRaisesRegex(UserError, message):
+      hparams_check.check_model(hparams)
+    with self.assertRaisesRegex(UserError, message):
+      given_hparams.check(given_hparams.parse(text), presets.SIZES["tiny"])
 
   def test_what_t2t_trainer_parses_is_accepted(self):
     text = "hidden_size=8,dropout=1e-1,learning_rate_schedule=constant*rsqrt_decay,optimizer=Adam,shared_embedding=True"
     registry.hparams("transformer_slt_tiny").parse(text)
-    given_hparams.check(given_hparams.parse(text))
+    given_hparams.check(given_hparams.parse(text), presets.SIZES["tiny"])
 
 
 if __name__ == "__main__":

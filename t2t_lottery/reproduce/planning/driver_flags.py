@@ -319,7 +319,7 @@ def check(values: Mapping[str, str], variants: Sequence[str] = VARIANTS) -> None
   check_own_text(values, values["problem"])
   given = given_hparams.parse(values["hparams"])
   if not values["hparams_set"]:
-    given_hparams.check(given)
+    given_hparams.check(given, presets.SIZES[values["size"]])
   if values["comet_python"] and not values["comet"]:
     raise UserError(f"--comet_python={values['comet_python']} has no effect without --comet=MODEL")
   share = values["prune_each"]

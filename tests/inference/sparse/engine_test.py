@@ -16,8 +16,8 @@ from tests.inference import translator_test
 from tests.support import small_model
 
 
+@pytest.mark.slow
 class EngineTest(parameterized.TestCase, tf.test.TestCase):
-  @pytest.mark.slow
   @parameterized.parameters(
     # Neither hidden size nor heads are a multiple of a vector.
     "hidden_size=36,num_heads=3,filter_size=50,num_hidden_layers=1",
