@@ -82,6 +82,7 @@ def export(checkpoint, to, out, *flags):
   return run("-m", "t2t_lottery.export", f"--checkpoint={checkpoint}", f"--to={to}", f"--out={out}", *flags)
 
 
+@pytest.mark.slow
 class ExportTest(parameterized.TestCase, tf.test.TestCase):
   @classmethod
   def setUpClass(cls):

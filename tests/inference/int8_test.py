@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 import tensorflow.compat.v1 as tf
 
 from problems.grammar import corpus
@@ -14,6 +15,7 @@ from tests.support import small_model
 SENTENCES = 200
 
 
+@pytest.mark.slow
 class Int8Test(tf.test.TestCase):
   @classmethod
   def setUpClass(cls):

@@ -3,6 +3,7 @@
 import os
 
 import numpy as np
+import pytest
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
@@ -59,6 +60,7 @@ def shrunk(weights):
   return weights._replace(encoder=of(weights.encoder), decoder=of(weights.decoder))
 
 
+@pytest.mark.slow
 class RemovedUnitsTest(parameterized.TestCase, tf.test.TestCase):
   @classmethod
   def setUpClass(cls):

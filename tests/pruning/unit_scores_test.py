@@ -1,6 +1,7 @@
 """Scores of units against a Transformer in numpy, computed from the weights alone."""
 
 import numpy as np
+import pytest
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 from tensor2tensor.utils import registry, trainer_lib
@@ -73,6 +74,7 @@ def expected(weights, sparsity):
   return scores
 
 
+@pytest.mark.slow
 class UnitScoresTest(parameterized.TestCase, tf.test.TestCase):
   @classmethod
   def setUpClass(cls):
