@@ -71,9 +71,11 @@ class EvaluateTest(tf.test.TestCase):
       )
       for decoder in decoding.DECODERS
     }
-    for engine in (decoding.CTRANSLATE2, decoding.SPARSE):
-      # Such short runs translate badly, and t2t_decoder limits the length by the longest sentence of a batch.
-      self.assertGreaterEqual(sum(a == b for a, b in zip(by[engine], by[decoding.T2T])), 0.9 * len(sentences), engine)
+    self.assertEqual(by[decoding.SPARSE], by[decoding.T2T])
+    # CTranslate2 records fewer ended translations (docs/inference.md): where a short run's model hardly prefers to end, its
+    # translation goes on.
+    same = sum(a == b for a, b in zip(by[decoding.CTRANSLATE2], by[decoding.T2T]))
+    self.assertGreaterEqual(same, 0.9 * len(sentences))
     self.assertIn("decoder:t2t-1.15.7", decoding.signature(decoding.T2T))
     done = trained.command("evaluate", *self.runs.flags, "--run=slt-90", "--decoder=moses")
     self.assertEqual(done.returncode, 2)
