@@ -9,7 +9,7 @@ test set. A system's score is the mean of its runs' corpus scores.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,8 @@ from t2t_lottery.utils.errors import UserError
 
 # Random numbers in memory at a time: some tens of MB for any number of shuffles.
 _AT_ONCE = 1 << 19
+# Bytes of shuffles that are kept for the next comparison; more are drawn again.
+_KEPT = 1 << 27
 # Equal scores may differ by rounding, such as means over the same runs in another order.
 _ROUNDING = 1e-9
 
@@ -70,7 +72,8 @@ def compare(
 
   observed = float(difference(statistics.sum(axis=1)))
   as_large = 0
-  for sources in _sources(*statistics.shape[:2], shuffles, seed):
+  runs, sentences, _ = statistics.shape
+  for sources in _sources(runs, sentences, shuffles, seed):
     found = np.abs(difference(_shuffled(statistics, sources)))
     as_large += np.count_nonzero(found >= abs(observed) - _ROUNDING)
   return Comparison(observed, (as_large + 1) / (shuffles + 1))
@@ -142,14 +145,24 @@ def _shuffled(statistics: np.ndarray, sources: np.ndarray) -> np.ndarray:
   return sums
 
 
-# A report shuffles the same sentences for each cell of its tables; 90 MB for 10,000 shuffles of four runs of newstest2014.
-@functools.lru_cache(maxsize=1)
-def _sources(runs: int, sentences: int, shuffles: int, seed: int) -> list[np.ndarray]:
+def _sources(runs: int, sentences: int, shuffles: int, seed: int) -> Iterable[np.ndarray]:
   """Whose translation of each sentence each run but the last gets, uint8 [runs - 1, shuffles of a chunk, sentences] by
   chunk.
   """
+  draw = _kept_sources if (runs - 1) * sentences * shuffles <= _KEPT else _drawn_sources
+  return draw(runs, sentences, shuffles, seed)
+
+
+# A report shuffles the same sentences for each cell of its tables; 90 MB for 10,000 shuffles of four runs of newstest2014.
+@functools.lru_cache(maxsize=1)
+def _kept_sources(runs: int, sentences: int, shuffles: int, seed: int) -> list[np.ndarray]:
+  """`_sources`, kept until others are."""
+  return list(_drawn_sources(runs, sentences, shuffles, seed))
+
+
+def _drawn_sources(runs: int, sentences: int, shuffles: int, seed: int) -> Iterator[np.ndarray]:
+  """`_sources`, drawn chunk by chunk."""
   random = np.random.default_rng(seed)
-  found = []
   for count in _chunks(shuffles, sentences):
     # Fisher-Yates for all sentences of all shuffles at once.
     source = [np.full((count, sentences), run, dtype=np.uint8) for run in range(runs)]
@@ -158,8 +171,7 @@ def _sources(runs: int, sentences: int, shuffles: int, seed: int) -> list[np.nda
       for j in range(i + 1, runs):
         swap = chosen == j
         source[i], source[j] = np.where(swap, source[j], source[i]), np.where(swap, source[i], source[j])
-    found.append(np.stack(source[:-1]))
-  return found
+    yield np.stack(source[:-1])
 
 
 def _resampled(metric: str, runs: Sequence[np.ndarray], samples: int, seed: int) -> np.ndarray:

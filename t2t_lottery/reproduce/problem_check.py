@@ -96,12 +96,11 @@ def _look_up(problem: str, data_dir: str) -> None:
   base = importlib.import_module("problems.text").ParallelTextProblem
   ours = [name for name in found if isinstance(found[name], type) and issubclass(found[name], base)]
   # A slip of a letter or two may be of any problem; else one of ours is meant rather than one of t2t's hundreds.
-  near = difflib.get_close_matches(problem, [*found], n=3, cutoff=0.9)
-  near = (
-    near
-    or difflib.get_close_matches(problem, ours, n=3, cutoff=0.5)
-    or difflib.get_close_matches(problem, [*found], n=3)
+  nearest = (
+    difflib.get_close_matches(problem, names, n=3, cutoff=cutoff)
+    for names, cutoff in (([*found], 0.9), (ours, 0.5), ([*found], 0.6))
   )
+  near = next(filter(None, nearest), None)
   raise UsageError(
     f"unknown problem {problem}: "
     + (f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(ours)}")

@@ -125,18 +125,10 @@ def check(given: Mapping[str, str], size: presets.Size) -> None:
     except ValueError:
       what = "an integer" if kind is int else "a number"
       raise UserError(f"--hparams={full_name}={value}: {name} is {what}") from None
-  _check_shape(given, size)
-
-
-def _check_shape(given: Mapping[str, str], size: presets.Size) -> None:
-  """As `hparams_check.check_model`, but before there is an environment."""
-  names = ("batch_size", "hidden_size", "filter_size", "num_heads", "num_hidden_layers")
-  shape = {name: int(given.get(name, getattr(size, name))) for name in names}
-  for name, value in shape.items():
-    if value < 1:
-      raise UserError(f"--hparams={name}={value}: must be at least 1")
-  heads = shape["num_heads"]
-  for name in ("attention_key_channels", "attention_value_channels"):
-    depth, of = (int(given[name]), name) if int(given.get(name, 0)) else (shape["hidden_size"], "hidden_size")
-    if depth % heads:
-      raise UserError(f"--hparams: num_heads={heads} does not divide {of}={depth}")
+  widths = (*presets.SIZE_HPARAMS, *presets.HEAD_DEPTHS)
+  shape = {**size._asdict(), **{name: int(given[name]) for name in widths if name in given}}
+  try:
+    presets.check_positive(shape, presets.SIZE_HPARAMS)
+    presets.check_heads(shape)
+  except UserError as error:
+    raise UserError(f"--hparams: {error}") from None

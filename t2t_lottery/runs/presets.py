@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from t2t_lottery.data import squad, wordpiece
@@ -103,6 +103,11 @@ class Size(NamedTuple):
 # t2t's hparams that shape a model.
 _SHAPE = ("hidden_size", "filter_size", "num_heads", "num_hidden_layers", "num_encoder_layers", "num_decoder_layers")
 
+# t2t's hparams that are positive whatever the model.
+SIZE_HPARAMS = ("batch_size", "hidden_size", "num_hidden_layers", "num_heads", "filter_size")
+# t2t's hparams of what heads share; 0: the hidden size.
+HEAD_DEPTHS = ("attention_key_channels", "attention_value_channels")
+
 SIZES = {
   "base": Size(PAPER.train_steps, 512, 6, 2048, 8, 2048, 0.01),
   "small": Size(20_000, 256, 3, 1024, 4, 2048, 0.02),
@@ -163,6 +168,21 @@ def check_fit(train_steps: int, rewind_step: int, checkpoints: int) -> None:
     raise UserError(f"--checkpoints={checkpoints} are more than a run of {train_steps} steps can save")
   if rewind_step > train_steps:
     raise UserError(f"--rewind_step={rewind_step} is after the end of a run of {train_steps} steps")
+
+
+def check_positive(hparams: Mapping[str, Any], names: Iterable[str]) -> None:
+  """Rejects an hparam of these names that is less than 1, with a UserError that names it."""
+  for name in names:
+    if hparams[name] < 1:
+      raise UserError(f"{name}={hparams[name]} is invalid: must be at least 1")
+
+
+def check_heads(hparams: Mapping[str, Any]) -> None:
+  """Rejects a number of heads that does not divide what they share, with a UserError that names both."""
+  for name in HEAD_DEPTHS:
+    of = name if hparams.get(name) else "hidden_size"
+    if hparams[of] % hparams["num_heads"]:
+      raise UserError(f"num_heads={hparams['num_heads']} does not divide {of}={hparams[of]}")
 
 
 def pieces_of(problem: str) -> int:

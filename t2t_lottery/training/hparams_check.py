@@ -179,22 +179,14 @@ def check_model(hparams) -> None:
   Raises:
     UserError: naming the hparam.
   """
-  for name in (
-    *("batch_size", "hidden_size", "num_hidden_layers", "num_heads", "filter_size"),
-    "symbol_modality_num_shards",
-  ):
-    if hparams.get(name) < 1:
-      raise UserError(f"{name}={hparams.get(name)} is invalid: must be at least 1")
+  presets.check_positive(hparams.values(), [*presets.SIZE_HPARAMS, "symbol_modality_num_shards"])
   for name in ("num_encoder_layers", "num_decoder_layers"):
     if (hparams.get(name) or 0) < 0:
       raise UserError(f"{name}={hparams.get(name)} is invalid: must be at least 0")
   # To t2t, 0 means the batch size; a sentence is at least a subword and its end.
   if hparams.max_length < 0 or hparams.max_length == 1:
     raise UserError(f"max_length={hparams.max_length} excludes all sentences: must be at least 2, or 0 for no limit")
-  for name in ("attention_key_channels", "attention_value_channels"):
-    depth, of = (hparams.get(name), name) if hparams.get(name) else (hparams.hidden_size, "hidden_size")
-    if depth % hparams.num_heads:
-      raise UserError(f"num_heads={hparams.num_heads} does not divide {of}={depth}")
+  presets.check_heads(hparams.values())
   if hparams.weight_dtype != "float32":
     raise UserError(
       f"weight_dtype={hparams.weight_dtype} is not supported, masks and tickets need float32 weights: use "
