@@ -6,6 +6,9 @@ import re
 import signal
 import sys
 
+# Before NumPy is imported: threads of several processes of tests would wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import pytest
 from absl import flags
 

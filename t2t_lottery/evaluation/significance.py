@@ -21,6 +21,8 @@ from t2t_lottery.utils.errors import UserError
 _AT_ONCE = 1 << 19
 # Bytes of shuffles that are kept for the next comparison; more are drawn again.
 _KEPT = 1 << 27
+# float32 has all integers to this one.
+_EXACT = 1 << 24
 # Equal scores may differ by rounding, such as means over the same runs in another order.
 _ROUNDING = 1e-9
 
@@ -70,7 +72,7 @@ def compare(
     found = metrics.corpus_scores(metric, sums)
     return found[..., : len(ours)].mean(axis=-1) - found[..., len(ours) :].mean(axis=-1)
 
-  observed = float(difference(statistics.sum(axis=1)))
+  observed = float(difference(_sums(statistics)))
   as_large = 0
   runs, sentences, _ = statistics.shape
   for sources in _sources(runs, sentences, shuffles, seed):
@@ -112,12 +114,14 @@ def s_opt(metric: str, runs: Sequence[np.ndarray]) -> float:
 
   Arguments and exceptions: see `interval`.
   """
-  found = metrics.corpus_scores(metric, _stacked(runs).sum(axis=1))
+  found = metrics.corpus_scores(metric, _sums(_stacked(runs)))
   return float(found.std(ddof=1)) if len(found) > 1 else float("nan")
 
 
 def _stacked(runs: Sequence[np.ndarray]) -> np.ndarray:
-  """Runs as one float64 [runs, sentences, n]: sums of counts are exact, and matrix products are fast."""
+  """Runs as one [runs, sentences, n] of floats, because their matrix products are fast: float32 if the statistics are counts
+  whose sums, shuffled or resampled, are all exact in it, as they are for some thousand sentences, else float64.
+  """
   if len(runs) == 0:
     raise ValueError("a system needs at least one run")
   lengths = sorted({len(run) for run in runs})
@@ -125,7 +129,15 @@ def _stacked(runs: Sequence[np.ndarray]) -> np.ndarray:
     raise UserError(
       f"runs of {' and '.join(map(str, lengths))} sentences cannot be compared: evaluate them on the same test set"
     )
-  return np.stack(runs).astype(np.float64)
+  counts = np.stack(runs)
+  largest_sum = 2 * counts.shape[0] * counts.shape[1] * np.abs(counts).max(initial=0)
+  is_exact = np.issubdtype(counts.dtype, np.integer) and largest_sum <= _EXACT
+  return counts.astype(np.float32 if is_exact else np.float64)
+
+
+def _sums(statistics: np.ndarray) -> np.ndarray:
+  """Summed statistics of each run, float64 [runs, n]."""
+  return statistics.sum(axis=1, dtype=np.float64)
 
 
 def _chunks(count: int, sentences: int) -> Iterator[int]:
@@ -137,7 +149,7 @@ def _chunks(count: int, sentences: int) -> Iterator[int]:
 def _shuffled(statistics: np.ndarray, sources: np.ndarray) -> np.ndarray:
   """Summed statistics of each run, float64 [count, runs, n], after shuffling each sentence among the runs (`_sources`)."""
   # Sums are relative to run 0, and the last run gets the remainder: this saves expensive products.
-  total, relative = statistics.sum(axis=1), statistics - statistics[0]
+  total, relative = _sums(statistics), statistics - statistics[0]
   sums = np.empty((sources.shape[1], len(statistics), statistics.shape[2]))
   for i, source in enumerate(sources):
     sums[:, i] = total[0] + sum((source == run) @ relative[run] for run in range(1, len(statistics)))
@@ -179,7 +191,7 @@ def _resampled(metric: str, runs: Sequence[np.ndarray], samples: int, seed: int)
   statistics = _stacked(runs)
   return np.concatenate(
     [
-      metrics.corpus_scores(metric, times.astype(np.float64) @ statistics)
+      metrics.corpus_scores(metric, (times.astype(statistics.dtype) @ statistics).astype(np.float64))
       for times in _times_drawn(statistics.shape[1], samples, seed)
     ],
     axis=1,

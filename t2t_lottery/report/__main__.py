@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import os
 
+# Before NumPy is imported. Products of significance tests are too small for several threads, which wait for each other if
+# the machine is busy.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from absl import flags
 
 from t2t_lottery.report import archive, builder

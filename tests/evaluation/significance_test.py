@@ -149,6 +149,15 @@ class CompareTest(parameterized.TestCase, tf.test.TestCase):
     with self.assertRaisesRegex(ValueError, "bleu has 10 statistics"):
       significance.compare("bleu", runs[:1], runs[:1])
 
+  def test_size_of_the_counts_does_not_matter(self):
+    # Millionths of each count, as COMET has them, leave the ratio and so every shuffle's score as it is.
+    lines = references(60)
+    runs = [segments("ter", lines, errors, seed) for seed, errors in enumerate((0.3, 0.31, 0.34, 0.33))]
+    large = [1_000_000 * run for run in runs]
+    self.assertEqual(significance.compare("ter", runs[:2], runs[2:]), significance.compare("ter", large[:2], large[2:]))
+    self.assertEqual(significance.interval("ter", runs), significance.interval("ter", large))
+    self.assertEqual(significance.s_sel("ter", runs), significance.s_sel("ter", large))
+
 
 class SpreadTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters(1, 3)
