@@ -1,4 +1,4 @@
-"""BERT's encoder compared with transformers' BertModel on the same weights."""
+"""BERT's encoder compared with transformers' BertModel and google-research/bert's on the same weights."""
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -11,10 +11,11 @@ from t2t_lottery.pruning import layers
 
 SMALL = bert_encoder.Shape(vocab=50, hidden=16, layers=2, heads=2, filter=32, positions=24)
 QUERY = "bert/encoder/layer_0/attention/self/query/kernel"
-# Computed once by transformers 4.57.6 (BertModel, eager attention, hidden_act "gelu" and "gelu_new") on PyTorch 2.14.1,
-# from the weights and inputs below. The gradient is that of the sum of squares of the pooled output.
+# Computed once from the weights and inputs below, by transformers 4.57.6 (BertModel, eager attention, hidden_act "gelu" and
+# "gelu_new") on PyTorch 2.14.1, and by google-research/bert's modeling.py (bert-tensorflow 1.0.4; tf_slim's layer_norm for that
+# of tf.contrib) on TensorFlow 2.15.1. The gradient is that of the sum of squares of the pooled output.
 EXPECTED = {
-  "erf": {
+  ("transformers", "erf"): {
     "first": [[0.2477575, 0.5099855, -0.6426092, 1.519073], [0.2624555, 0.5139054, -0.6585212, 1.5538515]],
     "last": [0.2609237, 0.5061032, -0.6415037, 1.5320637, -1.356624, 0.5578057, 0.1050352, 0.2316457],
     "norm": 16.757606506347656,
@@ -25,7 +26,7 @@ EXPECTED = {
     ],
     "gradient": [0.2167694, -0.0239512, -0.0770026, -0.0542808, -0.0386295, -0.0237905],
   },
-  "tanh": {
+  ("transformers", "tanh"): {
     "first": [[0.2477757, 0.5101956, -0.6425387, 1.5190516], [0.2624711, 0.5141255, -0.6584435, 1.5538044]],
     "last": [0.2609361, 0.5063115, -0.6414382, 1.5320159, -1.3565238, 0.5578293, 0.1049675, 0.2316731],
     "norm": 16.757295608520508,
@@ -35,6 +36,17 @@ EXPECTED = {
       [0.981894, 0.9964055, 0.4600032, 0.9872107],
     ],
     "gradient": [0.2167763, -0.0239588, -0.0770053, -0.0542678, -0.0385863, -0.0237829],
+  },
+  ("google-research/bert", "tanh"): {
+    "first": [[0.2477757, 0.5101957, -0.6425387, 1.5190514], [0.262471, 0.5141255, -0.6584435, 1.5538043]],
+    "last": [0.2609361, 0.5063114, -0.6414381, 1.5320156, -1.3565238, 0.5578293, 0.1049674, 0.231673],
+    "norm": 16.757296,
+    "pooled": [
+      [0.9823636, 0.9966373, 0.455906, 0.9878936],
+      [0.9858305, 0.9970607, 0.5782135, 0.987955],
+      [0.981894, 0.9964055, 0.4600032, 0.9872107],
+    ],
+    "gradient": [0.2167762, -0.0239587, -0.0770052, -0.0542677, -0.0385863, -0.023783],
   },
 }
 
@@ -48,8 +60,8 @@ def inputs():
 
 
 class BertEncoderTest(parameterized.TestCase, tf.test.TestCase):
-  @parameterized.parameters("erf", "tanh")
-  def test_outputs_and_a_gradient_equal_those_of_transformers(self, gelu):
+  @parameterized.parameters(*EXPECTED)
+  def test_outputs_and_a_gradient_equal_those_of(self, library, gelu):
     ids, segments = inputs()
     with tf.Graph().as_default(), tf.Session() as session:
       sequence, pooled = bert_encoder.encode(SMALL._replace(gelu=gelu), tf.constant(ids), tf.constant(segments))
@@ -59,7 +71,7 @@ class BertEncoderTest(parameterized.TestCase, tf.test.TestCase):
       for name in sorted(variables):
         variables[name].load((random.randn(*variables[name].shape) * 0.5).astype(np.float32), session)
       found, found_pooled, found_gradient = session.run([sequence, pooled, gradient])
-    expected = EXPECTED[gelu]
+    expected = EXPECTED[library, gelu]
     self.assertAllClose(found[0, :2, :4], expected["first"], rtol=0, atol=1e-5)
     self.assertAllClose(found[2, 2, :8], expected["last"], rtol=0, atol=1e-5)
     self.assertAllClose(np.linalg.norm(found * (ids != 0)[..., None]), expected["norm"], rtol=1e-6)
