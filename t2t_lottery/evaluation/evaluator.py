@@ -21,6 +21,7 @@ from t2t_lottery.evaluation import (
   comet,
   decoding,
   metrics,
+  model_size,
   run_statistics,
 )
 from t2t_lottery.evaluation.scoring import DEFAULT, Scoring
@@ -111,7 +112,8 @@ def _evaluate_once(
     atomic_files.write_json(paths.result(folder), line)
   if scoring.int8 and line.get("int8", {}).get("signature") != decoding.signature(decoding.INT8):
     line["int8"] = _evaluate_int8(settings, folder, line, scoring)
-    print(f"{run}: test BLEU {line['int8']['test']['bleu']:.2f} with matrices in int8", flush=True)
+    int8 = line["int8"]
+    print(f"{run}: test BLEU {int8['test']['bleu']:.2f} with matrices in int8, {int8['megabytes']:.2f} MB", flush=True)
     atomic_files.write_json(paths.result(folder), line)
   if average and line.get("average", {}).get("checkpoints") != average:
     line["average"] = _evaluate_average(folder, decoded, average, checkpoint_selection.steps(folder, description))
@@ -127,11 +129,17 @@ def _evaluate_once(
 
 
 def _evaluate_int8(settings: config.Settings, folder: str, line: dict[str, Any], scoring: Scoring) -> dict[str, Any]:
-  """Scores of test by the best checkpoint with its matrices in int8, and how they came about."""
+  """Scores of test by the best checkpoint with its matrices in int8, how they came about, and the size of this model."""
   runs = settings.runs
   decoded = decoding.Decoding(folder, runs.problem, settings.data_dir, decoding.INT8, scoring.bleu_tokenize)
-  _, test = _test_scores(decoded, "test", paths.checkpoint(folder, line["best_step"]))
-  return {"test": {name: score.value for name, score in test.items()}, "signature": decoding.signature(decoding.INT8)}
+  checkpoint = paths.checkpoint(folder, line["best_step"])
+  _, test = _test_scores(decoded, "test", checkpoint)
+  vocabulary = manifest.vocabulary(runs.problem, settings.data_dir)
+  return {
+    "test": {name: score.value for name, score in test.items()},
+    "signature": decoding.signature(decoding.INT8),
+    "megabytes": model_size.int8_megabytes(checkpoint, run_files.hparams(folder), vocabulary),
+  }
 
 
 def _add_comet(

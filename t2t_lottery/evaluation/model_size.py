@@ -1,14 +1,18 @@
-"""Storage size of a model in three formats: probably that of the paper's Memory column, raw CSC, the sparse file."""
+"""Storage size of a model: in the format that is probably that of the paper's Memory column, raw CSC, the sparse file, int8."""
 
 from __future__ import annotations
 
 import io
+import pathlib
+import tempfile
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import scipy.sparse
 
 from t2t_lottery.checkpoints import sparse_file, tensor_bundle
+from t2t_lottery.inference import ctranslate2_engine, ctranslate2_model, translator
 from t2t_lottery.pruning import layers
 
 _FLOAT32_BYTES = 4
@@ -39,6 +43,17 @@ def megabytes(variables: Mapping[str, np.ndarray]) -> dict[str, float]:
       paper += _FLOAT32_BYTES * value.size
       csc += _FLOAT32_BYTES * value.size
   return {"paper": paper / 1e6, "csc": csc / 1e6, "file": sparse_file.size(model) / 1e6}
+
+
+def int8_megabytes(checkpoint: str, hparams: Mapping[str, Any], vocabulary: str) -> float:
+  """Size in MB of 10^6 bytes of what `export --to=ctranslate2 --compute_type=int8` writes, without vocabularies.
+
+  Arguments and exceptions: see `translator.save`.
+  """
+  with tempfile.TemporaryDirectory() as folder:
+    translator.save(folder, checkpoint, hparams, vocabulary, ctranslate2_model.INT8)
+    models = pathlib.Path(folder).rglob(ctranslate2_engine.MODEL)
+    return sum(path.stat().st_size for path in models) / 1e6
 
 
 def _npz_bytes(matrix: np.ndarray) -> int:

@@ -26,7 +26,8 @@ BATCH_SIZE = 32
 # t2t searches until no better translation is possible; nearly always, 1.5*beam ended ones are enough for that.
 _PATIENCE = 1.5
 _END = str(subword_vocabulary.EOS)
-# Files and folders written by `save`.
+# Files and folders written by `save`; the first by CTranslate2.
+MODEL = "model.bin"
 _PADDING = "padding.json"
 _UNSEEN = "unseen"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from t2t_lottery.runs import paths, presets, run_files, run_spec
 from t2t_lottery.utils import atomic_files, file_lock, text_table
@@ -16,11 +16,30 @@ _COLUMNS = ("bleu", "ter", "comet", "accuracy", "f1", "mcc", "pearson", "spearma
 _REQUIRED = ({"bleu", "ter"}, {"accuracy"}, {"pearson", "spearman"}, {"exact_match", "answer_f1"})
 # Of metrics whose name is not their head.
 _HEADS = {"exact_match": "EM", "answer_f1": "F1"}
-# Field of a line of results -> the head of a column, and its BLEU: of a mean of checkpoints, of matrices in int8.
-_EXTRA: dict[str, tuple[str, Callable[[dict[str, Any]], float]]] = {
-  "average": ("averaged", lambda found: found["test_bleu"]),
-  "int8": ("int8", lambda found: found["test"]["bleu"]),
-}
+
+
+class _Extra(NamedTuple):
+  """A column that only some results have.
+
+  Attributes:
+    field: of the results.
+    head: of the column.
+    value: of the field; None if an earlier version did not write it.
+    digits: after the point.
+  """
+
+  field: str
+  head: str
+  value: Callable[[dict[str, Any]], float | None]
+  digits: int = 1
+
+
+# BLEU of a mean of checkpoints, BLEU and size with matrices in int8.
+_EXTRA = (
+  _Extra("average", "averaged", lambda found: found["test_bleu"]),
+  _Extra("int8", "int8", lambda found: found["test"]["bleu"]),
+  _Extra("int8", "int8-MB", lambda found: found.get("megabytes"), 2),
+)
 
 
 def collect(runs_dir: str) -> list[dict[str, Any]]:
@@ -68,7 +87,7 @@ def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
       not all lines have them.
 
   The sparsity of a run that removes structures is the share of its weights that is gone. If an average of checkpoints was
-  evaluated, or int8, its BLEU has a separate column. A result that missed the sparsity of its run
+  evaluated, or int8, its BLEU has a separate column, and the size in int8 too. A result that missed the sparsity of its run
   has a separate row, at the sparsity that it reached.
   """
   found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
@@ -80,13 +99,13 @@ def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
   shown = [key for run in runs for key in dict.fromkeys((*found, *missed)) if key[0] == run]
   every = [line for key in shown for line in (*found[key], *missed[key])]
   columns = [metric for metric in _COLUMNS if any(metric in line["test"] for line in every)] or ["bleu", "ter"]
-  extra = [name for name in _EXTRA if any(name in line for line in every)]
+  extra = [one for one in _EXTRA if any(one.field in line for line in every)]
   rows = [
     [
       "sparsity",
       "MB",
       *(_HEADS.get(metric, metric.upper()) for metric in columns),
-      *(_EXTRA[name][0] for name in extra),
+      *(one.head for one in extra),
       "run",
     ]
   ]
@@ -121,14 +140,14 @@ def split_by_data(lines: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], li
 
 
 def _row(
-  sparsity: float, lines: list[dict[str, Any]], columns: Sequence[str], extra: Sequence[str], name: str
+  sparsity: float, lines: list[dict[str, Any]], columns: Sequence[str], extra: Sequence[_Extra], name: str
 ) -> list[str]:
   """A row with the means of the results."""
   megabytes = _mean([line["megabytes"]["paper"] for line in lines])
   row = [f"{sparsity * 100:.6g}%", f"{megabytes:.2f}", *_means([line["test"] for line in lines], columns)]
-  for field in extra:
-    found = [_EXTRA[field][1](line[field]) for line in lines if field in line]
-    row.append(f"{_mean(found):.1f}" if found else "-")
+  for one in extra:
+    found = [value for line in lines if one.field in line and (value := one.value(line[one.field])) is not None]
+    row.append(f"{_mean(found):.{one.digits}f}" if found else "-")
   return [*row, name]
 
 
@@ -141,7 +160,7 @@ def _means(scores: list[dict[str, float]], columns: Sequence[str]) -> list[str]:
 
 
 def _other_test_sets(
-  lines: list[dict[str, Any]], columns: Sequence[str], extra: Sequence[str], run: str
+  lines: list[dict[str, Any]], columns: Sequence[str], extra: Sequence[_Extra], run: str
 ) -> list[list[str]]:
   """A row for each further test set, of the seeds that have it."""
   scores: dict[str, list[dict[str, float]]] = defaultdict(list)

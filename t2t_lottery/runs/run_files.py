@@ -50,7 +50,7 @@ _RESULT = {
   "weights?": _LAYER,
   "signatures?": {"*": str},
   "versions?": {"*": str},
-  "int8?": {"test": _NUMBERS, "signature": str},
+  "int8?": {"test": _NUMBERS, "signature": str, "megabytes?": _NUMBER},
   "average?": {"checkpoints": int, "test_bleu": _NUMBER, "dev_bleu?": _NUMBER, "largest?": _MAYBE},
 }
 # `sha256sum --check` skips such a line.

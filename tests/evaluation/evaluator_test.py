@@ -63,6 +63,21 @@ class EvaluateTest(tf.test.TestCase):
     )
     self.assertEqual(found["total"], self.result["weights"])
 
+  def test_int8_adds_scores_and_the_size_of_the_model(self):
+    printed = self.runs.step("evaluate", "--run=slt-90", "--compute_type=int8")
+    result = atomic_files.read_json(paths.result(self.folder))
+    int8 = result["int8"]
+    self.assertEqual({name: result[name] for name in self.result}, self.result)
+    _, references = manifest.raw_text(trained.PROBLEM, self.runs.data_dir, "test")
+    best = paths.checkpoint(self.folder, result["best_step"])
+    hypotheses = atomic_files.read_lines(paths.translation(self.folder, "test", best, decoding.INT8))
+    self.assertEqual(int8["test"]["bleu"], sacrebleu.corpus_bleu(hypotheses, [references]).score)
+    self.assertIn("type:int8", int8["signature"])
+    # A byte for a weight, four for those of norms, biases and positions, and one scale for each row.
+    weights = sum(value.size for value in inspect.read(best).values())
+    self.assertBetween(int8["megabytes"] * 1e6, weights, 2 * weights)
+    self.assertIn(f"{int8['megabytes']:.2f} MB", printed)
+
   def test_t2t_decoder_can_be_selected(self):
     sentences = manifest.raw_text(trained.PROBLEM, self.runs.data_dir, "test")[0][:40]
     by = {

@@ -7,6 +7,7 @@ import tensorflow.compat.v1 as tf
 
 from problems.grammar import corpus
 from t2t_lottery.data import manifest
+from t2t_lottery.evaluation import model_size
 from t2t_lottery.inference import ctranslate2_model, translator
 from t2t_lottery.runs import paths
 from t2t_lottery.utils import atomic_files
@@ -40,6 +41,7 @@ class Int8Test(tf.test.TestCase):
       found = translator.Translator.load(folder).translate(self.sentences)
       self.assertEqual(found, translator.Translator(*self.model, engine).translate(self.sentences))
       by_type[compute_type] = found, os.path.getsize(os.path.join(folder, "model.bin"))
+    self.assertAlmostEqual(model_size.int8_megabytes(*self.model), by_type["int8"][1] / 1e6, delta=0.01)
     (exact, large), (rounded, small) = by_type.values()
     # Position encodings, norms and biases stay in float32.
     self.assertLess(small, 0.6 * large)

@@ -48,10 +48,13 @@ class TableTest(tf.test.TestCase):
     )
 
   def test_int8_has_a_column_beside_float32(self):
-    lines = [line("dense", 20, 60, int8={"test": {"bleu": 19.5, "ter": 61}, "signature": "x"}), line("slt-50", 10, 90)]
+    lines = [
+      line("dense", 20, 60, int8={"test": {"bleu": 19.5, "ter": 61}, "signature": "x", "megabytes": 0.254}),
+      line("slt-50", 10, 90),
+    ]
     rows = [row.split() for row in results_file.table(lines, ["dense", "slt-50"]).splitlines()]
-    self.assertEqual(rows[0], ["sparsity", "MB", "BLEU", "TER", "int8", "run"])
-    self.assertEqual([row[4:] for row in rows[1:]], [["19.5", "dense"], ["-", "slt-50"]])
+    self.assertEqual(rows[0], ["sparsity", "MB", "BLEU", "TER", "int8", "int8-MB", "run"])
+    self.assertEqual([row[4:] for row in rows[1:]], [["19.5", "0.25", "dense"], ["-", "-", "slt-50"]])
 
   def test_comet_has_a_column_if_a_run_has_it(self):
     lines = [line("dense", 20, 60, other_test_sets={"news2": {"bleu": 1.0, "ter": 2.0}}), line("mp-50", 10, 90)]
