@@ -116,7 +116,6 @@ def _score_classes(settings: config.Settings, checkpoint: str, hparams: dict[str
 
 def _score_answers(settings: config.Settings, checkpoint: str, hparams: dict[str, Any]) -> _Scored:
   """Scores of the best answer to each question, and the loss over all windows."""
-  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
   from t2t_lottery.models import bert_predictor
 
   problem, data_dir = settings.runs.problem, settings.data_dir
@@ -168,7 +167,6 @@ class _Predictions(NamedTuple):
 def _predictions(settings: config.Settings, checkpoint: str, hparams: dict[str, Any]) -> _Predictions:
   """The predictions for dev."""
   # Imported late: it imports TensorFlow.
-  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
   from t2t_lottery.models import bert_predictor
 
   rows = []

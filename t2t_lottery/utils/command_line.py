@@ -41,6 +41,8 @@ def run(
   """
   protect_streams()
   file_lock.hold_environment()
+  # Hides what TensorFlow's C++ code says about the CPU, if the command imports it.
+  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
   def parse(argv: list[str]) -> list[str]:
     _exit_on_help(argv)
