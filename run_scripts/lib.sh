@@ -7,10 +7,10 @@ root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 # Set by a driver before `parse`: its own defaults, the flags without effect, which of `few` have one, its variants.
 defaults=() unused='' uses='' variants='global_magnitude dense_embedding'
 # Flags that few drivers use.
-few='--switch --switches --rewind_steps --equal_training --checkpoint --ticket_from'
+few='--switch --switches --rewind_steps --equal_training --checkpoint --ticket_from --slt_levels'
 # Set by `parse`.
 levels='' switches='' rewind_steps='' rewind_also='' controls='' one_shot='' rewind_dense='' schedule_from='' data_seed='' variant='' runs_dir='' plan=''
-equal_training='' train_steps='' rewind_step='' ticket_from=''
+equal_training='' train_steps='' rewind_step='' ticket_from='' slt_levels=''
 declare -A below=() above=() slt_runs=()
 location=() common=() text=() training=() evaluation=()
 # Runs so far, last of them that is no twin, process of the running step, signal received.

@@ -56,6 +56,13 @@ iterative() {
   done
 }
 
+# With --slt_levels, SLT from a ticket of structures, which stay removed: then_slt TICKET [VARIANT]. Without a variant, each
+# layer has the same sparsity. The runs are SLT's, on this ticket.
+then_slt() {
+  local variant=${2:-} on=${1//[-.]/_}
+  iterative slt "$slt_levels" "$1" "slt+$on"
+}
+
 # Dense run and levels with the masks of another task's chain, each at its own level: transferred METHOD LEVELS NAME [FLAG...]
 transferred() {
   local level masks=() source=$3

@@ -5,7 +5,7 @@ import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
 from t2t_lottery.checkpoints.tf_checkpoint import Checkpoint
-from t2t_lottery.pruning import layers, methods, structures
+from t2t_lottery.pruning import layers, masks, methods, structures
 from t2t_lottery.runs import paths, presets, run_files
 from tests.support import trained
 
@@ -79,14 +79,29 @@ class StructureTicketsTest(parameterized.TestCase, tf.test.TestCase):
     for layer in first.layers:
       self.assertFalse(np.any(second.mask(layer) & ~first.mask(layer)), layer)
 
+  def test_slt_prunes_single_weights_of_what_is_left(self):
+    run = "slt+units_50_75-80"
+    self.runs.step("train", f"--run={run}", "--method=slt", "--level=80", "--mask_from=units-50-75")
+    before, rewound = (Checkpoint(found("units-50-75")) for found in (self.runs.initial, self.runs.early))
+    initial, last = Checkpoint(self.runs.initial(run)), Checkpoint(self.runs.last(run))
+    for layer in initial.layers:
+      mask = initial.mask(layer)
+      self.assertEqual(np.count_nonzero(mask), masks.kept_count(mask.size, 0.8), layer)
+      self.assertFalse(np.any(mask & ~before.mask(layer)), layer)
+      self.assertAllEqual(initial.read(layer), rewound.read(layer) * mask)
+      self.assertFalse(np.any(last.read(layer).view(np.uint32)[~mask]), layer)
+    for group in structures.groups(methods.UNITS, last.shapes):
+      alive = group.alive({name: last.mask(name) for name in group.parts})
+      self.assertLessEqual(np.count_nonzero(alive), 0.25 * alive.size)
+
   def test_a_result_has_the_share_of_units_and_that_of_weights(self):
     self.runs.step("evaluate", "--run=units-50")
     result = run_files.result(self.runs.runs.folder("units-50"))
     final = Checkpoint(paths.checkpoint(self.runs.runs.folder("units-50"), result["best_step"]))
     self.assertEqual(result["removed"], {"kind": "units", "share": 0.5})
     self.assertTrue(result["on_target"])
-    masks = [final.mask(layer) for layer in final.layers]
-    self.assertAllClose(result["sparsity"], 1 - sum(np.count_nonzero(m) for m in masks) / sum(m.size for m in masks))
+    found = {layer: final.mask(layer) for layer in final.layers}
+    self.assertAllClose(result["sparsity"], masks.sparsity_of(found))
     self.assertLess(result["sparsity"], 0.4)
     table = self.runs.step("results", "--runs=units-50")
     self.assertRegex(table, rf"\n *{result['sparsity'] * 100:.6g}% .* units-50, .*50% of the feed-forward units\n")

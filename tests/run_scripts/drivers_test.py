@@ -79,7 +79,7 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     self.assertContainsSubset(["--problem", "--seed"], listed)
     values = {flag.name: (flag.choices or ("1",))[0] for flag in driver_flags.of_chain() if flag.metavar}
     variant = "magnitude" if name in OF_STRUCTURES else "heads" if name == "imp.sh" else "dense_embedding"
-    values.update(levels="50", controls="random_signs", variant=variant, switch="50", switches="50")
+    values.update(levels="50", slt_levels="80", controls="random_signs", variant=variant, switch="50", switches="50")
     given = ["--one_shot", "--equal_training", *(f"--{flag}={value}" for flag, value in values.items())]
     given += [
       "--checkpoint=x",
@@ -91,7 +91,7 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       [word for word in given if word.partition("=")[0] not in others]
       for others in (
         ("--switch", "--one_shot", "--variant", "--rewind_steps"),
-        ("--switches", "--equal_training", "--ticket_from"),
+        ("--switches", "--equal_training", "--ticket_from", "--slt_levels"),
       )
     )
     unused = {
@@ -103,6 +103,15 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       done = driver(name, word)
       self.assertEqual(done.returncode, 2)
       self.assertEqual(done.stderr, f"{name}: {flag} has no effect in {name}: leave it out\n")
+
+  @parameterized.parameters(
+    ("80 70", "slt_levels must increase from above 0 to below 100: 80 70"),
+    ("50 80", "--slt_levels must be above 50, the last of --levels: 50 80"),
+    (" ", "--slt_levels is empty"),
+  )
+  def test_slt_prunes_more_than_the_structures_that_are_gone(self, levels, message):
+    done = driver("units.sh", "--levels=50", f"--slt_levels={levels}")
+    self.assertEqual((done.returncode, done.stderr), (2, f"units.sh: {message}\n"))
 
   @parameterized.parameters(
     ("--method=slt", "unknown flag --method=slt; --help lists all"),
@@ -328,6 +337,26 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       ],
     ),
     ("heads", "heads.sh", ["--levels=25 50"], ["dense", "heads-25 < dense", "heads-25-50 < heads-25"]),
+    (
+      "units_then_slt",
+      "units.sh",
+      ["--levels=25 50", "--slt_levels=080 90.0", "--variant=magnitude"],
+      [
+        *("dense", "units+magnitude-25 < dense", "units+magnitude-25-50 < units+magnitude-25"),
+        "slt+units+magnitude_25_50-80 < units+magnitude-25-50",
+        "slt+units+magnitude_25_50-80-90 < slt+units+magnitude_25_50-80",
+      ],
+    ),
+    (
+      "heads_then_slt",
+      "heads.sh",
+      ["--levels=12.5", "--slt_levels=80", "--controls=random_signs"],
+      [
+        *("dense", "heads-12.5 < dense", "heads-12.5+random_signs < dense"),
+        "slt+heads_12_5+global_magnitude-80 < heads-12.5",
+        "slt+heads_12_5+global_magnitude-80+random_signs < heads-12.5",
+      ],
+    ),
     ("gates", "heads.sh", ["--levels=25", "--variant=gates"], ["dense", "heads+gates-25 < dense"]),
     (
       "units_by_magnitude",

@@ -166,14 +166,19 @@ OF_TICKETS = (
     "equal_training", "also train MP, and SLT-MP's part by MP, for as many steps in all as SLT's line up to that level"
   ),
   Flag(
+    "slt_levels",
+    "then SLT: from the last level, prune single weights of all layers to each of these sparsities",
+    '"L ..."',
+  ),
+  Flag(
     "ticket_from",
     "take the masks of another task's runs, such as glue_cola: same flags, levels and seed",
     "PROBLEM",
   ),
 )
 _FLAGS = {flag.name: flag for flag in (*OF_RUNS, *OF_TEXT, *OF_TICKETS)}
-# Flags with several values of one choice.
-_SWEEPS = ("rewind_steps", "switches")
+# Flags with several values.
+_SEVERAL = ("rewind_steps", "switches", "slt_levels")
 # Flags whose values are nonnegative integers.
 _INTEGERS = "seed data_seed steps rewind_step checkpoints average vocab_size gpus host_index".split()
 # Of a chain: pruning 1% of the remaining weights at each level takes 390 levels to 98%.
@@ -226,7 +231,7 @@ def read(driver: Driver, words: Sequence[str]) -> str:
     raise UserError(f"{surplus[0]} has no effect in {driver.name}: leave it out")
   if "hparams_set" in given and "size" in given:
     raise UserError(f"--hparams_set={given['hparams_set']} includes a size: leave out --size={given['size']}")
-  for name in _SWEEPS:
+  for name in _SEVERAL:
     if name in given and not given[name].strip():
       raise UserError(f"--{name} is empty")
   if "switch" in given and "switches" in given:
@@ -331,6 +336,7 @@ def check(values: Mapping[str, str], variants: Sequence[str] = VARIANTS) -> None
   if values["switches"]:
     check_levels(values["switches"].split(), "switches")
   check_levels(values["levels"].split())
+  _check_slt_levels(values["slt_levels"].split(), values["levels"].split()[-1])
   if share:
     _check_share(share, values["levels"].split()[-1])
   check_rewind_steps(values)
@@ -525,6 +531,14 @@ def check_rewind_steps(values: Mapping[str, str]) -> None:
     raise UserError(f"--rewind_steps: only between 0 and 100% has --schedule_from={values['schedule_from']} a meaning")
 
 
+def _check_slt_levels(levels: Sequence[str], last: str) -> None:
+  """Raises UserError if --slt_levels do not increase from above the last of --levels: removed structures stay removed."""
+  if levels:
+    check_levels(levels, "slt_levels")
+  if levels and float(levels[0]) <= float(last):
+    raise UserError(f"--slt_levels must be above {last}, the last of --levels: {' '.join(levels)}")
+
+
 def _check_switches(values: Mapping[str, str], line: Sequence[str]) -> None:
   """Rejects a switch that is no level of SLT's line: there, SLT-MP's training cannot be made equal to it."""
   for switch in map(level_name, values["switches"].split() or [values["switch"]]):
@@ -571,6 +585,7 @@ def _assignments(values: Mapping[str, str], line: Sequence[str], of_bert: bool) 
     "rewind_steps": swept.names or ["t"],
     "rewind_also": [str(step) for step in swept.further],
     "controls": values["controls"].split(),
+    "slt_levels": [level_name(level) for level in values["slt_levels"].split()],
   }
   # A set's name is that of its size.
   size = values["hparams_set"] or values["size"]
