@@ -24,6 +24,15 @@ SOURCE = np.array([[5, 9, 12, 1, 0, 0], [7, 8, 30, 31, 32, 1], [4, 1, 0, 0, 0, 0
 TARGET = np.array([[11, 4, 1, 0, 0], [22, 23, 9, 6, 1], [2, 3, 4, 1, 0]], np.int32)
 
 
+def unfused_session():
+  """Options of a session that feeds gates: with oneDNN, TensorFlow 2.15 takes a gate for a constant when it fuses operations,
+  and ends the process.
+  """
+  config = tf.ConfigProto()
+  config.graph_options.rewrite_options.remapping = rewriter_config_pb2.RewriterConfig.OFF
+  return config
+
+
 @pytest.mark.slow
 class HeadScoresTest(tf.test.TestCase):
   @classmethod
@@ -41,18 +50,16 @@ class HeadScoresTest(tf.test.TestCase):
     _, losses = model({**features, "target_space_id": tf.constant(0)})
     return tf.add_n(list(losses.values()))
 
-  def by_gates(self, values=None):
-    """dL/dgate, [attention block, head] for each example, with gates of 1 in t2t's attention; with `values` [block, head] for
-    the gates, that of all examples together.
-    """
+  def by_gates(self, values, pairs):
+    """dL/dgate, [attention block, head], of each batch, with gates [block, head] of these values in t2t's attention."""
     gates = []
     stock = common_attention.combine_heads
 
     def gated(x):
-      gates.append(tf.constant(np.ones(HEADS, np.float32) if values is None else values[len(gates)]))
+      gates.append(tf.placeholder(tf.float32, [HEADS]))
       return stock(x * gates[-1][None, :, None, None])
 
-    with tf.Graph().as_default(), tf.Session() as session:
+    with tf.Graph().as_default(), tf.Session(config=unfused_session()) as session:
       pair = [tf.placeholder(tf.int32, [None, None]) for _ in range(2)]
       with tf.test.mock.patch.object(common_attention, "combine_heads", gated):
         loss = self.loss(dict(zip(("inputs", "targets"), pair)))
@@ -60,9 +67,9 @@ class HeadScoresTest(tf.test.TestCase):
       session.run(tf.global_variables_initializer())
       for variable in tf.trainable_variables():
         variable.load(self.model.variables[variable.op.name], session)
-      if values is not None:
-        return session.run(slopes, {pair[0]: SOURCE, pair[1]: TARGET})
-      return [session.run(slopes, dict(zip(pair, (s[None], t[None])))) for s, t in zip(SOURCE, TARGET)]
+      return [
+        session.run(slopes, {**dict(zip(gates, rows)), **dict(zip(pair, batch))}) for rows, batch in zip(values, pairs)
+      ]
 
   @contextlib.contextmanager
   def training_graph(self):
@@ -80,7 +87,8 @@ class HeadScoresTest(tf.test.TestCase):
     with self.training_graph() as (gradients, groups):
       scores = gate_scores.importance(self.model.variables, gradients, groups, batches=1)
     self.assertEqual(list(scores), [group.name for group in groups])
-    expected = np.abs(self.by_gates()).mean(axis=0)
+    examples = [(source[None], target[None]) for source, target in zip(SOURCE, TARGET)]
+    expected = np.abs(self.by_gates(np.ones([len(examples), 6, HEADS]), examples)).mean(axis=0)
     self.assertLen(expected, 6)
     for score, gates in zip(scores.values(), expected):
       # Float32 sums in another order.
@@ -90,12 +98,13 @@ class HeadScoresTest(tf.test.TestCase):
     random = np.random.RandomState(7)
     # As hard concrete gates are: some closed, some open, some between.
     values = np.clip(random.uniform(-0.5, 1.5, [6, HEADS]), 0, 1).astype(np.float32)
+    asked = (values, np.ones_like(values), values)
     found, given = [], {}
 
     def learn(sizes, gradient, settings, seed):
       given.update(settings=settings, seed=seed)
       self.assertEqual([*sizes.values()], [HEADS] * 6)
-      for rows in (values, np.ones_like(values), values):
+      for rows in asked:
         found.append(list(gradient(dict(zip(sizes, rows))).values()))
       return dict(zip(sizes, values - 1))
 
@@ -103,9 +112,9 @@ class HeadScoresTest(tf.test.TestCase):
     with self.training_graph() as (gradients, groups), tf.test.mock.patch.object(hard_concrete, "learn", learn):
       scores = gate_scores.learned(self.model.variables, gradients, groups, settings, seed=5)
     self.assertEqual(given, {"settings": settings, "seed": 5})
-    for rows, slopes in zip((values, np.ones_like(values), values), found):
+    for slopes, expected in zip(found, self.by_gates(asked, [(SOURCE, TARGET)] * len(asked))):
       # Float32 sums in another order.
-      self.assertAllClose(slopes, self.by_gates(rows), rtol=1e-3, atol=1e-5)
+      self.assertAllClose(slopes, expected, rtol=1e-3, atol=1e-5)
     self.assertNotAllClose(found[0], found[1], rtol=1e-2)
     self.assertAllClose(np.array([*scores.values()]), values, atol=1e-6)
 
@@ -172,10 +181,7 @@ class BertGatesTest(parameterized.TestCase, tf.test.TestCase):
     }
 
   def run_gated(self, fetched, removed, examples=False):
-    # With oneDNN, TensorFlow 2.15 takes a gate for a constant when it fuses operations, and ends the process.
-    config = tf.ConfigProto()
-    config.graph_options.rewrite_options.remapping = rewriter_config_pb2.RewriterConfig.OFF
-    unfused = tf.test.mock.patch.object(tf, "Session", functools.partial(tf.Session, config=config))
+    unfused = tf.test.mock.patch.object(tf, "Session", functools.partial(tf.Session, config=unfused_session()))
     with self.graph_with_gates.as_default(), unfused, saliency.started(self.weights) as session:
       (batch,) = saliency.batches_of(session, 1)
       fed = {self.gates[block]: value for block, value in self.members(removed).items()}
