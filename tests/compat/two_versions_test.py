@@ -2,7 +2,7 @@
 alike; readable by the other; and never mixed in one run.
 
 The environment variable T2T_LOTTERY_OTHER_PYTHON names the Python of an environment with the other TensorFlow;
-`.ci/other_tensorflow` makes one.
+`.ci/run` and `.ci/other_tensorflow` make one.
 """
 
 import json
@@ -18,7 +18,7 @@ import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
 from t2t_lottery.checkpoints import tensor_bundle
-from t2t_lottery.data import manifest
+from t2t_lottery.data import manifest, subword_vocabulary
 from t2t_lottery.pruning import layers, masks
 from t2t_lottery.runs import paths
 from t2t_lottery.utils import atomic_files, package_versions
@@ -35,6 +35,16 @@ import json
 from t2t_lottery.pruning import gradual_schedule
 print(json.dumps(gradual_schedule.plan(0.0, 0.8, {trained.STEPS.prune_until}, {trained.STEPS.prune_every})))
 """
+# Loads a SavedModel as a user does, with TensorFlow 2 and without t2t, and translates lines of ids.
+CALL_SAVED_MODEL = """
+import sys
+import tensorflow as tf
+translate = tf.saved_model.load(sys.argv[1]).signatures["ids"]
+for line in sys.argv[2:]:
+  print(*translate(inputs=tf.constant([[*map(int, line.split())]]))["outputs"].numpy()[0])
+"""
+# Sentences translated by a SavedModel.
+FEW = 4
 # Prints a checksum of each function of training whose last bit depends on the version on some CPUs, such as an AMD EPYC
 # without AVX-512. Products of matrices, sums and the other functions that training calls were equal there.
 ROUNDING = """
@@ -215,6 +225,28 @@ class TwoVersionsTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(*others)
     # From CPython 3.12 on, `sum` of floats, which sacreBLEU calls, is more exact.
     self.assertAllClose(*scores, rtol=1e-14, atol=0)
+
+  def test_each_decodes_and_exports_a_checkpoint_alike(self):
+    """Without training; the run is this version's."""
+    translations, by_saved_model = [], []
+    for each in (self.here, self.there):
+      runs_dir = self.create_tempdir().full_path
+      folder = self.here.runs._replace(runs_dir=runs_dir).folder("slt-50")
+      self.here.copy("slt-50", folder)
+      trained.check(
+        trained.command("evaluate", *self.here.flags, f"--runs_dir={runs_dir}", "--run=slt-50", python=each.python)
+      )
+      last = paths.checkpoint(folder, trained.STEPS.train_steps)
+      translations.append(atomic_files.read_lines(paths.translation(folder, "dev", last)))
+      out = os.path.join(runs_dir, "saved_model")
+      run(each.python, "-m", "t2t_lottery.export", f"--checkpoint={folder}", "--to=saved_model", f"--out={out}")
+      subwords = subword_vocabulary.Subwords(manifest.vocabulary(trained.PROBLEM, self.here.data_dir))
+      sources = manifest.raw_text(trained.PROBLEM, self.here.data_dir, "test")[0][:FEW]
+      ids = [" ".join(map(str, [*subwords.encode(source), subword_vocabulary.EOS])) for source in sources]
+      by_saved_model.append(run(each.python, "-c", CALL_SAVED_MODEL, out, *ids).splitlines())
+    self.assertEqual(*translations)
+    self.assertLen(by_saved_model[0], FEW)
+    self.assertEqual(*by_saved_model)
 
   def test_each_continues_the_others_checkpoint_alike(self):
     last = []
