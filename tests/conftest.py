@@ -42,6 +42,7 @@ LONG = (
   "schedules_test",
   "parameter_servers_test",
   "accelerators_test",
+  "two_versions_test",
 )
 
 
