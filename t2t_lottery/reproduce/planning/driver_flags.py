@@ -533,9 +533,10 @@ def check_rewind_steps(values: Mapping[str, str]) -> None:
 
 def _check_slt_levels(levels: Sequence[str], last: str) -> None:
   """Raises UserError if --slt_levels do not increase from above the last of --levels: removed structures stay removed."""
-  if levels:
-    check_levels(levels, "slt_levels")
-  if levels and float(levels[0]) <= float(last):
+  if not levels:
+    return
+  check_levels(levels, "slt_levels")
+  if float(levels[0]) <= float(last):
     raise UserError(f"--slt_levels must be above {last}, the last of --levels: {' '.join(levels)}")
 
 
