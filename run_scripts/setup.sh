@@ -21,10 +21,10 @@ the new one is complete and no command of this project runs in the old one.
 usage: $0 [--tensorflow=2.15|2.21] [--gpu] [--dev]
   --tensorflow=2.15   TensorFlow 2.15.1, for CPython 3.9 to 3.11
   --tensorflow=2.21   TensorFlow 2.21.0, for CPython 3.10 to 3.13
-  --gpu               TensorFlow for an NVIDIA GPU, with its CUDA libraries
+  --gpu               TensorFlow for an NVIDIA GPU, with its CUDA libraries; not on aarch64
   --dev               also the packages for the tests
 Without these flags, what an earlier call chose or added stays; the first call takes TensorFlow 2.15 if it finds a CPython
-for it, else 2.21. Set the environment variable T2T_LOTTERY_PYTHON to choose a CPython; by default, this searches PATH and
+for it, else 2.21; on aarch64 always 2.21. Set the environment variable T2T_LOTTERY_PYTHON to choose a CPython; by default, this searches PATH and
 pyenv's versions; else uv, if installed, downloads one.
 Packages come from pip's configured index.
 EOF
@@ -253,6 +253,20 @@ read_earlier() {
   [[ -z $tensorflow || -z ${T2T_LOTTERY_PYTHON:-} || $(probe "$T2T_LOTTERY_PYTHON" "$tensorflow") == /* ]] || tensorflow=""
 }
 
+# Fails if there are no locks for this machine, or not for what was chosen; chooses where there is one only.
+check_machine() {
+  local machine
+  machine=$(uname -sm)
+  case $machine in
+    "Linux x86_64") ;;
+    "Linux aarch64")
+      [[ $tensorflow != 2.15 ]] || fail "TensorFlow 2.15 cannot run tensor2tensor on aarch64 (tensorflow-addons has no wheel for it): use --tensorflow=2.21"
+      [[ $device == cpu ]] || fail "--gpu: TensorFlow's wheels for aarch64 have no GPU support: call $0 without --gpu"
+      tensorflow=2.21 ;;
+    *) fail "the locks are for Linux on x86_64 and aarch64, not for $machine" ;;
+  esac
+}
+
 # Sets `locks` for the chosen TensorFlow.
 set_locks() {
   local suffix=""
@@ -274,8 +288,8 @@ for flag; do
   esac
 done
 dev=${dev:-$had_dev}
+check_machine
 [[ -z $tensorflow ]] || { set_locks && is_current "$venv" && exit; }
-[[ $(uname -sm) == "Linux x86_64" ]] || fail "the locks are for Linux on x86_64, not for $(uname -sm)"
 # Never replace another user's environment.
 [[ ! -e $venv || -O $venv ]] \
   || fail "$venv is another user's, and is out of date or cannot be run by you: ask its owner to call $0, or use a clone of your own"

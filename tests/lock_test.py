@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import platform
 import re
 import sys
 import sysconfig
@@ -19,7 +20,7 @@ LOCKS = ("build", "base", "cpu", "gpu", "dev", "base-2.21", "cpu-2.21", "gpu-2.2
 FIRST = {"base-2.21": (3, 10), "cpu-2.21": (3, 10), "gpu-2.21": (3, 10)}
 
 NAME_AND_VERSION = r"[a-z0-9-]+==[0-9a-z.]+"
-MARKER = r" ; python_[a-z_]+ [<>=]+ '[0-9.*]+'"
+MARKER = r" ; (python_[a-z_]+ [<>=]+ '[0-9.*]+'|platform_machine [!=]= 'aarch64')"
 HASH = r" --hash=sha256:[0-9a-f]{64}"
 
 
@@ -30,9 +31,9 @@ def lock_lines(name: str) -> list[str]:
   return [line for line in text.splitlines() if not line.startswith("#")]
 
 
-def for_this_python(lines: list[str]) -> list[requirements.Requirement]:
-  parsed = [requirements.Requirement(line) for line in lines]
-  return [each for each in parsed if each.marker is None or each.marker.evaluate()]
+def applies(requirement: requirements.Requirement, machine: str) -> bool:
+  """Whether this interpreter would install it on such a machine."""
+  return requirement.marker is None or requirement.marker.evaluate({"platform_machine": machine})
 
 
 def requirement_lines(name: str) -> dict[str, requirements.Requirement]:
@@ -42,10 +43,14 @@ def requirement_lines(name: str) -> dict[str, requirements.Requirement]:
   return {utils.canonicalize_name(each.name): each for each in map(requirements.Requirement, lines)}
 
 
-def lock_versions(name: str) -> dict[str, str]:
-  """The version of each package of a lock file, for this interpreter."""
-  lines = [line.split(" --hash")[0] for line in lock_lines(name)]
-  return {utils.canonicalize_name(each.name): str(each.specifier).removeprefix("==") for each in for_this_python(lines)}
+def lock_versions(name: str, machine: str) -> dict[str, str]:
+  """The version of each package of a lock file, for this interpreter on such a machine."""
+  locked = [requirements.Requirement(line.split(" --hash")[0]) for line in lock_lines(name)]
+  return {
+    utils.canonicalize_name(each.name): str(each.specifier).removeprefix("==")
+    for each in locked
+    if applies(each, machine)
+  }
 
 
 class LockTest(tf.test.TestCase, parameterized.TestCase):
@@ -54,18 +59,16 @@ class LockTest(tf.test.TestCase, parameterized.TestCase):
     for line in lock_lines(name):
       self.assertRegex(line, f"^{NAME_AND_VERSION}({MARKER})?({HASH})+$")
 
-  @parameterized.parameters(*LOCKS)
-  def test_matches_its_requirements(self, name):
+  @parameterized.product(name=LOCKS, machine=("x86_64", "aarch64"))
+  def test_matches_its_requirements(self, name, machine):
     if sys.version_info < FIRST.get(name, (3, 9)):
       self.skipTest(f"{name} is not for CPython {sys.version_info[0]}.{sys.version_info[1]}")
     required = requirement_lines(name)
     if name == "base-2.21":
       # What it names replaces that of base.in.
       required = {**requirement_lines("base"), **required}
-    required = {
-      package: each.specifier for package, each in required.items() if each.marker is None or each.marker.evaluate()
-    }
-    locked = lock_versions(name)
+    required = {package: each.specifier for package, each in required.items() if applies(each, machine)}
+    locked = lock_versions(name, machine)
     self.assertSameElements(required, locked)
     for package, specifier in required.items():
       self.assertTrue(specifier.contains(locked[package]), package)
@@ -77,7 +80,7 @@ class LockTest(tf.test.TestCase, parameterized.TestCase):
     locked = {}
     for name in LOCKS:
       if os.path.exists(os.path.join(made_from, f"{name}.txt")):
-        locked.update(lock_versions(name))
+        locked.update(lock_versions(name, platform.machine()))
     # Not sys.path, to which setuptools adds its vendored packages.
     found = importlib.metadata.distributions(path=[sysconfig.get_path("purelib")])
     installed = {utils.canonicalize_name(each.metadata["Name"]): each.version for each in found}
