@@ -7,6 +7,7 @@ method's pruning on top.
 registered when t2t is asked for it (`register_on_top`). `bert_base`, `bert_tiny`, ... are in `hparams/bert.py`.
 """
 
+import contextlib
 import functools
 
 from tensor2tensor.models import transformer
@@ -64,8 +65,10 @@ def register_on_top(name):
     name: the value of t2t's `--hparams_set`.
   """
   base, _, method = (name or "").rpartition(presets.PLUS)
-  if method in methods.METHODS and base in registry.Registries.hparams and name not in registry.Registries.hparams:
-    _register(name, method, functools.partial(registry.hparams, base), f"on top of {base}")
+  if method in methods.METHODS and base in registry.Registries.hparams:
+    # Registered before, by a user or an earlier call. Asked for a name that it lacks, t2t's registry would import all of t2t.
+    with contextlib.suppress(KeyError):
+      _register(name, method, functools.partial(registry.hparams, base), f"on top of {base}")
 
 
 _MAKE = {"base": _base, "big": functools.partial(_shaped, presets.SIZES["big"])}

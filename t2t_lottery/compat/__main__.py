@@ -36,6 +36,8 @@ def _load(argv: list[str]):
   lazy_imports.install()
   loaded = importlib.import_module(f"tensor2tensor.bin.{name}")
   lazy_imports.load_on_demand()
+  if name == "t2t_datagen":
+    lazy_imports.list_only_named(loaded)
   compat.apply_patches()
   gc.freeze()
   gc.enable()

@@ -88,6 +88,36 @@ def load_on_demand() -> None:
     each.__class__ = _Registry
 
 
+def list_only_named(datagen: types.ModuleType) -> None:
+  """Makes t2t_datagen, which lists all problems to find the one of `--problem`, list only that one if it is registered.
+
+  Args:
+    datagen: the imported command.
+  """
+  from absl import flags  # pylint: disable=import-outside-toplevel
+
+  registry = datagen.registry
+
+  class _Listed(types.ModuleType):
+    """t2t's registry as t2t_datagen sees it."""
+
+    def __getattr__(self, name):
+      return getattr(registry, name)
+
+    @staticmethod
+    def list_base_problems():
+      """See `registry`."""
+      named = flags.FLAGS.problem
+      return [named] if named in registry.Registries.problems else registry.list_base_problems()
+
+    @staticmethod
+    def list_env_problems():
+      """See `registry`."""
+      return [] if flags.FLAGS.problem in registry.Registries.problems else registry.list_env_problems()
+
+  datagen.registry = _Listed(registry.__name__)
+
+
 class _LazyModule(types.ModuleType):
   """A module that is executed when an attribute that it lacks is first requested."""
 

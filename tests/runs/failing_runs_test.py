@@ -35,7 +35,7 @@ class FailingRunsTest(tf.test.TestCase):
 
   def test_a_diverged_run_is_marked_and_not_trained_again(self):
     # Not by t2t's weight noise, which races with the optimizer that overwrites it.
-    flags = [*self.flags, f"--hparams={trained.HPARAMS},learning_rate_constant=1e38"]
+    flags = [*self.flags, f"--hparams={trained.MODEL},learning_rate_constant=1e38"]
     first = trained.command("train", *flags)
     self.assertEqual(first.returncode, 1)
     line = first.stderr.splitlines()[-1]

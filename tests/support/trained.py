@@ -18,8 +18,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 PROBLEM = "translate_ende_grammar"
 SIZE = "tiny"
 STEPS = presets.for_length(100)
-# One layer: half of a command's time is spent on its graph.
-HPARAMS = "batch_size=512,num_hidden_layers=1"
+# A narrow model of one layer, which halves the time of a command, and a rate at which it learns more in so few steps.
+MODEL = "batch_size=512,num_hidden_layers=1,hidden_size=64"
+HPARAMS = f"{MODEL},learning_rate_constant=0.2"
 # Passes the folder to child processes.
 _VARIABLE = "T2T_LOTTERY_TRAINED"
 LEVELS = (50, 90)
