@@ -120,7 +120,11 @@ class EvaluateTest(tf.test.TestCase):
     self.assertLen([line for line in lines if line["run"] == "slt-90"], 1)
 
   def test_table_shows_the_result(self):
-    (row,) = (line for line in self.runs.step("results").splitlines() if line.endswith(" slt-90, num_hidden_layers=1,hidden_size=64"))
+    (row,) = (
+      line
+      for line in self.runs.step("results").splitlines()
+      if line.endswith(" slt-90, num_hidden_layers=1,hidden_size=64")
+    )
     numbers = self.result["megabytes"]["paper"], self.result["test"]["bleu"], self.result["test"]["ter"]
     self.assertEqual(row.split()[:4], ["90%", f"{numbers[0]:.2f}", *(f"{score:.1f}" for score in numbers[1:])])
 
