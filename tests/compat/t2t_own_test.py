@@ -69,8 +69,7 @@ class _Outcomes(unittest.TestResult):
 def run(name):
   """Runs one of t2t's test modules; returns the outcome of each test."""
   compat.apply_patches()
-  # Takes longer than these small graphs do.
-  tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+  fresh.leave_graphs_unoptimized()
   outcomes = _Outcomes()
   module = importlib.import_module("tensor2tensor." + name)
   flags.FLAGS([name, f"--test_tmpdir={tempfile.mkdtemp()}"])
