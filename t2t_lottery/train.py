@@ -36,7 +36,7 @@ _GPUS = flags.DEFINE_integer(
   "gpus", None, "Number of GPUs of this machine for the run. Default: 1 if there is one, else 0.", lower_bound=0
 )
 _TRAINER_FLAGS = flags.DEFINE_multi_string(
-  "trainer_flag", [], "Additional flag for t2t-trainer, such as --profile; may be repeated."
+  "trainer_flag", [], "Additional flag for t2t-trainer, such as --dbgprofile; may be repeated."
 )
 
 

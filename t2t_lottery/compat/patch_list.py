@@ -38,6 +38,7 @@ COMPLETE = (
   contrib.restore_training,
   contrib.restore_metrics,
   contrib.restore_framework,
+  contrib.refuse_profiler,
   distribute.replicate_by_strategy,
   distribute.train_on_all_hosts,
   distribute.shard_input_by_host,

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 from google.protobuf import text_format
+from tensor2tensor.bin import t2t_trainer
 from tensor2tensor.data_generators import problem, problem_hparams
 from tensor2tensor.models import transformer
 from tensor2tensor.utils import contrib, data_reader, metrics, optimize, registry, t2t_model, trainer_lib
@@ -114,6 +115,15 @@ def a_warm_start():
     assert session.run(variable).tolist() == [1.0, 2.0]
 
 
+def a_profile():
+  t2t_trainer.FLAGS(["t2t_trainer", "--profile"])
+  try:
+    with t2t_trainer.profile_context():
+      pass
+  except SystemExit as ended:
+    assert "use --dbgprofile" in str(ended), ended
+
+
 def an_input():
   """Checks that tf.data does not tune what t2t's reader returns."""
   examples = tf.data.Dataset.range(4).map(lambda i: {side: tf.fill([2, 1, 1], i) for side in ("inputs", "targets")})
@@ -155,6 +165,7 @@ SYMPTOMS = {
   "restore_training": (waiting_for_checkpoints, "contrib is unavailable"),
   "restore_metrics": (a_correlation, "contrib is unavailable"),
   "restore_framework": (a_warm_start, "no attribute 'load_checkpoint'"),
+  "refuse_profiler": (a_profile, "no attribute 'tfprof'"),
   "disable_autograph": (source_of_a_model, "AutoGraph rewrote t2t"),
   "leave_input_untuned": (an_input, "tf.data tunes its threads"),
 }

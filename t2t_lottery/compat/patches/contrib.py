@@ -9,6 +9,7 @@ from tensorflow.python.training import checkpoint_utils
 from tf_slim.layers import optimizers as slim_optimizers
 
 from t2t_lottery.compat.patches import contrib_optimizers, validation_monitor
+from t2t_lottery.utils import errors
 
 
 class _V1Contrib:
@@ -69,3 +70,15 @@ def restore_framework() -> None:
   framework.load_checkpoint = tf.train.load_checkpoint
   framework.get_trainable_variables = tf_slim.get_trainable_variables
   contrib.framework = lambda msg="err": framework
+
+
+def _without_profiler():
+  with errors.one_line():
+    raise errors.UserError(
+      "--profile needs the profiler of TensorFlow 1: use --dbgprofile, which writes a timeline of every tenth step to the output folder"
+    )
+
+
+def refuse_profiler() -> None:
+  """Symptom: `module 'tensor2tensor.utils.contrib' has no attribute 'tfprof'` for `--profile`; no TF 2 has what it needs."""
+  contrib.tfprof = _without_profiler
