@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import pytest
 import tensorflow.compat.v1 as tf
 
 from tests.support import trained
@@ -41,6 +42,7 @@ for name in ("translate_ende_grammar", "translate_ende_wmt32k*", "algorithmic_ci
 """
 
 
+@pytest.mark.slow
 class LazyImportsTest(tf.test.TestCase):
   def test_a_named_problem_and_a_set_with_a_method_need_no_others(self):
     command = [sys.executable, "-c", LISTS, self.create_tempdir().full_path]

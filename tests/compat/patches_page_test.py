@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
 import tensorflow.compat.v1 as tf
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -56,6 +57,7 @@ class PatchesPageTest(tf.test.TestCase):
     )
 
 
+@pytest.mark.slow
 class ListTest(tf.test.TestCase):
   def test_prints_every_patch_with_its_versions_and_symptom(self):
     done = subprocess.run(

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import pytest
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
@@ -76,6 +77,7 @@ def import_without(name):
   return (lines or [""])[-1] if status else ""
 
 
+@pytest.mark.slow
 class TfSupportTest(parameterized.TestCase, tf.test.TestCase):
   def test_every_patch_is_tested(self):
     self.assertEqual([patch.__name__ for patch in patch_list.IMPORTABLE], list(SYMPTOMS))

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 
 import numpy as np
+import pytest
 import tensorflow.compat.v1 as tf
 
 from t2t_lottery.checkpoints import tf_checkpoint
@@ -112,6 +113,7 @@ class ConnectivityTest(tf.test.TestCase):
     self.assertGreater(abs(found["dev_loss"][2] - found["dev_loss"][0]), 0.01)
     self.assertEqual(found["loss_barrier"], connectivity.barrier(found["dev_loss"]))
 
+  @pytest.mark.slow
   def test_command_stores_result_and_plot_and_measures_once(self):
     command = "connectivity", self.folder("slt-60"), self.folder("permuted"), "--points=3"
     first, again = (trained.command(*command) for _ in range(2))
@@ -125,6 +127,7 @@ class ConnectivityTest(tf.test.TestCase):
     self.assertNotIn("3/3: dev loss", again.stdout)
     self.assertEndsWith(first.stdout, again.stdout)
 
+  @pytest.mark.slow
   def test_command_measures_again_if_a_run_has_other_weights(self):
     """A run of the same name and seed in another folder, or one trained again, is not the run that was measured."""
     self.write("again", self.model.variables)

@@ -9,6 +9,7 @@ import tempfile
 from unittest import mock
 
 import numpy as np
+import pytest
 import tensorflow.compat.v1 as tf
 
 from t2t_lottery.data import manifest
@@ -60,6 +61,7 @@ class ManualRunTest(tf.test.TestCase):
     runs = paths.Runs(self.create_tempdir().full_path, small_model.PROBLEM, "tiny", 1)
     return config.Settings(runs, presets.SIZES["tiny"], presets.for_length(small_model.STEP), {}, "", data_dir, "")
 
+  @pytest.mark.slow
   def test_evaluation(self):
     done = trained.command("evaluate", f"--problem={small_model.PROBLEM}", f"--model_dir={self.folder}")
     self.assertEqual(done.returncode, 0, done.stderr)
@@ -81,6 +83,7 @@ class ManualRunTest(tf.test.TestCase):
     for name in result["test"]:
       self.assertEndsWith(result["signatures"][name], "|text:from records")
 
+  @pytest.mark.slow
   def test_a_run_that_was_continued_is_evaluated_again(self):
     folder = shutil.copytree(self.folder, os.path.join(self.create_tempdir().full_path, "mine"))
     flags = [f"--problem={small_model.PROBLEM}", f"--model_dir={folder}"]
@@ -99,6 +102,7 @@ class ManualRunTest(tf.test.TestCase):
     self.assertEqual(result["train_steps"], 2 * small_model.STEP)
     self.assertCountEqual(result["dev_loss_by_step"], [str(small_model.STEP), str(2 * small_model.STEP)])
 
+  @pytest.mark.slow
   def test_bleu_tokenize_and_comet(self):
     flags = [f"--problem={small_model.PROBLEM}", f"--model_dir={self.folder}"]
     trained.command("evaluate", *flags)

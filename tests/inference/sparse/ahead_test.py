@@ -3,6 +3,7 @@
 import os
 from unittest import mock
 
+import pytest
 import tensorflow.compat.v1 as tf
 
 from t2t_lottery.inference.sparse import ahead, beam_search, compilation, layers, network, vocabulary
@@ -26,6 +27,7 @@ class AheadTest(tf.test.TestCase):
       ahead.compile_engine(self.model)
     return self.layers.called
 
+  @pytest.mark.slow
   def test_a_translation_calls_no_function_with_other_types(self):
     network.search(self.model, [[5, 6, 1], [7, 1]], [4, 4])
     translated = [function.signatures for function in CALLED]
