@@ -24,8 +24,8 @@ usage: $0 [--tensorflow=2.15|2.21] [--gpu] [--dev]
   --gpu               TensorFlow for an NVIDIA GPU, with its CUDA libraries; not on aarch64
   --dev               also the packages for the tests
 Without these flags, what an earlier call chose or added stays; the first call takes TensorFlow 2.15 if it finds a CPython
-for it, else 2.21; on aarch64 always 2.21. Set the environment variable T2T_LOTTERY_PYTHON to choose a CPython; by default, this searches PATH and
-pyenv's versions; else uv, if installed, downloads one.
+for it, else 2.21; on aarch64 always 2.21. Set the environment variable T2T_LOTTERY_PYTHON to choose a CPython; by default,
+this searches PATH and pyenv's versions; else uv, if installed, downloads one.
 Packages come from pip's configured index.
 EOF
 }
@@ -288,8 +288,8 @@ for flag; do
   esac
 done
 dev=${dev:-$had_dev}
-check_machine
 [[ -z $tensorflow ]] || { set_locks && is_current "$venv" && exit; }
+check_machine
 # Never replace another user's environment.
 [[ ! -e $venv || -O $venv ]] \
   || fail "$venv is another user's, and is out of date or cannot be run by you: ask its owner to call $0, or use a clone of your own"

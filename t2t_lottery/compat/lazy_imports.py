@@ -98,24 +98,14 @@ def list_only_named(datagen: types.ModuleType) -> None:
 
   registry = datagen.registry
 
-  class _Listed(types.ModuleType):
-    """t2t's registry as t2t_datagen sees it."""
+  def is_named() -> bool:
+    return flags.FLAGS.problem in registry.Registries.problems
 
-    def __getattr__(self, name):
-      return getattr(registry, name)
-
-    @staticmethod
-    def list_base_problems():
-      """See `registry`."""
-      named = flags.FLAGS.problem
-      return [named] if named in registry.Registries.problems else registry.list_base_problems()
-
-    @staticmethod
-    def list_env_problems():
-      """See `registry`."""
-      return [] if flags.FLAGS.problem in registry.Registries.problems else registry.list_env_problems()
-
-  datagen.registry = _Listed(registry.__name__)
+  # A copy: other modules' registry stays complete.
+  listed = types.SimpleNamespace(**vars(registry))
+  listed.list_base_problems = lambda: [flags.FLAGS.problem] if is_named() else registry.list_base_problems()
+  listed.list_env_problems = lambda: [] if is_named() else registry.list_env_problems()
+  datagen.registry = listed
 
 
 class _LazyModule(types.ModuleType):

@@ -28,7 +28,7 @@ print("equal")
 # Prints what t2t_datagen would generate for each pattern of names, and whether it has imported all of t2t for it.
 LISTS = """
 import sys
-from absl import flags, logging
+from absl import flags
 from t2t_lottery.compat import __main__ as command
 datagen = command._load(["t2t_datagen"])
 import hparams, problems

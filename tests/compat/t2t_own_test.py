@@ -70,6 +70,8 @@ def run(name):
   """Runs one of t2t's test modules; returns the outcome of each test."""
   compat.apply_patches()
   fresh.leave_graphs_unoptimized()
+  # And its own sessions.
+  tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
   outcomes = _Outcomes()
   module = importlib.import_module("tensor2tensor." + name)
   flags.FLAGS([name, f"--test_tmpdir={tempfile.mkdtemp()}"])

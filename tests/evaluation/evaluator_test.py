@@ -12,6 +12,7 @@ from t2t_lottery import inspect
 from t2t_lottery.checkpoints import tensor_bundle
 from t2t_lottery.data import manifest
 from t2t_lottery.evaluation import decoding, metrics
+from t2t_lottery.inference import ctranslate2_model
 from t2t_lottery.pruning import layers, masks
 from t2t_lottery.runs import paths, retention
 from t2t_lottery.utils import atomic_files
@@ -74,9 +75,13 @@ class EvaluateTest(tf.test.TestCase):
     hypotheses = atomic_files.read_lines(paths.translation(self.folder, "test", best, decoding.INT8))
     self.assertEqual(int8["test"]["bleu"], sacrebleu.corpus_bleu(hypotheses, [references]).score)
     self.assertIn("type:int8", int8["signature"])
-    # A byte for a weight of a matrix; more for norms, biases, scales and positions.
-    layers_of_best = [shape for name, shape in tf.train.list_variables(best) if layers.is_prunable(name)]
-    self.assertGreater(int8["megabytes"] * 1e6, sum(map(np.prod, layers_of_best)))
+    # A byte for a weight of a matrix; more for norms, biases and scales. The embedding is stored for both inputs and the
+    # output, and positions twice in float32 and once in int8.
+    sizes = {name: np.prod(shape) for name, shape in tf.train.list_variables(best) if layers.is_prunable(name)}
+    matrices = sum(sizes.values())
+    embedding = sizes[next(name for name in sizes if "symbol_modality" in name)]
+    positions = 9 * ctranslate2_model.MAX_LENGTH * 64
+    self.assertBetween(int8["megabytes"] * 1e6, matrices, 1.05 * (matrices + 2 * embedding + positions))
     self.assertIn(f"{int8['megabytes']:.2f} MB", printed)
 
   def test_t2t_decoder_can_be_selected(self):

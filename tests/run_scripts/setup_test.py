@@ -171,6 +171,8 @@ class SetupTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(self.installs(T2T_LOTTERY_PYTHON="python3.11"), [])
 
   def test_machines(self):
+    self.checkout.command("uname", "#!/bin/bash\necho Darwin arm64\n")
+    self.assertEndsWith(self.fails(), "the locks are for Linux on x86_64 and aarch64, not for Darwin arm64")
     self.checkout.command("uname", "#!/bin/bash\necho Linux aarch64\n")
     self.assertIn("TensorFlow 2.15 cannot run tensor2tensor on aarch64", self.fails("--tensorflow=2.15"))
     self.assertIn("--gpu: TensorFlow's wheels for aarch64 have no GPU support", self.fails("--gpu"))
@@ -180,8 +182,6 @@ class SetupTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(self.installs("--tensorflow=2.21"), [])
     self.checkout.command("python3.9", PYTHON)
     self.assertEndsWith(self.fails(T2T_LOTTERY_PYTHON="python3.9"), "which is CPython 3.9.1")
-    self.checkout.command("uname", "#!/bin/bash\necho Darwin arm64\n")
-    self.assertEndsWith(self.fails(), "the locks are for Linux on x86_64 and aarch64, not for Darwin arm64")
 
   def test_only_a_later_tensorflow_is_completed_at_the_start_of_each_script(self):
     self.checkout.command("python3.12", PYTHON)

@@ -11,7 +11,6 @@ import sys
 import tempfile
 import traceback
 
-import tensorflow.compat.v1 as tf
 from tensor2tensor.utils import trainer_lib
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -94,8 +93,7 @@ def outcome(function, *arguments, **named):
 
 
 def leave_graphs_unoptimized():
-  """Keeps TensorFlow in this process, t2t's sessions too, from optimizing graphs: that takes longer than small ones run."""
-  tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+  """Keeps t2t's sessions in this process from optimizing their graphs: that takes longer than a few steps of small ones."""
   create = trainer_lib.create_session_config
 
   @functools.wraps(create)
