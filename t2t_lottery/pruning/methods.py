@@ -46,12 +46,13 @@ LAYER = "layer"  # those of one layer: each has the same sparsity, as in the pap
 GLOBAL = "global"  # those of all layers
 SCOPES = (LAYER, GLOBAL)
 
-# Values of a ticket's kept weights (hparam `ticket_values`); all but the last keep their signs.
+# Values of a ticket's kept weights (hparam `ticket_values`); the first three keep their signs.
 REWOUND = "rewound"  # those of the rewind checkpoint, as in LT and SLT
 CONSTANT = "constant"  # one magnitude per layer, as in CLT
-REDRAWN = "redrawn"  # resampled from the distribution that t2t initializes the layer from
+REDRAWN = "redrawn"  # magnitudes resampled from the distribution that the layer is initialized from
 PERMUTED = "permuted"  # those of the rewind checkpoint, shuffled with their signs among the kept weights of the layer
-VALUES = (REWOUND, CONSTANT, REDRAWN, PERMUTED)
+REINITIALIZED = "reinitialized"  # a new model: all variables are drawn anew, with those that are never pruned
+VALUES = (REWOUND, CONSTANT, REDRAWN, PERMUTED, REINITIALIZED)
 
 # Their signs, set afterwards (hparam `ticket_signs`).
 KEPT = "kept"
@@ -153,7 +154,7 @@ CONTROLS: dict[str, dict[str, str | bool]] = {
   "random_signs": {"ticket_signs": RANDOM},
   "redrawn_values": {"ticket_values": REDRAWN},
   "permuted_values": {"ticket_values": PERMUTED},
-  "reinitialized": {"ticket_values": REDRAWN, "ticket_signs": RANDOM},
+  "reinitialized": {"ticket_values": REINITIALIZED},
   "random_mask": {"ticket_score": RANDOM},
   "shuffled_mask": {"shuffle_mask": True},
   "bad_mask": {"bad_mask": True},

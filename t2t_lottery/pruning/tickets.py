@@ -53,7 +53,7 @@ class Ticket(NamedTuple):
 
   Attributes:
     weights: name -> float32 array, every trainable variable: theta*m for layers, theta for the rest, but 0 for the biases
-      of removed structures.
+      of removed structures; of a reinitialized ticket layers only, as the rest keeps its random initial value.
     masks: layer -> bool array m.
   """
 
@@ -109,7 +109,8 @@ def draw(
     rewind_to: theta_0 (LT) or theta_t (SLT).
     spec: how the ticket is drawn.
     trainable: names of all trainable variables.
-    initialize: (layer, shape, seed) -> new random values for a layer; needed for `methods.REDRAWN` only.
+    initialize: (layer, shape, seed) -> new random values for a layer; needed for `methods.REDRAWN` and
+      `REINITIALIZED` only.
     precomputed_scores: layer, or group of structures, -> scores that are not computed here: those of `methods.OF_MODEL`.
 
   Raises:
@@ -119,6 +120,8 @@ def draw(
   found, members = _masks(mask_from, spec, trainable, precomputed_scores)
   ticket = Ticket({}, {})
   for name in trainable:
+    if spec.values == methods.REINITIALIZED and name not in found:
+      continue
     value = _read_finite(rewind_to, name)
     if name in found:
       mask = found[name]
@@ -267,9 +270,9 @@ def _change_kept(name, value, mask, spec: TicketSpec, initialize) -> np.ndarray:
   changed = value.copy()
   if spec.values == methods.CONSTANT:
     changed[mask] = np.copysign(value.dtype.type(alpha(name, value.shape, spec.fan)), value[mask])
-  elif spec.values == methods.REDRAWN:
-    seed = int(_rng(name, spec, "values").randint(2**31))
-    changed[mask] = np.copysign(initialize(name, value.shape, seed)[mask], value[mask])
+  elif spec.values in (methods.REDRAWN, methods.REINITIALIZED):
+    drawn = initialize(name, value.shape, int(_rng(name, spec, "values").randint(2**31)))[mask]
+    changed[mask] = np.copysign(drawn, value[mask]) if spec.values == methods.REDRAWN else drawn
   elif spec.values == methods.PERMUTED:
     changed[mask] = _rng(name, spec, "values").permutation(value[mask])
   if spec.signs == methods.RANDOM:

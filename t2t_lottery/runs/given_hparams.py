@@ -68,7 +68,7 @@ _HAVE_FLAGS = {
   "ticket_score": "snip.sh, synflow.sh, supermask.sh, units.sh, heads.sh or --controls=random_mask",
   "ticket_structure": "units.sh, heads.sh or imp.sh",
   "ticket_scope": "--variant=global_magnitude, or global_scores of synflow.sh",
-  "ticket_values": "clt.sh, or --controls=redrawn_values or permuted_values",
+  "ticket_values": "clt.sh, or --controls=redrawn_values, permuted_values or reinitialized",
   "ticket_signs": "--controls=random_signs",
   "shuffle_mask": "--controls=shuffled_mask",
   "bad_mask": "--controls=bad_mask",

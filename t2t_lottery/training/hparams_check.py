@@ -279,6 +279,11 @@ def _check_usage(hparams, method: methods.Method, model: Model, is_new: bool) ->
       f"embedding_fan={hparams.embedding_fan} has no effect with ticket_values={hparams.ticket_values}: use "
       "ticket_values=constant"
     )
+  if hparams.ticket_signs != methods.KEPT and hparams.ticket_values == methods.REINITIALIZED:
+    raise UserError(
+      f"ticket_signs={hparams.ticket_signs} has no effect with ticket_values={methods.REINITIALIZED}, whose signs are "
+      f"random already: use ticket_signs={methods.KEPT}"
+    )
   # Older drivers set them for every run.
   if not method.gradual and is_new:
     for hparam in ("prune_until", "prune_every"):

@@ -1,5 +1,6 @@
 """The model `lottery_bert`: Google's names, masks, a loss of the examples alone, hparams that are refused."""
 
+import functools
 import os
 
 import numpy as np
@@ -10,10 +11,12 @@ import hparams as hparams_package
 import usr_dir  # noqa: F401
 from problems import classification, masked_text, squad
 from t2t_lottery.checkpoints import tf_checkpoint
-from t2t_lottery.pruning import layers
+from t2t_lottery.models import lottery_bert
+from t2t_lottery.pruning import layers, methods
 from t2t_lottery.runs import presets
-from t2t_lottery.training import bert_check, hparams_check
+from t2t_lottery.training import bert_check, hparams_check, ticket_hook
 from t2t_lottery.utils import errors
+from tests.support import tiny_bert
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b"]
 
@@ -54,6 +57,46 @@ class LotteryBertTest(tf.test.TestCase):
     self.assertEqual({name for name in trainable if not name.startswith("bert/")}, {"output_weights", "output_bias"})
     self.assertLen(masks, 2 * 6 + 1)
     self.assertEqual(masks, {layers.mask_name(name) for name in layers.prunable(trainable)})
+
+  def first_weights(self, pretrained, control):
+    """name -> first value of each variable of a ticket with a control."""
+    changes = [f"{name}={value}" for name, value in methods.CONTROLS[control].items()]
+    hparams = self.hparams("bert_tiny+lt", ",".join(["sparsity=0.5", *changes]))
+    with tf.Graph().as_default(), tf.Session() as session:
+      model = registry.model("lottery_bert")(hparams, tf.estimator.ModeKeys.TRAIN)
+      _, losses = model(self.features(2))
+      model.optimize(losses["training"])
+      spec = hparams_check.ticket_spec(hparams, 1)
+      initialize = functools.partial(lottery_bert._initialize, hparams)
+      ticket_hook.TicketHook(
+        hparams.model_dir, pretrained, pretrained, spec, initialize, may_lack=lottery_bert._may_lack
+      ).begin()
+      session.run(tf.global_variables_initializer())
+      return session.run({variable.op.name: variable for variable in tf.global_variables()})
+
+  def test_reinitialized_tickets_keep_the_mask_and_nothing_else_of_a_pretrained_model(self):
+    with open(os.path.join(self.data_dir, "vocab.txt"), "w", encoding="utf-8") as file:
+      file.writelines(f"{piece}\n" for piece in tiny_bert.PIECES)
+    folder = tiny_bert.write_pretrained(os.path.join(self.create_tempdir().full_path, "bert"))
+    prefix = os.path.join(folder, presets.BERT_CHECKPOINT)
+    pretrained = tf_checkpoint.Checkpoint(prefix, "rewind_checkpoint")
+    rewound, new = (self.first_weights(prefix, control) for control in ("global_magnitude", "reinitialized"))
+    for name in pretrained.shapes:
+      before, value = pretrained.read(name), new[name]
+      kept = np.ones(before.shape, bool)
+      if layers.is_prunable(name):
+        kept = new[layers.mask_name(name)].astype(bool)
+        self.assertAllEqual(kept, rewound[layers.mask_name(name)])
+        self.assertFalse(np.any(value[~kept]))
+      self.assertAllEqual(rewound[name], np.where(kept, before, 0))
+      if before.ndim == 1:
+        # As google-research/bert initializes them: scales of norms 1, and 0 for biases.
+        self.assertAllEqual(value, np.full_like(before, name.endswith("/gamma")))
+        continue
+      # A normal distribution of deviation 0.02, cut off at two of them, has a deviation of 0.88 times that.
+      self.assertAllInRange(value[kept], -0.04, 0.04)
+      self.assertAllClose(value[kept].std(), 0.0176, rtol=0.1)
+      self.assertLess(abs(np.corrcoef(value[kept], before[kept])[0, 1]), 5 / np.sqrt(kept.sum()))
 
   def test_rows_that_fill_the_last_batch_of_an_evaluation_do_not_count(self):
     with tf.Graph().as_default(), tf.Session() as session:

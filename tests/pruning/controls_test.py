@@ -52,11 +52,14 @@ class ControlsTest(parameterized.TestCase, tf.test.TestCase):
     sources = (self.final_30, self.early_30) if pruned_before else (self.final, self.early)
     initialize = functools.partial(lottery_transformer._initialize, registry.hparams("transformer_slt_tiny"))
     ticket = tickets.draw(*sources, tickets.TicketSpec(sparsity, **options), SHAPES, initialize)
-    # For any options, pruned weights are zero, and variables that are not layers are rewound.
+    # For any options, pruned weights are zero, and variables that are not layers are rewound, or left as they are initialized.
     for layer, mask in ticket.masks.items():
       self.assertFalse(np.any(ticket.weights[layer][~mask]))
       self.assertTrue(np.all(ticket.weights[layer][mask]))
-    self.assertAllEqual(ticket.weights[BIAS], sources[1].read(BIAS))
+    if options.get("values") == methods.REINITIALIZED:
+      self.assertNotIn(BIAS, ticket.weights)
+    else:
+      self.assertAllEqual(ticket.weights[BIAS], sources[1].read(BIAS))
     self.assertCountEqual(ticket.masks, [EMBEDDING, FFN, QUERY])
     return ticket
 
@@ -99,7 +102,7 @@ class ControlsTest(parameterized.TestCase, tf.test.TestCase):
       self.assertAllClose(np.sqrt(np.mean(np.square(kept))), std, rtol=0.1)
 
   def test_reinitialized_values_do_not_correlate_with_the_rewound_ones(self):
-    ticket = self.draw(values=methods.REDRAWN, signs=methods.RANDOM)
+    ticket = self.draw(values=methods.REINITIALIZED)
     self.assert_same_masks(ticket, self.plain)
     for layer, mask in ticket.masks.items():
       correlation = np.corrcoef(ticket.weights[layer][mask], self.plain.weights[layer][mask])[0, 1]
@@ -179,7 +182,8 @@ class ControlsTest(parameterized.TestCase, tf.test.TestCase):
     del options["seed"], options["sparsity"]
     first, again, other = (self.draw(seed=seed, **options) for seed in (1, 1, 2))
     equal = [
-      all(np.array_equal(first.weights[name], ticket.weights[name]) for name in SHAPES) for ticket in (again, other)
+      all(np.array_equal(first.weights[name], ticket.weights[name]) for name in first.weights)
+      for ticket in (again, other)
     ]
     self.assertEqual(equal, [True, control in DRAWN_WITHOUT_A_SEED])
 

@@ -148,7 +148,7 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     ),
     ("pruning_method=slt_mp,initial_sparsity=0.3,ticket_structure=units", "takes no ticket_structure=units"),
     ("ticket_scope=magic", "ticket_scope=magic is not one of layer, global"),
-    ("ticket_values=magic", "ticket_values=magic is not one of rewound, constant, redrawn, permuted"),
+    ("ticket_values=magic", "ticket_values=magic is not one of rewound, constant, redrawn, permuted, reinitialized"),
     ("ticket_signs=magic", "ticket_signs=magic is not one of kept, random"),
     ("embedding_fan=magic", "embedding_fan=magic is not one of shape, hidden"),
     ("data_seed=-2", "data_seed=-2 is invalid: must be at least 0, or -1 for the seed of the run"),
@@ -236,6 +236,11 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
       "slt",
       "sparsity=0.8,embedding_fan=hidden",
       "embedding_fan=hidden has no effect with ticket_values=rewound: use ticket_values=constant",
+    ),
+    (
+      "slt",
+      "sparsity=0.8,ticket_values=reinitialized,ticket_signs=random",
+      "ticket_signs=random has no effect with ticket_values=reinitialized, whose signs are random already",
     ),
     ("slt_mp", "sparsity=0.8,initial_sparsity=0.5,ticket_scope=global", "slt_mp prunes layer by layer during training"),
     (
