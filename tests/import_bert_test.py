@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 import safetensors.numpy
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
@@ -95,6 +96,7 @@ class ImportBertTest(parameterized.TestCase, tf.test.TestCase):
     environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     return out, subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
+  @pytest.mark.slow
   def test_the_written_checkpoint_computes_what_transformers_does(self):
     out, done = self.run_command(self.folder())
     self.assertEqual((done.returncode, done.stderr), (0, ""))
@@ -132,6 +134,7 @@ class ImportBertTest(parameterized.TestCase, tf.test.TestCase):
     self.assertAllEqual(found.variables["output_weights"], values["classifier.weight"])
     self.assertAllEqual(found.variables["cls/squad/output_weights"], values["qa_outputs.weight"])
 
+  @pytest.mark.slow
   def test_a_missing_pooler_is_refused_or_initialized_as_asked(self):
     values = without(tensors(), "pooler.")
     folder = self.folder(values)

@@ -4,6 +4,7 @@ import functools
 import os
 
 import numpy as np
+import pytest
 import tensorflow.compat.v1 as tf
 from tensor2tensor.utils import registry, trainer_lib
 
@@ -74,6 +75,7 @@ class LotteryBertTest(tf.test.TestCase):
       session.run(tf.global_variables_initializer())
       return session.run({variable.op.name: variable for variable in tf.global_variables()})
 
+  @pytest.mark.slow
   def test_reinitialized_tickets_keep_the_mask_and_nothing_else_of_a_pretrained_model(self):
     with open(os.path.join(self.data_dir, "vocab.txt"), "w", encoding="utf-8") as file:
       file.writelines(f"{piece}\n" for piece in tiny_bert.PIECES)

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 
+import pytest
 import tensorflow.compat.v1 as tf
 from tensor2tensor.utils import registry
 
@@ -778,6 +779,7 @@ class LexiconTest(tf.test.TestCase):
     for relation in lexicon.COMPANIONS:
       self.assertContainsSubset(relation.verbs, names)
 
+  @pytest.mark.slow
   def test_every_word_is_drawn(self):
     source = sentences.Sentences(chance.Chance(5))
     found = set()
@@ -895,6 +897,7 @@ class InvariantsTest(tf.test.TestCase):
       ne = sum(word.lower() == "ne" for word in words)
       self.assertEqual(ne, sum(word in ("pas", "jamais") for word in words), text)
 
+  @pytest.mark.slow
   def test_translation_is_a_function_of_the_source(self):
     known = {}
     source = sentences.Sentences(chance.Chance(3))

@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pytest
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
@@ -89,6 +90,7 @@ class SynFlowTest(parameterized.TestCase, tf.test.TestCase):
       self.assertLessEqual(np.count_nonzero(score), masks.kept_count(score.size, 1 - (1 - sparsity) ** 0.9), name)
       self.assertTrue(np.any(score), name)
 
+  @pytest.mark.slow
   @parameterized.parameters((2, 0.5), (2, 0.98), (6, 0.9))
   def test_global_scope_empties_no_layer(self, depth, sparsity):
     """SynFlow's guarantee (theorem 3), which residual connections would break: without equal sums of the layers' scores, 50

@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 import tensorflow.compat.v1 as tf
 
 from t2t_lottery.evaluation import connectivity
@@ -48,6 +49,7 @@ class ConnectionsTest(tf.test.TestCase):
     missing = builder.report(studies.read(runs_dir), out, None, 20, False)
     return out, missing
 
+  @pytest.mark.slow
   def test_pairs_have_a_table_and_a_plot_also_from_an_archive(self):
     out, _ = self.report(self.made.folder)
     self.assertNotIn("Linear connectivity", read(os.path.join(out, "index.html")))

@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 
 import numpy as np
+import pytest
 import tensorflow.compat.v1 as tf
 
 from t2t_lottery.data import manifest
@@ -136,6 +137,7 @@ class ReportPageTest(tf.test.TestCase):
   def test_the_same_runs_give_the_same_files(self):
     self.assertEqual(all_files(self.out), all_files(self.report(self.made.folder, "again", self.data_dir)))
 
+  @pytest.mark.slow
   def test_archive_gives_the_same_report_and_contains_no_text_of_the_test_set(self):
     folder = os.path.join(self.folder, "archive")
     study = studies.read(self.made.folder)

@@ -14,7 +14,7 @@ import tensorflow.compat.v1 as tf
 from t2t_lottery.checkpoints import tensor_bundle
 from t2t_lottery.pruning import layers
 from t2t_lottery.runs import paths
-from t2t_lottery.utils import atomic_files
+from t2t_lottery.utils import atomic_files, t2t_process
 from tests.support import trained
 
 # docs/reliability.md reports a test with more kills.
@@ -43,7 +43,8 @@ class KillTest(tf.test.TestCase):
       [sys.executable, "-m", "t2t_lottery.reproduce", "--methods=slt", f"--levels={LEVELS}", "--seeds=1", *given]
       + [f"--runs_dir={self.runs.runs_dir}"],
       cwd=trained.ROOT,
-      env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
+      # With optimized graphs, as a user runs it (`tests/conftest.py`).
+      env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", t2t_process.USER_DIR: ""},
       stdout=subprocess.PIPE,
       stderr=subprocess.STDOUT,
       text=True,

@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 import tensorflow.compat.v1 as tf
 
 from t2t_lottery.data import manifest
@@ -247,6 +248,7 @@ class ReproduceTest(tf.test.TestCase):
     self.assertEqual(process.returncode, 1)
     self.assertRegex(stderr, f"dense: train: {folder} holds no hparams.json, .* move its content back, or delete it")
 
+  @pytest.mark.slow
   def test_sigterm_stops_the_trainer_and_the_next_call_resumes(self):
     trainer, command, start = self.with_trainer("--methods=dense", "--seeds=1")
     with start() as process:

@@ -5,6 +5,7 @@ import resource
 import subprocess
 import sys
 
+import pytest
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
@@ -115,6 +116,7 @@ class FullDiskTest(tf.test.TestCase):
     )
     self.assertEmpty(os.listdir(self.folder))
 
+  @pytest.mark.slow
   def test_a_checkpoint(self):
     self.assert_fails(
       "import sys; import numpy as np; from t2t_lottery.checkpoints import tf_checkpoint; "

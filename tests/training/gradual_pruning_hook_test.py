@@ -5,6 +5,7 @@ import os
 import sys
 
 import numpy as np
+import pytest
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 from tensor2tensor.utils import trainer_lib
@@ -168,6 +169,7 @@ class PruneHookTest(parameterized.TestCase, tf.test.TestCase):
         *_, mask = training.step(np.ones((40, 25)))
       self.assertEqual(np.count_nonzero(~mask), 300 if prune else 0)
 
+  @pytest.mark.slow
   def test_a_run_stopped_between_a_step_and_its_pruning_prunes_when_it_resumes(self):
     """Each checkpoint is saved before the hook prunes."""
     weights = random_weights(30)

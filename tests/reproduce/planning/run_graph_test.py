@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
@@ -87,6 +88,7 @@ class GraphTest(parameterized.TestCase, tf.test.TestCase):
     self.assertIsNone(runs["slt-50"].flag("rewind_step"))
     self.assertContainsSubset({"mp-80", "lt-50-60-80", "slt-50-mp-80", "slt-50-60-mp-80"}, runs)
 
+  @pytest.mark.slow
   def test_order_is_parents_first_then_most_descendants(self):
     runs = run_graph.graph(("slt_mp", "mp"), (1,), ("--levels=50 70 80", "--controls=random_signs"))
     self.assertEqual(
