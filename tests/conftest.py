@@ -8,6 +8,8 @@ import sys
 
 # Before NumPy is imported: threads of several processes of tests would wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import pytest
 from absl import flags

@@ -69,7 +69,7 @@ class _Outcomes(unittest.TestResult):
 def run(name):
   """Runs one of t2t's test modules; returns the outcome of each test."""
   compat.apply_patches()
-  fresh.leave_graphs_unoptimized()
+  importlib.import_module("tests.support.unoptimized")
   # And its own sessions.
   tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
   outcomes = _Outcomes()

@@ -23,7 +23,7 @@ from t2t_lottery.runs import paths
 from t2t_lottery.training import replicated_variables
 from t2t_lottery.utils import atomic_files
 from t2t_lottery.utils import tf_config as cluster_config
-from tests.support import fresh, small_model
+from tests.support import small_model
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 HPARAMS = (
@@ -235,7 +235,6 @@ def train(arguments, replica_groups, record, cpus=1, tf_config=None, packed=Fals
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(cpus)])
   problem.Problem.input_fn = lambda self, *args, **kwargs: _dataset(replica_groups, packed)
-  fresh.leave_graphs_unoptimized()
   create = trainer_lib.create_experiment
 
   def create_experiment(*args, **kwargs):

@@ -3,15 +3,12 @@
 The processes are forked from one that has done the imports, so that a call has no startup cost.
 """
 
-import functools
 import multiprocessing
 import multiprocessing.connection
 import os
 import sys
 import tempfile
 import traceback
-
-from tensor2tensor.utils import trainer_lib
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["tensor2tensor.bin.t2t_trainer", "t2t_lottery.compat.patch_list"])
@@ -90,19 +87,6 @@ def outcome(function, *arguments, **named):
     return call(function, *arguments, **named)
   except AssertionError as error:
     return str(error)
-
-
-def leave_graphs_unoptimized():
-  """Keeps t2t's sessions in this process from optimizing their graphs: that takes longer than a few steps of small ones."""
-  create = trainer_lib.create_session_config
-
-  @functools.wraps(create)
-  def create_session_config(*arguments, **named):
-    config = create(*arguments, **named)
-    config.graph_options.rewrite_options.disable_meta_optimizer = True
-    return config
-
-  trainer_lib.create_session_config = create_session_config
 
 
 def _call(sender, path, function, arguments, named):

@@ -45,7 +45,6 @@ OTHER = {"estimator", "train_steps", "eval_steps", "run_std_server", "continuous
 
 def train_by(schedule, folder, data_dir):
   """Runs t2t-trainer's main in this process; a new run is pruned at the end of its first session."""
-  fresh.leave_graphs_unoptimized()
   pruned = SCHEDULES[schedule]
   argv = [
     "t2t-trainer",
