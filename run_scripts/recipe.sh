@@ -35,7 +35,7 @@ with_controls() {
 
 # The dense run, from which every method but MP starts: dense [FLAG of datagen...]
 dense() {
-  step datagen --levels="$levels $switches" ${text[@]+"${text[@]}"} "$@"
+  step datagen --levels="$levels $switches" ${slt_levels:+--slt_levels="$slt_levels"} ${text[@]+"${text[@]}"} "$@"
   run dense ${rewind_also:+--rewind_also="$rewind_also"}
 }
 
@@ -59,8 +59,8 @@ iterative() {
 # With --slt_levels, SLT from a ticket of structures, which stay removed: then_slt TICKET [VARIANT]. Without a variant, each
 # layer has the same sparsity. The runs are SLT's, on this ticket.
 then_slt() {
-  local variant=${2:-} on=${1//[-.]/_}
-  iterative slt "$slt_levels" "$1" "slt+$on"
+  local variant=${2:-} on=${1//./p}
+  iterative slt "$slt_levels" "$1" "slt+${on//-/_}"
 }
 
 # Dense run and levels with the masks of another task's chain, each at its own level: transferred METHOD LEVELS NAME [FLAG...]

@@ -7,6 +7,7 @@ import shutil
 
 from absl import flags
 
+from t2t_lottery.checkpoints import tensor_bundle
 from t2t_lottery.data import manifest, own_text
 from t2t_lottery.evaluation import scoring_flags
 from t2t_lottery.pruning import methods
@@ -16,6 +17,9 @@ from t2t_lottery.utils import command_line, errors, t2t_process
 
 _LEVELS = flags.DEFINE_string(
   "levels", "", "Sparsities in percent of the runs that follow; checked before data is generated."
+)
+_SLT_LEVELS = flags.DEFINE_string(
+  "slt_levels", "", "With --structure, sparsities of the runs after them, of single weights; likewise."
 )
 _STRUCTURE = flags.DEFINE_enum("structure", methods.WEIGHTS, methods.STRUCTURES, "What is removed at these sparsities.")
 _DECODER = flags.DEFINE_string(
@@ -79,6 +83,7 @@ def datagen(settings: config.Settings) -> None:
   problem = settings.runs.problem
   if settings.pretrained:
     _check_vocabulary(settings)
+    _check_weights(settings)
   if manifest.is_complete(problem, settings.data_dir):
     return
   problem_check.check(problem, settings.data_dir, of_bert=bool(settings.pretrained))
@@ -120,6 +125,13 @@ def _check_vocabulary(settings: config.Settings) -> None:
     raise errors.UserError(f"{kept} is not the vocabulary of --checkpoint, {given}: give another --data_dir")
 
 
+def _check_weights(settings: config.Settings) -> None:
+  """Reads a pre-trained model whole: a damaged one is noticed here, not when the dense run starts."""
+  prefix = pretrained.checkpoint(settings.pretrained)
+  if name := tensor_bundle.check(prefix):
+    raise errors.UserError(f"{name} of {prefix} contains NaN or infinity: give another --checkpoint")
+
+
 def main(argv: list[str]) -> None:
   """The command."""
   del argv
@@ -127,7 +139,9 @@ def main(argv: list[str]) -> None:
     settings = set_check.complete(command_flags.read(), _DECODER.value)
     scoring = scoring_flags.read()
     config.check_levels(settings, _LEVELS.value.split(), _STRUCTURE.value)
+    config.check_levels(settings, _SLT_LEVELS.value.split())
     for name in _MASKS_FROM.value.split():
+      problem_check.check(name.rpartition("/")[0], settings.data_dir, of_bert=True)
       transferred_masks.last_step(settings, name)
     describe_own_text(settings.runs.problem, settings.data_dir)
     if scoring.bleu_tokenize:

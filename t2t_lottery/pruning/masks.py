@@ -32,7 +32,7 @@ def kept_count(size: int, sparsity: float, of: str = "weights of a layer") -> in
   check_sparsity(sparsity)
   kept = round(size * (1.0 - sparsity))
   if size and not kept:
-    raise UserError(f"sparsity {sparsity} leaves none of the {size} {of}: use a lower one")
+    raise UserError(f"sparsity {sparsity:.10g} leaves none of the {size} {of}: use a lower one")
   return kept
 
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from t2t_lottery.pruning import masks, methods
+from t2t_lottery.utils.errors import UserError
 
 
 class _Family(NamedTuple):
@@ -140,6 +141,29 @@ class Group(NamedTuple):
     """Bias -> bool array of its shape, False where it is a removed member's; arguments as of `masks`."""
     names = [*self.biases, *filter(None, [self.output_bias])]
     return {name: np.repeat(members, shapes[name][0] // self.size) for name in names}
+
+
+def check_share(structure: str, sparsity: float, units: int, heads: int, mlps: int) -> None:
+  """Rejects a share of structures that leaves none of a kind, or removes none of any kind.
+
+  Args:
+    structure: one of `methods.STRUCTURES`, but `methods.WEIGHTS`.
+    sparsity: the share, in [0, 1).
+    units: of each feed-forward block.
+    heads, mlps: of the model.
+
+  Raises:
+    UserError: naming the structures.
+  """
+  sizes = {
+    methods.UNITS: (units, "units of a feed-forward block"),
+    methods.HEADS: (heads, "heads of the model"),
+    methods.MLPS: (mlps, "MLPs of the model"),
+  }
+  asked = [sizes[kind] for kind in kinds(structure)]
+  if all([masks.kept_count(size, sparsity, of) == size for size, of in asked]):
+    names = " or ".join(f"{size} {of}" for size, of in asked)
+    raise UserError(f"sparsity {sparsity:.10g} removes none of the {names}: use a higher one")
 
 
 def kinds(structure: str) -> tuple[str, ...]:

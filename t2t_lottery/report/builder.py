@@ -66,7 +66,7 @@ def write_tables(study: studies.Study, out: str, samples: int) -> Tables:
   }
   atomic_files.write_text(os.path.join(out, "table.csv"), paper_tables.to_csv(entries, printed))
   if related:
-    others = {entry.place.run: entry for entry in entries}
+    others = {entry.place.run: entry for entry in [*entries, *related]}
     caption = f"{of}: controls and relatives, each with the run that it varies, {mean}"
     found["Controls and relatives"] = paper_tables.relatives_table(caption, related, others)
     atomic_files.write_text(os.path.join(out, "controls.csv"), paper_tables.to_csv(related, {}))

@@ -100,7 +100,7 @@ def relatives_table(caption: str, entries: Sequence[Entry], others: Mapping[str,
   Args:
     caption: of the table.
     entries: its rows.
-    others: name of a run -> its entry in the main table.
+    others: name of a run -> its entry, here or in the main table.
   """
   groups = []
   shown = aggregates.shown([*entries, *others.values()])

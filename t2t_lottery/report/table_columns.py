@@ -61,7 +61,7 @@ class Relative(NamedTuple):
     run: its name.
     level: its sparsity; of a run that removes structures, their share, which is not that of the weights.
     differs: what differs: its controls and other parts of its name after a "+", or that it belongs to another chain.
-    varied: the run in a column that it varies; None if there is none.
+    varied: the run that it varies; None if there is none.
     of_structures: whether it removes structures, not single weights.
   """
 
@@ -222,7 +222,8 @@ def _head(names: list[str], first: str, about: About) -> str | None:
 def relatives(about: About, columns: Mapping[str, list[Place]]) -> list[Relative]:
   """All runs without a place in a column, each with the run that it varies, in order of levels.
 
-  A run varies the one with its name without the parts after a "+", or else the run of its method at its level.
+  A control, or a run with another order of batches, varies the ticket of its name; another run the one with its name without the
+  parts after a "+", or else the run of its method at its level.
   """
   placed = {place.run for column in columns.values() for place in column}
   found = []
@@ -240,5 +241,8 @@ def relatives(about: About, columns: Mapping[str, list[Place]]) -> list[Relative
     if structure != methods.WEIGHTS:
       # A run of single weights at the same number has lost more weights.
       differs, varied = f"{level * 100:.6g}% of the {structures.NAMES[structure]}, {differs}", None
+    ticket, _, last = name.rpartition("+")
+    if ticket in about and last in (*what.get("controls", [])[-1:], f"data_seed_{what.get('data_seed')}"):
+      varied = ticket
     found.append(Relative(name, level, differs or "another chain", varied, structure != methods.WEIGHTS))
   return sorted(found, key=lambda relative: (relative.level, relative.varied or "", relative.run))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from t2t_lottery.pruning import masks, methods
+from t2t_lottery.pruning import masks, methods, structures
 from t2t_lottery.runs import given_hparams, paths, presets
 from t2t_lottery.utils import tf_config
 from t2t_lottery.utils.errors import UserError
@@ -47,7 +47,8 @@ class Settings(NamedTuple):
 
 
 def check_levels(config: Settings, levels: Iterable[str], structure: str = methods.WEIGHTS) -> None:
-  """Rejects levels at which the smallest matrices of the model would keep no weight, or its blocks no unit, head or MLP.
+  """Rejects levels at which the smallest matrices of the model would keep no weight, or its blocks no unit, head or MLP; or at
+  which no structure would be removed.
 
   Args:
     config: the runs' settings.
@@ -67,16 +68,13 @@ def check_levels(config: Settings, levels: Iterable[str], structure: str = metho
     return  # t2t-trainer reports the error.
   hidden, ffn, heads, _, encoder, decoder = map(int, asked.values())
   blocks = encoder if config.pretrained else encoder + 2 * decoder
-  size, of = {
-    methods.WEIGHTS: (hidden * min(hidden, ffn), "weights of a layer"),
-    methods.UNITS: (ffn, "units of a feed-forward block"),
-    methods.HEADS: (heads * blocks, "heads of the model"),
-    # A layer of BERT has one; fewer than heads.
-    **dict.fromkeys((methods.MLPS, methods.HEADS_MLPS), (blocks, "MLPs of the model")),
-  }[structure]
   for level in levels:
+    sparsity = parse_level(level)
     try:
-      masks.kept_count(size, parse_level(level), of)
+      if structure == methods.WEIGHTS:
+        masks.kept_count(hidden * min(hidden, ffn), sparsity)
+      else:
+        structures.check_share(structure, sparsity, ffn, heads * blocks, blocks)
     except UserError as error:
       raise UserError(f"level {level}: {error}") from error
 

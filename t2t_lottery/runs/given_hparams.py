@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from t2t_lottery.pruning import methods
 from t2t_lottery.runs import presets
 from t2t_lottery.utils import choices
 from t2t_lottery.utils.errors import UserError
@@ -125,6 +126,10 @@ def check(given: Mapping[str, str], size: presets.Size) -> None:
     except ValueError:
       what = "an integer" if kind is int else "a number"
       raise UserError(f"--hparams={full_name}={value}: {name} is {what}") from None
+    if any(name in names for names in methods.LEARNED.values()):
+      may_be_0 = name.endswith("penalty")
+      if float(value) < 0 or not (float(value) or may_be_0):
+        raise UserError(f"--hparams={name}={value} must be {'at least' if may_be_0 else 'greater than'} 0")
   widths = (*presets.SIZE_HPARAMS, *presets.HEAD_DEPTHS)
   shape = {**size._asdict(), **{name: int(given[name]) for name in widths if name in given}}
   try:

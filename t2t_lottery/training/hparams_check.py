@@ -403,13 +403,12 @@ def _check_training(hparams, method: methods.Method, model: Model, is_new: bool)
 
 def _check_pruning(hparams, model: Model) -> None:
   """Checks that each layer keeps a weight and pruned weights stay zero."""
-  if hparams.ticket_structure == methods.UNITS:
-    masks.kept_count(hparams.filter_size, hparams.sparsity, "units of a feed-forward block")
-  elif hparams.ticket_structure == methods.HEADS:
-    masks.kept_count(hparams.num_heads * model.attention_blocks(hparams), hparams.sparsity, "heads of the model")
-  elif methods.MLPS in structures.kinds(hparams.ticket_structure):
-    # Fewer than heads; a layer of BERT has one of each.
-    masks.kept_count(model.attention_blocks(hparams), hparams.sparsity, "MLPs of the model")
+  if hparams.ticket_structure != methods.WEIGHTS:
+    blocks = model.attention_blocks(hparams)
+    # A layer of BERT has an attention block and an MLP.
+    structures.check_share(
+      hparams.ticket_structure, hparams.sparsity, hparams.filter_size, hparams.num_heads * blocks, blocks
+    )
   elif hparams.ticket_scope != methods.GLOBAL:
     for size in model.layer_sizes(hparams):
       masks.kept_count(size, hparams.sparsity)

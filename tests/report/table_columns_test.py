@@ -161,6 +161,9 @@ class ColumnsTest(tf.test.TestCase):
       ("snip+dense_embedding-50", "lt", 50, "dense", "snip", "dense_embedding"),
       ("supermask-98", "lt", 98, "dense", "supermask"),
       ("units-50", "slt", 50, "dense", "units"),
+      ("units-50+bad_mask", "slt", 50, "dense", "units", "bad_mask"),
+      ("slt+units_50-80", "slt", 80, "units-50"),
+      ("slt+units_50-80+random_signs", "slt", 80, "units-50", "random_signs"),
     )
     found = table_columns.assign(described)
     self.assertEqual(
@@ -182,6 +185,12 @@ class ColumnsTest(tf.test.TestCase):
         table_columns.Relative("snip+dense_embedding-50", 0.5, "snip, dense embedding", "snip-50"),
         # Not compared with slt-50, which has lost half of its weights.
         table_columns.Relative("units-50", 0.5, "50% of the feed-forward units, units", None, of_structures=True),
+        # But a bad one with a good one, and a control with the ticket that it changes.
+        table_columns.Relative(
+          "units-50+bad_mask", 0.5, "50% of the feed-forward units, units, bad mask", "units-50", of_structures=True
+        ),
+        table_columns.Relative("slt+units_50-80", 0.8, "units 50", "slt-50-80"),
+        table_columns.Relative("slt+units_50-80+random_signs", 0.8, "random signs, units 50", "slt+units_50-80"),
       ],
     )
 

@@ -239,7 +239,10 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
     (["--checkpoint="], "give --checkpoint=DIR, the folder of a pre-trained BERT"),
     (["--size=tiny"], "--size has no effect in imp.sh"),
     (["--decoder=t2t"], "--decoder has no effect in imp.sh"),
-    (["--variant=global_magnitude"], "--variant=global_magnitude is only for lt, slt, clt, lrr and finetune"),
+    (
+      ["--variant=global_magnitude"],
+      "--variant=global_magnitude has no effect: imp ranks the weights of all layers together",
+    ),
     (["--variant=heads", "--ticket_from=glue_cola"], "transfers masks of single weights: leave out --variant=heads"),
     (["--variant=mlps", "--controls=shuffled_mask"], "shuffled_mask shuffles within layers, which have one MLP each"),
     (["--ticket_from=glue_rte"], "--ticket_from=glue_rte: give another task than --problem=glue_rte"),
@@ -258,7 +261,9 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
     (["--hparams_set=bert_miniature_2x128"], "position_embeddings of shape .512, 32.|word_embeddings of shape"),
     (["--hparams_set=transformer_tiny"], "is no set of a BERT"),
     (["--problem=translate_ende_grammar"], "translate_ende_grammar is no task of BERT"),
+    (["--variant=mlps", "--levels=20"], "level 20: sparsity 0.2 removes none of the 2 MLPs of the model"),
     (["--checkpoint=/nowhere"], "--checkpoint=/nowhere contains no bert_model.ckpt.index"),
+    (["--ticket_from=glue_sst"], "glue_sst is no task of BERT: did you mean glue_sst2"),
     (["--ticket_from=glue_sst2"], "no finished run imp-10 of glue_sst2"),
     (["--hparams=hiden_size=3"], "did you mean hidden_size"),
   )

@@ -155,6 +155,8 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ("--equal_training", "--equal_training: SLT's line has no level 55, the switch: add it to --levels", "--switch=55"),
     ("--equal_training", "--equal_training: with --one_shot SLT's line is as short", "--one_shot"),
     ("--bleu_tokenize=flores20", "--bleu_tokenize=flores20: did you mean flores200\\?"),
+    ("--hparams=gates_penalty=0.1", "--hparams=gates_penalty=0.1 has no effect without --variant=gates, of heads.sh"),
+    ("--hparams=supermask_temperature=0", "--hparams=supermask_temperature=0 must be greater than 0"),
     ("--comet_python=python", "--comet_python=python has no effect without --comet=MODEL"),
     ("--size=bigg", "--size=bigg: did you mean big\\?"),
   )
@@ -353,8 +355,8 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       ["--levels=12.5", "--slt_levels=80", "--controls=random_signs"],
       [
         *("dense", "heads-12.5 < dense", "heads-12.5+random_signs < dense"),
-        "slt+heads_12_5+global_magnitude-80 < heads-12.5",
-        "slt+heads_12_5+global_magnitude-80+random_signs < heads-12.5",
+        "slt+heads_12p5+global_magnitude-80 < heads-12.5",
+        "slt+heads_12p5+global_magnitude-80+random_signs < heads-12.5",
       ],
     ),
     ("gates", "heads.sh", ["--levels=25", "--variant=gates"], ["dense", "heads+gates-25 < dense"]),
@@ -736,17 +738,18 @@ print(json.dumps(outcomes))
       self.assertEqual(done.returncode, status)
       self.assertRegex(
         done.stderr,
-        rf"^t2t-lottery: level {level}: sparsity 0\.9999\d+ leaves none of the 16384 weights of a layer.*\n$",
+        rf"^t2t-lottery: level {level}: sparsity 0\.9999\d* leaves none of the 16384 weights of a layer.*\n$",
       )
     self.assertEmpty(os.listdir(folder))
 
   @parameterized.parameters(
-    ("units", "99.95", "512 units of a feed-forward block"), ("heads", "98.5", "24 heads of the model")
+    ("units", "99.95", "leaves none of the 512 units of a feed-forward block: use a lower one"),
+    ("heads", "98.5", "leaves none of the 24 heads of the model: use a lower one"),
   )
-  def test_level_that_leaves_no_structure_is_rejected_before_datagen(self, method, level, of):
+  def test_level_that_leaves_no_structure_is_rejected_before_datagen(self, method, level, why):
     folder = self.create_tempdir().full_path
     flags = ["--size=tiny", f"--levels=50 {level}", f"--runs_dir={folder}/runs", f"--data_dir={folder}/data"]
-    message = rf"level {level}: sparsity {float(level) / 100:g} leaves none of the {of}: use a lower one"
+    message = f"level {level}: sparsity {float(level) / 100:g} {why}"
     done = driver(f"{method}.sh", "--problem=translate_ende_grammar", *flags)
     self.assertNotEqual(done.returncode, 0)
     self.assertRegex(done.stderr, message)
@@ -755,6 +758,14 @@ print(json.dumps(outcomes))
     )
     self.assertEqual(done.returncode, 2)
     self.assertRegex(done.stderr, message)
+    self.assertEmpty(os.listdir(folder))
+
+  def test_level_of_single_weights_after_structures_is_checked_before_datagen(self):
+    folder = self.create_tempdir().full_path
+    flags = ["--size=tiny", f"--runs_dir={folder}/runs", f"--data_dir={folder}/data"]
+    done = driver("units.sh", "--problem=translate_ende_grammar", *flags, "--levels=25", "--slt_levels=80 99.999")
+    self.assertEqual(done.returncode, 1)
+    self.assertRegex(done.stderr, "^t2t-lottery: level 99.999: sparsity 0.99999 leaves none of the 16384 weights.*\n$")
     self.assertEmpty(os.listdir(folder))
 
   @parameterized.parameters((40, 40, 40), (50, 20, 25), (45, 40, 45), (2000, 20, 20), (2000, 10, 20), (2001, 30, 30))

@@ -140,6 +140,10 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
       "ticket_structure=heads,ticket_scope=global,sparsity=0.99",
       "leaves none of the 24 heads of the model: use a lower one",
     ),
+    (
+      "ticket_structure=heads,ticket_scope=global,sparsity=0.02",
+      "sparsity 0.02 removes none of the 24 heads of the model: use a higher one",
+    ),
     ("ticket_structure=units,ticket_scope=global", "ticket_scope=global does not fit ticket_structure=units"),
     ("ticket_structure=units,prune_embedding=False", "prune_embedding=False does not fit ticket_structure=units"),
     (
