@@ -5,8 +5,11 @@ Each method is a set of t2t hparams; each constant below is a value of one of th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Container, Mapping, Sequence
 from typing import NamedTuple
+
+from t2t_lottery.utils.errors import UserError
 
 # The score by which a ticket's mask keeps the highest weights (hparam `ticket_score`).
 MAGNITUDE = "magnitude"  # |w|, as in the paper
@@ -189,6 +192,17 @@ def default_hparams(name: str, hparams: Container[str]) -> dict[str, str | float
     # Of BERT, all layers compete (Chen et al. 2020, section 3).
     defaults["ticket_scope"] = GLOBAL
   return defaults
+
+
+def check_learned(name: str, value: float) -> None:
+  """Rejects an hparam of `LEARNED` by which no score can be learned.
+
+  Raises:
+    UserError: it is negative or not finite, or 0 if it is not a penalty.
+  """
+  may_be_0 = name.endswith("penalty")
+  if not (0 < value < math.inf or (may_be_0 and value == 0)):
+    raise UserError(f"{name}={value:g} is invalid: must be {'at least' if may_be_0 else 'greater than'} 0")
 
 
 def without_effect(method: Method, hparams: Mapping[str, object]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ drivers can check them before there is an environment.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 
@@ -126,13 +127,12 @@ def check(given: Mapping[str, str], size: presets.Size) -> None:
     except ValueError:
       what = "an integer" if kind is int else "a number"
       raise UserError(f"--hparams={full_name}={value}: {name} is {what}") from None
-    if any(name in names for names in methods.LEARNED.values()):
-      may_be_0 = name.endswith("penalty")
-      if float(value) < 0 or not (float(value) or may_be_0):
-        raise UserError(f"--hparams={name}={value} must be {'at least' if may_be_0 else 'greater than'} 0")
   widths = (*presets.SIZE_HPARAMS, *presets.HEAD_DEPTHS)
   shape = {**size._asdict(), **{name: int(given[name]) for name in widths if name in given}}
   try:
+    for name in itertools.chain(*methods.LEARNED.values()):
+      if name in given:
+        methods.check_learned(name, float(given[name]))
     presets.check_positive(shape, presets.SIZE_HPARAMS)
     presets.check_heads(shape)
   except UserError as error:

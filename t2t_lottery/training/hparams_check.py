@@ -342,9 +342,7 @@ def _check_learned(hparams, score: str) -> None:
         )
     return
   for name in names:
-    may_be_0 = name.endswith("penalty")
-    if hparams.get(name) < 0 or not (hparams.get(name) or may_be_0):
-      raise UserError(f"{name}={hparams.get(name)} is invalid: must be {'at least' if may_be_0 else 'greater than'} 0")
+    methods.check_learned(name, hparams.get(name))
 
 
 def _check_structure(hparams, model: Model) -> None:

@@ -155,8 +155,8 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ("--equal_training", "--equal_training: SLT's line has no level 55, the switch: add it to --levels", "--switch=55"),
     ("--equal_training", "--equal_training: with --one_shot SLT's line is as short", "--one_shot"),
     ("--bleu_tokenize=flores20", "--bleu_tokenize=flores20: did you mean flores200\\?"),
-    ("--hparams=gates_penalty=0.1", "--hparams=gates_penalty=0.1 has no effect without --variant=gates, of heads.sh"),
-    ("--hparams=supermask_temperature=0", "--hparams=supermask_temperature=0 must be greater than 0"),
+    ("--hparams=supermask_temperature=0", "--hparams: supermask_temperature=0 is invalid: must be greater than 0"),
+    ("--hparams=gates_penalty=nan", "--hparams: gates_penalty=nan is invalid: must be at least 0"),
     ("--comet_python=python", "--comet_python=python has no effect without --comet=MODEL"),
     ("--size=bigg", "--size=bigg: did you mean big\\?"),
   )

@@ -126,7 +126,7 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
     ("gates_steps=3", "gates_steps=3 has no effect with ticket_score=magnitude: use ticket_score=gates"),
     (
       "ticket_structure=heads,ticket_scope=global,ticket_score=gates,gates_penalty=-1",
-      "gates_penalty=-1.0 is invalid: must be at least 0",
+      "gates_penalty=-1 is invalid: must be at least 0",
     ),
     (
       "ticket_structure=heads,ticket_scope=global,ticket_score=gates,gates_steps=0",
@@ -268,11 +268,11 @@ class RunCheckTest(parameterized.TestCase, tf.test.TestCase):
       "sparsity=0.8,ticket_score=supermask,supermask_steps=0",
       "supermask_steps=0 is invalid: must be greater than 0",
     ),
-    ("lt", "sparsity=0.8,ticket_score=supermask,supermask_temperature=0", "supermask_temperature=0.0 is invalid: must"),
+    ("lt", "sparsity=0.8,ticket_score=supermask,supermask_temperature=0", "supermask_temperature=0 is invalid: must"),
     (
       "lt",
       "sparsity=0.8,ticket_score=supermask,supermask_penalty=-1",
-      "supermask_penalty=-1.0 is invalid: must be at l",
+      "supermask_penalty=-1 is invalid: must be at l",
     ),
     (
       "lt",

@@ -356,10 +356,6 @@ def check(values: Mapping[str, str], variants: Sequence[str] = VARIANTS) -> None
     if variant == "global_magnitude" and methods.MLPS in variants:
       raise UserError(f"--variant={variant} has no effect: imp ranks the weights of all layers together anyway")
     raise UserError(f"--variant={variant} is only for {_ONLY_FOR[variant]}")
-  if variant != methods.GATES and (of_gates := [name for name in methods.GATES_HPARAMS if name in given]):
-    raise UserError(
-      f"--hparams={of_gates[0]}={given[of_gates[0]]} has no effect without --variant={methods.GATES}, of heads.sh"
-    )
   if variant in _STRUCTURES and values["ticket_from"]:
     raise UserError(
       f"--ticket_from={values['ticket_from']} transfers masks of single weights: leave out --variant={variant}"
