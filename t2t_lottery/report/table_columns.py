@@ -230,19 +230,21 @@ def relatives(about: About, columns: Mapping[str, list[Place]]) -> list[Relative
   for name, what in about.items():
     if name in placed:
       continue
-    level = what["sparsity_asked"]
-    column = columns.get(COLUMNS.get(column_of(what), ""), [])
-    same_level = [place.run for place in column if place.level == level]
-    base = re.sub(r"\+[a-z_0-9]+", "", name)
-    varied = base if base in placed else next(iter(same_level), None)
-    more = [part for part in re.findall(r"\+([a-z_0-9]+)", name) if part not in what.get("controls", [])]
-    differs = ", ".join([*what.get("controls", []), *more]).replace("_", " ")
-    structure = methods.structure_of(what.get("controls", []))
+    level, controls = what["sparsity_asked"], what.get("controls", [])
+    more = [part for part in re.findall(r"\+([a-z_0-9]+)", name) if part not in controls]
+    differs = ", ".join([*controls, *more]).replace("_", " ")
+    structure = methods.structure_of(controls)
     if structure != methods.WEIGHTS:
-      # A run of single weights at the same number has lost more weights.
-      differs, varied = f"{level * 100:.6g}% of the {structures.NAMES[structure]}, {differs}", None
-    ticket, _, last = name.rpartition("+")
-    if ticket in about and last in (*what.get("controls", [])[-1:], f"data_seed_{what.get('data_seed')}"):
+      differs = f"{level * 100:.6g}% of the {structures.NAMES[structure]}, {differs}"
+    base, (ticket, _, last) = re.sub(r"\+[a-z_0-9]+", "", name), name.rpartition("+")
+    if ticket in about and last in (*controls[-1:], f"data_seed_{what.get('data_seed')}"):
       varied = ticket
+    elif structure != methods.WEIGHTS:
+      varied = None  # A run of single weights at the same number has lost more weights.
+    elif base in placed:
+      varied = base
+    else:
+      column = columns.get(COLUMNS.get(column_of(what), ""), [])
+      varied = next((place.run for place in column if place.level == level), None)
     found.append(Relative(name, level, differs or "another chain", varied, structure != methods.WEIGHTS))
   return sorted(found, key=lambda relative: (relative.level, relative.varied or "", relative.run))
