@@ -78,10 +78,9 @@ class LotteryBertTest(tf.test.TestCase):
 
   @pytest.mark.slow
   def test_reinitialized_tickets_keep_the_mask_and_nothing_else_of_a_pretrained_model(self):
-    with open(os.path.join(self.data_dir, "vocab.txt"), "w", encoding="utf-8") as file:
-      file.writelines(f"{piece}\n" for piece in tiny_bert.PIECES)
-    folder = tiny_bert.write_pretrained(os.path.join(self.create_tempdir().full_path, "bert"))
-    prefix = os.path.join(folder, presets.BERT_CHECKPOINT)
+    # With its vocabulary.
+    self.data_dir = tiny_bert.write_pretrained(os.path.join(self.create_tempdir().full_path, "bert"))
+    prefix = os.path.join(self.data_dir, presets.BERT_CHECKPOINT)
     pretrained = tf_checkpoint.Checkpoint(prefix, "rewind_checkpoint")
     rewound, new = (self.first_weights(prefix, control) for control in ("global_magnitude", "reinitialized"))
     for name in pretrained.shapes:
