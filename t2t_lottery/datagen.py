@@ -7,7 +7,6 @@ import shutil
 
 from absl import flags
 
-from t2t_lottery.checkpoints import tensor_bundle
 from t2t_lottery.data import manifest, own_text
 from t2t_lottery.evaluation import scoring_flags
 from t2t_lottery.pruning import methods
@@ -83,7 +82,7 @@ def datagen(settings: config.Settings) -> None:
   problem = settings.runs.problem
   if settings.pretrained:
     _check_vocabulary(settings)
-    _check_weights(settings)
+    pretrained.check_intact(settings.pretrained)
   if manifest.is_complete(problem, settings.data_dir):
     return
   problem_check.check(problem, settings.data_dir, of_bert=bool(settings.pretrained))
@@ -123,13 +122,6 @@ def _check_vocabulary(settings: config.Settings) -> None:
   given, kept = pretrained.vocabulary(settings.pretrained), _vocabulary(settings)
   if os.path.exists(kept) and manifest.file_info(kept) != manifest.file_info(given):
     raise errors.UserError(f"{kept} is not the vocabulary of --checkpoint, {given}: give another --data_dir")
-
-
-def _check_weights(settings: config.Settings) -> None:
-  """Reads a pre-trained model whole: a damaged one is noticed here, not when the dense run starts."""
-  prefix = pretrained.checkpoint(settings.pretrained)
-  if name := tensor_bundle.check(prefix):
-    raise errors.UserError(f"{name} of {prefix} contains NaN or infinity: give another --checkpoint")
 
 
 def main(argv: list[str]) -> None:

@@ -35,9 +35,6 @@ _CONTROLS = flags.DEFINE_multi_enum("control", [], list(methods.CONTROLS), "Chan
 _GPUS = flags.DEFINE_integer(
   "gpus", None, "Number of GPUs of this machine for the run. Default: 1 if there is one, else 0.", lower_bound=0
 )
-_TRAINER_FLAGS = flags.DEFINE_multi_string(
-  "trainer_flag", [], "Additional flag for t2t-trainer, such as --dbgprofile; may be repeated."
-)
 
 
 def options() -> run_spec.Options:
@@ -55,7 +52,6 @@ def options() -> run_spec.Options:
     initial_level=_INITIAL_LEVEL.value,
     controls=_CONTROLS.value,
     gpus=_GPUS.value,
-    trainer_flags=_TRAINER_FLAGS.value,
   )
 
 

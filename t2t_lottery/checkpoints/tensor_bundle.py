@@ -24,7 +24,6 @@ MODEL_SCOPE = "transformer/"
 _OF_BERT = ("bert/", "cls/", "output_weights", "output_bias")
 _MAGIC = 0xDB4775248B80FB57
 _FOOTER_BYTES = 48
-_ADVICE = ": delete this checkpoint, then repeat the command that needs it"
 _TRAILER_BYTES = 5  # Compression type and checksum after each block.
 # DataType of tensorflow/core/framework/types.proto; others do not occur in a model.
 _DTYPES = dict(
@@ -33,6 +32,18 @@ _DTYPES = dict(
     ("<f4", "<f8", "<i4", "u1", "<i2", "i1", "<i8", "?", "<f2", "<u4", "<u8"),
   )
 )
+
+
+class Damaged(UserError):
+  """A checkpoint that cannot be read, with advice for one that a command can make again.
+
+  Attributes:
+    what: the message without this advice.
+  """
+
+  def __init__(self, what: str):
+    super().__init__(f"{what}: delete this checkpoint, then repeat the command that needs it")
+    self.what = what
 
 
 def is_model_variable(name: str) -> bool:
@@ -123,11 +134,11 @@ def _tensors(prefix: str, wanted: Callable[[str], bool]) -> Iterator[tuple[str, 
     try:
       values = np.fromfile(path, dtype, count, offset=entry.offset)
     except OSError as error:
-      raise UserError(f"cannot read {path}: {error.strerror}{_ADVICE}") from error
+      raise Damaged(f"cannot read {path}: {error.strerror}") from error
     if values.size != count or entry.size != count * dtype.itemsize:
-      raise UserError(f"{path} is damaged: {name} is truncated{_ADVICE}")
+      raise Damaged(f"{path} is damaged: {name} is truncated")
     if crc32c.masked(values) != entry.crc32c:
-      raise UserError(f"{path} is damaged: {name} does not match its checksum{_ADVICE}")
+      raise Damaged(f"{path} is damaged: {name} does not match its checksum")
     yield name, values.reshape(entry.shape)
 
 
@@ -143,7 +154,7 @@ def _index(prefix: str) -> tuple[int, dict[str, Entry]]:
   except OSError as error:
     raise UserError(f"no checkpoint {prefix}: cannot read {path}: {error.strerror}") from error
   except (ValueError, IndexError, KeyError, struct.error) as error:
-    raise UserError(f"{path} is damaged or not a TensorFlow checkpoint: {error}{_ADVICE}") from error
+    raise Damaged(f"{path} is damaged or not a TensorFlow checkpoint: {error}") from error
   if header.get(2, 0):
     raise UserError(f"{path} was written on a big-endian machine")
   return int(header.get(1, 0)), found

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from t2t_lottery.checkpoints import tensor_bundle
 from t2t_lottery.pruning import layers
 from t2t_lottery.utils.errors import UserError
 
@@ -54,10 +55,7 @@ class Checkpoint:
     try:
       return self._reader.get_tensor(name)  # This verifies the checksum of its bytes.
     except (tf.errors.OpError, ValueError, IndexError) as error:
-      raise UserError(
-        f"{self.role}: cannot read {name} of {self.prefix}: {_first_line(error)}: delete this checkpoint, then "
-        "repeat the command that needs it"
-      ) from error
+      raise tensor_bundle.Damaged(f"{self.role}: cannot read {name} of {self.prefix}: {_first_line(error)}") from error
 
   @property
   def layers(self) -> list[str]:

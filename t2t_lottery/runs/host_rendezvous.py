@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from t2t_lottery.checkpoints import tensor_bundle
-from t2t_lottery.runs import paths, run_files, run_lock
+from t2t_lottery.runs import paths, run_files, run_lock, run_spec
 from t2t_lottery.utils import atomic_files
 from t2t_lottery.utils.errors import UserError
 from t2t_lottery.utils.tf_config import Hosts
@@ -65,8 +65,8 @@ def wait_for_chief(folder: str, run: dict[str, Any], here: Hosts) -> bool:
   for name in sorted({*there, *mine}):
     if there.get(name) != mine.get(name):
       raise UserError(
-        f"{here.addresses[0]} trains {folder} with {name}={there.get(name)}; this host requested {mine.get(name)}: "
-        "give all hosts the same command"
+        f"{here.addresses[0]} trains {folder} {run_spec.with_field(there, name)}; this host requested "
+        f"{mine.get(name, 'none')}: give all hosts the same command"
       )
   return True
 

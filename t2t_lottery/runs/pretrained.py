@@ -4,9 +4,10 @@ publishes its models and `import_bert` writes them. No TensorFlow.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from t2t_lottery.checkpoints import tensor_bundle
@@ -53,13 +54,40 @@ def fingerprint(folder: str) -> str:
     return hashlib.sha256(file.read()).hexdigest()[:16]
 
 
+def check_intact(folder: str) -> None:
+  """Reads its weights whole: a damaged one is noticed here, not when the dense run starts.
+
+  Raises:
+    UserError: if there is no checkpoint, or one of its variables cannot be read, or contains NaN or infinity.
+  """
+  prefix = checkpoint(folder)
+  with _advising():
+    if name := tensor_bundle.check(prefix):
+      raise UserError(f"{name} of {prefix} contains NaN or infinity: give another --checkpoint")
+
+
+def _entries(folder: str) -> dict[str, tensor_bundle.Entry]:
+  prefix = checkpoint(folder)
+  with _advising():
+    return tensor_bundle.entries(prefix)
+
+
+@contextlib.contextmanager
+def _advising() -> Iterator[None]:
+  """No command of this project makes a pre-trained model again."""
+  try:
+    yield
+  except tensor_bundle.Damaged as error:
+    raise UserError(f"{error.what}: download or convert this BERT again") from error
+
+
 def vocabulary_size(folder: str) -> int:
   """The number of its pieces.
 
   Raises:
     UserError: if there is no checkpoint, or it is of no BERT.
   """
-  entries = tensor_bundle.entries(checkpoint(folder))
+  entries = _entries(folder)
   if _EMBEDDINGS not in entries:
     raise UserError(f"--checkpoint={folder} lacks {_EMBEDDINGS}: give a folder of a BERT")
   return entries[_EMBEDDINGS].shape[0]
@@ -102,7 +130,7 @@ def check(folder: str, hparams: Mapping[str, Any]) -> None:
   Raises:
     UserError: naming the first difference.
   """
-  entries = tensor_bundle.entries(checkpoint(folder))
+  entries = _entries(folder)
   pieces = len(WordPiece.read(vocabulary(folder)).pieces)
   embeddings = entries.get(_EMBEDDINGS)
   if embeddings and embeddings.shape[0] != pieces:

@@ -39,8 +39,8 @@ def prepare(folder: str) -> str | None:
     prefix = paths.checkpoint(folder, step)
     try:
       unfit = tensor_bundle.check(prefix)
-    except UserError as error:
-      damage = damage or str(error)
+    except tensor_bundle.Damaged as error:
+      damage = damage or error.what
       continue
     if not unfit:
       newest = step
@@ -55,8 +55,7 @@ def prepare(folder: str) -> str | None:
     raise UserError(f"cannot quarantine damaged checkpoints of {folder}: {error}") from error
   if not damage:
     return None
-  reason = re.sub(": delete this checkpoint.*", "", damage)
-  return f"{reason}: quarantined in {target}; " + (
+  return f"{damage}: quarantined in {target}; " + (
     f"resumes from step {newest}" if newest >= 0 else "restarts from step 0"
   )
 

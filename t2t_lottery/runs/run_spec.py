@@ -41,7 +41,6 @@ class Options(NamedTuple):
   initial_level: str = "0"
   controls: list[str] = []
   gpus: int | None = None
-  trainer_flags: list[str] = []
 
 
 def describe(settings: config.Settings, options: Options) -> dict[str, Any]:
@@ -173,7 +172,6 @@ def command(settings: config.Settings, run: dict[str, Any], options: Options) ->
     f"--iterations_per_loop={min(every, 100)}",
     # All are candidates for the best, so only that of step 0 may be rotated out, which is also in `rewind/`.
     f"--keep_checkpoint_max={max(presets.CHECKPOINTS_KEPT, -(-run['train_steps'] // every))}",
-    *options.trainer_flags,
   ]
 
 
@@ -214,8 +212,13 @@ def difference(folder: str, found: Mapping[str, Any], requested: Mapping[str, An
     if name == "rewind_also" and {*requested.get(name, [])} <= {*found.get(name, [])}:
       continue
     if found.get(name, requested.get(name) if name in _MAY_LACK else None) != requested.get(name):
-      return f"{folder} contains a run with {name}={found.get(name)}; requested {requested.get(name)}"
+      return f"{folder} contains a run {with_field(found, name)}; requested {requested.get(name, 'none')}"
   return None
+
+
+def with_field(about: Mapping[str, Any], name: str) -> str:
+  """How a run is described by one field, such as "with hparams=dropout=0.1" or "without hparams"."""
+  return f"with {name}={about[name]}" if name in about else f"without {name}"
 
 
 def sparsity_miss(result: Mapping[str, Any]) -> str | None:

@@ -248,7 +248,7 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
     (["--ticket_from=glue_rte"], "--ticket_from=glue_rte: give another task than --problem=glue_rte"),
     (["--ticket_from=glue_cola", "--controls=random_mask"], "random_mask has no effect with --ticket_from"),
     (["--levels=50 40"], "levels must increase"),
-    (["--rewind_steps=0 100%"], "the end of a run is the end of the last level's: leave out 100%"),
+    (["--rewind_steps=0 100%"], "the end of a run is the end of the last level's: leave out 100%$"),
     (["--rewind_steps=0 5", "--steps="], '--rewind_steps="0 5": give --steps, since the length is that of the task'),
     (["--rewind_steps=5", "--ticket_from=glue_cola"], "--ticket_from=glue_cola rewinds to step 0"),
   )
@@ -272,6 +272,16 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
     done = driver(*flags(*words, f"--data_dir={data_dir}"))
     self.assertGreater(done.returncode, 0)
     self.assertRegex(done.stderr, f"^t2t-lottery: .*({message}).*\n$")
+    self.assertFalse(os.path.exists(data_dir))
+
+  @parameterized.parameters(("index", "not a TensorFlow checkpoint"), ("data-00000-of-00001", "is truncated"))
+  def test_a_damaged_bert_is_noticed_before_data_is_made(self, suffix, message):
+    bert = tiny_bert.write_pretrained(os.path.join(self.create_tempdir().full_path, "bert"))
+    os.truncate(os.path.join(bert, f"{presets.BERT_CHECKPOINT}.{suffix}"), 200)
+    data_dir = os.path.join(bert, "data")
+    done = driver(*flags(f"--checkpoint={bert}", f"--data_dir={data_dir}"))
+    self.assertEqual((done.returncode, done.stdout), (1, ""))
+    self.assertRegex(done.stderr, f"^t2t-lottery: .*{message}.*: download or convert this BERT again\n$")
     self.assertFalse(os.path.exists(data_dir))
 
 

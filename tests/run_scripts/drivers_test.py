@@ -440,10 +440,12 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters(
     (["--rewind_steps=0 5% 25000"], "5% is a|25000 is step 25000, which is given twice"),
     (["--rewind_steps=2000", "--steps=1999"], "2000 is after the end of a run of 1999 steps"),
+    (["--rewind_steps=0.1%", "--steps=400"], "0.1% of 400 steps is step 0: give 0 if that is meant"),
+    (["--rewind_steps=99.9%", "--steps=400"], "99.9% of 400 steps is step 400: give 400 if that is meant"),
     (["--rewind_steps=early"], "early is neither a step nor a share of the length, such as 2%"),
     (["--rewind_steps=2.5"], "2.5 is neither a step nor a share"),
     (["--rewind_steps="], "is empty"),
-    (["--rewind_steps=100%", "--rewind=dense"], "leave out 100%, or --rewind=dense where given"),
+    (["--rewind_steps=100%", "--rewind=dense"], "the end of the last level's: leave out 100% or --rewind=dense"),
     (["--rewind_steps=0", "--schedule_from=t"], "only between 0 and 100% has --schedule_from=t a meaning"),
   )
   def test_a_sweep_over_t_without_meaning_is_refused(self, flags, message):

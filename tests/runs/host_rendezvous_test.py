@@ -105,7 +105,7 @@ class RendezvousTest(tf.test.TestCase):
     second = self.start(1, "--hparams=dropout=0.5")
     self.assertRegex(
       second.communicate(timeout=300)[1],
-      r"^t2t-lottery: 127.0.0.1:2222 trains .*/dense with hparams=None; this host requested dropout=0.5: give all "
+      r"^t2t-lottery: 127.0.0.1:2222 trains .*/dense without hparams; this host requested dropout=0.5: give all "
       "hosts the same command$",
     )
     self.assertEqual(second.returncode, 1)

@@ -502,6 +502,8 @@ def rewind_steps(values: Mapping[str, str], of_bert: bool = False) -> RewindStep
     if not _is_number(share) or (share == word and not _is_integer(word)):
       raise UserError(f"--rewind_steps: {word} is neither a step nor a share of the length, such as 2%")
     step = int(word) if share == word else round(float(share) / 100 * last)
+    if step in (0, last) and share != word and float(share) not in (0, 100):
+      raise UserError(f"--rewind_steps: {word} of {last} steps is step {step}: give {step} if that is meant")
     if step > last:
       raise UserError(f"--rewind_steps: {word} is after the end of a run of {last} steps")
     if step in found:
@@ -524,9 +526,9 @@ def check_rewind_steps(values: Mapping[str, str]) -> None:
     return
   names = rewind_steps(values).names
   if "T" in names and values["rewind"] == "dense":
-    raise UserError(
-      "--rewind_steps: the end of a run is the end of the last level's: leave out 100%, or --rewind=dense where given"
-    )
+    # A BERT's runs cannot be rewound to anything but the dense run's weights.
+    advice = "leave out 100%" if values["checkpoint"] else "leave out 100% or --rewind=dense"
+    raise UserError(f"--rewind_steps: the end of a run is the end of the last level's: {advice}")
   if {*names} != {"0"} and values["ticket_from"]:
     raise UserError(f"--ticket_from={values['ticket_from']} rewinds to step 0: leave out --rewind_steps")
   if {"0", "T"} & {*names} and values["schedule_from"] != "0":
