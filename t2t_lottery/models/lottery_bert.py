@@ -153,10 +153,16 @@ def _may_lack(name: str) -> bool:
 
 def _score(hparams, spec: tickets.TicketSpec, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
   """Block -> importance of its heads, or of its MLP: the one score of BERT that needs the graph."""
-  assert spec.score == methods.GRADIENT
+  assert spec.score in (methods.GRADIENT, methods.RUNNING_SUM)
   groups = structures.groups(spec.structure, structures.shapes_of(weights), hparams.num_heads)
   gradients = masked_optimizer.unmasked_gradients({group.output_bias for group in groups})
-  return gate_scores.importance(weights, gradients, groups, rounds=gate_scores.rounds(spec.sparsity))
+  return gate_scores.importance(
+    weights,
+    gradients,
+    groups,
+    rounds=gate_scores.rounds(spec.sparsity),
+    running_sum=spec.score == methods.RUNNING_SUM,
+  )
 
 
 _PARTS = pruned_model.Parts(bert_check.CHECKS, _initialize, _score, _may_lack)

@@ -76,12 +76,12 @@ def _score(hparams, spec: tickets.TicketSpec, weights: dict[str, np.ndarray]) ->
       spec.seed,
       spec.prune_embedding,
     )
-  if spec.score in (methods.GRADIENT, methods.GATES):
+  if spec.score in (methods.GRADIENT, methods.RUNNING_SUM, methods.GATES):
     groups = structures.groups(spec.structure, structures.shapes_of(weights), hparams.num_heads)
     gradients = masked_optimizer.unmasked_gradients()
-    if spec.score == methods.GRADIENT:
-      return gate_scores.importance(weights, gradients, groups)
-    return gate_scores.learned(weights, gradients, groups, hparams_check.gates_settings(hparams), spec.seed)
+    if spec.score == methods.GATES:
+      return gate_scores.learned(weights, gradients, groups, hparams_check.gates_settings(hparams), spec.seed)
+    return gate_scores.importance(weights, gradients, groups, running_sum=spec.score == methods.RUNNING_SUM)
   layer_weights = {name: weights[name] for name in layers.prunable(weights)}
   return saliency.synflow(layer_weights, spec.sparsity, hparams.num_heads, spec.scope, spec.prune_embedding)
 

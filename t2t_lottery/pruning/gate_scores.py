@@ -22,6 +22,7 @@ def importance(
   groups: Sequence[structures.Group],
   batches: int = BATCHES,
   rounds: Sequence[float] = (),
+  running_sum: bool = False,
 ) -> dict[str, np.ndarray]:
   """The mean over examples of |dL/dgate|, for a gate of 1 that multiplies the output of a head, or of an MLP.
 
@@ -39,6 +40,8 @@ def importance(
     batches: number of batches of training data.
     rounds: sparsities, ascending: at each, the members of least importance over all groups of their kind are removed before
       the rest is scored again. Those that the weights have passed are left out.
+    running_sum: whether L is the loss of a batch, and its gradient is added to those of the batches before, as the code of
+      Prasanna et al. does, which never sets them to 0: the mean over batches of the absolute values of these sums.
 
   Returns:
     Group -> float64 [members]; 0 for those that are removed before the last round.
@@ -48,8 +51,10 @@ def importance(
   alive = {group.name: group.alive({layer: weights[layer] != 0 for layer in group.parts}) for group in groups}
   shapes = structures.shapes_of(weights)
   with saliency.started(weights) as session:
-    fed = [example for batch in saliency.batches_of(session, batches) for example in _examples(batch)]
-    scores = _scores(session, groups, gates, fed)
+    fed = saliency.batches_of(session, batches)
+    if not running_sum:
+      fed = [example for batch in fed for example in _examples(batch)]
+    scores = _scores(session, groups, gates, fed, running_sum)
     for sparsity in rounds:
       if not _removes(groups, alive, sparsity):
         continue
@@ -58,7 +63,7 @@ def importance(
         kept = {**group.masks(alive[group.name], shapes), **group.bias_masks(alive[group.name], shapes)}
         for name, mask in kept.items():
           variables[name].load(weights[name] * mask, session)
-      scores = _scores(session, groups, gates, fed)
+      scores = _scores(session, groups, gates, fed, running_sum)
   return scores
 
 
@@ -120,11 +125,13 @@ def _gates(
   return found
 
 
-def _scores(session: tf.Session, groups: Sequence[structures.Group], gates, fed) -> dict[str, np.ndarray]:
+def _scores(session: tf.Session, groups: Sequence[structures.Group], gates, fed, running_sum) -> dict[str, np.ndarray]:
   total = {group.name: np.zeros(group.size) for group in groups}
-  for example in fed:
-    for name, gate in session.run(gates, example).items():
-      total[name] += np.abs(gate)
+  so_far = {group.name: np.zeros(group.size) for group in groups}
+  for one in fed:
+    for name, gate in session.run(gates, one).items():
+      so_far[name] = so_far[name] + gate if running_sum else gate
+      total[name] += np.abs(so_far[name])
   for group in groups:
     # A block has one MLP: its norm would make all equal.
     total[group.name] /= (np.linalg.norm(total[group.name]) or 1.0) if group.kind == methods.HEADS else len(fed)

@@ -24,7 +24,9 @@ GRADIENT = (
 GATES = (
   "gates"  # of a head: log(alpha) of a gate that is learned while the weights stay as they are (Voita et al. 2019)
 )
-SCORES = (MAGNITUDE, RANDOM, SNIP, SYNFLOW, SUPERMASK, ACTIVATION, GRADIENT, GATES)
+# Likewise, but |dL/dgate summed over all batches so far|, as the code of Prasanna et al. (2020) has it.
+RUNNING_SUM = "running_sum"
+SCORES = (MAGNITUDE, RANDOM, SNIP, SYNFLOW, SUPERMASK, ACTIVATION, GRADIENT, RUNNING_SUM, GATES)
 # The hparams of `SUPERMASK`; its steps scale with the run, as the steps of prunings do (`presets.PRUNING_STEPS`).
 SUPERMASK_HPARAMS = ("supermask_steps", "supermask_learning_rate", "supermask_temperature", "supermask_penalty")
 # Those of `GATES`, with lambda last.
@@ -32,7 +34,7 @@ GATES_HPARAMS = ("gates_steps", "gates_learning_rate", "gates_penalty")
 # Score that is learned -> its hparams; lambda may be 0.
 LEARNED = {SUPERMASK: SUPERMASK_HPARAMS, GATES: GATES_HPARAMS}
 # Those that need the training graph, on one device.
-OF_GRAPH = (SNIP, SUPERMASK, ACTIVATION, GRADIENT, GATES)
+OF_GRAPH = (SNIP, SUPERMASK, ACTIVATION, GRADIENT, RUNNING_SUM, GATES)
 # Those that a model computes (`pruned_model.Parts.score`); tickets themselves compute the others.
 OF_MODEL = (*OF_GRAPH, SYNFLOW)
 
@@ -175,6 +177,8 @@ CONTROLS: dict[str, dict[str, str | bool]] = {
   # Of units and heads, and of heads: after them in the list of a run's controls.
   "magnitude": {"ticket_score": MAGNITUDE},
   "gates": {"ticket_score": GATES},
+  # Of heads and MLPs, likewise.
+  "running_sum": {"ticket_score": RUNNING_SUM},
 }
 
 

@@ -38,9 +38,9 @@ def check_model(hparams) -> None:
       raise UserError(f"{name}={hparams.get(name)} is not supported by lottery_bert: use float32")
   if hparams.label_smoothing or hparams.shared_embedding_and_softmax_weights:
     raise UserError("label_smoothing and shared_embedding_and_softmax_weights have no effect on lottery_bert: set to 0")
-  if hparams.ticket_score in methods.OF_MODEL and hparams.ticket_score != methods.GRADIENT:
+  if hparams.ticket_score in methods.OF_MODEL and hparams.ticket_score not in (methods.GRADIENT, methods.RUNNING_SUM):
     raise UserError(
-      f"ticket_score={hparams.ticket_score} is for lottery_transformer: use magnitude, random or gradient"
+      f"ticket_score={hparams.ticket_score} is for lottery_transformer: use magnitude, random, gradient or running_sum"
     )
   for name, default in (("prune_embedding", True), ("embedding_fan", methods.SHAPE)):
     if hparams.get(name) != default:

@@ -39,8 +39,8 @@ _ENDING = ("linear_decay", "single_cycle_cos_decay")
 _BY_GATES = (methods.HEADS, methods.MLPS, methods.HEADS_MLPS)
 _OWN_SCORES = {
   methods.UNITS: (methods.ACTIVATION,),
-  **dict.fromkeys(_BY_GATES, (methods.GRADIENT,)),
-  methods.HEADS: (methods.GRADIENT, methods.GATES),
+  **dict.fromkeys(_BY_GATES, (methods.GRADIENT, methods.RUNNING_SUM)),
+  methods.HEADS: (methods.GRADIENT, methods.RUNNING_SUM, methods.GATES),
 }
 _OWN_SCOPE = {methods.UNITS: methods.LAYER, **dict.fromkeys(_BY_GATES, methods.GLOBAL)}
 # Hparams that make t2t truncate or split sentences before it filters them by length.

@@ -180,23 +180,22 @@ class BertGatesTest(parameterized.TestCase, tf.test.TestCase):
       for group in self.groups
     }
 
-  def run_gated(self, fetched, removed, examples=False):
+  def run_gated(self, fetched, removed, rows=(slice(None),)):
     unfused = tf.test.mock.patch.object(tf, "Session", functools.partial(tf.Session, config=unfused_session()))
     with self.graph_with_gates.as_default(), unfused, saliency.started(self.weights) as session:
       (batch,) = saliency.batches_of(session, 1)
       fed = {self.gates[block]: value for block, value in self.members(removed).items()}
-      rows = [slice(i, i + 1) for i in range(3)] if examples else [slice(None)]
       return [session.run(fetched, {**fed, **{one: value[row] for one, value in batch.items()}}) for row in rows]
 
   def by_gates(self, removed=()):
     """Block -> mean over the examples of |dL/dgate|."""
-    found = self.run_gated(self.slopes, removed, examples=True)
+    found = self.run_gated(self.slopes, removed, [slice(i, i + 1) for i in range(3)])
     return {block: np.mean([np.abs(one[block]) for one in found], axis=0) for block in self.gates}
 
-  def importance(self, structure, rounds=()):
+  def importance(self, structure, **options):
     with self.plain.as_default():
       groups = structures.groups(structure, structures.shapes_of(self.weights), self.SHAPE.heads)
-      return gate_scores.importance(self.weights, self.gradients, groups, batches=1, rounds=rounds)
+      return gate_scores.importance(self.weights, self.gradients, groups, **{"batches": 1, **options})
 
   def assert_are_gradients(self, scores, expected):
     for block, score in scores.items():
@@ -209,6 +208,23 @@ class BertGatesTest(parameterized.TestCase, tf.test.TestCase):
     scores = self.importance(structure)
     self.assertLen(scores, 6 if structure == methods.HEADS_MLPS else 3)
     self.assert_are_gradients(scores, self.by_gates())
+
+  def test_a_running_sum_adds_batches_before_it_takes_absolute_values(self):
+    batches = [slice(0, 2), slice(1, 3), slice(2, 3)]
+    slopes = self.run_gated(self.slopes, (), batches)
+    expected = {block: np.mean(np.abs(np.cumsum([one[block] for one in slopes], 0)), 0) for block in self.gates}
+    batches_of = saliency.batches_of
+
+    def three_batches(session, count):
+      self.assertEqual(count, 3)
+      (batch,) = batches_of(session, 1)
+      return [{tensor: value[rows] for tensor, value in batch.items()} for rows in batches]
+
+    with tf.test.mock.patch.object(saliency, "batches_of", three_batches):
+      scores = self.importance(methods.HEADS_MLPS, batches=3, running_sum=True)
+    self.assert_are_gradients(scores, expected)
+    each = {block: np.mean([np.abs(one[block]) for one in slopes], 0) for block in self.gates}
+    self.assertNotAllClose(each["bert/encoder/layer_1"], expected["bert/encoder/layer_1"], rtol=1e-2)
 
   def test_after_a_round_the_rest_is_scored_without_what_was_removed(self):
     first = self.by_gates()

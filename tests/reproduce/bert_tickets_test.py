@@ -205,9 +205,9 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_mlps_are_removed_with_their_biases_which_stay_0(self):
     run = "imp+heads_mlps-50"
-    printed = chain("--levels=50", "--variant=heads_mlps", "--controls=bad_mask")
+    printed = chain("--levels=50", "--variant=heads_mlps", "--controls=bad_mask running_sum")
     removed = {}
-    for name in (run, f"{run}+bad_mask"):
+    for name in (run, f"{run}+bad_mask", f"{run}+running_sum"):
       first, last = initial(name), final(name)
       groups = structures.groups(methods.HEADS_MLPS, structures.shapes_of(first), 2)
       found = structures.removed(methods.HEADS_MLPS, last, 2)
@@ -226,6 +226,8 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
     # Half of both: the bad ticket is the rest.
     self.assertEmpty({*removed[run]} & {*removed[f"{run}+bad_mask"]})
     self.assertRegex(printed, r"% .* imp\+heads_mlps-50, dev, 50% of the attention heads and MLPs\n")
+    with open(paths.train_log(run_folder(f"{run}+running_sum")), encoding="utf-8") as log:
+      self.assertRegex(log.read(), "Ticket: mask of .*/dense/.*score='running_sum'")
 
   def test_the_report_has_a_column_of_the_method(self):
     self.rounds()
@@ -245,6 +247,7 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
     ),
     (["--variant=heads", "--ticket_from=glue_cola"], "transfers masks of single weights: leave out --variant=heads"),
     (["--variant=mlps", "--controls=shuffled_mask"], "shuffled_mask shuffles within layers, which have one MLP each"),
+    (["--controls=running_sum"], "the control running_sum is of the gradients of heads and MLPs"),
     (["--ticket_from=glue_rte"], "--ticket_from=glue_rte: give another task than --problem=glue_rte"),
     (["--ticket_from=glue_cola", "--controls=random_mask"], "random_mask has no effect with --ticket_from"),
     (["--levels=50 40"], "levels must increase"),

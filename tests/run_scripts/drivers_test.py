@@ -132,6 +132,7 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ("--controls=random_signs random_signs", "--controls contains random_signs twice"),
     ("--controls=shuffled_mask", "the control shuffled_mask needs .*: give --rewind=dense or --one_shot"),
     ("--controls=bad_mask", "the control bad_mask needs .*: give --rewind=dense or --one_shot"),
+    ("--controls=running_sum", "the control running_sum is of the gradients of heads and MLPs: heads.sh without"),
     ("--variant=mlps", "--variant=mlps is only for imp"),
     ("--data_seed=two", "--data_seed=two is not a nonnegative integer"),
     ("--data_seed=٣", "--data_seed=٣ is not a nonnegative integer"),
@@ -361,6 +362,12 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ),
     ("gates", "heads.sh", ["--levels=25", "--variant=gates"], ["dense", "heads+gates-25 < dense"]),
     (
+      "running_sum",
+      "heads.sh",
+      ["--levels=25", "--controls=running_sum"],
+      ["dense", "heads-25 < dense", "heads-25+running_sum < dense"],
+    ),
+    (
       "units_by_magnitude",
       "units.sh",
       ["--levels=50", "--variant=magnitude"],
@@ -403,7 +410,7 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     for run in runs[1:]:
       self.assertEqual("schedule_from" in run, "schedule_from" in run["run"])
       self.assertEqual(run.get("data_seed"), "7" if run["run"].endswith("+data_seed_7") else None)
-      name = re.sub(r"\+(random_signs|random_mask|bad_mask|shuffled_mask|data_seed_7)$", "", run["run"])
+      name = re.sub(r"\+(random_signs|random_mask|bad_mask|shuffled_mask|running_sum|data_seed_7)$", "", run["run"])
       self.assertEqual(run.get("level", "dense"), re.split(r"[-+]", name)[-1])
 
   def test_at_equal_training_a_run_is_as_long_as_slts_line_without_what_its_ticket_has_had(self):

@@ -28,6 +28,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.a
 # Names of --controls, which train controls next to each ticket, and of --variant, which changes how every ticket is drawn.
 CONTROLS = (
   *("random_signs", "redrawn_values", "permuted_values", "reinitialized", "random_mask", "shuffled_mask", "bad_mask"),
+  methods.RUNNING_SUM,
 )
 # Variants of imp.sh that remove whole structures.
 _STRUCTURES = (methods.HEADS, methods.MLPS, methods.HEADS_MLPS)
@@ -157,7 +158,8 @@ OF_TICKETS = (
   Flag(
     "controls",
     "also train, for each level, its ticket with random_signs, redrawn_values,\n"
-    "permuted_values, reinitialized, random_mask, or (with --rewind=dense or --one_shot) shuffled_mask, bad_mask",
+    "permuted_values, reinitialized, random_mask, or (with --rewind=dense or --one_shot) shuffled_mask, bad_mask; of heads and "
+    "MLPs running_sum",
     '"C ..."',
   ),
   Flag("switch", "the level at which SLT-MP and MP-SLT switch methods", "L", "60"),
@@ -340,7 +342,7 @@ def check(values: Mapping[str, str], variants: Sequence[str] = VARIANTS) -> None
   if share:
     _check_share(share, values["levels"].split()[-1])
   check_rewind_steps(values)
-  controls = values["controls"].split()
+  controls, variant = values["controls"].split(), values["variant"]
   for control in controls:
     choices.known("control", control, CONTROLS)
   if controls:
@@ -348,11 +350,18 @@ def check(values: Mapping[str, str], variants: Sequence[str] = VARIANTS) -> None
   for control in ("shuffled_mask", "bad_mask"):
     if control in controls and values["rewind"] != "dense" and not values["one_shot"]:
       raise UserError(f"the control {control} needs unpruned weights: give --rewind=dense or --one_shot")
+  if methods.RUNNING_SUM in controls:
+    by_gradient = variant in _STRUCTURES or (methods.GATES in variants and not variant)
+    if not by_gradient or values["slt_levels"]:
+      raise UserError(
+        f"the control {methods.RUNNING_SUM} is of the gradients of heads and MLPs: heads.sh without --variant and "
+        "--slt_levels, or imp.sh --variant=heads, mlps or heads_mlps"
+      )
   if "random_mask" in controls and values["ticket_from"]:
     raise UserError(
       "the control random_mask has no effect with --ticket_from, whose masks are complete: use shuffled_mask"
     )
-  if (variant := values["variant"]) and variant not in variants:
+  if variant and variant not in variants:
     if variant == "global_magnitude" and methods.MLPS in variants:
       raise UserError(f"--variant={variant} has no effect: imp ranks the weights of all layers together anyway")
     raise UserError(f"--variant={variant} is only for {_ONLY_FOR[variant]}")
