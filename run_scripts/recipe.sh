@@ -7,7 +7,7 @@
 
 step() { [[ -n $plan ]] || python "$1" "${common[@]}" "${@:2}"; }
 table() { step results --runs="$(IFS=,; echo "${runs[*]}")"; }
-report() { [[ -n $plan ]] || python report "${location[@]}" --out="$runs_dir/report"; }
+report() { [[ -n $plan ]] || python report "${location[@]}"; }
 
 # Trains and evaluates one run, and with --data_seed its twin, which differs in the order of batches alone:
 # run NAME --method=... --level=... --mask_from=RUN

@@ -1,4 +1,4 @@
-"""Significance of a difference between two systems: over test sentences, and over runs with different seeds.
+"""Significance of a difference between two systems over test sentences, given their runs; and over runs with different seeds.
 
 After MultEval (Clark, Dyer, Lavie and Smith, "Better Hypothesis Testing for Statistical Machine Translation", ACL
 2011).
@@ -44,6 +44,9 @@ def compare(
 ) -> Comparison:
   """Two-sided stratified approximate randomization test over sentences and runs.
 
+  It says whether these runs of the two systems differ, not whether others would: two runs of one system that differ only
+  in the seed often differ significantly. That is what `over_seeds` is for.
+
   If the systems are equal, the translations of a sentence by all runs of both are exchangeable. So each shuffle
   permutes them among the runs, sentence by sentence. p is the fraction of shuffles, including the observed assignment,
   whose difference is at least as large as the observed one.
@@ -79,6 +82,22 @@ def compare(
     found = np.abs(difference(_shuffled(statistics, sources)))
     as_large += np.count_nonzero(found >= abs(observed) - _ROUNDING)
   return Comparison(observed, (as_large + 1) / (shuffles + 1))
+
+
+def over_seeds(differences: Sequence[float]) -> float | None:
+  """Two-sided paired t-test over seeds: the p of their mean, if the differences between two runs of a seed are 0 on average.
+
+  Args:
+    differences: one for each seed.
+
+  Returns:
+    p; None with fewer than two seeds, or if all differences are equal.
+  """
+  if len({*differences}) < 2:
+    return None
+  from scipy import stats  # Takes half a second.
+
+  return float(stats.ttest_1samp(differences, 0).pvalue)
 
 
 def interval(metric: str, runs: Sequence[np.ndarray], samples: int = 10_000, seed: int = 1) -> tuple[float, float]:

@@ -16,13 +16,14 @@ from absl import flags
 
 from t2t_lottery.report import archive, builder
 from t2t_lottery.report import study as studies
+from t2t_lottery.runs import paths
 from t2t_lottery.utils import command_line, errors
 
 _RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Where runs are stored.")
 _PROBLEM = flags.DEFINE_string("problem", None, "t2t problem; required if there are runs of several.")
 _SIZE = flags.DEFINE_string("size", None, "Model size; required if there are runs of several.")
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Where datagen stored the text, to show it next to translations.")
-_OUT = flags.DEFINE_string("out", None, "Folder to write the report to.", required=True)
+_OUT = flags.DEFINE_string("out", None, "Folder to write the report to. Default: RUNS_DIR/PROBLEM/SIZE/report.")
 _ARCHIVE = flags.DEFINE_string("archive", None, "Copies to this folder the files of the runs that a report needs.")
 _LEARNING_CURVES = flags.DEFINE_bool("learning_curves", False, "Plot dev BLEU by step as well.")
 _MEASURE_SPEED = flags.DEFINE_bool(
@@ -35,11 +36,12 @@ def main(argv: list[str]) -> None:
   """The command."""
   del argv
   with errors.one_line():
-    runs_dir, out = os.path.expanduser(_RUNS_DIR.value), os.path.expanduser(_OUT.value)
+    runs_dir = os.path.expanduser(_RUNS_DIR.value)
     data_dir = os.path.expanduser(_DATA_DIR.value) if _DATA_DIR.value else None
     if _MEASURE_SPEED.value and not data_dir:
       raise errors.UserError("--measure_speed translates the test set: give --data_dir")
     study = studies.read(runs_dir, _PROBLEM.value, _SIZE.value)
+    out = os.path.expanduser(_OUT.value or paths.report(runs_dir, study.problem, study.size))
     if _ARCHIVE.value:
       size = archive.copy(study, os.path.expanduser(_ARCHIVE.value))
       print(f"Archive: {_ARCHIVE.value} ({size / 1e6:.1f} MB)")

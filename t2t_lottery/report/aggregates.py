@@ -30,8 +30,8 @@ class Figure(NamedTuple):
     interval: 95% interval over test sentences; None without segments.
     s_opt: standard deviation over seeds; None with fewer than two, or without segments.
     best: whether no other method of the level has a better mean, as printed.
-    difference, p: from the best of the level, or of a relative from the run that it varies; None without a run to compare
-      with, or without segments.
+    difference, p: from the best of the level, or of a relative from the run that it varies, over the seeds that both have;
+      None without a run to compare with, or without segments.
     matching: whether a pruned run's mean is at least the dense model's less its standard deviation over seeds, which Chen et
       al. (2020, section 3) call matching; False for translations, or with fewer than two seeds.
   """
@@ -100,7 +100,7 @@ class Entries:
     self._study = study
     self._samples = samples
     self._about = {name: ones[0].about for name, ones in study.runs.items()}
-    self._segments: dict[tuple[str, str], list[np.ndarray] | None] = {}
+    self._segments: dict[tuple[str, str, tuple[int, ...] | None], list[np.ndarray] | None] = {}
     self._intervals: dict[tuple[str, str], tuple[float, float] | None] = {}
     self._comparisons: dict[tuple[str, str, str], significance.Comparison | None] = {}
 
@@ -175,11 +175,11 @@ class Entries:
           entry = _with(entry, metric, difference=float(found.difference), p=float(found.p))
     return entry
 
-  def _statistics(self, metric: str, name: str) -> list[np.ndarray] | None:
-    """Segments of a run, one array per seed; None unless each seed has them."""
-    key = metric, name
+  def _statistics(self, metric: str, name: str, seeds: Sequence[int] | None = None) -> list[np.ndarray] | None:
+    """Segments of a run, one array per seed, of all or of some; None unless each of these seeds has them."""
+    key = metric, name, None if seeds is None else tuple(seeds)
     if key not in self._segments:
-      found = [run.segments(metric) for run in self._evaluated(name)]
+      found = [run.segments(metric) for run in self._evaluated(name) if seeds is None or run.seed in seeds]
       readable = [segments for segments in found if segments is not None]
       self._segments[key] = readable if found and len(readable) == len(found) else None
     return self._segments[key]
@@ -193,7 +193,8 @@ class Entries:
     return self._intervals[key]
 
   def comparison(self, metric: str, name: str, other: str) -> significance.Comparison | None:
-    """How two runs differ over their seeds; None if one has no result for each sentence.
+    """How two runs differ over the seeds that both have; None without such a seed, or if one of them has no result for each
+    sentence.
 
     Args:
       metric: one of `COMPARED`.
@@ -201,12 +202,29 @@ class Entries:
     """
     key = metric, name, other
     if key not in self._comparisons:
-      ours, theirs = (self._statistics(metric, one) for one in (name, other))
+      common = self.common_seeds(name, other)
+      ours, theirs = (self._statistics(metric, one, common) for one in (name, other))
       self._comparisons[key] = None
       # Translations of different sentences cannot be compared.
       if ours and theirs and len({len(segments) for segments in ours + theirs}) == 1:
         self._comparisons[key] = significance.compare(metric, ours, theirs, shuffles=self._samples)
     return self._comparisons[key]
+
+  def common_seeds(self, name: str, other: str) -> list[int]:
+    """The seeds of which both runs are evaluated, sorted."""
+    return sorted({run.seed for run in self._evaluated(name)} & {run.seed for run in self._evaluated(other)})
+
+  def by_seed(self, metric: str, name: str, other: str) -> list[float]:
+    """The difference of two runs for each of `common_seeds`, in percentage points.
+
+    Args:
+      metric: one of `COMPARED`, that both runs have.
+      name, other: of the runs.
+    """
+    scores = [
+      {run.seed: run.result["test"][metric] for run in self._evaluated(one) if run.result} for one in (name, other)
+    ]
+    return [float(scores[0][seed] - scores[1][seed]) for seed in self.common_seeds(name, other)]
 
 
 def shown(entries: Sequence[Entry]) -> list[str]:

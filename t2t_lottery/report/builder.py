@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from typing import NamedTuple
 
@@ -23,6 +24,10 @@ from t2t_lottery.report import (
 from t2t_lottery.report import study as studies
 from t2t_lottery.report.aggregates import COMPARED, Entries, Entry, shown, test_set
 from t2t_lottery.utils import atomic_files
+
+
+# Names of the tables and plots that only some reports have.
+_OPTIONAL = ("controls", "claims", "rewind_steps*", "switches_*", "connectivity", "transfer", "speed", "learning_curves")
 
 
 class Tables(NamedTuple):
@@ -49,6 +54,7 @@ def write_tables(study: studies.Study, out: str, samples: int) -> Tables:
   """
   about = {name: ones[0].about for name, ones in study.runs.items()}
   placed = table_columns.assign(about)
+  switches = table_columns.switch_levels(about, placed)
   relatives = table_columns.relatives(about, placed)
   study = studies.on_target(study)
   placed = _kept(placed, study)
@@ -61,7 +67,10 @@ def write_tables(study: studies.Study, out: str, samples: int) -> Tables:
   of = study.title
   found = {
     "Methods": paper_tables.main_table(
-      f"{of}: {_names(entries)} on {test_set(entries)}, in percent, {mean}", entries, printed
+      f"{of}: {_names(entries)} on {test_set(entries)}, in percent, {mean}",
+      entries,
+      printed,
+      [f"{title} changes methods at {paper_tables.percent(level)}." for title, level in switches.items()],
     )
   }
   atomic_files.write_text(os.path.join(out, "table.csv"), paper_tables.to_csv(entries, printed))
@@ -72,11 +81,11 @@ def write_tables(study: studies.Study, out: str, samples: int) -> Tables:
     atomic_files.write_text(os.path.join(out, "controls.csv"), paper_tables.to_csv(related, {}))
   for name, table in zip(("table", "controls"), found.values()):
     _write(table, out, name)
-  if claimed := claims.table(
-    f"{of}: differences between methods on {test_set(entries)}, {mean}", placed, entries, made
-  ):
-    found["Claims"] = claimed
-    _write(claimed, out, "claims")
+  if claimed := claims.differences(placed, entries, made):
+    caption = f"{of}: differences between methods on {test_set(entries)}, {mean}"
+    found["Claims"] = claims.table(caption, claimed)
+    _write(found["Claims"], out, "claims")
+    atomic_files.write_text(os.path.join(out, "claims.csv"), claims.to_csv(claimed))
   for sweep, ours in swept:
     found[sweep.heading] = paper_tables.main_table(f"{of}: {sweep.heading}, on test, in percent, {mean}", ours, {})
     _write(found[sweep.heading], out, sweep.name)
@@ -108,6 +117,14 @@ def _drawn(plot: plots.Plot, folder: str) -> tuple[plots.Plot, bytes]:
     return plot, file.read()
 
 
+def _remove_optional(out: str) -> None:
+  """Removes what an earlier report in this folder may have and this one may not."""
+  for name in _OPTIONAL:
+    for pattern in (f"{name}.md", f"{name}.tex", f"{name}.csv", f"plots/{name}.svg", f"plots/{name}.png"):
+      for path in glob.glob(os.path.join(glob.escape(out), pattern)):
+        os.remove(path)
+
+
 def report(
   study: studies.Study,
   out: str,
@@ -126,13 +143,14 @@ def report(
     learning_curves: whether to plot them.
     measure_speed: whether to measure and plot how fast the runs translate.
   """
+  _remove_optional(out)
   entries, found, swept = write_tables(study, out, samples)
   folder = os.path.join(out, "plots")
   over = [plot for sweep, ours in swept if (plot := sweeps.plot(sweep, ours))]
   drawn = [_drawn(plot, folder) for plot in [*plots.all_plots(entries, learning_curves), *over]]
   unfinished = studies.unfinished(study)
-  lines, damaged = connections.read(study)
-  unfinished += damaged
+  lines, missing = connections.read(study)
+  unfinished += missing
   if lines:
     caption = f"{study.problem}, {study.size}: dev loss and BLEU on the line between the final weights of two runs"
     found["Linear connectivity"] = connections.table(caption, lines)

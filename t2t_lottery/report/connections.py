@@ -18,16 +18,43 @@ _LOOKS = list(plot_style.LINES.values())
 
 
 def read(study: Study) -> tuple[list[dict[str, Any]], list[str]]:
-  """The measured lines of a study's runs, in order of sparsity; and a line for each that cannot be read."""
-  found, damaged = [], []
+  """The measured lines of a study's runs, in order of sparsity; and a line of text for each that is missing: between twins of
+  `--data_seed`, or because it cannot be read, or one of its runs is gone or was trained again.
+  """
+  found, missing = [], []
+  folders = {(run.about["run"], run.seed): run.folder for runs in study.runs.values() for run in runs}
   for runs in study.runs.values():
     for run in runs:
       for path in paths.connections(run.folder):
         try:
-          found.append(connectivity.stored(path))
+          line = connectivity.stored(path)
         except UserError as error:
-          damaged.append(str(error))
-  return sorted(found, key=lambda line: (line["sparsity_asked"], line["runs"], line["seeds"])), damaged
+          missing.append(str(error))
+          continue
+        ends = [*zip(line["runs"], line["seeds"])]
+        if gone := [f"{name} (seed {seed})" for name, seed in ends if (name, seed) not in folders]:
+          missing.append(f"{path}: left out: there is no {gone[0]}")
+        elif changed := [end for end, old in zip(ends, line.get("checksums", ())) if _is_other(folders[end], old)]:
+          name, seed = changed[0]
+          missing.append(f"{path}: left out: {name} (seed {seed}) was trained again: run t2t_lottery.connectivity again")
+        else:
+          found.append(line)
+  measured = [{*zip(line["runs"], line["seeds"])} for line in found]
+  for (name, seed), folder in folders.items():
+    twin = name.rpartition("+data_seed_")[0]
+    if (twin, seed) in folders and {(name, seed), (twin, seed)} not in measured:
+      missing.append(
+        f"{name}, seed {seed}: its line to {twin} is not measured: run t2t_lottery.connectivity {folders[twin, seed]} {folder}"
+      )
+  return sorted(found, key=lambda line: (line["sparsity_asked"], line["runs"], line["seeds"])), missing
+
+
+def _is_other(folder: str, checksum: str) -> bool:
+  """Whether a run has another last checkpoint than that with this checksum; False if it keeps none."""
+  try:
+    return connectivity.read(folder).checksum != checksum
+  except UserError:
+    return False
 
 
 def start(line: dict[str, Any]) -> str:

@@ -12,13 +12,14 @@ from t2t_lottery.report import aggregates, table_columns
 from t2t_lottery.report.aggregates import ALPHA, COMPARED, PAPER_METRICS, Entry, Figure
 from t2t_lottery.report.paper_scores import Printed
 
-FEWER, EQUAL, MATCHING = "(*)", "≈", "m"
+FEWER, EQUAL, MATCHING, MIXED = "(*)", "≈", "m", "±"
 NONE, UNFINISHED = "–", "…"
 _NOTES = {
   table_columns.DAGGER: "trained by SLT",
   table_columns.DOUBLE_DAGGER: "trained by MP",
   FEWER: "mean of fewer seeds than others",
   UNFINISHED: "not finished",
+  MIXED: "seeds differ in which is ahead",
   MATCHING: "matching: at least the dense model's score less its standard deviation over seeds (Chen et al. 2020)",
 }
 
@@ -55,13 +56,19 @@ class Table(NamedTuple):
   notes: list[str]
 
 
-def main_table(caption: str, entries: Sequence[Entry], printed: Mapping[tuple[str, float], Printed]) -> Table:
+def main_table(
+  caption: str,
+  entries: Sequence[Entry],
+  printed: Mapping[tuple[str, float], Printed],
+  remarks: Sequence[str] = (),
+) -> Table:
   """One row per level: sparsity, memory, and the scores of each method; below it the paper's row, if there is one.
 
   Args:
     caption: of the table.
     entries: its cells.
     printed: (method, sparsity) -> the paper's scores.
+    remarks: further notes, one sentence each.
   """
   titles = list(dict.fromkeys(entry.column for entry in entries))
   shown = aggregates.shown(entries)
@@ -88,7 +95,7 @@ def main_table(caption: str, entries: Sequence[Entry], printed: Mapping[tuple[st
   notes = meanings(groups, {EQUAL: f"not significantly worse than the level's best (p ≥ {ALPHA})"})
   if len(titles) > 1:
     notes.insert(0, "Bold: the level's best.")
-  notes += _left_out(entries)
+  notes += [*remarks, *_left_out(entries)]
   if any(len(group) > 1 for group in groups):
     notes.append("Rows named paper: Brix, Bahar and Ney (2020).")
   return Table(caption, heads, groups, notes)

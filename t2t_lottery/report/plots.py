@@ -191,7 +191,7 @@ def _curves(entries: Sequence[Entry]) -> Plot | None:
   made = plot_style.figure(8, 2.8 * ((len(by_column) + 1) // 2))
   panels = made.subplots((len(by_column) + 1) // 2, 2, squeeze=False, sharex=True, sharey=True).flat
   colors: Callable[[float], tuple[float, ...]] = matplotlib.colormaps[plot_style.MAP]
-  for axes, (column, ours) in zip(panels, by_column.items()):
+  for (column, ours), axes in zip(by_column.items(), panels):
     for number, entry in enumerate(ours):
       curves = [result["dev_bleu_by_step"] for result in entry.results]
       steps = sorted(set.intersection(*(set(map(int, curve)) for curve in curves)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import matplotlib
@@ -13,8 +13,8 @@ from t2t_lottery.report.aggregates import Entry
 from t2t_lottery.report.plots import Plot
 from t2t_lottery.report.table_columns import About, Place
 
-# A run of `slt.sh --rewind_steps` or of `imp.sh --rewind_steps`, not a control or variant of it.
-_AT_T = re.compile(r"(slt|imp)\+t_(\d+)(-[\d.]+)+")
+# A run of SLT, or of what is SLT at t = 0 or T, or of imp.sh; its t, if that is not the usual one.
+_OVER_T = re.compile(r"(?:lt|slt|lrr|imp)(\+t_\d+)?[+-].*")
 
 
 class Sweep(NamedTuple):
@@ -39,44 +39,70 @@ def find(about: About) -> list[Sweep]:
   Args:
     about: name of a run -> its description (`run.json`, of any seed).
   """
-  found = [
-    _over_t(about),
-    *(_over_switch(method, first, about) for method, first in (("slt_mp", "slt"), ("mp_slt", "mp"))),
-  ]
+  found = _over_t(about)
+  for method, first in table_columns.FIRST_STAGE.items():
+    found += _over_switch(method, first, about)
   return [sweep for sweep in found if len(sweep.columns) > 1]
 
 
-def _over_t(about: About) -> Sweep:
-  """SLT at each t, or a BERT's iterative tickets; LT is t = 0, learning-rate rewinding t = T. Without a run at another t than
-  the usual one, it is empty: the main table has these three.
+def _over_t(about: About) -> list[Sweep]:
+  """SLT at each t, or a BERT's iterative tickets, for each way in which whole chains differ; LT is t = 0, learning-rate rewinding
+  t = T. Without a run at another t than the usual one, there is no sweep: the main table has these three.
   """
-  at: dict[int, list[str]] = {}
+  at: dict[tuple[str, ...], dict[int, list[str]]] = {}
+  swept = set()
   for name, what in about.items():
-    if what.get("controls"):
-      continue
-    if _AT_T.fullmatch(name):
-      at.setdefault(what["rewind_step"], []).append(name)
-    elif table_columns.is_plain(name, what) and what["method"] in ("lt", "slt", "lrr"):
+    match, chain = _OVER_T.fullmatch(name), table_columns.chain_of(name)
+    if match and chain is not None and what["method"] in ("lt", "slt", "lrr"):
       steps = {"lt": 0, "slt": what.get("rewind_step", 0), "lrr": what.get("train_steps", 0)}
-      at.setdefault(steps[what["method"]], []).append(name)
-  if not any(_AT_T.fullmatch(name) for names in at.values() for name in names):
-    at = {}
-  columns = {f"t = {step}": _column(at[step], about) for step in sorted(at)}
-  of_bert = any("pretrained" in about[name] for names in at.values() for name in names)
-  return Sweep(f"{'IMP' if of_bert else 'SLT'} at each t", "rewind_steps", "t [steps]", columns)
+      at.setdefault(chain, {}).setdefault(steps[what["method"]], []).append(name)
+      swept |= {chain} if match[1] else set()
+  of_bert = any("pretrained" in what for what in about.values())
+  return [
+    _sweep(
+      f"{'IMP' if of_bert else 'SLT'} at each t",
+      "rewind_steps",
+      chain,
+      "t [steps]",
+      {f"t = {step}": _column(at[chain][step], about) for step in sorted(at[chain])},
+    )
+    for chain in sorted(swept)
+  ]
 
 
-def _over_switch(method: str, first: str, about: About) -> Sweep:
-  """SLT-MP or MP-SLT: a column for each level at which it switches."""
-  at: dict[float, list[str]] = {}
+def _over_switch(method: str, first: str, about: About) -> list[Sweep]:
+  """SLT-MP or MP-SLT: a column for each level at which it switches, for each way in which whole chains differ; and, of the paper's
+  chains, with the runs of `--equal_training`, that have as many steps in all as SLT's run at their level.
+  """
+  at: dict[tuple[str, ...], dict[float, list[str]]] = {}
+  longer: dict[float, list[str]] = {}
   for name, what in about.items():
-    if what["method"] == method and table_columns.is_plain(name, what):
-      head = table_columns.switch(name, first, about)
-      if head:
-        at.setdefault(about[head]["sparsity_asked"], []).append(name)
-  title = table_columns.COLUMNS[method]
-  columns = {f"s_i = {level * 100:g}%": _column(at[level], about) for level in sorted(at)}
-  return Sweep(f"{title} at each switch", f"switches_{method}", "s_i, the sparsity at the switch", columns)
+    chain = table_columns.chain_of(name)
+    head = table_columns.switch(name, first, about) if what["method"] == method else None
+    if chain is None or not head:
+      continue
+    level, is_longer = about[head]["sparsity_asked"], table_columns.usual(name) != name
+    if not is_longer:
+      at.setdefault(chain, {}).setdefault(level, []).append(name)
+    if not chain:
+      longer.setdefault(level, []).append(name)
+  title, file_name = f"{table_columns.COLUMNS[method]} at each switch", f"switches_{method}"
+  axis = "s_i, the sparsity at the switch"
+  found = [_sweep(title, file_name, chain, axis, _by_switch(at[chain], about)) for chain in sorted(at)]
+  if any(table_columns.usual(name) != name for names in longer.values() for name in names):
+    equal = {level: table_columns.as_long_as_slt(names, about) for level, names in longer.items()}
+    found.append(_sweep(title, file_name, ("equal_training",), axis, _by_switch(equal, about)))
+  return found
+
+
+def _by_switch(at: Mapping[float, Sequence[str]], about: About) -> dict[str, list[Place]]:
+  return {f"s_i = {level * 100:g}%": _column(at[level], about) for level in sorted(at) if at[level]}
+
+
+def _sweep(heading: str, name: str, chain: Sequence[str], axis: str, columns: dict[str, list[Place]]) -> Sweep:
+  """A sweep over chains that all differ in the same way."""
+  words = ", ".join(chain).replace("_", " ")
+  return Sweep(f"{heading} ({words})" if words else heading, "_".join([name, *chain]), axis, columns)
 
 
 def _column(names: Sequence[str], about: About) -> list[Place]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from t2t_lottery.pruning import methods, structures
@@ -12,6 +12,9 @@ from t2t_lottery.pruning import methods, structures
 EQUAL = {"mp": "mp_equal", "slt_mp": "slt_mp_equal"}
 # What the name of such a longer run has before its level.
 _LONGER = re.compile(r"\+steps_\d+(?=-[\d.]+$)")
+# What names have after a "+": how runs differ, and which of these are the choice of a sweep.
+_PART = re.compile(r"\+([a-z_0-9]+)")
+_SWEPT = re.compile(r"(t|steps)_\d+")
 # Methods that prune at initialization: runs of LT with this control.
 _AT_INITIALIZATION = ("snip", "synflow", "supermask")
 # LT's runs that start from a pre-trained model are those of `imp.sh`.
@@ -34,6 +37,10 @@ COLUMNS = {
   "slt_mp_equal": "SLT-MP (equal training)",
 }
 DENSE = "dense"
+# Two-stage method -> the method of its first stage.
+FIRST_STAGE = {"slt_mp": "slt", "mp_slt": "mp"}
+# The paper's s_i, and the drivers' (`--switch`).
+_USUAL_SWITCH = 0.6
 # Marks in SLT-MP's column: trained by SLT, by MP.
 DAGGER, DOUBLE_DAGGER = "†", "‡"
 
@@ -77,6 +84,20 @@ def is_plain(name: str, about: Mapping[str, Any]) -> bool:
   return "+" not in name and not about.get("controls")
 
 
+def usual(name: str) -> str:
+  """The name of a run of usual length in place of a longer one."""
+  return _LONGER.sub("", name)
+
+
+def chain_of(name: str) -> tuple[str, ...] | None:
+  """How the whole chain of a run differs, but for its t and its length, such as ("rewind_dense",); None for a control or another
+  order of batches, which differ after the chain.
+  """
+  if not re.search(r"-[\d.]+$", name):
+    return None
+  return tuple(part for part in _PART.findall(name) if not _SWEPT.fullmatch(part))
+
+
 def column_of(about: Mapping[str, Any]) -> str:
   """The key of `COLUMNS` that a run's method has."""
   return _OF_PRETRAINED if about["method"] == "lt" and "pretrained" in about else str(about["method"])
@@ -109,8 +130,8 @@ def assign(about: About) -> dict[str, list[Place]]:
   """Assigns runs to columns.
 
   Of several runs of a method at one level, the column has the one on the method's longest chain. The columns of SLT-MP
-  and MP-SLT each follow one switch, the one with the most levels above it. The columns of equal training have the runs of
-  MP and SLT-MP, at this switch, whose steps in all are those of SLT's run at the level.
+  and MP-SLT each follow one switch: the paper's, 60%, or without a run of it the one with the most levels above it. The columns
+  of equal training have the runs of MP and SLT-MP, at this switch, whose steps in all are those of SLT's run at the level.
 
   Args:
     about: name of a run -> its description (`run.json`, of any seed).
@@ -127,7 +148,7 @@ def assign(about: About) -> dict[str, list[Place]]:
   for method in _AT_INITIALIZATION:
     names = [name for name, what in about.items() if "+" not in name and what.get("controls") == [method]]
     fill(found[method], names, about)
-  for method, first in (("slt_mp", "slt"), ("mp_slt", "mp")):
+  for method, first in FIRST_STAGE.items():
     head = _head(of[method], first, plain)
     above = [name for name in of[method] if switch(name, first, plain) == head]
     if method == "slt_mp" and head:
@@ -167,18 +188,29 @@ def _as_long(
   longer = [
     name
     for name, what in about.items()
-    if what["method"] == method and "+" in name and is_plain(_LONGER.sub("", name), what)
+    if what["method"] == method and "+" in name and is_plain(usual(name), what)
     if method == "mp" or switch(name, "slt", about) == head
   ]
-  column: dict[float, Place] = {}
-  for level, of_slt in found["slt"].items():
-    steps = steps_in_all(of_slt.run, about)
-    mark = DOUBLE_DAGGER if method == "slt_mp" else ""
-    places = [Place(name, level, mark) for name in sorted(longer) if about[name]["sparsity_asked"] == level]
-    if level in found[method]:
-      places.insert(0, found[method][level])
-    column.update((level, place) for place in places[::-1] if steps and steps_in_all(place.run, about) == steps)
+  mark = DOUBLE_DAGGER if method == "slt_mp" else ""
+  places = [Place(name, about[name]["sparsity_asked"], mark) for name in sorted(longer, reverse=True)]
+  places += found[method].values()
+  fitting = as_long_as_slt([place.run for place in places], about)
+  column = {place.level: place for place in places if place.run in fitting}
   return column if {place.run for place in column.values()} & {*longer} else {}
+
+
+def as_long_as_slt(names: Sequence[str], about: About) -> list[str]:
+  """Those runs whose steps in all are those of SLT's run at their level.
+
+  Args:
+    names: of the runs.
+    about: name of a run -> its description.
+  """
+  of_slt: dict[float, Place] = {}
+  fill(of_slt, [name for name, what in about.items() if is_plain(name, what) and column_of(what) == "slt"], about)
+  steps = {level: steps_in_all(place.run, about) for level, place in of_slt.items()}
+  found = {name: steps.get(about[name]["sparsity_asked"]) for name in names}
+  return [name for name, wanted in found.items() if wanted and steps_in_all(name, about) == wanted]
 
 
 def fill(column: dict[float, Place], names: list[str], about: About, mark: str = "") -> None:
@@ -213,10 +245,30 @@ def switch(name: str, first: str, about: About) -> str | None:
 
 
 def _head(names: list[str], first: str, about: About) -> str | None:
-  """The switch with the most runs above it; of equals, the one with the longest lineage."""
+  """The switch at the usual level, or else with the most runs above it; of equals, the one with the longest lineage."""
   heads = [switch(name, first, about) for name in names]
-  known = {head for head in heads if head}
-  return max(known, key=lambda head: (heads.count(head), len(lineage(head, about)), head), default=None)
+
+  def rank(head: str) -> tuple[bool, int, int, str]:
+    is_usual = about[head]["sparsity_asked"] == _USUAL_SWITCH
+    return is_usual, heads.count(head), len(lineage(head, about)), head
+
+  return max({head for head in heads if head}, key=rank, default=None)
+
+
+def switch_levels(about: About, columns: Mapping[str, list[Place]]) -> dict[str, float]:
+  """The titles of two-stage methods -> the level at which the runs of their columns change methods, as far as it is known.
+
+  Args:
+    about: name of a run -> its description.
+    columns: as `assign` returns them.
+  """
+  found = {}
+  for method, first in FIRST_STAGE.items():
+    for place in columns.get(COLUMNS[method], ()):
+      head = switch(place.run, first, about) if about[place.run]["method"] == method else None
+      if head:
+        found[COLUMNS[method]] = about[head]["sparsity_asked"]
+  return found
 
 
 def relatives(about: About, columns: Mapping[str, list[Place]]) -> list[Relative]:
@@ -231,17 +283,17 @@ def relatives(about: About, columns: Mapping[str, list[Place]]) -> list[Relative
     if name in placed:
       continue
     level, controls = what["sparsity_asked"], what.get("controls", [])
-    more = [part for part in re.findall(r"\+([a-z_0-9]+)", name) if part not in controls]
+    more = [part for part in _PART.findall(name) if part not in controls]
     differs = ", ".join([*controls, *more]).replace("_", " ")
     structure = methods.structure_of(controls)
     if structure != methods.WEIGHTS:
       differs = f"{level * 100:.6g}% of the {structures.NAMES[structure]}, {differs}"
-    base, (ticket, _, last) = re.sub(r"\+[a-z_0-9]+", "", name), name.rpartition("+")
+    base, (ticket, _, last) = _PART.sub("", name), name.rpartition("+")
     if ticket in about and last in (*controls[-1:], f"data_seed_{what.get('data_seed')}"):
       varied = ticket
     elif structure != methods.WEIGHTS:
       varied = None  # A run of single weights at the same number has lost more weights.
-    elif base in placed:
+    elif base in placed or (base != name and base in about):
       varied = base
     else:
       column = columns.get(COLUMNS.get(column_of(what), ""), [])

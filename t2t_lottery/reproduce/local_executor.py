@@ -103,11 +103,8 @@ def _datagen(settings: config.Settings, runs: list[run_graph.PlannedRun], steps:
 def _table(settings: config.Settings, runs: list[run_graph.PlannedRun], steps: step_process.Steps) -> bool:
   names = ",".join(dict.fromkeys(run.name for run in runs))
   has_results = not steps.call(step_process.command("results", [*_flags(settings, runs), f"--runs={names}"])).status
-  runs_dir = settings.runs.runs_dir
   about = [f"--problem={settings.runs.problem}", f"--size={settings.runs.size}", f"--data_dir={settings.data_dir}"]
-  report = step_process.command(
-    "report", [f"--runs_dir={runs_dir}", *about, f"--out={os.path.join(runs_dir, 'report')}"]
-  )
+  report = step_process.command("report", [f"--runs_dir={settings.runs.runs_dir}", *about])
   return has_results & (not steps.call(report).status)
 
 

@@ -41,6 +41,11 @@ def run_folders(runs_dir: str) -> list[str]:
   return sorted(folder for folder in found if os.path.exists(description(folder)) or os.path.exists(result(folder)))
 
 
+def report(runs_dir: str, problem: str, size: str) -> str:
+  """The folder of the report of a problem's runs of one size."""
+  return os.path.join(runs_dir, problem, size, "report")
+
+
 def kept(model_dir: str, step: int) -> str:
   """The checkpoint of a step that later levels rewind to; t2t does not rotate it out."""
   return os.path.join(model_dir, "rewind", f"model.ckpt-{step}")

@@ -1,8 +1,11 @@
 """The table of the paper's claims, of made-up runs."""
 
+import csv
 import os
 
+import numpy as np
 import tensorflow.compat.v1 as tf
+from scipy import stats
 
 from t2t_lottery.evaluation import significance
 from t2t_lottery.report import builder, study
@@ -20,6 +23,7 @@ class ClaimsTest(tf.test.TestCase):
     """(metric, difference) -> its other cells; empty without the table."""
     out = self.create_tempdir().full_path
     builder.write_tables(study.read(self.made.folder), out, samples=500)
+    self.csv = os.path.join(out, "claims.csv")
     if not made_up_runs.exists(out, "claims.md"):
       return {}
     lines = [line for line in made_up_runs.lines_of(os.path.join(out, "claims.md")) if line.startswith("|")]
@@ -55,6 +59,53 @@ class ClaimsTest(tf.test.TestCase):
     rows = self.rows()
     self.assertEqual(rows["TER", "SLT less MP"][1], "**-5.0**")
     self.assertEqual(rows["TER", "SLT less MP (equal training)"][1], "**+5.0**")
+
+  def test_equal_training_leaves_out_runs_with_fewer_steps(self):
+    self.made.evaluated("dense", "dense", 0, 30, 50)
+    for name, parent in (("slt-50", "dense"), ("slt-50-80", "slt-50")):
+      self.made.evaluated(name, "slt", int(name[-2:]), 26, 65, parent)
+    self.made.evaluated("mp-50", "mp", 50, 20, 70)
+    self.made.evaluated("mp-50-slt-80", "mp_slt", 80, 22, 60, "mp-50")
+    for name in ("mp-80", "mp+steps_6000-80"):
+      self.made.evaluated(name, "mp", 80, 28, 60)
+    folder = self.made.path("mp+steps_6000-80")
+    for file in (paths.description(folder), paths.result(folder)):
+      atomic_files.write_json(file, {**atomic_files.read_json(file), "train_steps": 6000})
+    names = [name for metric, name in self.rows() if metric == "BLEU"]
+    # MP-SLT has had 4,000 steps, SLT and the longer run of MP 6,000.
+    self.assertIn("SLT less MP (equal training)", names)
+    self.assertIn("MP-SLT less MP", names)
+    self.assertNotIn("MP-SLT less MP (equal training)", names)
+
+  def test_only_seeds_that_both_have_are_compared(self):
+    # MP is better by 5 with each seed, but has no run of the seed that is better in all.
+    for seed, ter in ((1, 80), (2, 70), (3, 40)):
+      self.made.evaluated("lt-50", "lt", 50, 20, ter, "dense", seed=seed)
+      if seed < 3:
+        self.made.evaluated("mp-50", "mp", 50, 20, ter - 5, seed=seed)
+      self.made.evaluated("lrr-50", "lrr", 50, 20, ter + 5, "dense", seed=seed)
+    rows = self.rows()
+    self.assertEqual(rows["TER", "LT less MP"][1], "**+5.0**(\\*)")
+    self.assertEqual(rows["TER", "LRR less LT"][1], "**+5.0**")
+    with open(self.csv, encoding="utf-8") as file:
+      (found,) = [row for row in csv.DictReader(file) if (row["metric"], row["difference"]) == ("ter", "LT less MP")]
+    self.assertEqual((found["seeds"], found["by_seed"], found["p_seeds"]), ("1 2", "5.0 5.0", ""))
+
+  def test_a_difference_with_another_sign_in_a_seed_is_not_bold(self):
+    differences = {1: 20, 2: -4, 3: 14}
+    for seed, difference in differences.items():
+      self.made.evaluated("slt-50", "slt", 50, 30 + difference, 60, "dense", seed=seed)
+      self.made.evaluated("mp-50", "mp", 50, 30, 60, seed=seed)
+    rows = self.rows()
+    with open(self.csv, encoding="utf-8") as file:
+      found = next(csv.DictReader(file))
+    self.assertLess(float(found["p"]), 0.05)
+    self.assertRegex(rows["BLEU", "SLT less MP"][1], r"^\+\d+\.\d±$")
+    by_seed = [float(value) for value in found["by_seed"].split()]
+    self.assertEqual(by_seed, [20, -4, 14])
+    # Of Student's t, with its definition.
+    t = np.mean(by_seed) / (np.std(by_seed, ddof=1) / np.sqrt(3))
+    self.assertAllClose(float(found["p_seeds"]), 2 * stats.t.sf(t, 2))
 
   def test_without_two_methods_there_is_no_table(self):
     self.made.evaluated("dense", "dense", 0, 30, 50)

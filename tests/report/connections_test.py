@@ -1,12 +1,15 @@
 """Linear connectivity in the report."""
 
 import os
+import re
+import shutil
 
 import pytest
 import tensorflow.compat.v1 as tf
 
+from t2t_lottery.data import manifest
 from t2t_lottery.evaluation import connectivity
-from t2t_lottery.report import archive, builder
+from t2t_lottery.report import archive, builder, connections
 from t2t_lottery.report import study as studies
 from t2t_lottery.runs import paths
 from t2t_lottery.utils import atomic_files
@@ -72,6 +75,39 @@ class ConnectionsTest(tf.test.TestCase):
       )
       self.assertIn("Linear connectivity", read(os.path.join(out, "index.html")))
       self.assertTrue(os.path.exists(os.path.join(out, "plots", "connectivity.svg")))
+
+  def test_a_pair_that_was_not_measured_is_named(self):
+    _, missing = connections.read(studies.read(self.made.folder))
+    folders = [self.made.path(run) for run in ("slt-50", TWIN)]
+    command = f"run t2t_lottery.connectivity {' '.join(folders)}"
+    self.assertEqual(missing, [f"{TWIN}, seed 1: its line to slt-50 is not measured: {command}"])
+    atomic_files.write_json(self.path, self.line)
+    self.assertEqual(connections.read(studies.read(self.made.folder)), ([self.line], []))
+
+  def test_a_line_of_a_run_that_is_gone_is_left_out(self):
+    atomic_files.write_json(self.path, self.line)
+    shutil.rmtree(self.made.path(TWIN))
+    self.assertEqual(
+      connections.read(studies.read(self.made.folder)),
+      ([], [f"{self.path}: left out: there is no {TWIN} (seed 1)"]),
+    )
+
+  def test_a_line_of_a_run_that_was_trained_again_is_left_out(self):
+    indices = []
+    for run in ("slt-50", TWIN):
+      atomic_files.write_json(paths.hparams(self.made.path(run)), {})
+      prefix = paths.checkpoint(self.made.path(run), 2000)
+      indices.append(f"{prefix}.index")
+      for file in (indices[-1], f"{prefix}.data-00000-of-00001"):
+        atomic_files.write_text(file, run)
+    checksums = [manifest.file_info(index).sha256 for index in indices]
+    atomic_files.write_json(self.path, {**self.line, "checksums": checksums})
+    (line,), missing = connections.read(studies.read(self.made.folder))
+    self.assertEqual((line["checksums"], missing), (checksums, []))
+    atomic_files.write_text(indices[1], "other weights")
+    lines, missing = connections.read(studies.read(self.made.folder))
+    self.assertEmpty(lines)
+    self.assertRegex(missing[0], rf"left out: {re.escape(TWIN)} .seed 1. was trained again: run t2t_lottery.connect")
 
   def test_damaged_result_is_named(self):
     atomic_files.write_json(self.path, {**self.line, "dev_loss": "2"})

@@ -2,12 +2,14 @@
 
 import csv
 import os
+import shutil
 import subprocess
 import sys
 
 import tensorflow.compat.v1 as tf
 
 from t2t_lottery.report import builder, paper_tables, study, table_formats
+from t2t_lottery.utils import atomic_files
 from tests.support import made_up_runs
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -176,6 +178,21 @@ class ReportTablesTest(tf.test.TestCase):
     self.assertIn("slt-50, seed 2: missing, though other seeds have it", lines)
     self.assertEqual(lines[-1], f"Report:  {out}/index.html")
     self.assertTrue(made_up_runs.exists(out, "index.html"))
+
+  def test_a_report_has_a_folder_for_its_problem_and_size_and_nothing_of_an_earlier_one(self):
+    made = made_up_runs.study(self.folder(), seeds=(1,))
+    out = os.path.join(made.folder, made.problem, made.size, "report")
+    for name in ("controls.md", "claims.csv", "rewind_steps_rewind_dense.tex", "plots/transfer.svg", "own.md"):
+      atomic_files.write_text(os.path.join(out, name), "of before")
+    shutil.rmtree(made.path("slt-50+random_signs"))
+    done = self.run_command(f"--runs_dir={made.folder}", "--samples=10")
+    self.assertEqual(done.stdout.splitlines()[-1], f"Report:  {out}/index.html")
+    names = os.listdir(out)
+    self.assertContainsSubset(["index.html", "table.md", "claims.csv", "own.md"], names)
+    self.assertNoCommonElements(["controls.md", "rewind_steps_rewind_dense.tex"], names)
+    self.assertNotIn("transfer.svg", os.listdir(os.path.join(out, "plots")))
+    with open(os.path.join(out, "claims.csv"), encoding="utf-8") as file:
+      self.assertNotIn("of before", file.read())
 
   def test_command_reports_errors_in_one_line(self):
     empty = self.create_tempdir().full_path

@@ -7,6 +7,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
+from t2t_lottery.evaluation import significance
 from t2t_lottery.report import builder
 from t2t_lottery.report import study as studies
 from t2t_lottery.utils import atomic_files
@@ -29,6 +30,11 @@ class StudiesTest(parameterized.TestCase, tf.test.TestCase):
         atomic_files.read_lines(os.path.join(out, table)),
         atomic_files.read_lines(str(STUDIES / name / "report" / table)),
       )
+
+  def test_runs_that_differ_in_the_seed_alone_may_differ_significantly(self):
+    one, other = studies.read(str(STUDIES / "claims" / "runs")).runs["dense"]
+    ours, theirs = ([run.segments("bleu")] for run in (one, other))
+    self.assertLess(significance.compare("bleu", ours, theirs).p, 0.001)
 
 
 if __name__ == "__main__":

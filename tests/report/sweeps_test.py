@@ -93,6 +93,71 @@ class SweepsTest(tf.test.TestCase):
     rows = self.rows(os.path.join(self.report(), "switches_slt_mp.csv"))
     self.assertEqual([rows[f"s_i = {level}%", 0.8]["bleu_best"] for level in (50, 60)], ["0", "1"])
 
+  def test_chains_that_differ_as_a_whole_are_a_sweep_of_their_own(self):
+    def run(method, level, parent="dense", **more):
+      return {"method": method, "sparsity_asked": level, "train_steps": 200, "mask_from": f"{parent}@200", **more}
+
+    about = {
+      "dense": {"method": "dense", "sparsity_asked": 0, "train_steps": 200},
+      "lt+rewind_dense-50": run("lt", 0.5),
+      "slt+rewind_dense-50": run("slt", 0.5, rewind_step=20),
+      "slt+t_40+rewind_dense-50": run("slt", 0.5, rewind_step=40),
+      "slt+t_40+rewind_dense-50-80": run("slt", 0.8, "slt+t_40+rewind_dense-50", rewind_step=40),
+      "slt+t_40+rewind_dense-50+random_signs": run("slt", 0.5, rewind_step=40, controls=["random_signs"]),
+      "slt+t_40+rewind_dense-50+data_seed_2": run("slt", 0.5, rewind_step=40),
+      "slt+global_magnitude-50": run("slt", 0.5, rewind_step=20, controls=["global_magnitude"]),
+      "slt+t_40+global_magnitude-50": run("slt", 0.5, rewind_step=40, controls=["global_magnitude"]),
+      # Not of a sweep.
+      "slt-50": run("slt", 0.5, rewind_step=20),
+      "slt-50-60": run("slt", 0.6, "slt-50", rewind_step=20),
+      "lt-50": run("lt", 0.5),
+      "slt+rewind_dense-50-mp-80": run("slt_mp", 0.8, "slt+rewind_dense-50"),
+      "slt+rewind_dense-50-60": run("slt", 0.6, "slt+rewind_dense-50", rewind_step=20),
+      "slt+rewind_dense-50-60-mp-80": run("slt_mp", 0.8, "slt+rewind_dense-50-60"),
+      "slt-50-60-mp-80": run("slt_mp", 0.8, "slt-50-60"),
+    }
+    found = {
+      sweep.name: (sweep.heading, {title: [place.run for place in ones] for title, ones in sweep.columns.items()})
+      for sweep in sweeps.find(about)
+    }
+    expected = {
+      "rewind_steps_global_magnitude": (
+        "SLT at each t (global magnitude)",
+        {"t = 20": ["slt+global_magnitude-50"], "t = 40": ["slt+t_40+global_magnitude-50"]},
+      ),
+      "rewind_steps_rewind_dense": (
+        "SLT at each t (rewind dense)",
+        {
+          "t = 0": ["lt+rewind_dense-50"],
+          "t = 20": ["slt+rewind_dense-50", "slt+rewind_dense-50-60"],
+          "t = 40": ["slt+t_40+rewind_dense-50", "slt+t_40+rewind_dense-50-80"],
+        },
+      ),
+      "switches_slt_mp_rewind_dense": (
+        "SLT-MP at each switch (rewind dense)",
+        {"s_i = 50%": ["slt+rewind_dense-50-mp-80"], "s_i = 60%": ["slt+rewind_dense-50-60-mp-80"]},
+      ),
+    }
+    self.assertEqual(found, expected)
+
+  def test_switches_at_equal_training_have_the_steps_of_slt(self):
+    def run(method, level, parent, steps=200):
+      return {"method": method, "sparsity_asked": level, "train_steps": steps, "mask_from": f"{parent}@200"}
+
+    about = {"dense": {"method": "dense", "sparsity_asked": 0, "train_steps": 200}}
+    about["slt-50"] = run("slt", 0.5, "dense")
+    about["slt-50-60"] = run("slt", 0.6, "slt-50")
+    about["slt-50-60-80"] = run("slt", 0.8, "slt-50-60")
+    about["slt-50-mp-80"] = run("slt_mp", 0.8, "slt-50")
+    about["slt-50-mp+steps_400-80"] = run("slt_mp", 0.8, "slt-50", 400)
+    about["slt-50-60-mp-80"] = run("slt_mp", 0.8, "slt-50-60")
+    usual, equal = sweeps.find(about)
+    self.assertEqual((usual.name, equal.name), ("switches_slt_mp", "switches_slt_mp_equal_training"))
+    # SLT's line has had 800 steps at 80%.
+    for sweep, at_50 in ((usual, "slt-50-mp-80"), (equal, "slt-50-mp+steps_400-80")):
+      runs = {title: [place.run for place in places] for title, places in sweep.columns.items()}
+      self.assertEqual(runs, {"s_i = 50%": [at_50], "s_i = 60%": ["slt-50-60-mp-80"]})
+
   def test_lt_slt_and_learning_rate_rewinding_alone_are_in_the_main_table_only(self):
     self.at_t(100, (50,), (28,))
     self.made.evaluated("lt-50", "lt", 50, 23, 50, mask_from="dense")

@@ -136,6 +136,26 @@ class ColumnsTest(tf.test.TestCase):
     self.assertIn(table_columns.Place("slt-50-60", 0.6), found["SLT"])
     self.assertIn(table_columns.Place("slt-60", 0.6, "†"), found["SLT-MP"])
 
+  def test_of_several_switches_the_columns_have_the_papers(self):
+    other = [("slt-50-mp-60", "slt_mp", 60, "slt-50"), *((f"slt-50-mp-{n}", "slt_mp", n, "slt-50") for n in (80, 90))]
+    other += [(f"mp-50-slt-{n}", "mp_slt", n, "mp-50") for n in (60, 80, 90)]
+    described = about(DENSE, *SLT, *SLT_MP, *other, *MP, *MP_SLT)
+    found = table_columns.assign(described)
+    self.assertEqual([place.run for place in found["SLT-MP"]][3:], ["slt-50-60-mp-80", "slt-50-60-mp-90"])
+    self.assertEqual([place.run for place in found["MP-SLT"]][2:], ["mp-60", "mp-60-slt-80", "mp-60-slt-80-90"])
+    self.assertEqual(table_columns.switch_levels(described, found), {"SLT-MP": 0.6, "MP-SLT": 0.6})
+    # Without it, those with the most levels.
+    described = about(DENSE, *SLT, *other, *MP, ("mp-80-slt-90", "mp_slt", 90, "mp-80"))
+    found = table_columns.assign(described)
+    self.assertEqual(found["SLT-MP"][-1].run, "slt-50-mp-90")
+    self.assertEqual(table_columns.switch_levels(described, found), {"SLT-MP": 0.5, "MP-SLT": 0.5})
+
+  def test_a_longer_run_of_another_switch_varies_that_of_its_own(self):
+    other = [("slt-50-mp-80", "slt_mp", 80, "slt-50"), ("slt-50-mp+steps_4000-80", "slt_mp", 80, "slt-50")]
+    described = self.with_steps(DENSE, *SLT, *SLT_MP, *other)
+    varied = {one.run: one.varied for one in table_columns.relatives(described, table_columns.assign(described))}
+    self.assertEqual(varied["slt-50-mp+steps_4000-80"], "slt-50-mp-80")
+
   def test_slt_mp_follows_one_switch(self):
     other = [("slt-50-mp-80", "slt_mp", 80, "slt-50")]
     described = about(DENSE, *SLT, *SLT_MP, *other)
