@@ -4,13 +4,14 @@ set -euo pipefail
 # Hides all but errors of TensorFlow's C++ code.
 export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-2}
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
-# Set by a driver before `parse`: its own defaults, the flags without effect, which of `few` have one, its variants.
-defaults=() unused='' uses='' variants='global_magnitude dense_embedding'
+# Set by a driver before `parse`: its own defaults, the flags without effect, which of `few` have one, its variants, controls
+# that change nothing.
+defaults=() unused='' uses='' variants='global_magnitude dense_embedding' controls_without_effect=''
 # Flags that few drivers use.
 few='--switch --switches --rewind_steps --equal_training --checkpoint --ticket_from --slt_levels'
 # Set by `parse`.
 levels='' switches='' rewind_steps='' rewind_also='' controls='' one_shot='' rewind_dense='' schedule_from='' data_seed='' variant='' runs_dir='' plan=''
-equal_training='' train_steps='' rewind_step='' ticket_from='' slt_levels=''
+equal_training='' structures_stay='' train_steps='' rewind_step='' ticket_from='' slt_levels=''
 declare -A below=() above=() slt_runs=()
 location=() common=() text=() training=() evaluation=()
 # Runs so far, last of them that is no twin, process of the running step, signal received.
@@ -26,6 +27,7 @@ parse() {
     { "$root/run_scripts/setup.sh" && interpreter=$root/.venv/bin/python; }
   code=$(cd "$root" && "$interpreter" -sE -m t2t_lottery.reproduce.planning.driver_flags \
     --driver="${0##*/}" --about="$about" --unused="$unused" --variants="$variants" \
+    --controls_without_effect="$controls_without_effect" \
     ${defaults[@]+"${defaults[@]}"} -- "$@") || exit
   eval "$code"
   [[ -z $plan ]] || return 0

@@ -12,9 +12,13 @@ report() { [[ -n $plan ]] || python report "${location[@]}"; }
 # Trains and evaluates one run, and with --data_seed its twin, which differs in the order of batches alone:
 # run NAME --method=... --level=... --mask_from=RUN
 run() {
+  local twin=()
   last=$1
   run_one "$@"
-  [[ -z $data_seed ]] || run_one "$1+data_seed_$data_seed" "${@:2}" --data_seed="$data_seed"
+  [[ -n $data_seed ]] || return 0
+  # Scores may come from batches: a ticket that the twin draws itself would be another.
+  [[ " ${*:2}" != *" --mask_from="* ]] || twin=(--ticket_of="$1")
+  run_one "$1+data_seed_$data_seed" "${@:2}" --data_seed="$data_seed" ${twin[@]+"${twin[@]}"}
 }
 
 run_one() {
@@ -26,11 +30,18 @@ run_one() {
   runs+=("$1")
 }
 
-# Trains a ticket, and it with one thing changed for each of --controls.
+# Trains a ticket, and it with one thing changed for each of --controls, or several: random_signs+constant_values.
 with_controls() {
-  local control
+  local control parts flags
   run "$@"
-  for control in $controls; do run "$1+$control" "${@:2}" --control="$control"; done
+  for control in $controls; do
+    IFS=+ read -ra parts <<<"$control"
+    flags=("${@:2}")
+    # Of a ticket that rewinds to unpruned weights, a random mask keeps any of them, not only those that the level before kept.
+    [[ -n $structures_stay || " ${parts[*]} " != *" random_mask "* || " ${flags[*]} " != *" --rewind_from=dense "* ]] ||
+      flags=("${flags[@]/#--mask_from=*/--mask_from=dense}")
+    run "$1+$control" "${flags[@]}" "${parts[@]/#/--control=}"
+  done
 }
 
 # The dense run, from which every method but MP starts: dense [FLAG of datagen...]
@@ -59,7 +70,7 @@ iterative() {
 # With --slt_levels, SLT from a ticket of structures, which stay removed: then_slt TICKET [VARIANT]. Without a variant, each
 # layer has the same sparsity. The runs are SLT's, on this ticket.
 then_slt() {
-  local variant=${2:-} on=${1//./p}
+  local variant=${2:-} on=${1//./p} structures_stay=yes
   iterative slt "$slt_levels" "$1" "slt+${on//-/_}"
 }
 

@@ -18,6 +18,9 @@ _LEVEL = flags.DEFINE_string("level", "0", "Sparsity in percent.")
 _MASK_FROM = flags.DEFINE_string("mask_from", None, "The run from whose final weights the mask is drawn.")
 _MASK_STEP = flags.DEFINE_integer("mask_step", None, "Step of that run. Default: its last.", lower_bound=0)
 _REWIND_FROM = flags.DEFINE_string("rewind_from", None, "The run to rewind to. Default: that of --mask_from.")
+_TICKET_OF = flags.DEFINE_string(
+  "ticket_of", None, "The run whose ticket, its weights and masks of step 0, is trained. Default: a ticket is drawn."
+)
 _SCHEDULE_FROM = flags.DEFINE_enum(
   "schedule_from",
   "0",
@@ -46,6 +49,7 @@ def options() -> run_spec.Options:
     mask_from=_MASK_FROM.value,
     mask_step=_MASK_STEP.value,
     rewind_from=_REWIND_FROM.value,
+    ticket_of=_TICKET_OF.value,
     schedule_from=_SCHEDULE_FROM.value,
     data_seed=_DATA_SEED.value,
     rewind_also=_REWIND_ALSO.value,

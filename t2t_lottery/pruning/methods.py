@@ -44,6 +44,7 @@ UNITS = "units"  # units of feed-forward blocks; all other layers keep their mas
 HEADS = "heads"  # heads of attention blocks, of the whole model together; likewise
 MLPS = "mlps"  # whole feed-forward blocks of BERT, likewise
 HEADS_MLPS = "heads_mlps"  # heads among heads and MLPs among MLPs, the same share of both (Prasanna et al. 2020)
+BY_GATES = (HEADS, MLPS, HEADS_MLPS)  # those with a score by gradients of gates
 STRUCTURES = (WEIGHTS, UNITS, HEADS, MLPS, HEADS_MLPS)
 
 # The weights that compete (hparam `ticket_scope`).
@@ -141,6 +142,9 @@ HPARAMS: dict[str, tuple[str | float | bool, Callable[[Method], bool]]] = {
   "schedule_from": (0, lambda method: method.may_continue_schedule or method.constant_rate),
 }
 
+# Those by which a ticket is drawn from its checkpoints; the others say what it consists of.
+OF_DRAWING = ("ticket_score", "ticket_values", "ticket_signs", "shuffle_mask", "bad_mask")
+
 METHODS = {
   "dense": Method(),
   "mp": Method(gradual=True),
@@ -157,6 +161,7 @@ METHODS = {
 # Control or variant of a method -> the hparams in which it differs.
 CONTROLS: dict[str, dict[str, str | bool]] = {
   "random_signs": {"ticket_signs": RANDOM},
+  "constant_values": {"ticket_values": CONSTANT},
   "redrawn_values": {"ticket_values": REDRAWN},
   "permuted_values": {"ticket_values": PERMUTED},
   "reinitialized": {"ticket_values": REINITIALIZED},
@@ -172,7 +177,7 @@ CONTROLS: dict[str, dict[str, str | bool]] = {
   "units": {"ticket_structure": UNITS, "ticket_score": ACTIVATION},
   **{
     structure: {"ticket_structure": structure, "ticket_score": GRADIENT, "ticket_scope": GLOBAL}
-    for structure in (HEADS, MLPS, HEADS_MLPS)
+    for structure in BY_GATES
   },
   # Of units and heads, and of heads: after them in the list of a run's controls.
   "magnitude": {"ticket_score": MAGNITUDE},

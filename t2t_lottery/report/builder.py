@@ -9,6 +9,7 @@ from typing import NamedTuple
 from t2t_lottery.report import (
   claims,
   connections,
+  crossed,
   examples,
   html_page,
   paper_scores,
@@ -25,9 +26,18 @@ from t2t_lottery.report import study as studies
 from t2t_lottery.report.aggregates import COMPARED, Entries, Entry, shown, test_set
 from t2t_lottery.utils import atomic_files
 
-
 # Names of the tables and plots that only some reports have.
-_OPTIONAL = ("controls", "claims", "rewind_steps*", "switches_*", "connectivity", "transfer", "speed", "learning_curves")
+_OPTIONAL = (
+  "controls",
+  "crossed",
+  "claims",
+  "rewind_steps*",
+  "switches_*",
+  "connectivity",
+  "transfer",
+  "speed",
+  "learning_curves",
+)
 
 
 class Tables(NamedTuple):
@@ -61,6 +71,7 @@ def write_tables(study: studies.Study, out: str, samples: int) -> Tables:
   made = Entries(study, samples)
   entries = made.columns(placed)
   swept = [(sweep, made.columns(_kept(sweep.columns, study))) for sweep in sweeps.find(about)]
+  crosses = crossed.find(about, placed)
   related = made.relatives([relative for relative in relatives if relative.run in study.runs])
   printed = paper_scores.scores(study.problem, study.size)
   mean = f"mean over seeds {', '.join(map(str, study.seeds))}" if len(study.seeds) > 1 else f"seed {study.seeds[0]}"
@@ -79,6 +90,9 @@ def write_tables(study: studies.Study, out: str, samples: int) -> Tables:
     caption = f"{of}: controls and relatives, each with the run that it varies, {mean}"
     found["Controls and relatives"] = paper_tables.relatives_table(caption, related, others)
     atomic_files.write_text(os.path.join(out, "controls.csv"), paper_tables.to_csv(related, {}))
+    if crosses:
+      found["Signs and magnitudes"] = crossed.table(f"{of}: signs and magnitudes of tickets, {mean}", crosses, others)
+      _write(found["Signs and magnitudes"], out, "crossed")
   for name, table in zip(("table", "controls"), found.values()):
     _write(table, out, name)
   if claimed := claims.differences(placed, entries, made):

@@ -91,9 +91,10 @@ def differences(placed: Mapping[str, Sequence[Place]], entries: Sequence[Entry],
   for key, of in (("slt_mp", "slt"), ("mp_slt", "mp")):
     at[key] = {level: run for level, run in at[key].items() if run not in at[of].values()}
   steps = {entry.place.run: entry.steps_in_all for entry in entries}
+  claims = [one for claim in CLAIMS for one in (claim, *_at_equal_training(claim))]
   found = []
   for metric in shown(entries):
-    for claim in (one for claim in CLAIMS for one in (claim, *_at_equal_training(claim))):
+    for claim in claims:
       for level, run in sorted(at[claim.method].items()):
         other = at[claim.other].get(level, run)
         if run == other or (claim not in CLAIMS and steps.get(run) != steps.get(other)):

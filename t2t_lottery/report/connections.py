@@ -36,7 +36,9 @@ def read(study: Study) -> tuple[list[dict[str, Any]], list[str]]:
           missing.append(f"{path}: left out: there is no {gone[0]}")
         elif changed := [end for end, old in zip(ends, line.get("checksums", ())) if _is_other(folders[end], old)]:
           name, seed = changed[0]
-          missing.append(f"{path}: left out: {name} (seed {seed}) was trained again: run t2t_lottery.connectivity again")
+          missing.append(
+            f"{path}: left out: {name} (seed {seed}) was trained again: run t2t_lottery.connectivity again"
+          )
         else:
           found.append(line)
   measured = [{*zip(line["runs"], line["seeds"])} for line in found]

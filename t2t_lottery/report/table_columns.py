@@ -271,10 +271,20 @@ def switch_levels(about: About, columns: Mapping[str, list[Place]]) -> dict[str,
   return found
 
 
+def _ticket(name: str, what: Mapping[str, Any]) -> str:
+  """The name of the run that a control, or another order of batches, varies; of other runs their own."""
+  ticket, _, last = name.rpartition("+")
+  if last == f"data_seed_{what.get('data_seed')}":
+    return ticket
+  while (parts := name.rpartition("+"))[2] in what.get("controls", []):
+    name = parts[0]
+  return name
+
+
 def relatives(about: About, columns: Mapping[str, list[Place]]) -> list[Relative]:
   """All runs without a place in a column, each with the run that it varies, in order of levels.
 
-  A control, or a run with another order of batches, varies the ticket of its name; another run the one with its name without the
+  Controls, one or several at once, vary the ticket of its name, as does another order of batches; another run the one with its name without the
   parts after a "+", or else the run of its method at its level.
   """
   placed = {place.run for column in columns.values() for place in column}
@@ -288,8 +298,8 @@ def relatives(about: About, columns: Mapping[str, list[Place]]) -> list[Relative
     structure = methods.structure_of(controls)
     if structure != methods.WEIGHTS:
       differs = f"{level * 100:.6g}% of the {structures.NAMES[structure]}, {differs}"
-    base, (ticket, _, last) = _PART.sub("", name), name.rpartition("+")
-    if ticket in about and last in (*controls[-1:], f"data_seed_{what.get('data_seed')}"):
+    base, ticket = _PART.sub("", name), _ticket(name, what)
+    if ticket != name and ticket in about:
       varied = ticket
     elif structure != methods.WEIGHTS:
       varied = None  # A run of single weights at the same number has lost more weights.

@@ -16,7 +16,7 @@ from t2t_lottery.utils.errors import UserError
 SCHEDULE_FROM_T = "t"
 SCHEDULE_FROM = ("0", SCHEDULE_FROM_T)
 # Missing in older runs.
-_MAY_LACK = ("code", "data")
+_MAY_LACK = ("code", "data", "ticket_of")
 # Hparam -> the field of a description that it is set to.
 _OF_RUN = {
   "sparsity": "sparsity_asked",
@@ -35,6 +35,7 @@ class Options(NamedTuple):
   mask_from: str | None = None
   mask_step: int | None = None
   rewind_from: str | None = None
+  ticket_of: str | None = None
   schedule_from: str = "0"
   data_seed: int | None = None
   rewind_also: str = ""
@@ -51,7 +52,12 @@ def describe(settings: config.Settings, options: Options) -> dict[str, Any]:
   """
   # Masks may come from another task's run, PROBLEM/RUN.
   of_mask = options.mask_from.split("/", 1) if options.mask_from and settings.pretrained else [options.mask_from]
-  for flag, names in (("run", [options.run]), ("mask_from", of_mask), ("rewind_from", [options.rewind_from])):
+  for flag, names in (
+    ("run", [options.run]),
+    ("mask_from", of_mask),
+    ("rewind_from", [options.rewind_from]),
+    ("ticket_of", [options.ticket_of]),
+  ):
     for name in names:
       if name is not None:
         file_names.check_name(flag, name)
@@ -95,6 +101,8 @@ def describe(settings: config.Settings, options: Options) -> dict[str, Any]:
     rewind_step = steps[method.rewinds_to]
     run["mask_from"] = f"{options.mask_from}@{mask_step}"
     run["rewind_to"] = f"{options.rewind_from or options.mask_from}@{rewind_step}"
+    if options.ticket_of:
+      run["ticket_of"] = options.ticket_of
     if method.constant_rate or options.schedule_from == SCHEDULE_FROM_T:
       run["schedule_from"] = rewind_step
   return run
@@ -123,6 +131,7 @@ def _check_flags(method: methods.Method, options: Options) -> None:
   if method.from_ticket and not options.mask_from:
     raise UserError(f"--method={name} needs --mask_from, the run that its mask is drawn from")
   of_tickets = {"mask_from": options.mask_from, "mask_step": options.mask_step, "rewind_from": options.rewind_from}
+  of_tickets["ticket_of"] = options.ticket_of
   for flag, value in of_tickets.items():
     if value is not None and not method.from_ticket:
       raise UserError(f"--method={name} takes no --{flag}={value}: it draws no ticket")
@@ -182,17 +191,21 @@ def hparams(settings: config.Settings, run: dict[str, Any]) -> dict[str, Any]:
   found = {name: value for name, value in settings.overrides.items() if name not in given}
   method = methods.METHODS[run["method"]]
   if "mask_from" in run:
-    mask_from, mask_step = run["mask_from"].split("@")
-    rewind_from, rewind_step = run["rewind_to"].split("@")
-    found["mask_checkpoint"] = paths.stored(settings.runs.folder(mask_from), int(mask_step))
-    if "rewind_checkpoint" in method.sources:
-      found["rewind_checkpoint"] = paths.stored(settings.runs.folder(rewind_from), int(rewind_step))
+    for source, at in zip(method.sources, (run["mask_from"], run["rewind_to"])):
+      of, step = at.split("@")
+      found[source] = paths.stored(settings.runs.folder(of), int(step))
+      if "ticket_of" in run:
+        found[source] = paths.stored(settings.runs.folder(run["ticket_of"]), 0)
   for name, source in _OF_RUN.items():
     # A seed may be 0; the other fields are 0 by default.
     if run.get(source) or (name == "data_seed" and source in run):
       found[name] = run[source]
   for control in run.get("controls", []):
     found.update(methods.CONTROLS[control])
+  if "ticket_of" in run:
+    # It is drawn already; its own mask is the only one of its sparsity within itself.
+    for name in methods.OF_DRAWING:
+      found.pop(name, None)
   if "rewind_also" in run:
     found["rewind_also"] = " ".join(map(str, run["rewind_also"]))
   found.update(given)

@@ -36,13 +36,12 @@ _PRUNING_STEPS = {
 # Factors of `learning_rate_schedule` that end with the run.
 _ENDING = ("linear_decay", "single_cycle_cos_decay")
 # Structure -> the scores that are for structures alone, and its scope.
-_BY_GATES = (methods.HEADS, methods.MLPS, methods.HEADS_MLPS)
 _OWN_SCORES = {
   methods.UNITS: (methods.ACTIVATION,),
-  **dict.fromkeys(_BY_GATES, (methods.GRADIENT, methods.RUNNING_SUM)),
+  **dict.fromkeys(methods.BY_GATES, (methods.GRADIENT, methods.RUNNING_SUM)),
   methods.HEADS: (methods.GRADIENT, methods.RUNNING_SUM, methods.GATES),
 }
-_OWN_SCOPE = {methods.UNITS: methods.LAYER, **dict.fromkeys(_BY_GATES, methods.GLOBAL)}
+_OWN_SCOPE = {methods.UNITS: methods.LAYER, **dict.fromkeys(methods.BY_GATES, methods.GLOBAL)}
 # Hparams that make t2t truncate or split sentences before it filters them by length.
 _TRUNCATING = ("max_input_seq_length", "max_target_seq_length", "split_to_length")
 

@@ -76,6 +76,30 @@ class ControlsTest(parameterized.TestCase, tf.test.TestCase):
       self.assertAllClose(np.abs(kept), np.full(kept.shape, np.sqrt(6 / (n_in + n_out))), rtol=1e-6)
       self.assertAllEqual(np.sign(kept), np.sign(self.early.read(layer)[mask]))
 
+  @parameterized.parameters(
+    {},
+    {"values": methods.CONSTANT},
+    {"values": methods.CONSTANT, "signs": methods.RANDOM},
+    {"values": methods.REDRAWN, "scope": methods.GLOBAL},
+    {"values": methods.PERMUTED, "shuffle": True},
+    {"bad": True, "scope": methods.GLOBAL, "prune_embedding": False},
+  )
+  def test_of_the_weights_and_masks_of_a_ticket_the_same_ticket_is_drawn(self, **options):
+    ticket = self.draw(**options)
+    prefix = os.path.join(self.create_tempdir().full_path, "model.ckpt-0")
+    tf_checkpoint.write(prefix, {**ticket.weights, **{layers.mask_name(n): m for n, m in ticket.masks.items()}})
+    source = tf_checkpoint.Checkpoint(prefix, "ticket")
+    # Without what it was drawn by; CLT's values are those of its method.
+    of_drawing = {"score", "signs", "shuffle", "bad"} | ({"values"} if options.get("signs") else set())
+    spec = tickets.TicketSpec(
+      **{"sparsity": 0.6, **{name: value for name, value in options.items() if name not in of_drawing}}
+    )
+    spec = spec._replace(values=spec.values if spec.values == methods.CONSTANT else methods.REWOUND)
+    again = tickets.draw(source, source, spec, SHAPES)
+    self.assert_same_masks(again, ticket)
+    for name, value in ticket.weights.items():
+      self.assertAllEqual(again.weights[name], value)
+
   def test_clt_fan_of_the_embedding_is_configurable(self):
     ticket = self.draw(values=methods.CONSTANT, fan=methods.HIDDEN)
     self.assertAllClose(np.abs(ticket.weights[EMBEDDING]).max(), np.sqrt(6 / 80))

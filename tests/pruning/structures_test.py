@@ -166,6 +166,17 @@ class HeadsTest(parameterized.TestCase, tf.test.TestCase):
         )
     return kept
 
+  def test_of_the_weights_and_masks_of_a_ticket_the_same_ticket_is_drawn(self):
+    ticket = self.draw(0.25, score=methods.RANDOM)
+    prefix = os.path.join(self.folder, "ticket", "model.ckpt-0")
+    tf_checkpoint.write(prefix, {**ticket.weights, **{layers.mask_name(n): m for n, m in ticket.masks.items()}})
+    source = tf_checkpoint.Checkpoint(prefix, "ticket")
+    again = self.draw(0.25, source, source)
+    for found, expected in ((again.masks, ticket.masks), (again.weights, ticket.weights)):
+      self.assertEqual(found.keys(), expected.keys())
+      for name, value in expected.items():
+        self.assertAllEqual(found[name], value)
+
   def test_heads_of_all_blocks_compete(self):
     groups = structures.groups(methods.HEADS, SHAPES, HEADS)
     self.assertEqual([group.name for group in groups], ATTENTIONS)

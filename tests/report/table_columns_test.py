@@ -172,6 +172,7 @@ class ColumnsTest(tf.test.TestCase):
       *SLT,
       ("lt-50", "lt", 50, "dense"),
       ("slt-50-80+random_signs", "slt", 80, "slt-50", "random_signs"),
+      ("slt-50-80+random_signs+constant_values", "slt", 80, "slt-50", "random_signs", "constant_values"),
       ("slt+rewind_dense-50", "slt", 50, "dense"),
       ("slt+global_magnitude+rewind_dense-50-80", "slt", 80, "slt-50", "global_magnitude"),
       ("slt+schedule_from_t+rewind_dense-50", "slt", 50, "dense"),
@@ -196,6 +197,9 @@ class ColumnsTest(tf.test.TestCase):
       [
         table_columns.Relative("slt+rewind_dense-50", 0.5, "rewind dense", "slt-50"),
         table_columns.Relative("slt-50-80+random_signs", 0.8, "random signs", "slt-50-80"),
+        table_columns.Relative(
+          "slt-50-80+random_signs+constant_values", 0.8, "random signs, constant values", "slt-50-80"
+        ),
         table_columns.Relative(
           "slt+global_magnitude+rewind_dense-50-80", 0.8, "global magnitude, rewind dense", "slt-50-80"
         ),

@@ -79,14 +79,14 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     self.assertContainsSubset(["--problem", "--seed"], listed)
     values = {flag.name: (flag.choices or ("1",))[0] for flag in driver_flags.of_chain() if flag.metavar}
     variant = "magnitude" if name in OF_STRUCTURES else "heads" if name == "imp.sh" else "dense_embedding"
-    values.update(levels="50", slt_levels="80", controls="random_signs", variant=variant, switch="50", switches="50")
+    values.update(levels="50", slt_levels="80", controls="random_signs", variant=variant, switch="1", switches="1")
     given = ["--one_shot", "--equal_training", *(f"--{flag}={value}" for flag, value in values.items())]
     given += [
       "--checkpoint=x",
       "--steps=100",
       *(f"{flag}={value}" for flag, value in NOT_OF_BERT.items() if name == "imp.sh"),
     ]
-    # Pairs that exclude each other.
+    # Of --prune_each=1, the first level is 1%. Pairs that exclude each other.
     ways = (
       [word for word in given if word.partition("=")[0] not in others]
       for others in (
@@ -133,6 +133,11 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ("--controls=shuffled_mask", "the control shuffled_mask needs .*: give --rewind=dense or --one_shot"),
     ("--controls=bad_mask", "the control bad_mask needs .*: give --rewind=dense or --one_shot"),
     ("--controls=running_sum", "the control running_sum is of the gradients of heads and MLPs: heads.sh without"),
+    ("--controls=random_signs+magic", "unknown control magic"),
+    ("--controls=redrawn_values+constant_values", ".*: redrawn_values and constant_values change the same: combine others"),
+    ("--controls=random_signs+constant_values constant_values+random_signs", "--controls contains .* twice"),
+    ("--controls=reinitialized+random_signs", ".*: the signs of reinitialized weights are random already"),
+    ("--controls=random_signs+bad_mask", "the control bad_mask needs .*: give --rewind=dense or --one_shot"),
     ("--variant=mlps", "--variant=mlps is only for imp"),
     ("--data_seed=two", "--data_seed=two is not a nonnegative integer"),
     ("--data_seed=٣", "--data_seed=٣ is not a nonnegative integer"),
@@ -236,8 +241,8 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       ["--levels=70 80", "--data_seed=7"],
       [
         *("dense", "dense+data_seed_7", "mp-60", "mp-60+data_seed_7"),
-        *("mp-60-slt-70 < mp-60", "mp-60-slt-70+data_seed_7 < mp-60"),
-        *("mp-60-slt-70-80 < mp-60-slt-70", "mp-60-slt-70-80+data_seed_7 < mp-60-slt-70"),
+        *("mp-60-slt-70 < mp-60", "mp-60-slt-70+data_seed_7 < mp-60, mp-60-slt-70"),
+        *("mp-60-slt-70-80 < mp-60-slt-70", "mp-60-slt-70-80+data_seed_7 < mp-60-slt-70, mp-60-slt-70-80"),
       ],
     ),
     (
@@ -362,6 +367,24 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ),
     ("gates", "heads.sh", ["--levels=25", "--variant=gates"], ["dense", "heads+gates-25 < dense"]),
     (
+      "a_random_mask_of_all_weights",
+      "lt.sh",
+      ["--levels=20 40", "--rewind=dense", "--controls=random_mask"],
+      [
+        *("dense", "lt+rewind_dense-20 < dense, dense", "lt+rewind_dense-20+random_mask < dense, dense"),
+        *("lt+rewind_dense-20-40 < lt+rewind_dense-20, dense", "lt+rewind_dense-20-40+random_mask < dense, dense"),
+      ],
+    ),
+    (
+      "a_random_mask_within_the_level_before",
+      "lt.sh",
+      ["--levels=20 40", "--controls=random_mask"],
+      [
+        *("dense", "lt-20 < dense", "lt-20+random_mask < dense"),
+        *("lt-20-40 < lt-20", "lt-20-40+random_mask < lt-20"),
+      ],
+    ),
+    (
       "running_sum",
       "heads.sh",
       ["--levels=25", "--controls=running_sum"],
@@ -402,7 +425,9 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     lineage = [
       run["run"]
       + "".join(
-        f"{sign}{run[parent]}" for sign, parent in ((" < ", "mask_from"), (", ", "rewind_from")) if parent in run
+        f"{sign}{run[parent]}"
+        for sign, parent in ((" < ", "mask_from"), (", ", "rewind_from"), (", ", "ticket_of"))
+        if parent in run
       )
       for run in runs
     ]
@@ -412,6 +437,34 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       self.assertEqual(run.get("data_seed"), "7" if run["run"].endswith("+data_seed_7") else None)
       name = re.sub(r"\+(random_signs|random_mask|bad_mask|shuffled_mask|running_sum|data_seed_7)$", "", run["run"])
       self.assertEqual(run.get("level", "dense"), re.split(r"[-+]", name)[-1])
+
+  def test_controls_that_are_combined_are_one_run(self):
+    done = driver("slt.sh", "--plan", "--levels=20", "--controls=random_signs+constant_values")
+    *_, (name, *flags) = (line.split("\t") for line in done.stdout.splitlines())
+    self.assertEqual(name, "slt-20+random_signs+constant_values")
+    self.assertContainsSubset(["--control=random_signs", "--control=constant_values"], flags)
+
+  def test_controls_that_do_not_change_clt(self):
+    for control in ("constant_values", "permuted_values", "random_signs+constant_values"):
+      done = driver("clt.sh", "--levels=20", f"--controls={control}")
+      self.assertEqual(done.stderr, f"clt.sh: the control {control} has no effect in clt.sh: leave it out\n")
+    runs = run_graph.graph(("slt", "clt"), (1,), ("--levels=20", "--controls=constant_values random_signs"))
+    names = [run.name for run in runs if "+" in run.name]
+    self.assertCountEqual(names, ["slt-20+constant_values", "slt-20+random_signs", "clt-20+random_signs"])
+
+  def test_a_switch_without_a_level_above_it_is_refused(self):
+    for name in ("slt_mp.sh", "mp_slt.sh"):
+      for flags in (["--switches=50 90"], ["--switch=80"]):
+        done = driver(name, "--levels=50 80", *flags)
+        switch = flags[0][-2:]
+        self.assertEqual(
+          (done.returncode, done.stderr),
+          (2, f"{name}: no level is above {switch}, the switch: add one to --levels, or give a lower --switch\n"),
+        )
+    # Of a table with other methods, only a switch that is asked for.
+    self.assertNotEmpty(run_graph.graph(("slt", "slt_mp"), (1,), ("--levels=50",)))
+    with self.assertRaisesRegex(errors.UserError, "no level is above 50, the switch"):
+      run_graph.graph(("slt", "slt_mp"), (1,), ("--levels=50", "--switch=50"))
 
   def test_at_equal_training_a_run_is_as_long_as_slts_line_without_what_its_ticket_has_had(self):
     """SLT's line is that of slt.sh with the same flags, whose levels start lower than those of SLT-MP."""
@@ -617,11 +670,28 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       (["--method=slt", *ticket], {}),
       (["--method=slt", *ticket, "--schedule_from=t", "--data_seed=0"], {"schedule_from": "100", "data_seed": "0"}),
       (["--method=dense", "--data_seed=7"], {"data_seed": "7"}),
+      (["--method=slt", *ticket, "--data_seed=7", "--ticket_of=r"], {"data_seed": "7"}),
     ):
       (given,) = [line for line in trainer_command(*arguments) if line.startswith("--hparams=")]
       found = dict(pair.split("=") for pair in given.removeprefix("--hparams=").split(","))
       self.assertEqual({n: v for n, v in found.items() if n in ("schedule_from", "data_seed")}, expected)
       self.assertEqual("rewind_checkpoint" in found, arguments[0] == "--method=slt")
+
+  def test_a_twin_trains_the_ticket_of_its_run(self):
+    ticket = ["--level=50", "--mask_from=dense", "--control=units", "--control=bad_mask"]
+    found = []
+    for more in ([], ["--data_seed=7", "--ticket_of=units-50"]):
+      command = trainer_command("--method=slt", *ticket, *more, "--hparams=dropout=0.2")
+      (given,) = [line for line in command if line.startswith("--hparams=")]
+      found.append(dict(pair.split("=") for pair in given.removeprefix("--hparams=").split(",")))
+    self.assertEqual((found[0]["ticket_score"], found[0]["bad_mask"]), ("activation", "True"))
+    self.assertRegex(found[0]["mask_checkpoint"], "/dense/model.ckpt-2000$")
+    for source in ("mask_checkpoint", "rewind_checkpoint"):
+      self.assertRegex(found[1].pop(source), "/units-50/.*model.ckpt-0$")
+      del found[0][source]
+    for name in ("ticket_score", "bad_mask"):
+      del found[0][name]
+    self.assertEqual(found[1], {**found[0], "data_seed": "7"})
 
   def test_hparams_are_passed_only_to_runs_that_use_them(self):
     flags = "--hparams=prune_until=1000,embedding_fan=hidden,supermask_steps=30,dropout=0.2"

@@ -20,19 +20,14 @@ from typing import NamedTuple
 
 from t2t_lottery.data import own_text
 from t2t_lottery.pruning import methods
+from t2t_lottery.reproduce.planning import control_flags
 from t2t_lottery.runs import given_hparams, presets
 from t2t_lottery.utils import choices
 from t2t_lottery.utils.errors import UserError
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-# Names of --controls, which train controls next to each ticket, and of --variant, which changes how every ticket is drawn.
-CONTROLS = (
-  *("random_signs", "redrawn_values", "permuted_values", "reinitialized", "random_mask", "shuffled_mask", "bad_mask"),
-  methods.RUNNING_SUM,
-)
-# Variants of imp.sh that remove whole structures.
-_STRUCTURES = (methods.HEADS, methods.MLPS, methods.HEADS_MLPS)
-VARIANTS = ("global_magnitude", "global_scores", "dense_embedding", "magnitude", methods.GATES, *_STRUCTURES)
+# Names of --variant, which changes how every ticket is drawn.
+VARIANTS = ("global_magnitude", "global_scores", "dense_embedding", "magnitude", methods.GATES, *methods.BY_GATES)
 # Variant -> the methods that it is only for, and why.
 _ONLY_FOR = {
   "global_magnitude": "lt, slt, clt, lrr and finetune: this method prunes layer by layer",
@@ -43,7 +38,7 @@ _ONLY_FOR = {
   "heads": "imp; of translation models: heads.sh",
   **dict.fromkeys((methods.MLPS, methods.HEADS_MLPS), "imp"),
 }
-assert {*CONTROLS, *VARIANTS} <= set(methods.CONTROLS)
+assert {*VARIANTS} <= set(methods.CONTROLS)
 
 
 class Flag(NamedTuple):
@@ -157,9 +152,10 @@ OF_TICKETS = (
   ),
   Flag(
     "controls",
-    "also train, for each level, its ticket with random_signs, redrawn_values,\n"
-    "permuted_values, reinitialized, random_mask, or (with --rewind=dense or --one_shot) shuffled_mask, bad_mask; of heads and "
-    "MLPs running_sum",
+    "also train, for each level, its ticket with random_signs, constant_values,\n"
+    "redrawn_values, permuted_values, reinitialized, random_mask, or (with --rewind=dense or\n"
+    "--one_shot) shuffled_mask, bad_mask; of heads and MLPs running_sum. Several at once:\n"
+    "random_signs+constant_values",
     '"C ..."',
   ),
   Flag("switch", "the level at which SLT-MP and MP-SLT switch methods", "L", "60"),
@@ -203,6 +199,7 @@ class Driver(NamedTuple):
     defaults: its own defaults, as flags.
     unused: flags without effect on its chain of runs, with dashes.
     variants: those of `VARIANTS` that its method has.
+    controls_without_effect: on the method's tickets.
   """
 
   name: str
@@ -210,6 +207,7 @@ class Driver(NamedTuple):
   defaults: tuple[str, ...] = ()
   unused: tuple[str, ...] = ()
   variants: tuple[str, ...] = VARIANTS
+  controls_without_effect: tuple[str, ...] = ()
 
 
 def read(driver: Driver, words: Sequence[str]) -> str:
@@ -243,6 +241,12 @@ def read(driver: Driver, words: Sequence[str]) -> str:
   if "name" in given and "problem" not in given:
     values["problem"] = own_text.problem_name(given["name"])
   values.update((name, value) for name, value in given.items() if f"--{name}" not in driver.unused)
+  controls = values["controls"].split()
+  effective = control_flags.with_effect(controls, driver.controls_without_effect)
+  if effective != controls and plan != _OF_TABLE:
+    (first, *_) = (control for control in controls if control not in effective)
+    raise UserError(f"the control {first} has no effect in {driver.name}: leave it out")
+  values["controls"] = " ".join(effective)
   of_bert = "--checkpoint" not in driver.unused
   if of_bert and not values["checkpoint"] and not plan:
     raise UserError("give --checkpoint=DIR, the folder of a pre-trained BERT, with bert_model.ckpt and vocab.txt")
@@ -255,6 +259,8 @@ def read(driver: Driver, words: Sequence[str]) -> str:
   line = _levels({**values, "levels": given.get("levels", _FLAGS["levels"].default)})
   if values["equal_training"] and "--switch" not in driver.unused:
     _check_switches(values, line)
+  if "--switch" not in driver.unused and (plan != _OF_TABLE or {"switch", "switches"} & {*given}):
+    _check_levels_above(values)
   code = _assignments(values, line, of_bert)
   if plan:
     code += [_assign("plan", plan), *([_echo("\t".join(["unused", *surplus]))] if plan == _OF_TABLE else [])]
@@ -342,35 +348,16 @@ def check(values: Mapping[str, str], variants: Sequence[str] = VARIANTS) -> None
   if share:
     _check_share(share, values["levels"].split()[-1])
   check_rewind_steps(values)
-  controls, variant = values["controls"].split(), values["variant"]
-  for control in controls:
-    choices.known("control", control, CONTROLS)
-  if controls:
-    choices.once("controls", controls)
-  for control in ("shuffled_mask", "bad_mask"):
-    if control in controls and values["rewind"] != "dense" and not values["one_shot"]:
-      raise UserError(f"the control {control} needs unpruned weights: give --rewind=dense or --one_shot")
-  if methods.RUNNING_SUM in controls:
-    by_gradient = variant in _STRUCTURES or (methods.GATES in variants and not variant)
-    if not by_gradient or values["slt_levels"]:
-      raise UserError(
-        f"the control {methods.RUNNING_SUM} is of the gradients of heads and MLPs: heads.sh without --variant and "
-        "--slt_levels, or imp.sh --variant=heads, mlps or heads_mlps"
-      )
-  if "random_mask" in controls and values["ticket_from"]:
-    raise UserError(
-      "the control random_mask has no effect with --ticket_from, whose masks are complete: use shuffled_mask"
-    )
+  variant = values["variant"]
   if variant and variant not in variants:
     if variant == "global_magnitude" and methods.MLPS in variants:
       raise UserError(f"--variant={variant} has no effect: imp ranks the weights of all layers together anyway")
     raise UserError(f"--variant={variant} is only for {_ONLY_FOR[variant]}")
-  if variant in _STRUCTURES and values["ticket_from"]:
+  if variant in methods.BY_GATES and values["ticket_from"]:
     raise UserError(
       f"--ticket_from={values['ticket_from']} transfers masks of single weights: leave out --variant={variant}"
     )
-  if variant in (methods.MLPS, methods.HEADS_MLPS) and "shuffled_mask" in controls:
-    raise UserError("the control shuffled_mask shuffles within layers, which have one MLP each: use random_mask")
+  control_flags.check(values, variants)
 
 
 def check_transfer(source: str, problem: str) -> None:
@@ -560,6 +547,14 @@ def _check_switches(values: Mapping[str, str], line: Sequence[str]) -> None:
       raise UserError(f"--equal_training: SLT's line has no level {switch}, the switch: add it to --levels")
 
 
+def _check_levels_above(values: Mapping[str, str]) -> None:
+  """Raises UserError for a switch without a level above it: no run would change methods there."""
+  last = _levels(values)[-1]
+  for switch in map(level_name, values["switches"].split() or [values["switch"]]):
+    if float(switch) >= float(last):
+      raise UserError(f"no level is above {switch}, the switch: add one to --levels, or give a lower --switch")
+
+
 def _levels(values: Mapping[str, str]) -> list[str]:
   """The levels of a chain, as in the names of its runs."""
   levels = [level_name(level) for level in values["levels"].split()]
@@ -670,16 +665,19 @@ def main(argv: Sequence[str]) -> str:
   """The command: shell code for a driver's flags.
 
   Args:
-    argv: `--driver`, `--about`, `--unused`, `--variants`, each with a value, and the driver's defaults; after "--",
-      the driver's command line.
+    argv: `--driver`, `--about`, `--unused`, `--variants`, `--controls_without_effect`, each with a value, and the driver's
+      defaults; after "--", the driver's command line.
 
   Raises:
     SystemExit: with status 2, after one line on stderr, if a flag is invalid.
   """
   end = list(argv).index("--")
-  own = dict(word[2:].split("=", 1) for word in argv[:4])
+  own = dict(word[2:].split("=", 1) for word in argv[:5])
   driver = Driver(
-    own["driver"], own["about"], tuple(argv[4:end]), tuple(own["unused"].split()), tuple(own["variants"].split())
+    own["driver"],
+    own["about"],
+    tuple(argv[5:end]),
+    *(tuple(own[name].split()) for name in ("unused", "variants", "controls_without_effect")),
   )
   try:
     return read(driver, argv[end + 1 :])

@@ -128,6 +128,6 @@ def _plan(method: str, flags: tuple[str, ...]) -> _Plan:
 def _run(name: str, flags: list[str]) -> PlannedRun:
   of = dict(flag[2:].split("=", 1) for flag in flags)
   # A mask that comes from another problem's run is of another graph.
-  named = (of[parent] for parent in ("mask_from", "rewind_from") if parent in of)
+  named = (of[parent] for parent in ("mask_from", "rewind_from", "ticket_of") if parent in of)
   parents = dict.fromkeys(name for name in named if not paths.is_of_other_problem(name))
   return PlannedRun(name, of.get("method", DENSE), of.get("level", "0"), tuple(parents), tuple(flags))
