@@ -13,6 +13,7 @@ from absl.testing import parameterized
 
 from t2t_lottery.reproduce.planning import driver_flags, run_graph
 from t2t_lottery.runs import presets
+from t2t_lottery.utils import errors
 from tests.support import trained
 
 DRIVERS = (*(f"{method}.sh" for method in run_graph.METHODS), "quickstart.sh")
@@ -134,7 +135,10 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     ("--controls=bad_mask", "the control bad_mask needs .*: give --rewind=dense or --one_shot"),
     ("--controls=running_sum", "the control running_sum is of the gradients of heads and MLPs: heads.sh without"),
     ("--controls=random_signs+magic", "unknown control magic"),
-    ("--controls=redrawn_values+constant_values", ".*: redrawn_values and constant_values change the same: combine others"),
+    (
+      "--controls=redrawn_values+constant_values",
+      ".*: redrawn_values and constant_values change the same: combine others",
+    ),
     ("--controls=random_signs+constant_values constant_values+random_signs", "--controls contains .* twice"),
     ("--controls=reinitialized+random_signs", ".*: the signs of reinitialized weights are random already"),
     ("--controls=random_signs+bad_mask", "the control bad_mask needs .*: give --rewind=dense or --one_shot"),
