@@ -5,7 +5,7 @@ kept, equal in each layer (as CLT's), or redrawn. It asks why CLT works (Brix, B
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from t2t_lottery.pruning import methods
 from t2t_lottery.report import table_columns
@@ -54,12 +54,12 @@ def find(about: About, placed: Mapping[str, Sequence[Place]]) -> list[Cross]:
   return found
 
 
-def _key(name: str, what: Mapping[str, object]) -> tuple[str, str] | None:
+def _key(name: str, what: Mapping[str, Any]) -> tuple[str, str] | None:
   """Signs and values of a run; None if it differs from its ticket in anything else."""
-  controls = [*what.get("controls", [])]  # type: ignore[call-overload]
+  controls = what.get("controls", [])
   if name.split("+")[1:] != controls:
     return None
-  changed = {"ticket_signs": methods.KEPT, "ticket_values": methods.METHODS[str(what["method"])].values}
+  changed = {"ticket_signs": methods.KEPT, "ticket_values": methods.METHODS[what["method"]].values}
   for control in controls:
     hparams = methods.CONTROLS.get(control, {})
     if not hparams.keys() <= changed.keys():
@@ -82,11 +82,9 @@ def table(caption: str, found: Sequence[Cross], entries: Mapping[str, Entry]) ->
   for metric in shown([*entries.values()]):
     rows = []
     for one in found:
-      words = [(COMPARED[metric],) * 2, (COLUMNS[one.method],) * 2, (percent(one.level), one.level)]
-      rows.append(
-        [Cell(text, value) for text, value in words]
-        + [_score(entries.get(one.runs.get(key, "")), metric) for key in keys]
-      )
+      row = [Cell(text, text) for text in (COMPARED[metric], COLUMNS[one.method])]
+      row += [Cell(percent(one.level), one.level)]
+      rows.append(row + [_score(entries.get(one.runs.get(key, "")), metric) for key in keys])
     groups.append(rows)
   heads = [("", "metric"), ("", "method"), ("", "sparsity")]
   heads += [(_SIGNS[signs], _VALUES[values]) for signs, values in keys]
