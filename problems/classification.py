@@ -102,6 +102,11 @@ class BertInput:
   folder: str
   files: tuple[str, ...] = ("train.tsv", "dev.tsv")
 
+  def files_in(self, tmp_dir: str) -> tuple[str, ...]:
+    """The names of the files that a folder must contain, of train first; of a task with files in several forms, of its form."""
+    del tmp_dir
+    return self.files
+
   @property
   def vocab_filename(self):
     return VOCABULARY
@@ -197,8 +202,9 @@ class BertInput:
       yield sample
 
   def _check_files(self, tmp_dir: str) -> None:
-    for name in self.files:
-      path = os.path.join(os.path.expanduser(tmp_dir), self.folder, name)
+    tmp_dir = os.path.expanduser(tmp_dir)
+    for name in self.files_in(tmp_dir):
+      path = os.path.join(tmp_dir, self.folder, name)
       if not os.path.exists(path):
         raise errors.UserError(f"{path} is missing: put the files of {self.folder} there (nothing is downloaded)")
 

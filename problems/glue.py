@@ -99,20 +99,33 @@ class GlueQqp(_PairOnce, quora_qpairs.QuoraQuestionPairs):
 class GlueStsb(classification.BertInput, text_problems.Text2RealProblem):
   """STS-B: how similar are two sentences, from 0 to 5?
 
-  Files of the STS benchmark itself, sts-train.csv and sts-dev.csv: seven columns, tab-separated, without a header; the
-  score is the fifth, the sentences are the sixth and seventh.
+  GLUE's files, or those of the STS benchmark itself, sts-train.csv and sts-dev.csv: seven columns, tab-separated, without a
+  header; the score is the fifth, the sentences are the sixth and seventh. GLUE's ten columns have the sentences and then the score
+  last, below a header.
   """
 
   folder = "STS-B"
-  files = ("sts-train.csv", "sts-dev.csv")
+  _BENCHMARK = ("sts-train.csv", "sts-dev.csv")
+
+  def files_in(self, tmp_dir):
+    """See `BertInput.files_in`."""
+    folder = os.path.join(tmp_dir, self.folder)
+    has_benchmark = all(os.path.exists(os.path.join(folder, name)) for name in self._BENCHMARK)
+    return self._BENCHMARK if has_benchmark else self.files
 
   def generate_samples(self, data_dir, tmp_dir, dataset_split) -> Iterator[dict]:
     """See `Text2RealProblem.generate_samples`."""
-    name = self.files[dataset_split != problem.DatasetSplit.TRAIN]
-    path = os.path.join(os.path.expanduser(tmp_dir), self.folder, name)
+    tmp_dir = os.path.expanduser(tmp_dir)
+    files = self.files_in(tmp_dir)
+    path = os.path.join(tmp_dir, self.folder, files[dataset_split != problem.DatasetSplit.TRAIN])
+    score, first, second = (4, 5, 6) if files == self._BENCHMARK else (9, 7, 8)
     with open(path, encoding="utf-8", newline="") as file:
       for number, row in enumerate(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE), 1):
+        if number == 1 and files != self._BENCHMARK:
+          continue
         try:
-          yield {"inputs": [row[5], row[6]], "targets": [float(row[4])]}
+          yield {"inputs": [row[first], row[second]], "targets": [float(row[score])]}
         except (IndexError, ValueError):
-          raise UserError(f"{path}, line {number}: no score in column 5, or fewer than 7 columns") from None
+          raise UserError(
+            f"{path}, line {number}: no score in column {score + 1}, or fewer than {1 + max(score, second)} columns"
+          ) from None

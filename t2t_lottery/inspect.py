@@ -156,7 +156,11 @@ def agreement(models: Sequence[Layers]) -> Agreement:
   """
   for other in models[1:]:
     _check_same_layers(models[0], other)
-  num_heads = model_source.about(models[0].checkpoint).get("hparams", {}).get("num_heads", 0)
+  # A checkpoint outside of a run does not say how many heads it has.
+  known = {model_source.about(model.checkpoint).get("hparams", {}).get("num_heads", 0) for model in models} - {0}
+  if len(known) > 1:
+    raise UserError(f"num_heads differs: {' and '.join(map(str, sorted(known)))}: give masks of one model")
+  num_heads = max(known, default=0)
   variables = [model.variables for model in models]
   return Agreement(mask_agreement.kappas(variables, num_heads), mask_agreement.survivors(variables, num_heads))
 

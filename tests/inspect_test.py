@@ -173,6 +173,10 @@ class InspectTest(parameterized.TestCase, tf.test.TestCase):
         "1 of 2 MLPs survive in all masks: bert/encoder/layer_0",
       ],
     )
+    # One that does not say how many heads it has, as a converted checkpoint, first or last.
+    os.remove(os.path.join(os.path.dirname(models[0]), "hparams.json"))
+    for order in (models, models[::-1]):
+      self.assertIn("attention heads: -0.333", self.run_command("--agreement", *order).stdout)
     printed = json.loads(self.run_command("--agreement", "--json", *models).stdout)
     self.assertEqual([*printed], ["weights", "heads", "mlps", "survivors"])
     self.assertEqual(printed["survivors"]["mlps"], {"bert/encoder/layer_0": [0], "bert/encoder/layer_1": []})

@@ -255,6 +255,12 @@ def _read_side(problem_name: str, data_dir: str, split: str, side: str) -> list[
   return content.decode("utf-8-sig").split("\n")[:-1]
 
 
+def has_text(problem_name: str, data_dir: str, split: str) -> bool:
+  """Whether complete data have the raw text of a split; a task of BERT has none."""
+  names = {raw_name(problem_name, split, side) for side in SIDES}
+  return names <= manifest_files(problem_name, data_dir).keys()
+
+
 def raw_text(problem_name: str, data_dir: str, split: str) -> tuple[list[str], list[str]]:
   """Raw sentences of a split, as needed for BLEU.
 
@@ -267,12 +273,16 @@ def raw_text(problem_name: str, data_dir: str, split: str) -> tuple[list[str], l
     Sources and references, lists of sentences of equal length.
 
   Raises:
-    errors.UserError: the data are incomplete, or the text was changed after datagen.
+    errors.UserError: the data are incomplete, of no translation, or the text was changed after datagen.
     ValueError: a split other than dev and the test sets.
   """
   known = ("dev", *test_sets(problem_name, data_dir))
   if split not in known:
     raise ValueError(f"split must be one of {known}, not {split!r}")
   check_complete(problem_name, data_dir)
+  if not has_text(problem_name, data_dir, split):
+    raise errors.UserError(
+      f"the data of {problem_name} in {data_dir} have no text to translate: give a problem of translation"
+    )
   source, reference = (_read_side(problem_name, data_dir, split, side) for side in SIDES)
   return source, reference

@@ -89,6 +89,23 @@ def statistics(metric: str, predictions: np.ndarray, targets: np.ndarray) -> np.
   return np.stack([ones, x, y, x * x, y * y, x * y], axis=1)
 
 
+def comparable(metric: str, segments: np.ndarray) -> np.ndarray:
+  """The statistics of a run as they can be exchanged, example by example, with those of another.
+
+  Pearson's correlation does not depend on offset and scale of the predictions; where two runs differ in these, a mixture of both
+  would correlate worse than either. So predictions are standardized.
+
+  Args:
+    metric: a key of `FORMULAS`, or a metric of translations, whose statistics are returned as they are.
+    segments: as `statistics` returns them.
+  """
+  if metric != "pearson":
+    return segments
+  ones, x, y = segments[:, 0], segments[:, 1], segments[:, 2]
+  x = (x - x.mean()) / (x.std() or 1.0)
+  return np.stack([ones, x, y, x * x, y * y, x * y], axis=1)
+
+
 def signature(metric: str, predictions: int, examples: int) -> str:
   """How a score was computed.
 

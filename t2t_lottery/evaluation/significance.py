@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from t2t_lottery.evaluation import metrics
+from t2t_lottery.evaluation import class_metrics, metrics
 from t2t_lottery.utils.errors import UserError
 
 # Random numbers in memory at a time: some tens of MB for any number of shuffles.
@@ -69,7 +69,7 @@ def compare(
   """
   if len(ours) == 0 or len(theirs) == 0:
     raise ValueError("each system needs at least one run")
-  statistics = _stacked([*ours, *theirs])
+  statistics = _stacked([class_metrics.comparable(metric, run) for run in (*ours, *theirs)])
 
   def difference(sums: np.ndarray) -> np.ndarray:
     found = metrics.corpus_scores(metric, sums)

@@ -94,6 +94,18 @@ class LotteryBert(t2t_model.T2TModel):
       losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=targets, logits=scores)
     return tf.reduce_sum(losses * is_example), tf.reduce_sum(is_example)
 
+  def initialize_from_ckpt(self, ckpt_dir):
+    """See `T2TModel.initialize_from_ckpt`; of encoder and head of pre-training. A task head stays random, also if the checkpoint has
+    one: it is of a run of this or of another task.
+    """
+    if tf.train.latest_checkpoint(self.hparams.model_dir):
+      return
+    present = tf.train.load_checkpoint(ckpt_dir).get_variable_to_shape_map()
+    variables = {variable.op.name: variable for variable in tf.trainable_variables()}
+    found = {n: v for n, v in variables.items() if n in present and n.startswith(("bert/", "cls/predictions/"))}
+    tf.logging.info("Warm start: %s; random: %s", ckpt_dir, ", ".join(sorted(variables.keys() - found.keys())))
+    tf.train.init_from_checkpoint(ckpt_dir, found)
+
   def optimize(self, loss, num_async_replicas=1, use_tpu=False, variables=None):
     """See `T2TModel.optimize`; masks the gradients before they reach the optimizer.
 

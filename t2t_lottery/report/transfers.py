@@ -189,7 +189,7 @@ def plot(squares: Sequence[Square]) -> Plot:
         )
     made.supxlabel("trained on", fontsize=9)
     made.supylabel("mask of", fontsize=9)
-    made.colorbar(image, ax=list(panels), label="score less the dense model's [points]", fraction=0.05, pad=0.01)
+    made.colorbar(image, ax=list(panels), label="score less dense [points]", fraction=0.05, pad=0.01)
   return Plot(
     "transfer",
     made,

@@ -86,6 +86,11 @@ def _complete_bert(settings: config.Settings, registry) -> config.Settings:
   _override(settings, hparams)
   values = hparams.values()
   pretrained.check(settings.pretrained, values)
+  if values["max_length"] < (pieces := presets.pieces_of(settings.runs.problem)):
+    raise UserError(
+      f"--checkpoint={settings.pretrained} has position embeddings for {values['max_length']} pieces, but an example of "
+      f"{settings.runs.problem} may have {pieces}: give another BERT"
+    )
   widths = {name: values[name] for name in ("hidden_size", "num_hidden_layers", "filter_size", "num_heads")}
   return settings._replace(size=settings.size._replace(**widths, batch_size=values["batch_size"]))
 

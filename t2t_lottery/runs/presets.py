@@ -156,6 +156,8 @@ BERT_EXAMPLES = {
   "text_polarity": 9661,
   "text_subjectivity": 9000,
 }
+# All problems of BERT of this project; how many examples the others have depends on the user's text, or on windows.
+BERT_PROBLEMS = (*BERT_EXAMPLES, "squad_v1", "mlm_text")
 # Problem of BERT -> pieces of an example, where they differ from the others'.
 _BERT_PIECES = {"squad_v1": squad.LONGEST}
 # Of a fine-tuning run (Chen et al. 2020, section 2).

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from t2t_lottery.checkpoints import tensor_bundle
+from t2t_lottery.checkpoints import hugging_face, tensor_bundle
 from t2t_lottery.data.wordpiece import WordPiece
 from t2t_lottery.runs import paths, presets
 from t2t_lottery.utils import atomic_files
@@ -151,12 +151,17 @@ def check(folder: str, hparams: Mapping[str, Any]) -> None:
 
 
 def _check_config(folder: str, hparams: Mapping[str, Any]) -> None:
-  """Compares `bert_config.json`, if there is one: no variable shows the number of heads."""
+  """Compares `bert_config.json`, if there is one: no variable shows the number of heads or the GELU."""
   path = os.path.join(folder, "bert_config.json")
   try:
     config = atomic_files.read_json(path, dict)
   except atomic_files.Missing:
     return
+  # "gelu" is the exact one for Hugging Face, and the approximation for google-research/bert.
+  if hugging_face.GELUS.get(config.get("hidden_act")) == "tanh" and hparams["gelu"] != "tanh":
+    raise UserError(
+      f"{path} has hidden_act={config['hidden_act']}, but the run gelu={hparams['gelu']}: give --hparams=gelu=tanh"
+    )
   for name, field in _CONFIG.items():
     if config.get(field, hparams[name]) != hparams[name]:
       raise UserError(

@@ -6,7 +6,7 @@ import tensorflow.compat.v1 as tf
 
 from t2t_lottery.checkpoints.tf_checkpoint import Checkpoint
 from t2t_lottery.pruning import methods
-from t2t_lottery.runs import pretrained
+from t2t_lottery.runs import presets, pretrained
 from t2t_lottery.training import hparams_check
 from t2t_lottery.utils import choices
 from t2t_lottery.utils.errors import UserError
@@ -31,6 +31,12 @@ def check_model(hparams) -> None:
   if hparams.hidden_size % hparams.num_heads:
     raise UserError(f"num_heads={hparams.num_heads} does not divide hidden_size={hparams.hidden_size}")
   choices.known("gelu", hparams.gelu, _GELUS)
+  problem = getattr(hparams, "problem", None)
+  if problem is not None and hparams.max_length < (pieces := presets.pieces_of(problem.name)):
+    raise UserError(
+      f"max_length={hparams.max_length} is less than the {pieces} pieces that an example of {problem.name} may have: give a "
+      f"BERT with position embeddings for {pieces}"
+    )
   if "inputs_segments" not in hparams.problem_hparams.vocab_size:
     raise UserError("--model=lottery_bert needs a problem in BERT's form: use glue_cola, glue_rte, glue_sst2, ...")
   for name in ("activation_dtype", "weight_dtype"):

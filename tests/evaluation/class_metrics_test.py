@@ -41,6 +41,17 @@ class ClassMetricsTest(parameterized.TestCase, tf.test.TestCase):
     self.assertBetween(score, low, high)
     self.assertEqual(significance.compare(metric, [segments], [segments], shuffles=100).p, 1)
 
+  @parameterized.parameters((2.0, 1.0), (0.0, 0.2), (0.21, 1e-5), (-40.0, 30.0))
+  def test_significance_of_a_correlation_depends_on_neither_offset_nor_scale(self, offset, scale):
+    worse = GUESSES + 4 * np.random.RandomState(2).randn(300)
+    ours = [class_metrics.statistics("pearson", GUESSES, REAL)]
+    expected, found = (
+      significance.compare("pearson", ours, [class_metrics.statistics("pearson", guesses, REAL)], shuffles=500)
+      for guesses in (worse, offset + scale * worse)
+    )
+    self.assertAllClose(found, expected, rtol=1e-6)
+    self.assertLess(expected.p, 0.01)
+
   def test_a_collapsed_model_scores_zero_and_not_nan(self):
     ones = np.ones(300, int)
     self.assertEqual(class_metrics.score("mcc", ones, TARGETS), 0)

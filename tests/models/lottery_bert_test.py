@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from absl.testing import parameterized
 from tensor2tensor.utils import registry, trainer_lib
 
 import hparams as hparams_package
@@ -26,7 +27,7 @@ MASKED = np.array([[0, 5, 0, 6, 0], [0, 5, 0, 0, 0]], np.int32)[:, :, None, None
 MASKED_AND_FILLER = np.pad(MASKED, [(0, 1), (0, 0), (0, 0), (0, 0)])
 
 
-class LotteryBertTest(tf.test.TestCase):
+class LotteryBertTest(parameterized.TestCase, tf.test.TestCase):
   def setUp(self):
     super().setUp()
     self.data_dir = self.create_tempdir().full_path
@@ -203,6 +204,35 @@ class LotteryBertTest(tf.test.TestCase):
       hparams = self.hparams("bert_tiny+lt", ticket.format(sparsity, structure))
       with self.assertRaisesRegex(errors.UserError, message):
         hparams_check.check(hparams, bert_check.CHECKS)
+
+  @parameterized.parameters(2, 3)
+  def test_a_task_head_of_the_pretrained_checkpoint_is_left_out(self, classes):
+    with tf.Graph().as_default(), tf.Session() as session:
+      registry.model("lottery_bert")(self.hparams(), tf.estimator.ModeKeys.TRAIN)(self.features(2))
+      session.run(tf.global_variables_initializer())
+      values = {variable.op.name: session.run(variable) + 1 for variable in tf.trainable_variables()}
+    values.update(output_weights=np.ones([classes, 32], np.float32), output_bias=np.ones([classes], np.float32))
+    prefix = os.path.join(self.create_tempdir().full_path, "of_a_task", "bert_model.ckpt")
+    tf_checkpoint.write(prefix, values)
+    with tf.Graph().as_default(), tf.Session() as session:
+      model = registry.model("lottery_bert")(self.hparams(), tf.estimator.ModeKeys.TRAIN)
+      model(self.features(2))
+      model.initialize_from_ckpt(prefix)
+      session.run(tf.global_variables_initializer())
+      for variable in tf.trainable_variables():
+        name, value = variable.op.name, session.run(variable)
+        if name.startswith("bert/"):
+          self.assertAllEqual(value, values[name])
+        else:
+          # As google-research/bert initializes it.
+          self.assertAllInRange(value, -0.04, 0.04)
+
+  def test_a_model_with_fewer_positions_than_pieces_is_refused(self):
+    hparams = self.hparams("bert_tiny", "max_length=127")
+    with self.assertRaisesRegex(
+      errors.UserError, "max_length=127 is less than the 128 pieces that an example of glue_rte"
+    ):
+      hparams_check.check(hparams, bert_check.CHECKS)
 
   def test_a_pretrained_checkpoint_of_another_shape_is_refused(self):
     prefix = os.path.join(self.create_tempdir().full_path, "pretrained", "bert_model.ckpt")

@@ -66,6 +66,23 @@ class GlueTest(tf.test.TestCase):
     with self.assertRaisesRegex(SystemExit, "line 2: no score"):
       next(generator)
 
+  def test_stsb_is_read_from_the_columns_of_glue(self):
+    # As in GLUE's files: index, genre, filename, year, old_index, source1, source2, sentence1, sentence2, score.
+    header = "index\tgenre\tfilename\tyear\told_index\tsource1\tsource2\tsentence1\tsentence2\tscore"
+    row = '0\tmain\tx\t2012\t0001\tnone\tnone\ta "b\tc\t4.750'
+    self.write("STS-B/train.tsv", [header, row])
+    self.write("STS-B/dev.tsv", [header, row, row.replace("4.750", "nan"), row[:-6]])
+    generator = registry.problem("glue_stsb").generate_encoded_samples(
+      self.data_dir, self.tmp_dir, problem.DatasetSplit.EVAL
+    )
+    example = next(generator)
+    self.assertEqual((example["targets"], example["inputs"][:2]), ([4.75], [CLS, 5]))
+    with self.assertRaisesRegex(SystemExit, "dev example 2 has the score nan"):
+      next(generator)
+    with self.assertRaisesRegex(SystemExit, "STS-B/train.tsv is missing"):
+      os.remove(os.path.join(self.tmp_dir, "STS-B", "train.tsv"))
+      self.examples("glue_stsb")
+
   def test_missing_files_and_vocabulary_are_named(self):
     with self.assertRaisesRegex(SystemExit, "CoLA/train.tsv is missing"):
       self.examples("glue_cola")

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 
 import numpy as np
@@ -12,11 +13,12 @@ import pytest
 import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
-from t2t_lottery.checkpoints import tensor_bundle
+from t2t_lottery.checkpoints import tensor_bundle, tf_checkpoint
 from t2t_lottery.pruning import layers, methods, structures
 from t2t_lottery.report import builder
 from t2t_lottery.report import study as studies
 from t2t_lottery.runs import paths, presets, run_files
+from t2t_lottery.utils import atomic_files
 from tests.support import tiny_bert, trained
 
 pytestmark = pytest.mark.slow
@@ -233,9 +235,37 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
     self.rounds()
     out = self.create_tempdir().full_path
     study = studies.read(os.path.join(folder(), "runs"), problem="glue_rte", size=tiny_bert.SET)
-    self.assertEqual(builder.report(study, out, None, 100, learning_curves=False), [])
+    # With its data too, which have no text to translate.
+    for data_dir in (None, os.path.join(folder(), "data")):
+      self.assertEqual(builder.report(study, out, data_dir, 100, learning_curves=False), [])
+      self.assertTrue(os.path.exists(os.path.join(out, "index.html")))
+      os.remove(os.path.join(out, "index.html"))
     with open(os.path.join(out, "table.md"), encoding="utf-8") as file:
       self.assertIn("IMP", file.read())
+
+  def test_commands_of_translation_say_that_there_is_no_text(self):
+    self.rounds()
+    where = [f"--data_dir={os.path.join(folder(), 'data')}"]
+    report = ["report", f"--runs_dir={os.path.join(folder(), 'runs')}", "--problem=glue_rte", f"--size={tiny_bert.SET}"]
+    for command in (
+      ["connectivity", run_folder("imp-40"), run_folder("imp-40-70"), "--points=3", *where],
+      [*report, "--measure_speed", *where, f"--out={self.create_tempdir().full_path}"],
+    ):
+      done = subprocess.run(
+        [sys.executable, "-m", f"t2t_lottery.{command[0]}", *command[1:]], capture_output=True, text=True, check=False
+      )
+      self.assertEqual(done.returncode, 1, done.stdout)
+      self.assertRegex(done.stderr, "^t2t-lottery: the data of glue_rte in .* have no text to translate: .*\n$")
+    empty = self.create_tempdir().full_path
+    # Its data are complete, so its name would be taken for that of a problem of translation.
+    for problem in ("glue_rte", "squad_v1", "mlm_text"):
+      slt = trained.command(
+        "train", f"--problem={problem}", "--size=tiny", "--run=dense", f"--runs_dir={empty}", *where
+      )
+      self.assertEqual(slt.returncode, 1)
+      self.assertRegex(
+        slt.stderr, f"^t2t-lottery: {problem} is a task of BERT: use imp.sh, with --checkpoint=FOLDER\n$"
+      )
 
   @parameterized.parameters(
     (["--checkpoint="], "give --checkpoint=DIR, the folder of a pre-trained BERT"),
@@ -275,6 +305,37 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
     done = driver(*flags(*words, f"--data_dir={data_dir}"))
     self.assertGreater(done.returncode, 0)
     self.assertRegex(done.stderr, f"^t2t-lottery: .*({message}).*\n$")
+    self.assertFalse(os.path.exists(data_dir))
+
+  @parameterized.parameters(
+    (
+      {"hidden_act": "gelu_new"},
+      "bert_config.json has hidden_act=gelu_new, but the run gelu=erf: give --hparams=gelu=tanh",
+    ),
+    ({"num_attention_heads": 4}, "has num_attention_heads=4, but the run num_heads=2"),
+  )
+  def test_a_bert_of_another_form_is_noticed_before_data_is_made(self, form, message):
+    bert = tiny_bert.write_pretrained(os.path.join(self.create_tempdir().full_path, "bert"))
+    atomic_files.write_json(os.path.join(bert, "bert_config.json"), form)
+    data_dir = os.path.join(bert, "data")
+    done = driver(*flags(f"--checkpoint={bert}", f"--data_dir={data_dir}"))
+    self.assertEqual((done.returncode, done.stdout), (1, ""))
+    self.assertRegex(done.stderr, f"^t2t-lottery: .*{message}.*\n$")
+    self.assertFalse(os.path.exists(data_dir))
+
+  def test_a_bert_with_too_few_positions_is_noticed_before_data_is_made(self):
+    whole = tiny_bert.write_pretrained(os.path.join(self.create_tempdir().full_path, "whole"))
+    bert = os.path.join(self.create_tempdir().full_path, "bert")
+    values = tensor_bundle.read(os.path.join(whole, presets.BERT_CHECKPOINT))
+    values["bert/embeddings/position_embeddings"] = values["bert/embeddings/position_embeddings"][:100]
+    tf_checkpoint.write(os.path.join(bert, presets.BERT_CHECKPOINT), values)
+    shutil.copy(os.path.join(whole, presets.BERT_VOCABULARY), bert)
+    data_dir = os.path.join(bert, "data")
+    done = driver(*flags(f"--checkpoint={bert}", f"--data_dir={data_dir}", "--hparams=max_length=100"))
+    self.assertEqual((done.returncode, done.stdout), (1, ""))
+    self.assertRegex(
+      done.stderr, "position embeddings for 100 pieces, but an example of glue_rte may have 128: give another"
+    )
     self.assertFalse(os.path.exists(data_dir))
 
   @parameterized.parameters(("index", "not a TensorFlow checkpoint"), ("data-00000-of-00001", "is truncated"))
