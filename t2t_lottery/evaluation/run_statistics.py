@@ -5,6 +5,7 @@ that its mask comes from, and of each example.
 from __future__ import annotations
 
 import io
+import os
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,12 +55,28 @@ def of_checkpoint(settings: config.Settings, folder: str, description: dict[str,
   fields = {
     "sparsity": found["total"]["sparsity"],
     "on_target": checkpoint_selection.is_on_target(folder, description, variables),
+    **_steps_in_all(settings, description),
     **_removed(folder, variables),
     "weights": found["total"],
     "emptied": emptied.to_json(),
   }
   summary = _describe(found["total"], description)
   return Statistics(fields, model_size.megabytes(variables), summary, emptied.describe())
+
+
+def _steps_in_all(settings: config.Settings, description: dict[str, Any]) -> dict[str, int]:
+  """The training steps of a run and of those that its mask comes from, each up to the weights that the mask is drawn from: field of
+  its line of results; none if one of them is unknown.
+  """
+  steps, line = description["train_steps"], description
+  while "mask_from" in line or "mask_checkpoint" in line:
+    parent, _, step = line.get("mask_from", "").partition("@")
+    path = paths.description(settings.runs.folder(parent)) if parent else ""
+    if not os.path.exists(path):
+      return {}
+    steps += int(step)
+    line = run_files.description(os.path.dirname(path))
+  return {"steps_in_all": steps}
 
 
 def _removed(folder: str, variables: dict[str, Any]) -> dict[str, Any]:

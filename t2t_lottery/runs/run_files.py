@@ -38,6 +38,7 @@ _RESULT = {
   "best_step?": int,
   "sparsity?": _SHARE,
   "on_target?": bool,
+  "steps_in_all?": int,
   "decoder?": str,
   "dev_bleu?": _NUMBER,
   "dev_bleu_by_step?": _NUMBERS,

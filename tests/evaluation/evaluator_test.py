@@ -133,6 +133,10 @@ class EvaluateTest(tf.test.TestCase):
     numbers = self.result["megabytes"]["paper"], self.result["test"]["bleu"], self.result["test"]["ter"]
     self.assertEqual(row.split()[:4], ["90%", f"{numbers[0]:.2f}", *(f"{score:.1f}" for score in numbers[1:])])
 
+  def test_the_result_has_the_training_steps_of_the_whole_line(self):
+    # Of the dense run, of slt-50 and of the ticket drawn from it.
+    self.assertEqual(self.result["steps_in_all"], 3 * trained.STEPS.train_steps)
+
   def test_only_the_last_four_checkpoints_of_a_gradually_pruned_run_compete(self):
     self.runs.step("evaluate", "--run=mp-80")
     result = atomic_files.read_json(paths.result(self.runs.runs.folder("mp-80")))
@@ -199,7 +203,8 @@ class KeepTest(tf.test.TestCase):
     self.runs = made.runs._replace(runs_dir=self.create_tempdir().full_path)
     self.folder = self.runs.folder("slt-90")
     made.copy("slt-90", self.folder)
-    os.symlink(made.runs.folder("slt-50"), self.runs.folder("slt-50"))
+    for parent in ("dense", "slt-50"):
+      os.symlink(made.runs.folder(parent), self.runs.folder(parent))
     given = [flag for flag in made.flags if not flag.startswith("--runs_dir")]
     self.flags = [*given, f"--runs_dir={self.runs.runs_dir}", "--run=slt-90"]
     self.result = atomic_files.read_json(paths.result(self.folder))

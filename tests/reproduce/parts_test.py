@@ -301,6 +301,10 @@ class ForecastTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(remaining.seconds, 6500 / 4)
     self.assertTrue(remaining.measured)
     self.assertEqual(remaining.disk["all"], 4 * forecast.folder_bytes(folder))
+    # In proportion to what is measured of all checkpoints: an estimate of whole models would be many times these made-up folders.
+    share = forecast.run_bytes("tiny", 3072, True, 20, "essential") / forecast.run_bytes("tiny", 3072, True, 20)
+    expected = (3 * share + 1) * forecast.folder_bytes(folder)
+    self.assertAllClose(remaining.disk["essential"], expected, atol=5)
     self.assertIsNone(self.predict(statuses, hparams="batch_size=512").seconds)
 
   def test_memory_is_measured_on_similar_runs(self):

@@ -146,12 +146,17 @@ def _measured_bytes(similar: Iterable[tuple[str, dict]], workload: Workload) -> 
 
 
 def _run_bytes(measured: dict[tuple[bool, str], float], workload: Workload, run: PlannedRun, keep: str) -> int:
+  """Bytes of a run's folder: as measured, or as estimated, in proportion to what was measured with the other retention."""
   prunes = methods.METHODS[run.method].prunes
-  known = measured.get((prunes, keep), measured.get((not prunes, keep)))
-  if known:
-    return round(known)
   count = bert_run_bytes if workload.of_bert else run_bytes
-  return count(workload.size, workload.vocabulary, prunes, workload.checkpoints, keep)
+
+  def estimated(retained: str) -> int:
+    return count(workload.size, workload.vocabulary, prunes, workload.checkpoints, retained)
+
+  for retained in (keep, *retention.CHOICES):
+    if known := measured.get((prunes, retained), measured.get((not prunes, retained))):
+      return round(known * estimated(keep) / estimated(retained))
+  return estimated(keep)
 
 
 def peak_memory(workload: Workload) -> int:
