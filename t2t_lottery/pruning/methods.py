@@ -169,6 +169,7 @@ CONTROLS: dict[str, dict[str, str | bool]] = {
   "shuffled_mask": {"shuffle_mask": True},
   "bad_mask": {"bad_mask": True},
   "global_magnitude": {"ticket_scope": GLOBAL},
+  "layer_magnitude": {"ticket_scope": LAYER},
   "global_scores": {"ticket_scope": GLOBAL},
   "dense_embedding": {"prune_embedding": False},
   "snip": {"ticket_score": SNIP, "ticket_scope": GLOBAL},

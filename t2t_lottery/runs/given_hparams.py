@@ -69,7 +69,7 @@ _HAVE_FLAGS = {
   "initial_sparsity": "--switch",
   "ticket_score": "snip.sh, synflow.sh, supermask.sh, units.sh, heads.sh or --controls=random_mask",
   "ticket_structure": "units.sh, heads.sh or imp.sh",
-  "ticket_scope": "--variant=global_magnitude, or global_scores of synflow.sh",
+  "ticket_scope": "--variant=global_magnitude, global_scores of synflow.sh, or layer_magnitude of imp.sh",
   "ticket_values": "clt.sh, or --controls=redrawn_values, permuted_values or reinitialized",
   "ticket_signs": "--controls=random_signs",
   "shuffle_mask": "--controls=shuffled_mask",

@@ -21,7 +21,14 @@ QUERY = "transformer/body/encoder/layer_0/self_attention/multihead_attention/q/k
 BIAS = "transformer/body/encoder/layer_0/ffn/conv1/bias"
 SHAPES = {EMBEDDING: (300, 40), FFN: (40, 160), QUERY: (40, 40), BIAS: (160,)}
 OF_OTHER_SCORES = ("snip", "synflow", "supermask", "units", "heads", "mlps", "heads_mlps", "gates", "running_sum")
-DRAWN_WITHOUT_A_SEED = ("global_magnitude", "global_scores", "dense_embedding", "magnitude")
+DRAWN_WITHOUT_A_SEED = (
+  "global_magnitude",
+  "global_scores",
+  "layer_magnitude",
+  "dense_embedding",
+  "magnitude",
+  "constant_values",
+)
 # Different scales, so that a global mask differs from a mask per layer.
 SCALES = {EMBEDDING: 1.0, FFN: 3.0, QUERY: 0.3, BIAS: 1.0}
 

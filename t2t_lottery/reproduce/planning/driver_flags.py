@@ -27,11 +27,13 @@ from t2t_lottery.utils.errors import UserError
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 # Names of --variant, which changes how every ticket is drawn.
-VARIANTS = ("global_magnitude", "global_scores", "dense_embedding", "magnitude", methods.GATES, *methods.BY_GATES)
+_SCOPES = ("global_magnitude", "global_scores", "layer_magnitude")
+VARIANTS = (*_SCOPES, "dense_embedding", "magnitude", methods.GATES, *methods.BY_GATES)
 # Variant -> the methods that it is only for, and why.
 _ONLY_FOR = {
   "global_magnitude": "lt, slt, clt, lrr and finetune: this method prunes layer by layer",
   "global_scores": "synflow",
+  "layer_magnitude": "imp: the others rank the weights of each layer by themselves anyway",
   "dense_embedding": "methods that prune the embedding",
   "magnitude": "units and heads",
   methods.GATES: "heads",
@@ -146,7 +148,7 @@ OF_TICKETS = (
   Flag(
     "variant",
     "pruning variant: dense_embedding, global_magnitude (not if pruned by MP), global_scores (SynFlow),\n"
-    "magnitude (units and heads), gates (heads), or heads, mlps or heads_mlps (imp)",
+    "magnitude (units and heads), gates (heads), or layer_magnitude, heads, mlps or heads_mlps (imp)",
     "NAME",
     choices=VARIANTS,
   ),
