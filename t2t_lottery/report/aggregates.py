@@ -221,10 +221,12 @@ class Entries:
       metric: one of `COMPARED`, that both runs have.
       name, other: of the runs.
     """
-    scores = [
-      {run.seed: run.result["test"][metric] for run in self._evaluated(one) if run.result} for one in (name, other)
-    ]
-    return [float(scores[0][seed] - scores[1][seed]) for seed in self.common_seeds(name, other)]
+    common = self.common_seeds(name, other)
+    ours, theirs = (
+      {run.seed: run.result["test"][metric] for run in self._evaluated(one) if run.result and run.seed in common}
+      for one in (name, other)
+    )
+    return [float(ours[seed] - theirs[seed]) for seed in common]
 
 
 def shown(entries: Sequence[Entry]) -> list[str]:

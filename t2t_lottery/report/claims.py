@@ -88,7 +88,7 @@ def differences(placed: Mapping[str, Sequence[Place]], entries: Sequence[Entry],
     key: {place.level: place.run for place in placed.get(title, ()) if place.level} for key, title in COLUMNS.items()
   }
   # Up to their switch, these are runs of SLT and of MP.
-  for key, of in (("slt_mp", "slt"), ("mp_slt", "mp")):
+  for key, of in (("slt_mp", "slt"), ("slt_mp_equal", "slt"), ("mp_slt", "mp")):
     at[key] = {level: run for level, run in at[key].items() if run not in at[of].values()}
   steps = {entry.place.run: entry.steps_in_all for entry in entries}
   claims = [one for claim in CLAIMS for one in (claim, *_at_equal_training(claim))]

@@ -22,6 +22,7 @@ def read(study: Study) -> tuple[list[dict[str, Any]], list[str]]:
   `--data_seed`, or because it cannot be read, or one of its runs is gone or was trained again.
   """
   found, missing = [], []
+  named: list[set[tuple[str, int]]] = []
   folders = {(run.about["run"], run.seed): run.folder for runs in study.runs.values() for run in runs}
   for runs in study.runs.values():
     for run in runs:
@@ -32,21 +33,23 @@ def read(study: Study) -> tuple[list[dict[str, Any]], list[str]]:
           missing.append(str(error))
           continue
         ends = [*zip(line["runs"], line["seeds"])]
-        if gone := [f"{name} (seed {seed})" for name, seed in ends if (name, seed) not in folders]:
-          missing.append(f"{path}: left out: there is no {gone[0]}")
+        named.append({*ends})
+        left_out = "the line from {} (seed {}) to {} (seed {}) is left out: ".format(*ends[0], *ends[1])
+        if gone := [end for end in ends if end not in folders]:
+          missing.append(left_out + "there is no {} (seed {})".format(*gone[0]))
         elif changed := [end for end, old in zip(ends, line.get("checksums", ())) if _is_other(folders[end], old)]:
-          name, seed = changed[0]
-          missing.append(
-            f"{path}: left out: {name} (seed {seed}) was trained again: run t2t_lottery.connectivity again"
-          )
+          again = "{} (seed {}) was trained again: run t2t_lottery.connectivity again".format(*changed[0])
+          missing.append(left_out + again)
         else:
           found.append(line)
-  measured = [{*zip(line["runs"], line["seeds"])} for line in found]
-  for (name, seed), folder in folders.items():
+  evaluated = [
+    (run.about["run"], run.seed) for runs in study.runs.values() for run in runs if run.result and run.translates
+  ]
+  for name, seed in evaluated:
     twin = name.rpartition("+data_seed_")[0]
-    if (twin, seed) in folders and {(name, seed), (twin, seed)} not in measured:
+    if (twin, seed) in evaluated and {(name, seed), (twin, seed)} not in named:
       missing.append(
-        f"{name}, seed {seed}: its line to {twin} is not measured: run t2t_lottery.connectivity {folders[twin, seed]} {folder}"
+        f"{name}, seed {seed}: its line to {twin} is not measured: run t2t_lottery.connectivity with both folders"
       )
   return sorted(found, key=lambda line: (line["sparsity_asked"], line["runs"], line["seeds"])), missing
 

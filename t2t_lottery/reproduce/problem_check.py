@@ -24,7 +24,7 @@ def check(problem: str, data_dir: str, of_bert: bool = False) -> None:
     UsageError: there is no such problem; the nearest names are given.
     UserError: its translations cannot be scored (`problems.stock_text.unsupported`), or a tokenizer is not installed.
   """
-  if of_bert or problem in presets.BERT_PROBLEMS or _is_without_text(problem, data_dir):
+  if of_bert or problem in presets.BERT_PROBLEMS or _has_task_head(problem, data_dir):
     _check_of_bert(problem, of_bert)
     return
   # Slow, because it imports t2t.
@@ -33,9 +33,9 @@ def check(problem: str, data_dir: str, of_bert: bool = False) -> None:
   check_scores(problem, data_dir)
 
 
-def _is_without_text(problem: str, data_dir: str) -> bool:
-  """Whether a problem's data are there and are of no translation, such as those of a user's own task of BERT."""
-  return manifest.is_complete(problem, data_dir) and not manifest.has_text(problem, data_dir, "test")
+def _has_task_head(problem: str, data_dir: str) -> bool:
+  """Whether a problem's data are there and are of a task of BERT, such as a user's own."""
+  return "outputs" in manifest.facts(problem, data_dir)
 
 
 def _check_of_bert(problem: str, of_bert: bool) -> None:

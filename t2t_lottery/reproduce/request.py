@@ -12,7 +12,7 @@ from t2t_lottery.data import manifest
 from t2t_lottery.evaluation import classification, decoding, metrics, scoring_flags
 from t2t_lottery.reproduce import problem_check, set_check, step_process, validation
 from t2t_lottery.reproduce.planning import cost_model, driver_flags, forecast, run_graph
-from t2t_lottery.runs import command_flags, config, pretrained, retention, run_spec, run_status
+from t2t_lottery.runs import command_flags, config, paths, pretrained, retention, run_spec, run_status
 from t2t_lottery.utils import package_versions
 
 _METHODS = flags.DEFINE_string(
@@ -119,6 +119,10 @@ def _requirements(
     "hparams": settings.hparams or None,
     "code": package_versions.training_versions(),
   }
+  if mask_from := run.flag("mask_from"):
+    # Of another problem's run, the step is not known here.
+    if not paths.is_of_other_problem(mask_from):
+      about["mask_from"] = f"{mask_from}@{run.flag('mask_step') or settings.steps.train_steps}"
   if also := run.flag("rewind_also"):
     about["rewind_also"] = run_spec.steps_of(also, settings.steps.train_steps)
   if settings.pretrained:

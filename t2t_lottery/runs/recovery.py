@@ -39,8 +39,8 @@ def prepare(folder: str) -> str | None:
     prefix = paths.checkpoint(folder, step)
     try:
       unfit = tensor_bundle.check(prefix)
-    except tensor_bundle.Damaged as error:
-      damage = damage or error.what
+    except UserError as error:
+      damage = damage or (error.what if isinstance(error, tensor_bundle.Damaged) else str(error))
       continue
     if not unfit:
       newest = step

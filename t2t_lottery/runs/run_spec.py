@@ -16,7 +16,7 @@ from t2t_lottery.utils.errors import UserError
 SCHEDULE_FROM_T = "t"
 SCHEDULE_FROM = ("0", SCHEDULE_FROM_T)
 # Missing in older runs.
-_MAY_LACK = ("code", "data", "ticket_of")
+_MAY_LACK = ("code", "data")
 # Hparam -> the field of a description that it is set to.
 _OF_RUN = {
   "sparsity": "sparsity_asked",
@@ -206,6 +206,8 @@ def hparams(settings: config.Settings, run: dict[str, Any]) -> dict[str, Any]:
     # It is drawn already; its own mask is the only one of its sparsity within itself.
     for name in methods.OF_DRAWING:
       found.pop(name, None)
+    if method.values != methods.REWOUND:
+      found["ticket_values"] = methods.REWOUND
   if "rewind_also" in run:
     found["rewind_also"] = " ".join(map(str, run["rewind_also"]))
   found.update(given)
@@ -224,7 +226,9 @@ def difference(folder: str, found: Mapping[str, Any], requested: Mapping[str, An
     # A run that keeps more checkpoints than requested is the requested one.
     if name == "rewind_also" and {*requested.get(name, [])} <= {*found.get(name, [])}:
       continue
-    if found.get(name, requested.get(name) if name in _MAY_LACK else None) != requested.get(name):
+    # A twin of an older version drew its ticket itself; one that has begun has that in its checkpoints.
+    may_lack = name in _MAY_LACK or (name == "ticket_of" and paths.has_output(folder))
+    if found.get(name, requested.get(name) if may_lack else None) != requested.get(name):
       return f"{folder} contains a run {with_field(found, name)}; requested {requested.get(name, 'none')}"
   return None
 

@@ -491,13 +491,16 @@ def _check_ticket(hparams, method: methods.Method, model: Model) -> None:
   rewind_to = Checkpoint(hparams.get(method.sources[-1]), method.sources[-1])
   # A pre-trained checkpoint is not of a run, and has no step.
   step = int(rewind_to.read("global_step")) if "global_step" in rewind_to.shapes else 0
-  if method.rewinds_to != methods.FINAL and (step == 0) != (method.rewinds_to == methods.INITIAL):
+  # The first checkpoint of a ticket is that ticket, whatever it was rewound to.
+  is_ticket = step == 0 and mask_from.prefix == rewind_to.prefix and mask_from.is_pruned
+  rewinds = method.rewinds_to != methods.FINAL and not is_ticket
+  if rewinds and (step == 0) != (method.rewinds_to == methods.INITIAL):
     name = hparams.pruning_method
     raise UserError(
       f"rewind_checkpoint: {rewind_to.prefix} is at step {step}, but "
       + (f"{name} rewinds to step 0 (slt to a later one)" if step else f"{name} rewinds to a step after 0 (lt to 0)")
     )
-  if method.may_continue_schedule and hparams.schedule_from not in (0, step):
+  if rewinds and method.may_continue_schedule and hparams.schedule_from not in (0, step):
     raise UserError(
       f"schedule_from={hparams.schedule_from} is neither 0 nor the step of rewind_checkpoint {rewind_to.prefix}: {step}"
     )

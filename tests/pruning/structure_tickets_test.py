@@ -57,6 +57,17 @@ class StructureTicketsTest(parameterized.TestCase, tf.test.TestCase):
           if "/ffn/" not in layer:
             self.assertTrue(checkpoint.mask(layer).all(), layer)
 
+  def test_a_twin_with_another_order_of_batches_trains_the_same_ticket(self):
+    """Its own batches would give another mean activation of each unit."""
+    flags = ["--method=slt", "--level=50", "--mask_from=dense", "--control=units", "--data_seed=7"]
+    self.runs.step("train", "--run=units-50+data_seed_7", *flags, "--ticket_of=units-50")
+    first, twin = (Checkpoint(self.runs.initial(f"units-50{more}")) for more in ("", "+data_seed_7"))
+    self.assertEqual(first.shapes, twin.shapes)
+    for name in (name for name in first.shapes if name.startswith("transformer/") and "Adafactor" not in name):
+      self.assertAllEqual(first.read(name), twin.read(name), name)
+    ends = [Checkpoint(self.runs.last(f"units-50{more}")) for more in ("", "+data_seed_7")]
+    self.assertNotAllClose(*(end.read(end.layers[0]) for end in ends))
+
   @parameterized.parameters(*HEADS)
   def test_heads_of_all_blocks_together_are_removed_and_stay_so(self, run):
     heads = presets.SIZES[trained.SIZE].num_heads

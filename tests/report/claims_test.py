@@ -91,6 +91,17 @@ class ClaimsTest(tf.test.TestCase):
       (found,) = [row for row in csv.DictReader(file) if (row["metric"], row["difference"]) == ("ter", "LT less MP")]
     self.assertEqual((found["seeds"], found["by_seed"], found["p_seeds"]), ("1 2", "5.0 5.0", ""))
 
+  def test_a_seed_without_the_metric_is_no_common_one(self):
+    for seed in (1, 2, 3):
+      self.made.evaluated("slt-50", "slt", 50, 30, 60, "dense", seed=seed)
+      if seed < 3:
+        self.made.evaluated("mp-50", "mp", 50, 30, 65, seed=seed)
+    path = paths.result(self.made.path("slt-50", seed=3))
+    result = atomic_files.read_json(path)
+    del result["test"]["ter"]
+    atomic_files.write_json(path, result)
+    self.assertEqual(self.rows()["TER", "SLT less MP"][1], "**-5.0**")
+
   def test_a_difference_with_another_sign_in_a_seed_is_not_bold(self):
     differences = {1: 20, 2: -4, 3: 14}
     for seed, difference in differences.items():

@@ -78,8 +78,7 @@ class ConnectionsTest(tf.test.TestCase):
 
   def test_a_pair_that_was_not_measured_is_named(self):
     _, missing = connections.read(studies.read(self.made.folder))
-    folders = [self.made.path(run) for run in ("slt-50", TWIN)]
-    command = f"run t2t_lottery.connectivity {' '.join(folders)}"
+    command = "run t2t_lottery.connectivity with both folders"
     self.assertEqual(missing, [f"{TWIN}, seed 1: its line to slt-50 is not measured: {command}"])
     atomic_files.write_json(self.path, self.line)
     self.assertEqual(connections.read(studies.read(self.made.folder)), ([self.line], []))
@@ -89,7 +88,7 @@ class ConnectionsTest(tf.test.TestCase):
     shutil.rmtree(self.made.path(TWIN))
     self.assertEqual(
       connections.read(studies.read(self.made.folder)),
-      ([], [f"{self.path}: left out: there is no {TWIN} (seed 1)"]),
+      ([], [f"the line from slt-50 (seed 1) to {TWIN} (seed 1) is left out: there is no {TWIN} (seed 1)"]),
     )
 
   def test_a_line_of_a_run_that_was_trained_again_is_left_out(self):
@@ -108,6 +107,7 @@ class ConnectionsTest(tf.test.TestCase):
     lines, missing = connections.read(studies.read(self.made.folder))
     self.assertEmpty(lines)
     self.assertRegex(missing[0], rf"left out: {re.escape(TWIN)} .seed 1. was trained again: run t2t_lottery.connect")
+    self.assertLen(missing, 1)
 
   def test_damaged_result_is_named(self):
     atomic_files.write_json(self.path, {**self.line, "dev_loss": "2"})

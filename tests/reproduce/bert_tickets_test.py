@@ -275,7 +275,13 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
       ["--variant=global_magnitude"],
       "--variant=global_magnitude has no effect: imp ranks the weights of all layers together",
     ),
-    (["--variant=heads", "--ticket_from=glue_cola"], "transfers masks of single weights: leave out --variant=heads"),
+    *(
+      (
+        [f"--variant={variant}", "--ticket_from=glue_cola"],
+        f"of all single weights together: leave out --variant={variant}",
+      )
+      for variant in ("heads", "layer_magnitude")
+    ),
     (["--variant=mlps", "--controls=shuffled_mask"], "shuffled_mask shuffles within layers, which have one MLP each"),
     (["--controls=running_sum"], "the control running_sum is of the gradients of heads and MLPs"),
     (["--ticket_from=glue_rte"], "--ticket_from=glue_rte: give another task than --problem=glue_rte"),

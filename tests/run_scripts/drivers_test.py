@@ -698,6 +698,13 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
       del found[0][name]
     self.assertEqual(found[1], {**found[0], "data_seed": "7"})
 
+  def test_a_twin_of_clt_keeps_the_magnitudes_of_its_run(self):
+    ticket = ["--method=clt", "--level=50", "--mask_from=dense", "--control=redrawn_values", "--data_seed=7"]
+    for more, values in (([], "redrawn"), (["--ticket_of=clt-50+redrawn_values"], "rewound")):
+      command = trainer_command(*ticket, *more)
+      (given,) = [line for line in command if line.startswith("--hparams=")]
+      self.assertIn(f"ticket_values={values}", given)
+
   def test_hparams_are_passed_only_to_runs_that_use_them(self):
     flags = "--hparams=prune_until=1000,embedding_fan=hidden,supermask_steps=30,dropout=0.2"
     own = {"mp": ["prune_every", "prune_until"], "clt": ["embedding_fan"], "lt": ["supermask_steps"]}

@@ -355,9 +355,9 @@ def check(values: Mapping[str, str], variants: Sequence[str] = VARIANTS) -> None
     if variant == "global_magnitude" and methods.MLPS in variants:
       raise UserError(f"--variant={variant} has no effect: imp ranks the weights of all layers together anyway")
     raise UserError(f"--variant={variant} is only for {_ONLY_FOR[variant]}")
-  if variant in methods.BY_GATES and values["ticket_from"]:
+  if variant and values["ticket_from"]:
     raise UserError(
-      f"--ticket_from={values['ticket_from']} transfers masks of single weights: leave out --variant={variant}"
+      f"--ticket_from={values['ticket_from']} transfers masks of all single weights together: leave out --variant={variant}"
     )
   control_flags.check(values, variants)
 
