@@ -205,6 +205,17 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
       self.assertAllEqual(initial("imp+heads-50")[name], pretrained[name] * masks[layers.mask_name(name)])
     self.assertRegex(printed, r"23\.5\d*% .* imp\+heads-50, dev, 50% of the attention heads\n")
 
+  def test_each_matrix_can_be_pruned_by_itself(self):
+    self.rounds()
+    chain("--levels=40", "--variant=layer_magnitude")
+    of_layers, together = (masks_of(initial(run)) for run in ("imp+layer_magnitude-40", "imp-40"))
+    for name, mask in of_layers.items():
+      self.assertAllClose(mask.mean(), 0.6, atol=1 / mask.size)
+    self.assertAllClose(
+      *(np.concatenate([mask.ravel() for mask in found.values()]).mean() for found in (of_layers, together)), atol=1e-3
+    )
+    self.assertGreater(np.ptp([mask.mean() for mask in together.values()]), 0.05)
+
   def test_mlps_are_removed_with_their_biases_which_stay_0(self):
     run = "imp+heads_mlps-50"
     printed = chain("--levels=50", "--variant=heads_mlps", "--controls=bad_mask running_sum")
