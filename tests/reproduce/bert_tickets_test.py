@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 
 import numpy as np
@@ -14,11 +13,13 @@ import tensorflow.compat.v1 as tf
 from absl.testing import parameterized
 
 from t2t_lottery.checkpoints import tensor_bundle, tf_checkpoint
+from t2t_lottery.data import manifest
 from t2t_lottery.pruning import layers, methods, structures
 from t2t_lottery.report import builder
 from t2t_lottery.report import study as studies
-from t2t_lottery.runs import paths, presets, run_files
-from t2t_lottery.utils import atomic_files
+from t2t_lottery.reproduce import problem_check
+from t2t_lottery.runs import paths, presets, pretrained, run_files
+from t2t_lottery.utils import atomic_files, errors
 from tests.support import tiny_bert, trained
 
 pytestmark = pytest.mark.slow
@@ -209,7 +210,7 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
     self.rounds()
     chain("--levels=40", "--variant=layer_magnitude")
     of_layers, together = (masks_of(initial(run)) for run in ("imp+layer_magnitude-40", "imp-40"))
-    for name, mask in of_layers.items():
+    for mask in of_layers.values():
       self.assertAllClose(mask.mean(), 0.6, atol=1 / mask.size)
     self.assertAllClose(
       *(np.concatenate([mask.ravel() for mask in found.values()]).mean() for found in (of_layers, together)), atol=1e-3
@@ -256,27 +257,17 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_commands_of_translation_say_that_there_is_no_text(self):
     self.rounds()
-    where = [f"--data_dir={os.path.join(folder(), 'data')}"]
-    report = ["report", f"--runs_dir={os.path.join(folder(), 'runs')}", "--problem=glue_rte", f"--size={tiny_bert.SET}"]
-    for command in (
-      ["connectivity", run_folder("imp-40"), run_folder("imp-40-70"), "--points=3", *where],
-      [*report, "--measure_speed", *where, f"--out={self.create_tempdir().full_path}"],
-    ):
-      done = subprocess.run(
-        [sys.executable, "-m", f"t2t_lottery.{command[0]}", *command[1:]], capture_output=True, text=True, check=False
-      )
-      self.assertEqual(done.returncode, 1, done.stdout)
-      self.assertRegex(done.stderr, "^t2t-lottery: the data of glue_rte in .* have no text to translate: .*\n$")
-    empty = self.create_tempdir().full_path
-    # Its data are complete, so its name would be taken for that of a problem of translation.
+    data_dir = os.path.join(folder(), "data")
+    # As connectivity and the report's speeds read it.
+    for split in ("dev", "test"):
+      with self.assertRaisesRegex(errors.UserError, "^the data of glue_rte in .* have no text to translate: "):
+        manifest.raw_text("glue_rte", data_dir, split)
+    # Data are complete, so the name would be taken for that of a problem of translation.
     for problem in ("glue_rte", "squad_v1", "mlm_text"):
-      slt = trained.command(
-        "train", f"--problem={problem}", "--size=tiny", "--run=dense", f"--runs_dir={empty}", *where
-      )
-      self.assertEqual(slt.returncode, 1)
-      self.assertRegex(
-        slt.stderr, f"^t2t-lottery: {problem} is a task of BERT: use imp.sh, with --checkpoint=FOLDER\n$"
-      )
+      with self.assertRaisesRegex(
+        errors.UserError, f"^{problem} is a task of BERT: use imp.sh, with --checkpoint=FOLDER"
+      ):
+        problem_check.check(problem, data_dir)
 
   @parameterized.parameters(
     (["--checkpoint="], "give --checkpoint=DIR, the folder of a pre-trained BERT"),
@@ -325,20 +316,16 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
     self.assertFalse(os.path.exists(data_dir))
 
   @parameterized.parameters(
-    (
-      {"hidden_act": "gelu_new"},
-      "bert_config.json has hidden_act=gelu_new, but the run gelu=erf: give --hparams=gelu=tanh",
-    ),
+    ({"hidden_act": "gelu_new"}, "has hidden_act=gelu_new, but the run gelu=erf: give --hparams=gelu=tanh"),
     ({"num_attention_heads": 4}, "has num_attention_heads=4, but the run num_heads=2"),
   )
-  def test_a_bert_of_another_form_is_noticed_before_data_is_made(self, form, message):
+  def test_a_bert_of_another_form_is_refused(self, form, message):
     bert = tiny_bert.write_pretrained(os.path.join(self.create_tempdir().full_path, "bert"))
+    hparams = {**presets.BERT_SIZES[tiny_bert.SET]._asdict(), "max_length": presets.BERT_POSITIONS, "gelu": "erf"}
+    pretrained.check(bert, hparams)
     atomic_files.write_json(os.path.join(bert, "bert_config.json"), form)
-    data_dir = os.path.join(bert, "data")
-    done = driver(*flags(f"--checkpoint={bert}", f"--data_dir={data_dir}"))
-    self.assertEqual((done.returncode, done.stdout), (1, ""))
-    self.assertRegex(done.stderr, f"^t2t-lottery: .*{message}.*\n$")
-    self.assertFalse(os.path.exists(data_dir))
+    with self.assertRaisesRegex(errors.UserError, f"bert_config.json {message}"):
+      pretrained.check(bert, hparams)
 
   def test_a_bert_with_too_few_positions_is_noticed_before_data_is_made(self):
     whole = tiny_bert.write_pretrained(os.path.join(self.create_tempdir().full_path, "whole"))
@@ -355,15 +342,18 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
     )
     self.assertFalse(os.path.exists(data_dir))
 
-  @parameterized.parameters(("index", "not a TensorFlow checkpoint"), ("data-00000-of-00001", "is truncated"))
-  def test_a_damaged_bert_is_noticed_before_data_is_made(self, suffix, message):
+  def test_a_damaged_bert_is_noticed_before_data_is_made(self):
     bert = tiny_bert.write_pretrained(os.path.join(self.create_tempdir().full_path, "bert"))
-    os.truncate(os.path.join(bert, f"{presets.BERT_CHECKPOINT}.{suffix}"), 200)
+    prefix = os.path.join(bert, presets.BERT_CHECKPOINT)
+    os.truncate(f"{prefix}.data-00000-of-00001", 200)
     data_dir = os.path.join(bert, "data")
     done = driver(*flags(f"--checkpoint={bert}", f"--data_dir={data_dir}"))
     self.assertEqual((done.returncode, done.stdout), (1, ""))
-    self.assertRegex(done.stderr, f"^t2t-lottery: .*{message}.*: download or convert this BERT again\n$")
+    self.assertRegex(done.stderr, "^t2t-lottery: .*is truncated.*: download or convert this BERT again\n$")
     self.assertFalse(os.path.exists(data_dir))
+    os.truncate(f"{prefix}.index", 20)
+    with self.assertRaisesRegex(errors.UserError, "not a TensorFlow checkpoint.*: download or convert this BERT again"):
+      pretrained.vocabulary_size(bert)
 
 
 if __name__ == "__main__":
