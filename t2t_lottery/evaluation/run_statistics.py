@@ -13,7 +13,7 @@ import numpy as np
 from t2t_lottery.checkpoints import tensor_bundle
 from t2t_lottery.evaluation import checkpoint_selection, model_size
 from t2t_lottery.pruning import layers, methods, weight_statistics
-from t2t_lottery.runs import config, model_source, paths, run_files
+from t2t_lottery.runs import config, model_source, paths, run_files, run_spec
 from t2t_lottery.utils import atomic_files
 
 Figures = dict[str, dict[str, float | None]]
@@ -65,18 +65,18 @@ def of_checkpoint(settings: config.Settings, folder: str, description: dict[str,
 
 
 def _steps_in_all(settings: config.Settings, description: dict[str, Any]) -> dict[str, int]:
-  """The training steps of a run and of those that its mask comes from, each up to the weights that the mask is drawn from: field of
-  its line of results; none if one of them is unknown.
-  """
-  steps, line = description["train_steps"], description
-  while "mask_from" in line or "mask_checkpoint" in line:
-    parent, _, step = line.get("mask_from", "").partition("@")
-    path = paths.description(settings.runs.folder(parent)) if parent else ""
-    if not os.path.exists(path):
-      return {}
-    steps += int(step)
-    line = run_files.description(os.path.dirname(path))
-  return {"steps_in_all": steps}
+  """Field of its line of results (`run_spec.steps_in_all`); none if a run that its mask comes from is not one of the settings'."""
+
+  def of_run(name: str) -> dict[str, Any] | None:
+    folder = settings.runs.folder(name)
+    if not os.path.exists(paths.description(folder)):
+      return None
+    found = run_files.description(folder)
+    # That of a run trained by hand comes from a checkpoint, not from a known run.
+    return None if "mask_checkpoint" in found else found
+
+  steps = None if "mask_checkpoint" in description else run_spec.steps_in_all(description, of_run)
+  return {} if steps is None else {"steps_in_all": steps}
 
 
 def _removed(folder: str, variables: dict[str, Any]) -> dict[str, Any]:

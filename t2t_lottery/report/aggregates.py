@@ -100,7 +100,7 @@ class Entries:
     self._study = study
     self._samples = samples
     self._about = {name: ones[0].about for name, ones in study.runs.items()}
-    self._segments: dict[tuple[str, str, tuple[int, ...] | None], list[np.ndarray] | None] = {}
+    self._segments: dict[tuple[str, str], dict[int, np.ndarray | None]] = {}
     self._intervals: dict[tuple[str, str], tuple[float, float] | None] = {}
     self._comparisons: dict[tuple[str, str, str], significance.Comparison | None] = {}
 
@@ -177,12 +177,12 @@ class Entries:
 
   def _statistics(self, metric: str, name: str, seeds: Sequence[int] | None = None) -> list[np.ndarray] | None:
     """Segments of a run, one array per seed, of all or of some; None unless each of these seeds has them."""
-    key = metric, name, None if seeds is None else tuple(seeds)
+    key = metric, name
     if key not in self._segments:
-      found = [run.segments(metric) for run in self._evaluated(name) if seeds is None or run.seed in seeds]
-      readable = [segments for segments in found if segments is not None]
-      self._segments[key] = readable if found and len(readable) == len(found) else None
-    return self._segments[key]
+      self._segments[key] = {run.seed: run.segments(metric) for run in self._evaluated(name)}
+    found = [segments for seed, segments in self._segments[key].items() if seeds is None or seed in seeds]
+    readable = [segments for segments in found if segments is not None]
+    return readable if found and len(readable) == len(found) else None
 
   def _interval(self, metric: str, name: str) -> tuple[float, float] | None:
     key = metric, name

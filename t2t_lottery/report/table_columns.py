@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from t2t_lottery.pruning import methods, structures
+from t2t_lottery.runs import run_spec
 
 # Methods that `--equal_training` trains longer -> their columns of runs with as many steps in all as SLT's.
 EQUAL = {"mp": "mp_equal", "slt_mp": "slt_mp_equal"}
@@ -112,14 +113,8 @@ def lineage(name: str, about: About) -> list[str]:
 
 
 def steps_in_all(name: str, about: About) -> int | None:
-  """The training steps of a run and of all runs that its mask comes from, each up to the weights that the mask is drawn
-  from; None if one of them is unknown.
-  """
-  line = lineage(name, about)
-  own = about[name].get("train_steps")
-  if own is None or _parent(line[0], about):
-    return None
-  return own + sum(int(about[one]["mask_from"].partition("@")[2]) for one in line[1:])
+  """Those of a run of the study (`run_spec.steps_in_all`)."""
+  return run_spec.steps_in_all(about[name], about.get)
 
 
 def _parent(name: str, about: About) -> str:

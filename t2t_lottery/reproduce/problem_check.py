@@ -41,7 +41,7 @@ def _has_task_head(problem: str, data_dir: str) -> bool:
 def _check_of_bert(problem: str, of_bert: bool) -> None:
   if not of_bert:
     raise UserError(f"{problem} is a task of BERT: use imp.sh, with --checkpoint=FOLDER")
-  if problem in presets.BERT_EXAMPLES:
+  if problem in presets.BERT_PROBLEMS:
     return
   found = _registered()
   base = importlib.import_module("problems.classification").BertInput

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from t2t_lottery.data import manifest
@@ -236,6 +236,27 @@ def difference(folder: str, found: Mapping[str, Any], requested: Mapping[str, An
 def with_field(about: Mapping[str, Any], name: str) -> str:
   """How a run is described by one field, such as "with hparams=dropout=0.1" or "without hparams"."""
   return f"with {name}={about[name]}" if name in about else f"without {name}"
+
+
+def steps_in_all(about: Mapping[str, Any], of_run: Callable[[str], Mapping[str, Any] | None]) -> int | None:
+  """The training steps of a run and of all runs that its mask comes from, each up to the weights that the mask is drawn from.
+
+  Args:
+    about: the run's description.
+    of_run: name -> the description of a run that it comes from; None if that is unknown.
+
+  Returns:
+    The steps; None if a run is unknown.
+  """
+  steps, line = about.get("train_steps"), set()
+  while steps is not None and "mask_from" in about:
+    parent, _, step = about["mask_from"].partition("@")
+    known = of_run(parent)
+    if known is None or parent in line:
+      return None
+    line.add(parent)
+    steps, about = steps + int(step), known
+  return steps
 
 
 def sparsity_miss(result: Mapping[str, Any]) -> str | None:

@@ -55,14 +55,19 @@ class GlueTest(tf.test.TestCase):
       self.assertEqual([example["inputs"] for example in found], [[CLS, 5, SEP, 6, SEP], [CLS, 7, SEP, 8, SEP]])
       self.assertEqual([example["targets"] for example in found], [[1], [0]])
 
-  def test_stsb_is_read_from_the_benchmarks_columns(self):
-    self.write("STS-B/sts-train.csv", [])
-    self.write("STS-B/sts-dev.csv", ['main\tx\t2012\t0001\t4.750\ta "b\tc', "main\tx\t2012\t0002\t5\ta"])
+  def dev_of_stsb_from_its_first(self):
+    """Checks the first example of dev; returns the rest."""
     generator = registry.problem("glue_stsb").generate_encoded_samples(
       self.data_dir, self.tmp_dir, problem.DatasetSplit.EVAL
     )
     example = next(generator)
     self.assertEqual((example["targets"], example["inputs"][:2]), ([4.75], [CLS, 5]))
+    return generator
+
+  def test_stsb_is_read_from_the_benchmarks_columns(self):
+    self.write("STS-B/sts-train.csv", [])
+    self.write("STS-B/sts-dev.csv", ['main\tx\t2012\t0001\t4.750\ta "b\tc', "main\tx\t2012\t0002\t5\ta"])
+    generator = self.dev_of_stsb_from_its_first()
     with self.assertRaisesRegex(SystemExit, "line 2: no score"):
       next(generator)
 
@@ -72,11 +77,7 @@ class GlueTest(tf.test.TestCase):
     row = '0\tmain\tx\t2012\t0001\tnone\tnone\ta "b\tc\t4.750'
     self.write("STS-B/train.tsv", [header, row])
     self.write("STS-B/dev.tsv", [header, row, row.replace("4.750", "nan"), row[:-6]])
-    generator = registry.problem("glue_stsb").generate_encoded_samples(
-      self.data_dir, self.tmp_dir, problem.DatasetSplit.EVAL
-    )
-    example = next(generator)
-    self.assertEqual((example["targets"], example["inputs"][:2]), ([4.75], [CLS, 5]))
+    generator = self.dev_of_stsb_from_its_first()
     with self.assertRaisesRegex(SystemExit, "dev example 2 has the score nan"):
       next(generator)
     with self.assertRaisesRegex(SystemExit, "STS-B/train.tsv is missing"):

@@ -26,8 +26,7 @@ class ClaimsTest(tf.test.TestCase):
     self.csv = os.path.join(out, "claims.csv")
     if not made_up_runs.exists(out, "claims.md"):
       return {}
-    lines = [line for line in made_up_runs.lines_of(os.path.join(out, "claims.md")) if line.startswith("|")]
-    self.heads, _, *rows = ([cell.strip() for cell in line.strip("|").split(" |")] for line in lines)
+    self.heads, rows = made_up_runs.table_of(os.path.join(out, "claims.md"))
     return {tuple(row[:2]): row[2:] for row in rows}
 
   def test_differences_of_the_methods_at_each_level(self):

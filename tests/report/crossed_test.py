@@ -27,8 +27,7 @@ class CrossedTest(tf.test.TestCase):
     builder.write_tables(study.read(self.made.folder), out, samples=20)
     if not made_up_runs.exists(out, "crossed.md"):
       return {}
-    lines = [line for line in made_up_runs.lines_of(os.path.join(out, "crossed.md")) if line.startswith("|")]
-    self.heads, _, *rows = ([cell.strip() for cell in line.strip("|").split(" |")] for line in lines)
+    self.heads, rows = made_up_runs.table_of(os.path.join(out, "crossed.md"))
     return {tuple(row[:3]): row[3:] for row in rows}
 
   def test_signs_are_crossed_with_magnitudes(self):

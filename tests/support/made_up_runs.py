@@ -117,5 +117,12 @@ def lines_of(path):
     return file.read().splitlines()
 
 
+def table_of(path):
+  """The heads and the rows of a report's table in markdown, as lists of cells."""
+  lines = [line for line in lines_of(path) if line.startswith("|")]
+  heads, _, *rows = ([cell.strip() for cell in line.strip("|").split(" |")] for line in lines)
+  return heads, rows
+
+
 def exists(*parts):
   return os.path.exists(os.path.join(*parts))

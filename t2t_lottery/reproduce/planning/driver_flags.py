@@ -27,8 +27,10 @@ from t2t_lottery.utils.errors import UserError
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 # Names of --variant, which changes how every ticket is drawn.
-_SCOPES = ("global_magnitude", "global_scores", "layer_magnitude")
-VARIANTS = (*_SCOPES, "dense_embedding", "magnitude", methods.GATES, *methods.BY_GATES)
+VARIANTS = (
+  *("global_magnitude", "global_scores", "layer_magnitude", "dense_embedding", "magnitude", methods.GATES),
+  *methods.BY_GATES,
+)
 # Variant -> the methods that it is only for, and why.
 _ONLY_FOR = {
   "global_magnitude": "lt, slt, clt, lrr and finetune: this method prunes layer by layer",
