@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from t2t_lottery.checkpoints import tensor_bundle
 from t2t_lottery.evaluation import checkpoint_selection, model_size
-from t2t_lottery.pruning import layers, methods, weight_statistics
+from t2t_lottery.pruning import layers, methods, structures, weight_statistics
 from t2t_lottery.runs import config, model_source, paths, run_files, run_spec
 from t2t_lottery.utils import atomic_files
 
@@ -52,15 +53,19 @@ def of_checkpoint(settings: config.Settings, folder: str, description: dict[str,
   found = _figures(settings, folder, description, variables)
   atomic_files.write_json(paths.layers(folder), found)
   emptied = weight_statistics.emptied(variables, run_files.hparams(folder).get("num_heads"))
+  structure = checkpoint_selection.ticket_structure(folder)
+  removed = {} if structure == methods.WEIGHTS else checkpoint_selection.removed(folder, structure, variables)
   fields = {
     "sparsity": found["total"]["sparsity"],
     "on_target": checkpoint_selection.is_on_target(folder, description, variables),
     **_steps_in_all(settings, description),
-    **_removed(folder, variables),
+    **({"removed": {"kind": structure, "share": _share(removed)}} if removed else {}),
     "weights": found["total"],
     "emptied": emptied.to_json(),
   }
   summary = _describe(found["total"], description)
+  for kind, count in structures.together(removed).items():
+    summary += f"; {count.gone:,} of {count.size:,} {structures.NAMES[kind]} removed"
   return Statistics(fields, model_size.megabytes(variables), summary, emptied.describe())
 
 
@@ -79,13 +84,9 @@ def _steps_in_all(settings: config.Settings, description: dict[str, Any]) -> dic
   return {} if steps is None else {"steps_in_all": steps}
 
 
-def _removed(folder: str, variables: dict[str, Any]) -> dict[str, Any]:
-  """What a run of structures has removed: field of its line of results; none for other runs."""
-  kind = checkpoint_selection.ticket_structure(folder)
-  if kind == methods.WEIGHTS:
-    return {}
-  counts = checkpoint_selection.removed(folder, kind, variables).values()
-  return {"removed": {"kind": kind, "share": sum(one.gone for one in counts) / sum(one.size for one in counts)}}
+def _share(removed: Mapping[str, structures.Removed]) -> float:
+  """Of the members of all groups together, the share that is removed."""
+  return sum(one.gone for one in removed.values()) / sum(one.size for one in removed.values())
 
 
 def _figures(settings: config.Settings, folder: str, description: dict[str, Any], variables: dict[str, Any]) -> Figures:

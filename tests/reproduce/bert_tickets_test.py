@@ -240,6 +240,7 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
     # Half of both: the bad ticket is the rest.
     self.assertEmpty({*removed[run]} & {*removed[f"{run}+bad_mask"]})
     self.assertRegex(printed, r"% .* imp\+heads_mlps-50, dev, 50% of the attention heads and MLPs\n")
+    self.assertRegex(printed, rf"{re.escape(run)}: .*; 2 of 4 attention heads removed; 1 of 2 MLPs removed\n")
     with open(paths.train_log(run_folder(f"{run}+running_sum")), encoding="utf-8") as log:
       self.assertRegex(log.read(), "Ticket: mask of .*/dense/.*score='running_sum'")
 
