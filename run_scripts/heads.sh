@@ -7,6 +7,7 @@ are removed; all other layers stay dense, until --slt_levels prune them, all tog
 
 variants='magnitude gates'
 uses=--slt_levels
+scores=heads
 parse "$@"
 dense --structure=heads
 iterative slt "$levels" dense heads --control=heads

@@ -5,8 +5,8 @@ set -euo pipefail
 export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-2}
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 # Set by a driver before `parse`: its own defaults, the flags without effect, which of `few` have one, its variants, controls
-# that change nothing.
-defaults=() unused='' uses='' variants='global_magnitude dense_embedding' controls_without_effect=''
+# that change nothing, the control by which its tickets are scored.
+defaults=() unused='' uses='' variants='global_magnitude dense_embedding' controls_without_effect='' scores=''
 # Flags that few drivers use.
 few='--switch --switches --rewind_steps --equal_training --checkpoint --ticket_from --slt_levels'
 # Set by `parse`.
@@ -27,7 +27,7 @@ parse() {
     { "$root/run_scripts/setup.sh" && interpreter=$root/.venv/bin/python; }
   code=$(cd "$root" && "$interpreter" -sE -m t2t_lottery.reproduce.planning.driver_flags \
     --driver="${0##*/}" --about="$about" --unused="$unused" --variants="$variants" \
-    --controls_without_effect="$controls_without_effect" \
+    --controls_without_effect="$controls_without_effect" --scores="$scores" \
     ${defaults[@]+"${defaults[@]}"} -- "$@") || exit
   eval "$code"
   [[ -z $plan ]] || return 0

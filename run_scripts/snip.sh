@@ -4,6 +4,7 @@ about="SNIP (Lee et al. 2019), a baseline for lottery tickets: each level's mask
 their gradients on some batches of text, over all layers together, and is applied to the initial weights."
 
 variants=dense_embedding
+scores=snip
 unused="--rewind --one_shot --controls --schedule_from"
 parse "$@"
 dense

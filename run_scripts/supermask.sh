@@ -4,6 +4,7 @@ about="Supermask (Zhou et al. 2019; learned as by Ghosh et al. 2024), a baseline
 learned on the training text while the initial weights stay as they are, over all layers together, and is applied to them."
 
 variants=dense_embedding
+scores=supermask
 unused="--rewind --one_shot --controls --schedule_from"
 parse "$@"
 dense

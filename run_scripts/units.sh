@@ -6,6 +6,7 @@ share of the units that are removed in each block; embeddings and attention stay
 
 variants=magnitude
 uses=--slt_levels
+scores=units
 parse "$@"
 dense --structure=units
 iterative slt "$levels" dense units --control=units

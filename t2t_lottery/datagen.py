@@ -7,7 +7,7 @@ import shutil
 
 from absl import flags
 
-from t2t_lottery.data import manifest, own_text
+from t2t_lottery.data import manifest, own_text, subword_vocabulary
 from t2t_lottery.evaluation import scoring_flags
 from t2t_lottery.pruning import methods
 from t2t_lottery.reproduce import problem_check, set_check
@@ -139,6 +139,9 @@ def main(argv: list[str]) -> None:
     if scoring.bleu_tokenize:
       problem_check.check_scores(settings.runs.problem, settings.data_dir, scoring.bleu_tokenize)
     datagen(settings)
+    if _STRUCTURE.value == methods.HEADS and _SLT_LEVELS.value:
+      subwords = subword_vocabulary.Subwords(manifest.vocabulary(settings.runs.problem, settings.data_dir))
+      config.check_levels_after_heads(settings, _LEVELS.value.split()[-1], _SLT_LEVELS.value.split(), len(subwords))
 
 
 if __name__ == "__main__":

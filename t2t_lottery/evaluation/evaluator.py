@@ -25,6 +25,7 @@ from t2t_lottery.evaluation import (
   run_statistics,
 )
 from t2t_lottery.evaluation.scoring import DEFAULT, Scoring
+from t2t_lottery.inference import ctranslate2_model
 from t2t_lottery.pruning import layers, weight_statistics
 from t2t_lottery.runs import config, paths, retention, run_files, run_lock, run_spec, training_log
 from t2t_lottery.utils import atomic_files, package_versions
@@ -113,7 +114,11 @@ def _evaluate_once(
   if scoring.int8 and line.get("int8", {}).get("signature") != decoding.signature(decoding.INT8):
     line["int8"] = _evaluate_int8(settings, folder, line, scoring)
     int8 = line["int8"]
-    print(f"{run}: test BLEU {int8['test']['bleu']:.2f} with matrices in int8, {int8['megabytes']:.2f} MB", flush=True)
+    print(
+      f"{run}: test BLEU {int8['test']['bleu']:.2f} with matrices in int8, exported {int8['megabytes']:.2f} MB "
+      f"(in float32 {int8['float32_megabytes']:.2f})",
+      flush=True,
+    )
     atomic_files.write_json(paths.result(folder), line)
   if average and line.get("average", {}).get("checkpoints") != average:
     line["average"] = _evaluate_average(folder, decoded, average, checkpoint_selection.steps(folder, description))
@@ -129,16 +134,19 @@ def _evaluate_once(
 
 
 def _evaluate_int8(settings: config.Settings, folder: str, line: dict[str, Any], scoring: Scoring) -> dict[str, Any]:
-  """Scores of test by the best checkpoint with its matrices in int8, how they came about, and the size of this model."""
+  """Scores of test by the best checkpoint with its matrices in int8, how they came about, and the size of this model, exported, in
+  int8 and in float32.
+  """
   runs = settings.runs
   decoded = decoding.Decoding(folder, runs.problem, settings.data_dir, decoding.INT8, scoring.bleu_tokenize)
   checkpoint = paths.checkpoint(folder, line["best_step"])
   _, test = _test_scores(decoded, "test", checkpoint)
-  vocabulary = manifest.vocabulary(runs.problem, settings.data_dir)
+  exported = checkpoint, run_files.hparams(folder), manifest.vocabulary(runs.problem, settings.data_dir)
   return {
     "test": {name: score.value for name, score in test.items()},
     "signature": decoding.signature(decoding.INT8),
-    "megabytes": model_size.int8_megabytes(checkpoint, run_files.hparams(folder), vocabulary),
+    "megabytes": model_size.exported_megabytes(*exported, ctranslate2_model.INT8),
+    "float32_megabytes": model_size.exported_megabytes(*exported, ctranslate2_model.FLOAT32),
   }
 
 

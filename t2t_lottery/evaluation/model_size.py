@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse
 
 from t2t_lottery.checkpoints import sparse_file, tensor_bundle
-from t2t_lottery.inference import ctranslate2_engine, ctranslate2_model, translator
+from t2t_lottery.inference import ctranslate2_engine, translator
 from t2t_lottery.pruning import layers
 
 _FLOAT32_BYTES = 4
@@ -45,13 +45,13 @@ def megabytes(variables: Mapping[str, np.ndarray]) -> dict[str, float]:
   return {"paper": paper / 1e6, "csc": csc / 1e6, "file": sparse_file.size(model) / 1e6}
 
 
-def int8_megabytes(checkpoint: str, hparams: Mapping[str, Any], vocabulary: str) -> float:
-  """Size in MB of 10^6 bytes of what `export --to=ctranslate2 --compute_type=int8` writes, without vocabularies.
+def exported_megabytes(checkpoint: str, hparams: Mapping[str, Any], vocabulary: str, compute_type: str) -> float:
+  """Size in MB of 10^6 bytes of what `export --to=ctranslate2 --compute_type=...` writes, without vocabularies.
 
   Arguments and exceptions: see `translator.save`.
   """
   with tempfile.TemporaryDirectory() as folder:
-    translator.save(folder, checkpoint, hparams, vocabulary, ctranslate2_model.INT8)
+    translator.save(folder, checkpoint, hparams, vocabulary, compute_type)
     models = pathlib.Path(folder).rglob(ctranslate2_engine.MODEL)
     return sum(path.stat().st_size for path in models) / 1e6
 

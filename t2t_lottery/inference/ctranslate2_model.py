@@ -106,7 +106,8 @@ def _set_embeddings(spec: transformer_spec.TransformerSpec, model: Transformer) 
   table = model.embedding.copy()
   table[0] = 0
   spec.decoder.embeddings.weight = table
-  spec.decoder.projection.weight = model.embedding
+  # CTranslate2 scales a matrix that it quantizes in place.
+  spec.decoder.projection.weight = model.embedding.copy()
   # In t2t, the decoder's first input is a zero vector, not the embedding of a start symbol.
   spec.decoder.start_from_zero_embedding = True
 

@@ -102,10 +102,12 @@ def learned(
       return {g.name: (weights[g.output] * found[g.name]).reshape(g.size, -1).sum(axis=1) for g in groups}
 
     locations = hard_concrete.learn({group.name: group.size for group in groups}, gradient, settings, seed)
+  # A head that was removed before has no gradient, so its gate says nothing.
+  present = {group.name: np.any(weights[group.output].reshape(group.size, -1), axis=1) for group in groups}
   tf.logging.info(
     "Gates: %.1f of %d expected to be open",
-    sum(float(hard_concrete.probability_open(value).sum()) for value in locations.values()),
-    sum(group.size for group in groups),
+    sum(float(hard_concrete.probability_open(locations[name][there]).sum()) for name, there in present.items()),
+    sum(int(np.count_nonzero(there)) for there in present.values()),
   )
   return supermask.scores(locations)
 

@@ -228,6 +228,12 @@ def without_effect(method: Method, hparams: Mapping[str, object]) -> tuple[str, 
   )
 
 
+def score_of(controls: Sequence[str]) -> str:
+  """By what the tickets of runs with these controls are scored: one of `SCORES`."""
+  found = [CONTROLS.get(control, {}).get("ticket_score") for control in controls]
+  return next((str(score) for score in reversed(found) if score), MAGNITUDE)
+
+
 def structure_of(controls: Sequence[str]) -> str:
   """What runs with these controls keep or remove as a whole: one of `STRUCTURES`."""
   found = [CONTROLS.get(control, {}).get("ticket_structure") for control in controls]

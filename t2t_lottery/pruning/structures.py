@@ -143,14 +143,17 @@ class Group(NamedTuple):
     return {name: np.repeat(members, shapes[name][0] // self.size) for name in names}
 
 
-def check_share(structure: str, sparsity: float, units: int, heads: int, mlps: int) -> None:
-  """Rejects a share of structures that leaves none of a kind, or removes none of any kind.
+def check_share(structure: str, sparsity: float, units: int, heads: int, mlps: int) -> tuple[int, ...]:
+  """Rejects a share of structures that leaves or removes none of a kind.
 
   Args:
     structure: one of `methods.STRUCTURES`, but `methods.WEIGHTS`.
     sparsity: the share, in [0, 1).
     units: of each feed-forward block.
     heads, mlps: of the model.
+
+  Returns:
+    How many of each kind are removed.
 
   Raises:
     UserError: naming the structures.
@@ -160,10 +163,12 @@ def check_share(structure: str, sparsity: float, units: int, heads: int, mlps: i
     methods.HEADS: (heads, "heads of the model"),
     methods.MLPS: (mlps, "MLPs of the model"),
   }
-  asked = [sizes[kind] for kind in kinds(structure)]
-  if all([masks.kept_count(size, sparsity, of) == size for size, of in asked]):
-    names = " or ".join(f"{size} {of}" for size, of in asked)
-    raise UserError(f"sparsity {sparsity:.10g} removes none of the {names}: use a higher one")
+  removed = []
+  for size, of in (sizes[kind] for kind in kinds(structure)):
+    removed.append(size - masks.kept_count(size, sparsity, of))
+    if not removed[-1]:
+      raise UserError(f"sparsity {sparsity:.10g} removes none of the {size} {of}: use a higher one")
+  return tuple(removed)
 
 
 def kinds(structure: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from absl import flags
 
 from t2t_lottery.pruning import methods
 from t2t_lottery.reproduce import console, local_executor, request, slurm_executor, step_process
-from t2t_lottery.reproduce.planning import forecast, paper_cost, run_graph
+from t2t_lottery.reproduce.planning import control_flags, forecast, paper_cost, run_graph
 from t2t_lottery.runs import config, run_status
 from t2t_lottery.utils import command_line, errors, shutdown
 from t2t_lottery.utils.errors import UserError
@@ -42,6 +42,8 @@ def check() -> None:
     raise UserError("--cancel is for --on=slurm: stop runs on this machine with Ctrl-C or kill")
   request.check()
   runs = request.graph()
+  for run in runs:
+    control_flags.check_devices(run.controls, request.gpus(), has_hosts=False)
   for structure in methods.STRUCTURES:
     levels = {run.level for run in runs if methods.structure_of(run.controls) == structure}
     config.check_levels(request.settings(), sorted(levels, key=float), structure)

@@ -166,6 +166,11 @@ def jobs() -> int:
   return _JOBS.value
 
 
+def gpus() -> int:
+  """How many GPUs each run is trained on; 0: as many as there are, but one at most."""
+  return _GPUS.value or 0
+
+
 def keep() -> str:
   """Which checkpoints of a finished run to keep, of `retention.CHOICES`."""
   return _KEEP.value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from t2t_lottery.pruning import masks, methods, structures
@@ -48,7 +48,7 @@ class Settings(NamedTuple):
 
 def check_levels(config: Settings, levels: Iterable[str], structure: str = methods.WEIGHTS) -> None:
   """Rejects levels at which the smallest matrices of the model would keep no weight, or its blocks no unit, head or MLP; or at
-  which no structure would be removed.
+  which no structure of a kind would be removed, or no more than at the level before.
 
   Args:
     config: the runs' settings.
@@ -58,25 +58,64 @@ def check_levels(config: Settings, levels: Iterable[str], structure: str = metho
   Raises:
     UserError: naming the first such level.
   """
-  given = given_hparams.parse(config.hparams)
-  names = ("hidden_size", "filter_size", "num_heads", "num_hidden_layers")
-  asked = {name: given.get(name, str(getattr(config.size, name))) for name in names}
-  asked.update(
-    {name: given.get(name, asked["num_hidden_layers"]) for name in ("num_encoder_layers", "num_decoder_layers")}
-  )
-  if not all(re.fullmatch("[1-9][0-9]*", value) for value in asked.values()):
+  shape = _shape(config)
+  if shape is None:
     return  # t2t-trainer reports the error.
-  hidden, ffn, heads, _, encoder, decoder = map(int, asked.values())
+  hidden, ffn, heads, encoder, decoder = shape
   blocks = encoder if config.pretrained else encoder + 2 * decoder
+  removed: dict[tuple[int, ...], str] = {}
   for level in levels:
     sparsity = parse_level(level)
     try:
       if structure == methods.WEIGHTS:
         masks.kept_count(hidden * min(hidden, ffn), sparsity)
       else:
-        structures.check_share(structure, sparsity, ffn, heads * blocks, blocks)
+        before = removed.setdefault(structures.check_share(structure, sparsity, ffn, heads * blocks, blocks), level)
+        if before != level:
+          raise UserError(f"removes as many {structures.NAMES[structure]} as level {before}: leave one of them out")
     except UserError as error:
       raise UserError(f"level {level}: {error}") from error
+
+
+def check_levels_after_heads(config: Settings, last: str, levels: Sequence[str], subwords: int) -> None:
+  """Rejects a sparsity of all weights together that is less than that of a ticket of heads, which stay removed.
+
+  Args:
+    config: the runs' settings.
+    last: the level of the ticket, in percent of the heads.
+    levels: in percent, increasing.
+    subwords: size of the vocabulary.
+
+  Raises:
+    UserError: the first level is too low.
+  """
+  shape = _shape(config)
+  if shape is None or not levels:
+    return
+  hidden, ffn, heads, encoder, decoder = shape
+  blocks = encoder + 2 * decoder
+  (removed,) = structures.check_share(methods.HEADS, parse_level(last), ffn, heads * blocks, blocks)
+  attention = blocks * 4 * hidden**2
+  share = (
+    removed / (heads * blocks) * attention / (attention + (encoder + decoder) * 2 * hidden * ffn + subwords * hidden)
+  )
+  if parse_level(levels[0]) <= share:
+    raise UserError(
+      f"--slt_levels must be above {share * 100:.4g}, the share of the weights that is in {last}% of the heads: {' '.join(levels)}"
+    )
+
+
+def _shape(config: Settings) -> tuple[int, int, int, int, int] | None:
+  """Hidden size, filter size, heads, layers of encoder and decoder; None if one that the user gave is no number."""
+  given = given_hparams.parse(config.hparams)
+  names = ("hidden_size", "filter_size", "num_heads", "num_hidden_layers")
+  asked = {name: given.get(name, str(getattr(config.size, name))) for name in names}
+  both = asked.pop("num_hidden_layers")
+  values = [*asked.values(), *(given.get(name, both) for name in ("num_encoder_layers", "num_decoder_layers"))]
+  if not all(re.fullmatch("[1-9][0-9]*", value) for value in (*values, both)):
+    return None
+  hidden, ffn, heads, encoder, decoder = map(int, values)
+  return hidden, ffn, heads, encoder, decoder
 
 
 def parse_level(text: str) -> float:

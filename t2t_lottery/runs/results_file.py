@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Any, NamedTuple
 
 from t2t_lottery.runs import paths, presets, run_files, run_spec
@@ -34,11 +34,12 @@ class _Extra(NamedTuple):
   digits: int = 1
 
 
-# BLEU of a mean of checkpoints, BLEU and size with matrices in int8.
+# BLEU of a mean of checkpoints, BLEU and size with matrices in int8, and the size of the same file in float32.
 _EXTRA = (
   _Extra("average", "averaged", lambda found: found["test_bleu"]),
   _Extra("int8", "int8", lambda found: found["test"]["bleu"]),
   _Extra("int8", "int8-MB", lambda found: found.get("megabytes"), 2),
+  _Extra("int8", "float32-MB", lambda found: found.get("float32_megabytes"), 2),
 )
 
 
@@ -87,7 +88,8 @@ def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
       not all lines have them.
 
   The sparsity of a run that removes structures is the share of its weights that is gone. If an average of checkpoints was
-  evaluated, or int8, its BLEU has a separate column, and the size in int8 too. A result that missed the sparsity of its run
+  evaluated, or int8, its BLEU has a separate column, and the size of the exported model in int8 and in float32 too. A row of some
+  of the seeds only says which. A result that missed the sparsity of its run
   has a separate row, at the sparsity that it reached.
   """
   found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
@@ -98,6 +100,7 @@ def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
   is_mixed = len({hparams for _, hparams in (*found, *missed)}) > 1
   shown = [key for run in runs for key in dict.fromkeys((*found, *missed)) if key[0] == run]
   every = [line for key in shown for line in (*found[key], *missed[key])]
+  seeds = {line["seed"] for line in every}
   columns = [metric for metric in _COLUMNS if any(metric in line["test"] for line in every)] or ["bleu", "ter"]
   extra = [one for one in _EXTRA if any(one.field in line for line in every)]
   rows = [
@@ -114,11 +117,11 @@ def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
     run = ", ".join(filter(None, (name, hparams if is_mixed else presets.shape(hparams))))
     if found[key]:
       main = found[key][0].get("test_set")
-      names = [run, *([main] if main else []), *_removed(found[key][0])]
+      names = [run, *([main] if main else []), *_removed(found[key][0]), *_fewer(found[key], seeds)]
       # Of structures, another share is asked for than that of the weights.
       sparsity = found[key][0]["sparsity" if "removed" in found[key][0] else "sparsity_asked"]
       rows.append(_row(sparsity, found[key], columns, extra, ", ".join(names)))
-      rows += _other_test_sets(found[key], columns, extra, run)
+      rows += _other_test_sets(found[key], columns, extra, run, seeds)
     for line in missed[key]:
       name = f"{run}, seed {line['seed']}: {run_spec.sparsity_miss(line)}"
       rows.append(_row(line["sparsity"], [line], columns, extra, name))
@@ -126,8 +129,17 @@ def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
 
 
 def _removed(line: dict[str, Any]) -> list[str]:
-  """What a run of structures was asked to remove, such as "50% of the feed-forward units"."""
-  return [f"{line['sparsity_asked'] * 100:.6g}% of the {run_spec.removed_kind(line)}"] if "removed" in line else []
+  """What a run of structures was asked to remove, such as "50% of the feed-forward units", and the share if it is not the same."""
+  if "removed" not in line:
+    return []
+  asked, reached = (f"{share * 100:.4g}%" for share in (line["sparsity_asked"], line["removed"]["share"]))
+  return [f"{asked} of the {run_spec.removed_kind(line)}" + (f" ({reached} reached)" if reached != asked else "")]
+
+
+def _fewer(lines: list[dict[str, Any]], seeds: Set[int]) -> list[str]:
+  """Of a mean over some of the seeds only, which these are."""
+  own = sorted({line["seed"] for line in lines})
+  return [f"seed{'s' * (len(own) > 1)} {', '.join(map(str, own))} only"] if {*own} < seeds else []
 
 
 def split_by_data(lines: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -146,8 +158,9 @@ def _row(
   megabytes = _mean([line["megabytes"]["paper"] for line in lines])
   row = [f"{sparsity * 100:.6g}%", f"{megabytes:.2f}", *_means([line["test"] for line in lines], columns)]
   for one in extra:
-    found = [value for line in lines if one.field in line and (value := one.value(line[one.field])) is not None]
-    row.append(f"{_mean(found):.{one.digits}f}" if found else "-")
+    values = [one.value(line[one.field]) for line in lines if one.field in line]
+    found = [value for value in values if value is not None]
+    row.append(f"{_mean(found):.{one.digits}f}" if len(found) == len(lines) else "-")
   return [*row, name]
 
 
@@ -160,21 +173,23 @@ def _means(scores: list[dict[str, float]], columns: Sequence[str]) -> list[str]:
 
 
 def _other_test_sets(
-  lines: list[dict[str, Any]], columns: Sequence[str], extra: Sequence[_Extra], run: str
+  lines: list[dict[str, Any]], columns: Sequence[str], extra: Sequence[_Extra], run: str, seeds: Set[int]
 ) -> list[list[str]]:
   """A row for each further test set, of the seeds that have it."""
   scores: dict[str, list[dict[str, float]]] = defaultdict(list)
+  having: dict[str, list[dict[str, Any]]] = defaultdict(list)
   for line in lines:
     for name, found in line.get("other_test_sets", {}).items():
       if found.keys() >= {"bleu", "ter"}:
         scores[name].append(found)
+        having[name].append(line)
   return [
     [
       "",
       "",
       *_means(found, columns),
       *([""] * len(extra)),
-      f"{run}, {name}",
+      ", ".join([run, name, *_fewer(having[name], seeds)]),
     ]
     for name, found in scores.items()
   ]

@@ -82,7 +82,12 @@ class EvaluateTest(tf.test.TestCase):
     embedding = sizes[next(name for name in sizes if "symbol_modality" in name)]
     positions = 9 * ctranslate2_model.MAX_LENGTH * 64
     self.assertBetween(int8["megabytes"] * 1e6, matrices, 1.05 * (matrices + 2 * embedding + positions))
-    self.assertIn(f"{int8['megabytes']:.2f} MB", printed)
+    self.assertBetween(
+      int8["float32_megabytes"] * 1e6,
+      4 * (matrices + 2 * embedding),
+      4 * 1.02 * (matrices + 2 * embedding) + 4 / 3 * positions,
+    )
+    self.assertIn(f"{int8['megabytes']:.2f} MB (in float32 {int8['float32_megabytes']:.2f})", printed)
 
   def test_t2t_decoder_can_be_selected(self):
     sentences = manifest.raw_text(trained.PROBLEM, self.runs.data_dir, "test")[0][:40]

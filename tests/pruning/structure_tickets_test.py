@@ -57,6 +57,19 @@ class StructureTicketsTest(parameterized.TestCase, tf.test.TestCase):
           if "/ffn/" not in layer:
             self.assertTrue(checkpoint.mask(layer).all(), layer)
 
+  def test_a_level_of_single_weights_is_above_the_share_of_the_removed_heads(self):
+    variables = Checkpoint(self.runs.initial("heads-25"))
+    total = sum(variables.mask(layer).size for layer in variables.layers)
+    share = 100 * sum(np.count_nonzero(~variables.mask(layer)) for layer in variables.layers) / total
+    for level, message in (
+      (share * 0.999, f"must be above {share:.4g}, the share of the weights that is in 25% "),
+      (share + 0.01, ""),
+    ):
+      flags = ("--structure=heads", "--levels=25", f"--slt_levels={level}")
+      done = trained.command("datagen", *self.runs.flags, *flags)
+      self.assertEqual(done.returncode, 1 if message else 0)
+      self.assertIn(message, done.stderr)
+
   def test_a_twin_with_another_order_of_batches_trains_the_same_ticket(self):
     """Its own batches would give another mean activation of each unit."""
     flags = ["--method=slt", "--level=50", "--mask_from=dense", "--control=units", "--data_seed=7"]

@@ -304,6 +304,7 @@ class BertTicketsTest(parameterized.TestCase, tf.test.TestCase):
     (["--hparams_set=transformer_tiny"], "is no set of a BERT"),
     (["--problem=translate_ende_grammar"], "translate_ende_grammar is no task of BERT"),
     (["--variant=mlps", "--levels=20"], "level 20: sparsity 0.2 removes none of the 2 MLPs of the model"),
+    (["--variant=mlps", "--levels=50 60"], "level 60: removes as many MLPs as level 50: leave one of them out"),
     (["--checkpoint=/nowhere"], "--checkpoint=/nowhere contains no bert_model.ckpt.index"),
     (["--ticket_from=glue_sst"], "glue_sst is no task of BERT: did you mean glue_sst2"),
     (["--ticket_from=glue_sst2"], "no finished run imp-10 of glue_sst2"),

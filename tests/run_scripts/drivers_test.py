@@ -115,6 +115,32 @@ class DriversTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual((done.returncode, done.stderr), (2, f"units.sh: {message}\n"))
 
   @parameterized.parameters(
+    ("snip.sh", "--gpus=2", "--gpus=2: tickets of snip scores take gradients"),
+    ("supermask.sh", "--gpus=4", "--gpus=4: tickets of supermask scores take gradients"),
+    ("units.sh", "--hosts=a:1,b:1", "--hosts: tickets of activation scores take activations"),
+    ("heads.sh", "--gpus=2", "--gpus=2: tickets of gradient scores take gradients"),
+    ("heads.sh", "--gpus=2 --variant=gates", "--gpus=2: tickets of gates scores take gradients"),
+    ("imp.sh", "--gpus=2 --variant=mlps --checkpoint=x", "--gpus=2: tickets of gradient scores take gradients"),
+    ("heads.sh", "--gpus=2 --variant=magnitude", ""),
+    ("slt.sh", "--gpus=2", ""),
+    ("heads.sh", "--gpus=1", ""),
+  )
+  def test_scores_of_one_device_are_refused_on_several(self, name, words, message):
+    done = driver(name, *words.split(), "--plan")
+    expected = f"{name}: {message} on one device: leave it out\n" if message else ""
+    self.assertEqual((done.returncode, done.stderr), (2 if message else 0, expected))
+
+  @parameterized.parameters("bad_mask", "shuffled_mask", "random_signs+bad_mask")
+  def test_a_control_that_would_restore_removed_structures_is_refused(self, control):
+    for way in ("--rewind=dense", "--one_shot"):
+      done = driver("units.sh", "--levels=25", way, f"--controls={control}", "--slt_levels=80", "--plan")
+      self.assertEqual(done.returncode, 2)
+      self.assertRegex(
+        done.stderr,
+        "^units.sh: the control (bad|shuffled)_mask would restore what was removed as a whole before --slt_levels: ",
+      )
+
+  @parameterized.parameters(
     ("--method=slt", "unknown flag --method=slt; --help lists all"),
     ("--level=50", "unknown flag --level=50: did you mean --levels\\?"),
     ("levels=50", "unknown flag levels=50"),

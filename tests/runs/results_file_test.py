@@ -16,6 +16,8 @@ def line(run, bleu, ter, seed=1, **more):
 
 
 class TableTest(tf.test.TestCase):
+  INT8 = {"test": {"bleu": 19.5, "ter": 61}, "signature": "x", "megabytes": 0.254, "float32_megabytes": 0.978}
+
   def test_each_test_set_has_a_row_averaged_over_seeds(self):
     lines = [
       line("slt-50", 20, 60, test_set="news1", other_test_sets={"news2": {"bleu": 10.0, "ter": 70.0}}),
@@ -29,7 +31,7 @@ class TableTest(tf.test.TestCase):
         ["sparsity", "MB", "BLEU", "TER", "averaged", "run"],
         ["50%", "1.00", "21.0", "55.0", "-", "slt-50,", "news1"],
         ["11.5", "70.5", "slt-50,", "news2"],
-        ["50%", "1.00", "5.0", "90.0", "6.0", "slt-50-90"],
+        ["50%", "1.00", "5.0", "90.0", "6.0", "slt-50-90,", "seed", "1", "only"],
       ],
     )
     self.assertEqual(rows[1].index("21.0"), rows[2].index("11.5"))
@@ -42,19 +44,31 @@ class TableTest(tf.test.TestCase):
     self.assertEqual(
       [row.split(maxsplit=4) for row in results_file.table(lines, ["units-50"]).splitlines()[1:]],
       [
-        ["20%", "1.00", "20.0", "60.0", "units-50, 50% of the feed-forward units"],
+        ["20%", "1.00", "20.0", "60.0", "units-50, 50% of the feed-forward units, seed 1 only"],
         ["20%", "1.00", "10.0", "70.0", "units-50, seed 2: reached 48% of the feed-forward units, requested 50%"],
       ],
     )
 
   def test_int8_has_a_column_beside_float32(self):
     lines = [
-      line("dense", 20, 60, int8={"test": {"bleu": 19.5, "ter": 61}, "signature": "x", "megabytes": 0.254}),
+      line("dense", 20, 60, int8=self.INT8),
       line("slt-50", 10, 90),
     ]
     rows = [row.split() for row in results_file.table(lines, ["dense", "slt-50"]).splitlines()]
-    self.assertEqual(rows[0], ["sparsity", "MB", "BLEU", "TER", "int8", "int8-MB", "run"])
-    self.assertEqual([row[4:] for row in rows[1:]], [["19.5", "0.25", "dense"], ["-", "-", "slt-50"]])
+    self.assertEqual(rows[0], ["sparsity", "MB", "BLEU", "TER", "int8", "int8-MB", "float32-MB", "run"])
+    self.assertEqual([row[4:] for row in rows[1:]], [["19.5", "0.25", "0.98", "dense"], ["-", "-", "-", "slt-50"]])
+
+  def test_means_are_over_the_same_seeds_or_say_over_which(self):
+    lines = [
+      line("dense", 20, 60, int8=self.INT8),
+      *(line("dense", bleu, 60, seed) for bleu, seed in ((30, 2), (31, 3))),
+      *(line("slt-50", 10, 90, seed) for seed in (1, 3)),
+      line("slt-50-90", 5, 95, 2),
+    ]
+    rows = results_file.table(lines, ["dense", "slt-50", "slt-50-90"]).splitlines()[1:]
+    self.assertEqual(rows[0].split()[2:], ["27.0", "60.0", "-", "-", "-", "dense"])
+    self.assertEndsWith(rows[1], " slt-50, seeds 1, 3 only")
+    self.assertEndsWith(rows[2], " slt-50-90, seed 2 only")
 
   def test_comet_has_a_column_if_a_run_has_it(self):
     lines = [line("dense", 20, 60, other_test_sets={"news2": {"bleu": 1.0, "ter": 2.0}}), line("mp-50", 10, 90)]
@@ -72,7 +86,9 @@ class TableTest(tf.test.TestCase):
       line("dense", 5, 95, 4, hparams="hidden_size=96", on_target=False),
     ]
     rows = [row.split(maxsplit=4)[2:] for row in results_file.table(lines, ["dense"]).splitlines()[1:]]
-    self.assertEqual(rows[:2], [["25.0", "55.0", "dense, hidden_size=384"], ["10.0", "90.0", "dense"]])
+    self.assertEqual(
+      rows[:2], [["25.0", "55.0", "dense, hidden_size=384, seeds 1, 2 only"], ["10.0", "90.0", "dense, seed 3 only"]]
+    )
     self.assertRegex(rows[2][2], "^dense, hidden_size=96, seed 4: reached")
     for hparams, name in (("batch_size=512", "dense"), ("batch_size=512,hidden_size=96", "dense, hidden_size=96")):
       (row,) = results_file.table([line("dense", 20, 60, hparams=hparams)], ["dense"]).splitlines()[1:]

@@ -53,6 +53,10 @@ def check(values: Mapping[str, str], variants: Sequence[str]) -> None:
   for name in ("shuffled_mask", "bad_mask"):
     if name in used and values["rewind"] != "dense" and not values["one_shot"]:
       raise UserError(f"the control {name} needs unpruned weights: give --rewind=dense or --one_shot")
+    if name in used and values["slt_levels"]:
+      raise UserError(
+        f"the control {name} would restore what was removed as a whole before --slt_levels: give it without these"
+      )
   variant = values["variant"]
   if methods.RUNNING_SUM in used:
     by_gradient = variant in methods.BY_GATES or (methods.GATES in variants and not variant)
@@ -67,6 +71,23 @@ def check(values: Mapping[str, str], variants: Sequence[str]) -> None:
     )
   if variant in (methods.MLPS, methods.HEADS_MLPS) and "shuffled_mask" in used:
     raise UserError("the control shuffled_mask shuffles within layers, which have one MLP each: use random_mask")
+
+
+def check_devices(controls: Sequence[str], gpus: int, has_hosts: bool) -> None:
+  """Checks that tickets can be drawn on the devices of their runs.
+
+  Args:
+    controls: the runs', among them what their tickets are scored by.
+    gpus: of each run.
+    has_hosts: whether a run is trained on several machines.
+
+  Raises:
+    UserError: their scores are computed on one device.
+  """
+  if (gpus > 1 or has_hosts) and (score := methods.score_of(controls)) in methods.OF_GRAPH:
+    what = "activations" if score == methods.ACTIVATION else "gradients"
+    given = "--hosts" if has_hosts else f"--gpus={gpus}"
+    raise UserError(f"{given}: tickets of {score} scores take {what} on one device: leave it out")
 
 
 def _check_combination(control: str) -> None:

@@ -204,6 +204,7 @@ class Driver(NamedTuple):
     unused: flags without effect on its chain of runs, with dashes.
     variants: those of `VARIANTS` that its method has.
     controls_without_effect: on the method's tickets.
+    scores: the one of `methods.CONTROLS` by which its tickets are scored, unless a variant says otherwise; empty: by magnitude.
   """
 
   name: str
@@ -212,6 +213,7 @@ class Driver(NamedTuple):
   unused: tuple[str, ...] = ()
   variants: tuple[str, ...] = VARIANTS
   controls_without_effect: tuple[str, ...] = ()
+  scores: str = ""
 
 
 def read(driver: Driver, words: Sequence[str]) -> str:
@@ -257,6 +259,10 @@ def read(driver: Driver, words: Sequence[str]) -> str:
   if of_bert and values["rewind_steps"] != "0" and not values["steps"]:
     raise UserError(f'--rewind_steps="{values["rewind_steps"]}": give --steps, since the length is that of the task')
   check(values, driver.variants)
+  if driver.scores == methods.UNITS:
+    # The weights of heads are a smaller share: `config.check_levels_after_heads`.
+    _check_slt_levels(values["slt_levels"].split(), values["levels"].split()[-1])
+  control_flags.check_devices([driver.scores, values["variant"]], int(values["gpus"] or 0), bool(values["hosts"]))
   # A graph's problem is not the driver's.
   if values["ticket_from"] and plan != _OF_TABLE:
     check_transfer(values["ticket_from"], values["problem"])
@@ -348,7 +354,8 @@ def check(values: Mapping[str, str], variants: Sequence[str] = VARIANTS) -> None
   if values["switches"]:
     check_levels(values["switches"].split(), "switches")
   check_levels(values["levels"].split())
-  _check_slt_levels(values["slt_levels"].split(), values["levels"].split()[-1])
+  if values["slt_levels"]:
+    check_levels(values["slt_levels"].split(), "slt_levels")
   if share:
     _check_share(share, values["levels"].split()[-1])
   check_rewind_steps(values)
@@ -536,11 +543,8 @@ def check_rewind_steps(values: Mapping[str, str]) -> None:
 
 
 def _check_slt_levels(levels: Sequence[str], last: str) -> None:
-  """Raises UserError if --slt_levels do not increase from above the last of --levels: removed structures stay removed."""
-  if not levels:
-    return
-  check_levels(levels, "slt_levels")
-  if float(levels[0]) <= float(last):
+  """Raises UserError if --slt_levels are not above the last of --levels: removed units stay removed."""
+  if levels and float(levels[0]) <= float(last):
     raise UserError(f"--slt_levels must be above {last}, the last of --levels: {' '.join(levels)}")
 
 
@@ -669,19 +673,22 @@ def main(argv: Sequence[str]) -> str:
   """The command: shell code for a driver's flags.
 
   Args:
-    argv: `--driver`, `--about`, `--unused`, `--variants`, `--controls_without_effect`, each with a value, and the driver's
-      defaults; after "--", the driver's command line.
+    argv: `--driver`, `--about`, `--unused`, `--variants`, `--controls_without_effect`, `--scores`, each with a value, and the
+      driver's defaults; after "--", the driver's command line.
 
   Raises:
     SystemExit: with status 2, after one line on stderr, if a flag is invalid.
   """
   end = list(argv).index("--")
-  own = dict(word[2:].split("=", 1) for word in argv[:5])
+  own = dict(word[2:].split("=", 1) for word in argv[:6])
   driver = Driver(
     own["driver"],
     own["about"],
-    tuple(argv[5:end]),
-    *(tuple(own[name].split()) for name in ("unused", "variants", "controls_without_effect")),
+    tuple(argv[6:end]),
+    tuple(own["unused"].split()),
+    tuple(own["variants"].split()),
+    tuple(own["controls_without_effect"].split()),
+    own["scores"],
   )
   try:
     return read(driver, argv[end + 1 :])
