@@ -11,6 +11,7 @@ in which the same units are there, as zeros.
 """
 
 import os
+import re
 import tempfile
 import time
 
@@ -21,13 +22,21 @@ from absl import app, flags
 from t2t_lottery.inference import ctranslate2_engine
 
 _SHARES = flags.DEFINE_list("shares", ["25", "50", "75"], "Of the units, in percent.")
+flags.register_validator(
+  "shares",
+  lambda shares: all(re.fullmatch(r"\d+(\.\d+)?", share) and 0 < float(share) < 100 for share in shares),
+  "give numbers above 0 and below 100",
+)
 
 
 def with_zeros(weights, share):
-  """A model with zeros for the weights of a share of its units, between 0.6 and 1.4 of it in a block, chosen at random."""
+  """A model with zeros for the weights of a share of its units, chosen at random: more in some blocks, by up to 40%, and as much
+  fewer in others, and none without units.
+  """
   random = np.random.default_rng(1)
   blocks = len(weights.encoder.layers) + len(weights.decoder.layers)
-  counts = iter(np.linspace(0.6 * share, min(1.4 * share, 1), blocks) * inference.FILTER)
+  more = min(0.4 * share, 0.9 * (1 - share))
+  counts = iter(np.linspace(share - more, share + more, blocks) * inference.FILTER)
 
   def block(layer):
     gone = random.permutation(inference.FILTER) < next(counts)
@@ -52,20 +61,20 @@ def without_zeros(weights):
   return changed(weights, lambda layer: layer._replace(feed_forward=layer.feed_forward.without_idle_units()))
 
 
-def megabytes(weights):
+def megabytes(weights, compute_type):
   """The size of an exported model in MB of 10^6 bytes."""
   with tempfile.TemporaryDirectory() as folder:
-    ctranslate2_engine.save(folder, weights)
+    ctranslate2_engine.save(folder, weights, compute_type)
     return os.path.getsize(os.path.join(folder, "model.bin")) / 1e6
 
 
 def main(argv):
   del argv
   complete = inference.model(0.0)
-  print(f"complete model: {megabytes(complete):.0f} MB")
+  print("complete model: " + ", ".join(f"{megabytes(complete, one):.0f} MB in {one}" for one in ("float32", "int8")))
   names = ["complete int8", "float32", "int8"]
-  print("units removed     MB  sentences  " + "  ".join(f"x {name}" for name in names) + "  equal")
-  for share in map(int, _SHARES.value):
+  print("units removed     MB  int8 MB  sentences  " + "  ".join(f"x {name}" for name in names) + "  equal")
+  for share in map(float, _SHARES.value):
     zeros = with_zeros(complete, share / 100)
     shrunk = without_zeros(zeros)
     engines = {
@@ -79,7 +88,8 @@ def main(argv):
       seconds, found = inference.measure(engines, sources, time.process_time)
       ratios = "  ".join(f"{seconds['complete float32'] / seconds[name]:{len(name) + 2}.2f}" for name in names)
       equal = np.mean([a == b for a, b in zip(found["float32"], found["zeros"])])
-      print(f"{share:12}%  {megabytes(shrunk):5.0f}  {count:9}  {ratios}  {equal:.0%}", flush=True)
+      float32, int8 = (megabytes(shrunk, one) for one in ("float32", "int8"))
+      print(f"{share:12g}%  {float32:5.0f}  {int8:7.0f}  {count:9}  {ratios}  {equal:.0%}", flush=True)
 
 
 if __name__ == "__main__":

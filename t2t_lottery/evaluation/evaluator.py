@@ -83,7 +83,7 @@ def evaluate_folder(
     metrics.check(manifest.target_language(settings.runs.problem, settings.data_dir), scoring.bleu_tokenize)
   elif average or decoder != decoding.CTRANSLATE2 or scoring != DEFAULT:
     raise UserError(
-      f"{settings.runs.problem} is no translation: leave out --average, --decoder and flags of BLEU and COMET"
+      f"{settings.runs.problem} is no translation: leave out --average, --decoder, --compute_type and flags of BLEU and COMET"
     )
   run_files.require_trained(folder, description)
   with run_lock.held(folder):
