@@ -29,11 +29,18 @@ def main(argv: list[str]) -> None:
     if not settings.hosts.is_chief:
       return
     runs = settings.runs
+    if not os.path.isdir(runs.runs_dir):
+      raise errors.UserError(f"there is no --runs_dir={runs.runs_dir}")
     lines = [
       line
       for line in results_file.collect(runs.runs_dir)
       if (line["problem"], line["size"]) == (runs.problem, runs.size)
     ]
+    known = {line["run"] for line in lines}
+    if not known.intersection(_RUNS.value or known):
+      of = f" of {', '.join(_RUNS.value)}" if _RUNS.value else ""
+      present = f", only of {', '.join(sorted(known))}" if known else ""
+      raise errors.UserError(f"{runs.runs_dir} contains no result{of} of {runs.problem}, {runs.size}{present}")
     lines, others = results_file.split_by_data(lines)
     for line in others:
       print(f"{line['run']}, seed {line['seed']}: left out: trained on other data ({line['data']})")

@@ -19,7 +19,7 @@ from t2t_lottery.inference import translator
 from t2t_lottery.pruning import layers
 from t2t_lottery.runs import model_source, paths, run_files
 from t2t_lottery.utils import atomic_files
-from t2t_lottery.utils.errors import UserError
+from t2t_lottery.utils.errors import UsageError, UserError
 
 
 class Run(NamedTuple):
@@ -142,7 +142,7 @@ def result(first: Run, second: Run, measured: Sequence[Mapping[str, float]]) -> 
 def check(first: Run, second: Run, data_dir: str) -> None:
   """Raises UserError unless these are two runs of one problem, trained on the data in this folder."""
   if os.path.realpath(first.folder) == os.path.realpath(second.folder):
-    raise UserError(f"{first.folder} is given twice: give two runs, such as those of a driver with --data_seed")
+    raise UsageError(f"{first.folder} is given twice: give two runs, such as those of a driver with --data_seed")
   if first.about["problem"] != second.about["problem"]:
     raise UserError(
       f"{first.name} is a run of {first.about['problem']}, {second.name} of {second.about['problem']}: give runs of one "

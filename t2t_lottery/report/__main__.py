@@ -40,7 +40,7 @@ def main(argv: list[str]) -> None:
     runs_dir = os.path.expanduser(_RUNS_DIR.value)
     data_dir = os.path.expanduser(_DATA_DIR.value) if _DATA_DIR.value else None
     if _MEASURE_SPEED.value and not data_dir:
-      raise errors.UserError("--measure_speed translates the test set: give --data_dir")
+      raise errors.UsageError("--measure_speed translates the test set: give --data_dir")
     study = studies.read(runs_dir, _PROBLEM.value, _SIZE.value)
     if _MEASURE_SPEED.value and data_dir:
       # Before the tables of an earlier report are replaced.

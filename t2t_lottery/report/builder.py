@@ -81,7 +81,10 @@ def write_tables(study: studies.Study, out: str, samples: int) -> Tables:
       f"{of}: {_names(entries)} on {test_set(entries)}, in percent, {mean}",
       entries,
       printed,
-      [f"{title} changes methods at {paper_tables.percent(level)}." for title, level in switches.items()],
+      [
+        *(f"{title} changes methods at {paper_tables.percent(level)}." for title, level in switches.items()),
+        *(unlike := table_columns.unlike_chains(placed, about)),
+      ],
     )
   }
   atomic_files.write_text(os.path.join(out, "table.csv"), paper_tables.to_csv(entries, printed))
@@ -97,11 +100,14 @@ def write_tables(study: studies.Study, out: str, samples: int) -> Tables:
     _write(table, out, name)
   if claimed := claims.differences(placed, entries, made):
     caption = f"{of}: differences between methods on {test_set(entries)}, {mean}"
-    found["Claims"] = claims.table(caption, claimed)
+    found["Claims"] = claims.table(caption, claimed, unlike)
     _write(found["Claims"], out, "claims")
     atomic_files.write_text(os.path.join(out, "claims.csv"), claims.to_csv(claimed))
   for sweep, ours in swept:
-    found[sweep.heading] = paper_tables.main_table(f"{of}: {sweep.heading}, on test, in percent, {mean}", ours, {})
+    remarks = table_columns.unlike_chains(_kept(sweep.columns, study), about)
+    found[sweep.heading] = paper_tables.main_table(
+      f"{of}: {sweep.heading}, on test, in percent, {mean}", ours, {}, remarks
+    )
     _write(found[sweep.heading], out, sweep.name)
     atomic_files.write_text(os.path.join(out, f"{sweep.name}.csv"), paper_tables.to_csv(ours, {}))
   return Tables(entries, found, swept)

@@ -116,12 +116,13 @@ def differences(placed: Mapping[str, Sequence[Place]], entries: Sequence[Entry],
   return found
 
 
-def table(caption: str, found: Sequence[Difference]) -> Table:
+def table(caption: str, found: Sequence[Difference], remarks: Sequence[str] = ()) -> Table:
   """For each metric a row for each claim, with the difference at each level.
 
   Args:
     caption: of the table.
     found: at least one.
+    remarks: further notes, one sentence each.
   """
   levels = sorted({one.level for one in found})
   most = max(len(one.seeds) for one in found)
@@ -136,7 +137,7 @@ def table(caption: str, found: Sequence[Difference]) -> Table:
     groups.append(rows)
   heads = [("", "metric"), ("", "difference"), ("", "claim"), *(("", percent(level)) for level in levels)]
   note = f"Bold: significant over the test sentences (p < {ALPHA}), given these runs, and of one sign in all seeds. "
-  return Table(caption, heads, groups, [f"{note}Of TER, less is better.", *meanings(groups, {})])
+  return Table(caption, heads, groups, [f"{note}Of TER, less is better.", *meanings(groups, {}), *remarks])
 
 
 def to_csv(found: Sequence[Difference]) -> str:

@@ -156,24 +156,35 @@ def read(runs_dir: str, problem: str | None = None, size: str | None = None) -> 
 
 
 def _comparable(runs: Sequence[Run]) -> list[Run]:
-  """The runs, without the results of those that differ from most in their hparams, training data or number of test
-  sentences: scores of different models or on different texts cannot be averaged or compared.
+  """The runs, without the results of those that differ from most in their hparams, training data, test sentences or BLEU's
+  tokenizer, or from most seeds of the same run in length or t: scores of different models, on different texts or by different
+  measures cannot be averaged or compared.
   """
   for fact, message in (
     (_hparams, "trained with {}, others with {}"),
     (_data, "trained on data {}, others on {}"),
     (_pretrained, "started from the pre-trained BERT {}, others from {}"),
     (_sentences, "tested on {} sentences, others on {}"),
+    (_tokenizer, "scored with BLEU's tokenizer {}, others with {}"),
   ):
-    found = [fact(run) for run in runs]
-    known = Counter(value for value in found if value is not None)
-    if len(known) > 1:
-      ((usual, _),) = known.most_common(1)
-      runs = [
-        run if value in (None, usual) else run._replace(result=None, differs=message.format(value, usual))
-        for run, value in zip(runs, found)
-      ]
-  return list(runs)
+    runs = _alike(runs, fact, message)
+  by_name: dict[str, list[Run]] = {}
+  for run in runs:
+    by_name.setdefault(run.about["run"], []).append(run)
+  return [run for ones in by_name.values() for run in _alike(ones, _steps, "trained for {}, other seeds for {}")]
+
+
+def _alike(runs: Sequence[Run], fact: Callable[[Run], object], message: str) -> list[Run]:
+  """The runs, without the results of those that differ from most in a fact; None: it is not known."""
+  found = [fact(run) for run in runs]
+  known = Counter(value for value in found if value is not None)
+  if len(known) < 2:
+    return list(runs)
+  ((usual, _),) = known.most_common(1)
+  return [
+    run if value in (None, usual) else run._replace(result=None, differs=message.format(value, usual))
+    for run, value in zip(runs, found)
+  ]
 
 
 def _hparams(run: Run) -> str | None:
@@ -191,6 +202,17 @@ def _pretrained(run: Run) -> str | None:
 def _sentences(run: Run) -> int | None:
   found = [run.segments(metric) for metric in metrics.ALL] if run.result else []
   return next((len(segments) for segments in found if segments is not None), None)
+
+
+def _tokenizer(run: Run) -> str | None:
+  return run_spec.tokenizer_of((run.result or {}).get("signatures", {}))
+
+
+def _steps(run: Run) -> str | None:
+  """Length and t, of a run that has a result."""
+  if run.result is None or "train_steps" not in run.about:
+    return None
+  return f"{run.about['train_steps']:,} steps with t = {run.about.get('rewind_step', 0):,}"
 
 
 def _read_run(folder: str) -> Run:

@@ -208,6 +208,36 @@ def as_long_as_slt(names: Sequence[str], about: About) -> list[str]:
   return [name for name, wanted in found.items() if wanted and steps_in_all(name, about) == wanted]
 
 
+# Methods whose levels each start from the one before.
+_ITERATIVE = ("lt", "slt", "clt", "lrr", "finetune", _OF_PRETRAINED)
+
+
+def unlike_chains(columns: Mapping[str, Sequence[Place]], about: About) -> list[str]:
+  """A sentence for each level at which iterative methods have chains of other levels, so that more than the method differs.
+
+  Args:
+    columns: title -> places.
+    about: name of a run -> its description.
+  """
+  at: dict[float, dict[str, list[str]]] = {}
+  for title, places in columns.items():
+    for place in places:
+      if column_of(about[place.run]) in _ITERATIVE:
+        levels = [about[name]["sparsity_asked"] for name in lineage(place.run, about)]
+        chain = "-".join(f"{level * 100:g}" for level in levels if level)
+        at.setdefault(place.level, {}).setdefault(chain, []).append(title)
+  return [
+    f"At {level * 100:g}%, the levels are {' and '.join(f'{chain} of {_listed(titles)}' for chain, titles in found.items())}: "
+    "more than the method differs."
+    for level, found in sorted(at.items())
+    if len(found) > 1
+  ]
+
+
+def _listed(titles: Sequence[str]) -> str:
+  return ", ".join(dict.fromkeys(titles))
+
+
 def fill(column: dict[float, Place], names: list[str], about: About, mark: str = "") -> None:
   """Adds to each level of a column the run on the longest chain.
 

@@ -116,6 +116,7 @@ def _requirements(
     "sparsity_asked": config.parse_level(run.level),
     "train_steps": run.length(settings.steps.train_steps),
     "rewind_step": int(run.flag("rewind_step") or settings.steps.rewind_step),
+    "checkpoint_steps": command_flags.checkpoint_steps(run.length(settings.steps.train_steps)),
     "hparams": settings.hparams or None,
     "code": package_versions.training_versions(),
   }

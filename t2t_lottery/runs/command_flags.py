@@ -123,8 +123,14 @@ def _steps(size: presets.Size) -> presets.Steps:
   # A fine-tuning run keeps no theta_t: its tickets rewind to step 0.
   rewind_step = _REWIND_STEP.value or (0 if of_bert else presets.for_length(train_steps).rewind_step)
   presets.check_fit(train_steps, rewind_step, checkpoints())
-  checkpoint_steps = max(1, round(train_steps / checkpoints()))
-  return presets.for_length(train_steps)._replace(checkpoint_steps=checkpoint_steps, rewind_step=rewind_step)
+  return presets.for_length(train_steps)._replace(
+    checkpoint_steps=checkpoint_steps(train_steps), rewind_step=rewind_step
+  )
+
+
+def checkpoint_steps(train_steps: int) -> int:
+  """The steps between two checkpoints of a run of this length."""
+  return max(1, round(train_steps / checkpoints()))
 
 
 def _check_pruning(given: dict[str, str], steps: presets.Steps) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from t2t_lottery.pruning import masks, methods, structures
 from t2t_lottery.runs import given_hparams, paths, presets
 from t2t_lottery.utils import tf_config
-from t2t_lottery.utils.errors import UserError
+from t2t_lottery.utils.errors import UsageError, UserError
 
 
 class Settings(NamedTuple):
@@ -129,5 +129,5 @@ def parse_level(text: str) -> float:
   except ValueError:
     level = -1.0
   if not 0 <= level < 100:
-    raise UserError(f"level {text} is not a percentage in [0, 100)")
+    raise UsageError(f"level {text} is not a percentage in [0, 100)")
   return level / 100

@@ -34,6 +34,22 @@ class _Extra(NamedTuple):
   digits: int = 1
 
 
+class _Key(NamedTuple):
+  """What results of several seeds have in common if they are averaged.
+
+  Attributes:
+    run: its name.
+    hparams: that the user gave.
+    steps: its length and t, in words.
+    tokenizer: sacreBLEU's; empty if unknown.
+  """
+
+  run: str
+  hparams: str
+  steps: str
+  tokenizer: str
+
+
 # BLEU of a mean of checkpoints, BLEU and size with matrices in int8, and the size of the same file in float32.
 _EXTRA = (
   _Extra("average", "averaged", lambda found: found["test_bleu"]),
@@ -87,18 +103,20 @@ def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
     runs: names of the runs. Hparams that the user gave are part of a run's name in the table if they shape the model, or if
       not all lines have them.
 
+  Runs of different length or t, or scored with different tokenizers, are not averaged either.
+
   The sparsity of a run that removes structures is the share of its weights that is gone. If an average of checkpoints was
   evaluated, or int8, its BLEU has a separate column, and the size of the exported model in int8 and in float32 too. A row of some
   of the seeds only says which. A result that missed the sparsity of its run
   has a separate row, at the sparsity that it reached.
   """
-  found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-  missed: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+  found: dict[_Key, list[dict[str, Any]]] = defaultdict(list)
+  missed: dict[_Key, list[dict[str, Any]]] = defaultdict(list)
   for line in lines:
     if any(line.get("test", {}).keys() >= names for names in _REQUIRED) and "paper" in line.get("megabytes", {}):
-      (missed if run_spec.sparsity_miss(line) else found)[line["run"], line.get("hparams") or ""].append(line)
-  is_mixed = len({hparams for _, hparams in (*found, *missed)}) > 1
-  shown = [key for run in runs for key in dict.fromkeys((*found, *missed)) if key[0] == run]
+      (missed if run_spec.sparsity_miss(line) else found)[_key(line)].append(line)
+  is_mixed = len({key.hparams for key in (*found, *missed)}) > 1
+  shown = [key for run in runs for key in dict.fromkeys((*found, *missed)) if key.run == run]
   every = [line for key in shown for line in (*found[key], *missed[key])]
   seeds = {line["seed"] for line in every}
   columns = [metric for metric in _COLUMNS if any(metric in line["test"] for line in every)] or ["bleu", "ter"]
@@ -113,8 +131,10 @@ def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
     ]
   ]
   for key in shown:
-    name, hparams = key
-    run = ", ".join(filter(None, (name, hparams if is_mixed else presets.shape(hparams))))
+    more = key.steps if len({one.steps for one in shown if one.run == key.run}) > 1 else ""
+    tokenizer = f"BLEU by {key.tokenizer}" if len({one.tokenizer for one in shown}) > 1 else ""
+    shape = key.hparams if is_mixed else presets.shape(key.hparams)
+    run = ", ".join(filter(None, (key.run, shape, more, tokenizer)))
     if found[key]:
       main = found[key][0].get("test_set")
       names = [run, *([main] if main else []), *_removed(found[key][0]), *_fewer(found[key], seeds)]
@@ -126,6 +146,12 @@ def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
       name = f"{run}, seed {line['seed']}: {run_spec.sparsity_miss(line)}"
       rows.append(_row(line["sparsity"], [line], columns, extra, name))
   return text_table.aligned(rows)
+
+
+def _key(line: dict[str, Any]) -> _Key:
+  steps = ", ".join(f"{name}={line[name]}" for name in ("train_steps", "rewind_step") if name in line)
+  tokenizer = run_spec.tokenizer_of(line.get("signatures", {})) or ""
+  return _Key(line["run"], line.get("hparams") or "", steps, tokenizer)
 
 
 def _removed(line: dict[str, Any]) -> list[str]:
@@ -160,7 +186,9 @@ def _row(
   for one in extra:
     values = [one.value(line[one.field]) for line in lines if one.field in line]
     found = [value for value in values if value is not None]
-    row.append(f"{_mean(found):.{one.digits}f}" if len(found) == len(lines) else "-")
+    # Means over another number of checkpoints are another score.
+    is_one_score = len({line[one.field].get("checkpoints") for line in lines if one.field in line}) == 1
+    row.append(f"{_mean(found):.{one.digits}f}" if len(found) == len(lines) and is_one_score else "-")
   return [*row, name]
 
 

@@ -10,13 +10,13 @@ from t2t_lottery.data import manifest
 from t2t_lottery.pruning import methods, structures
 from t2t_lottery.runs import config, given_hparams, paths, presets, pretrained
 from t2t_lottery.utils import file_names, package_versions, t2t_process, tf_config
-from t2t_lottery.utils.errors import UserError
+from t2t_lottery.utils.errors import UsageError, UserError
 
 # Values of --schedule_from: where a run starts in the learning-rate schedule.
 SCHEDULE_FROM_T = "t"
 SCHEDULE_FROM = ("0", SCHEDULE_FROM_T)
 # Missing in older runs.
-_MAY_LACK = ("code", "data")
+_MAY_LACK = ("code", "data", "checkpoint_steps")
 # Hparam -> the field of a description that it is set to.
 _OF_RUN = {
   "sparsity": "sparsity_asked",
@@ -48,7 +48,7 @@ def describe(settings: config.Settings, options: Options) -> dict[str, Any]:
   """The description of the run: equal descriptions mean the same run.
 
   Raises:
-    UserError: if flags contradict each other, or a run's name is invalid.
+    UsageError: if flags contradict each other, or a run's name is invalid.
   """
   # Masks may come from another task's run, PROBLEM/RUN.
   of_mask = options.mask_from.split("/", 1) if options.mask_from and settings.pretrained else [options.mask_from]
@@ -73,6 +73,8 @@ def describe(settings: config.Settings, options: Options) -> dict[str, Any]:
     "hparams_set": settings.hparams_set(options.method),
     "train_steps": settings.steps.train_steps,
     "rewind_step": settings.steps.rewind_step,
+    # The best of more checkpoints is better.
+    "checkpoint_steps": settings.steps.checkpoint_steps,
     "data": manifest.fingerprint(settings.runs.problem, settings.data_dir),
     "code": package_versions.training_versions(),
   }
@@ -80,7 +82,9 @@ def describe(settings: config.Settings, options: Options) -> dict[str, Any]:
     run["initial_sparsity"] = config.parse_level(options.initial_level)
   if options.data_seed is not None:
     if options.data_seed == settings.runs.seed:
-      raise UserError(f"--data_seed={options.data_seed} is the seed of the run, which orders its batches: give another")
+      raise UsageError(
+        f"--data_seed={options.data_seed} is the seed of the run, which orders its batches: give another"
+      )
     run["data_seed"] = options.data_seed
   if options.rewind_also:
     run["rewind_also"] = steps_of(options.rewind_also, settings.steps.train_steps)
@@ -116,12 +120,12 @@ def steps_of(text: str, train_steps: int) -> list[int]:
     train_steps: the run's length.
 
   Raises:
-    UserError: if one is not a step between the start and the end of the run.
+    UsageError: if one is not a step between the start and the end of the run.
   """
   words = text.split()
   for word in words:
     if not (word.isdecimal() and 0 < int(word) < train_steps):
-      raise UserError(f"--rewind_also: {word} is not a step between 0 and {train_steps}")
+      raise UsageError(f"--rewind_also: {word} is not a step between 0 and {train_steps}")
   return sorted({*map(int, words)})
 
 
@@ -129,24 +133,24 @@ def _check_flags(method: methods.Method, options: Options) -> None:
   """Rejects flags without effect, and missing flags that a method needs."""
   name = options.method
   if method.from_ticket and not options.mask_from:
-    raise UserError(f"--method={name} needs --mask_from, the run that its mask is drawn from")
+    raise UsageError(f"--method={name} needs --mask_from, the run that its mask is drawn from")
   of_tickets = {"mask_from": options.mask_from, "mask_step": options.mask_step, "rewind_from": options.rewind_from}
   of_tickets["ticket_of"] = options.ticket_of
   for flag, value in of_tickets.items():
     if value is not None and not method.from_ticket:
-      raise UserError(f"--method={name} takes no --{flag}={value}: it draws no ticket")
+      raise UsageError(f"--method={name} takes no --{flag}={value}: it draws no ticket")
   if options.rewind_from is not None and method.rewinds_to == methods.FINAL:
-    raise UserError(
+    raise UsageError(
       f"--method={name} takes no --rewind_from={options.rewind_from}: it keeps the weights of --mask_from"
     )
   if options.schedule_from == SCHEDULE_FROM_T and not method.may_continue_schedule:
-    raise UserError(f"--method={name} takes no --schedule_from={SCHEDULE_FROM_T}: it does not rewind to theta_t")
+    raise UsageError(f"--method={name} takes no --schedule_from={SCHEDULE_FROM_T}: it does not rewind to theta_t")
   levels = {"level": (options.level, method.prunes), "initial_level": (options.initial_level, method.prunes_further)}
   for flag, (text, is_needed) in levels.items():
     if is_needed and not config.parse_level(text):
-      raise UserError(f"--method={name} needs --{flag}, in percent")
+      raise UsageError(f"--method={name} needs --{flag}, in percent")
     if not is_needed and config.parse_level(text):
-      raise UserError(f"--method={name} takes no --{flag}={text}")
+      raise UsageError(f"--method={name} takes no --{flag}={text}")
 
 
 def command(settings: config.Settings, run: dict[str, Any], options: Options) -> list[str]:
@@ -222,7 +226,8 @@ def hparams(settings: config.Settings, run: dict[str, Any]) -> dict[str, Any]:
 
 def difference(folder: str, found: Mapping[str, Any], requested: Mapping[str, Any], names: Iterable[str]) -> str | None:
   """How the run in a folder differs from the requested one: the first differing name, with both values; None if equal."""
-  for name in names:
+  # Another length has other steps between checkpoints, so the length is named.
+  for name in sorted(names, key=lambda name: name == "checkpoint_steps"):
     # A run that keeps more checkpoints than requested is the requested one.
     if name == "rewind_also" and {*requested.get(name, [])} <= {*found.get(name, [])}:
       continue
@@ -289,8 +294,14 @@ def removed_kind(result: Mapping[str, Any]) -> str:
 
 def has_tokenizer(signatures: Mapping[str, str], tokenizer: str) -> bool:
   """Whether BLEU was computed with sacreBLEU's tokenizer of that name, as far as a result's signatures tell."""
+  found = tokenizer_of(signatures)
+  return not found or found == tokenizer or found.startswith(f"{tokenizer}-")
+
+
+def tokenizer_of(signatures: Mapping[str, str]) -> str | None:
+  """The sacreBLEU tokenizer that BLEU was computed with, by a result's signatures; None if they do not tell."""
   match = re.search(r"\|tok:([^|]*)", signatures.get("bleu", ""))
-  return not match or match[1] == tokenizer or match[1].startswith(f"{tokenizer}-")
+  return match[1] if match else None
 
 
 def check(path: str, about: Any, complete: bool = True) -> None:

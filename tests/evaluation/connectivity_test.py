@@ -141,12 +141,12 @@ class ConnectivityTest(tf.test.TestCase):
     self.assertIn("start: other weights", again.stdout)
 
   def test_unfit_pairs_are_one_line(self):
-    for given, message in (
-      (("copy", "copy"), "copy is given twice: give two runs"),
-      (("copy", "none"), "there is no .*none/run.json: give the folders of two runs"),
+    for given, status, message in (
+      (("copy", "copy"), 2, "copy is given twice: give two runs"),
+      (("copy", "none"), 1, "there is no .*none/run.json: give the folders of two runs"),
     ):
       done = trained.command("connectivity", *map(self.folder, given))
-      self.assertEqual(done.returncode, 1)
+      self.assertEqual(done.returncode, status)
       self.assertRegex(done.stderr, message)
       self.assertLen(done.stderr.splitlines(), 1)
     other = {

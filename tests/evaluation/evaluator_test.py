@@ -189,6 +189,10 @@ class EvaluateTest(tf.test.TestCase):
     )
     self.assertEqual(done.returncode, 1)
     self.assertRegex(done.stderr, "contains a run with sparsity_asked=0.9; requested 0.8")
+    # The best of more checkpoints is better.
+    done = trained.command("train", *self.runs.flags, "--run=dense", "--checkpoints=5")
+    self.assertEqual(done.returncode, 1)
+    self.assertRegex(done.stderr, "contains a run with checkpoint_steps=25; requested 20: give another --runs_dir")
 
   def test_training_a_trained_run_does_nothing(self):
     log = paths.train_log(self.folder)

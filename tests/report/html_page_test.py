@@ -250,6 +250,40 @@ class ReportPageTest(tf.test.TestCase):
     )
     self.assertIn("tiny, hidden\\_size=96: BLEU", read(os.path.join(out, "table.md")).decode())
 
+  def test_leaves_out_and_lists_results_by_another_tokenizer_and_seeds_of_another_length_or_t(self):
+    made = made_up_runs.Runs(os.path.join(self.folder, "tokenizers"))
+    for run, method, level, mask_from in (("dense", "dense", 0, None), ("slt-50", "slt", 50, "dense")):
+      for seed in (1, 2, 3, 4):
+        made.evaluated(run, method, level, 20 + seed, 64, mask_from, seed=seed)
+    for run, seed, changed in (
+      *(("dense", seed, {"signatures": {"bleu": "nrefs:1|tok:13a|smooth:exp"}}) for seed in (1, 2, 3, 4)),
+      ("slt-50", 1, {"signatures": {"bleu": "nrefs:1|tok:char|smooth:exp"}}),
+      ("slt-50", 2, {"train_steps": 4000}),
+      ("slt-50", 3, {"rewind_step": 200}),
+    ):
+      for name in ("run.json", "result.json"):
+        path = os.path.join(made.path(run, seed), name)
+        with open(path, encoding="utf-8") as file:
+          content = {**json.load(file), **changed}
+        with open(path, "w", encoding="utf-8") as file:
+          json.dump(content, file)
+    made.evaluated("slt-50", "slt", 50, 25, 64, "dense", seed=5)
+    out = os.path.join(self.folder, "tokenizers_out")
+    missing = builder.report(studies.read(made.folder), out, None, samples=20, learning_curves=False)
+    of_slt = [line for line in missing if line.startswith("slt-50")]
+    self.assertEqual(
+      of_slt,
+      [
+        "slt-50, seed 1: left out: scored with BLEU's tokenizer char, others with 13a",
+        "slt-50, seed 2: left out: trained for 4,000 steps with t = 100, other seeds for 2,000 steps with t = 100",
+        "slt-50, seed 3: left out: trained for 2,000 steps with t = 200, other seeds for 2,000 steps with t = 100",
+      ],
+    )
+    (row,) = [
+      r for r in csv.DictReader(io.StringIO(read(os.path.join(out, "table.csv")).decode())) if r["run"] == "slt-50"
+    ]
+    self.assertEqual(float(row["bleu"]), 24.5)
+
   def test_leaves_out_and_lists_seeds_of_other_test_sets_or_data(self):
     made = made_up_runs.Runs(os.path.join(self.folder, "other_sizes"))
     for seed in (1, 2, 3, 4):

@@ -90,7 +90,7 @@ class SpeedTest(tf.test.TestCase):
     out = os.path.join(self.folder, "out")
     command = [sys.executable, "-m", "t2t_lottery.report", f"--runs_dir={self.runs.folder}", f"--out={out}"]
     done = subprocess.run([*command, "--measure_speed"], check=False, text=True, capture_output=True)
-    self.assertEqual(done.returncode, 1)
+    self.assertEqual(done.returncode, 2)
     self.assertEqual(done.stderr, "t2t-lottery: --measure_speed translates the test set: give --data_dir\n")
     self.assertFalse(os.path.exists(out))
 

@@ -129,6 +129,29 @@ class ColumnsTest(tf.test.TestCase):
         # At a level without a run of the longest chain, the column has the other chain's.
         self.assertIn(table_columns.Place(other[:6], int(other[4:6]) / 100), found["SLT"])
 
+  def test_chains_of_other_levels_are_named(self):
+    """The longest of one method alone, as of a driver's 12 levels next to a sweep's two."""
+    both = [DENSE, ("lt-50", "lt", 50, "dense"), ("lt-50-80", "lt", 80, "lt-50"), *SLT, *MP, *SLT_MP]
+    longer = [
+      ("slt-10", "slt", 10, "dense"),
+      ("slt-10-50", "slt", 50, "slt-10"),
+      ("slt-10-50-80", "slt", 80, "slt-10-50"),
+    ]
+    longer.append(("slt-10-50-80-90", "slt", 90, "slt-10-50-80"))
+    for more, expected in (
+      ((), []),
+      (
+        longer,
+        [
+          "At 50%, the levels are 50 of LT and 10-50 of SLT: more than the method differs.",
+          "At 80%, the levels are 50-80 of LT and 10-50-80 of SLT: more than the method differs.",
+        ],
+      ),
+    ):
+      what = about(*both, *more)
+      placed = {title: places for title, places in table_columns.assign(what).items() if title in ("MP", "LT", "SLT")}
+      self.assertEqual(table_columns.unlike_chains(placed, what), expected)
+
   def test_mp_runs_from_a_chain_do_not_lengthen_it(self):
     runs = [("slt-60", "slt", 60, "dense"), *((f"slt-60-mp-{n}", "slt_mp", n, "slt-60") for n in (70, 80, 90))]
     runs += [("slt-50", "slt", 50, "dense"), ("slt-50-60", "slt", 60, "slt-50")]

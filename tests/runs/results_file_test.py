@@ -58,6 +58,31 @@ class TableTest(tf.test.TestCase):
     self.assertEqual(rows[0], ["sparsity", "MB", "BLEU", "TER", "int8", "int8-MB", "float32-MB", "run"])
     self.assertEqual([row[4:] for row in rows[1:]], [["19.5", "0.25", "0.98", "dense"], ["-", "-", "-", "slt-50"]])
 
+  def test_runs_of_other_lengths_or_tokenizers_are_not_averaged(self):
+    by = {tok: {"bleu": f"nrefs:1|tok:{tok}|smooth:exp"} for tok in ("13a", "char")}
+    lines = [
+      line("dense", 20, 60, train_steps=100, rewind_step=5, signatures=by["13a"]),
+      line("dense", 30, 60, 2, train_steps=200, rewind_step=10, signatures=by["13a"]),
+      line("dense", 40, 60, 3, train_steps=100, rewind_step=5, signatures=by["char"]),
+      line("dense", 22, 60, 4, train_steps=100, rewind_step=5, signatures=by["13a"]),
+    ]
+    rows = [row.split(maxsplit=4)[2:] for row in results_file.table(lines, ["dense"]).splitlines()[1:]]
+    short, long = "train_steps=100, rewind_step=5", "train_steps=200, rewind_step=10"
+    self.assertEqual(
+      rows,
+      [
+        ["21.0", "60.0", f"dense, {short}, BLEU by 13a, seeds 1, 4 only"],
+        ["30.0", "60.0", f"dense, {long}, BLEU by 13a, seed 2 only"],
+        ["40.0", "60.0", f"dense, {short}, BLEU by char, seed 3 only"],
+      ],
+    )
+
+  def test_a_mean_of_another_number_of_checkpoints_is_another_score(self):
+    averages = [{"checkpoints": n, "test_bleu": bleu} for n, bleu in ((2, 21.0), (2, 23.0), (3, 30.0))]
+    for ours, expected in (((0, 1), "22.0"), ((0, 2), "-")):
+      lines = [line("dense", 20, 60, seed, average=averages[n]) for seed, n in enumerate(ours, 1)]
+      self.assertEqual(results_file.table(lines, ["dense"]).splitlines()[1].split()[4], expected)
+
   def test_means_are_over_the_same_seeds_or_say_over_which(self):
     lines = [
       line("dense", 20, 60, int8=self.INT8),

@@ -33,7 +33,7 @@ VARIANTS = (
 )
 # Variant -> the methods that it is only for, and why.
 _ONLY_FOR = {
-  "global_magnitude": "lt, slt, clt, lrr and finetune: this method prunes layer by layer",
+  "global_magnitude": "lt, slt, clt, lrr and finetune",
   "global_scores": "synflow",
   "layer_magnitude": "imp: the others rank the weights of each layer by themselves anyway",
   "dense_embedding": "methods that prune the embedding",
@@ -252,6 +252,8 @@ def read(driver: Driver, words: Sequence[str]) -> str:
   if effective != controls and plan != _OF_TABLE:
     (first, *_) = (control for control in controls if control not in effective)
     raise UserError(f"the control {first} has no effect in {driver.name}: leave it out")
+  # Some of a graph's methods may have them.
+  surplus += [f"--controls={control}" for control in given.get("controls", "").split() if control not in effective]
   values["controls"] = " ".join(effective)
   of_bert = "--checkpoint" not in driver.unused
   if of_bert and not values["checkpoint"] and not plan:
@@ -259,6 +261,8 @@ def read(driver: Driver, words: Sequence[str]) -> str:
   if of_bert and values["rewind_steps"] != "0" and not values["steps"]:
     raise UserError(f'--rewind_steps="{values["rewind_steps"]}": give --steps, since the length is that of the task')
   check(values, driver.variants)
+  if plan != _OF_TABLE and values["data_seed"] and int(values["data_seed"]) == int(values["seed"]):
+    raise UserError(f"--data_seed={values['data_seed']} is the seed of the run, which orders its batches: give another")
   if driver.scores == methods.UNITS:
     # The weights of heads are a smaller share: `config.check_levels_after_heads`.
     _check_slt_levels(values["slt_levels"].split(), values["levels"].split()[-1])

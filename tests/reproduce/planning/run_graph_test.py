@@ -56,10 +56,16 @@ class GraphTest(parameterized.TestCase, tf.test.TestCase):
     self.assertContainsSubset(["slt+dense_embedding-50-60-mp-80", "mp+dense_embedding-60-slt-80"], names)
 
   @parameterized.parameters("mp", "slt_mp", "mp_slt", "snip", "synflow")
-  def test_layer_by_layer_methods_have_no_global_variant(self, method):
-    message = f"^--variant=global_magnitude is only for lt, slt, clt, lrr and finetune: {method} prunes layer by layer$"
+  def test_other_methods_have_no_global_variant(self, method):
+    message = "^--variant=global_magnitude is only for lt, slt, clt, lrr and finetune$"
     with self.assertRaisesRegex(UsageError, message):
       run_graph.graph(("lt", method), (1,), ("--variant=global_magnitude",))
+
+  def test_a_control_has_an_effect_on_some_method(self):
+    with self.assertRaisesRegex(UsageError, "^--controls=constant_values has no effect on clt: leave it out$"):
+      run_graph.graph(("clt",), (1,), ("--controls=random_signs constant_values",))
+    names = [run.name for run in run_graph.graph(("clt", "slt"), (1,), ("--levels=50", "--controls=constant_values"))]
+    self.assertCountEqual(names, ["dense", "clt-50", "slt-50", "slt-50+constant_values"])
 
   def test_only_synflow_has_global_scores(self):
     with self.assertRaisesRegex(UsageError, "^--variant=global_scores is only for synflow$"):
