@@ -46,7 +46,9 @@ with_controls() {
 
 # The dense run, from which every method but MP starts: dense [FLAG of datagen...]
 dense() {
-  step datagen --levels="$levels $switches" ${slt_levels:+--slt_levels="$slt_levels"} ${text[@]+"${text[@]}"} "$@"
+  local all=$levels
+  [[ " $uses " != *" --switch "* ]] || all+=" $switches"
+  step datagen --levels="$all" ${slt_levels:+--slt_levels="$slt_levels"} ${text[@]+"${text[@]}"} "$@"
   run dense ${rewind_also:+--rewind_also="$rewind_also"}
 }
 

@@ -162,7 +162,7 @@ class MissedTest(parameterized.TestCase, tf.test.TestCase):
     rows = [" ".join(line.split()) for line in printed.splitlines() if "mp-80" in line]
     self.assertEqual(
       rows,
-      ["80% 20.00 20.0 66.0 mp-80", "78.76% 20.00 30.0 66.0 mp-80, seed 2: reached 78.76%, requested 80%"],
+      ["80% 20.00 20.0 66.0 mp-80, seed 1 only", "78.76% 20.00 30.0 66.0 mp-80, seed 2: reached 78.76%, requested 80%"],
     )
 
 
