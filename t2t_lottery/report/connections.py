@@ -33,6 +33,8 @@ def read(study: Study) -> tuple[list[dict[str, Any]], list[str]]:
           missing.append(str(error))
           continue
         ends = [*zip(line["runs"], line["seeds"])]
+        # In the other direction it is the same line.
+        is_again = {*ends} in named
         named.append({*ends})
         left_out = "the line from {} (seed {}) to {} (seed {}) is left out: ".format(*ends[0], *ends[1])
         if gone := [end for end in ends if end not in folders]:
@@ -40,7 +42,7 @@ def read(study: Study) -> tuple[list[dict[str, Any]], list[str]]:
         elif changed := [end for end, old in zip(ends, line.get("checksums", ())) if _is_other(folders[end], old)]:
           again = "{} (seed {}) was trained again: run t2t_lottery.connectivity again".format(*changed[0])
           missing.append(left_out + again)
-        else:
+        elif not is_again:
           found.append(line)
   evaluated = [
     (run.about["run"], run.seed) for runs in study.runs.values() for run in runs if run.result and run.translates

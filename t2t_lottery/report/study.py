@@ -209,10 +209,7 @@ def _tokenizer(run: Run) -> str | None:
 
 
 def _steps(run: Run) -> str | None:
-  """Length and t, of a run that has a result."""
-  if run.result is None or "train_steps" not in run.about:
-    return None
-  return f"{run.about['train_steps']:,} steps with t = {run.about.get('rewind_step', 0):,}"
+  return (run.result and run_spec.length(run.about)) or None
 
 
 def _read_run(folder: str) -> Run:

@@ -40,7 +40,7 @@ class _Key(NamedTuple):
   Attributes:
     run: its name.
     hparams: that the user gave.
-    steps: its length and t, in words.
+    steps: its length and where its weights come from, in words (`run_spec.length`).
     tokenizer: sacreBLEU's; empty if unknown.
   """
 
@@ -149,9 +149,8 @@ def table(lines: list[dict[str, Any]], runs: list[str]) -> str:
 
 
 def _key(line: dict[str, Any]) -> _Key:
-  steps = ", ".join(f"{name}={line[name]}" for name in ("train_steps", "rewind_step") if name in line)
   tokenizer = run_spec.tokenizer_of(line.get("signatures", {})) or ""
-  return _Key(line["run"], line.get("hparams") or "", steps, tokenizer)
+  return _Key(line["run"], line.get("hparams") or "", run_spec.length(line), tokenizer)
 
 
 def _removed(line: dict[str, Any]) -> list[str]:

@@ -264,6 +264,18 @@ def steps_in_all(about: Mapping[str, Any], of_run: Callable[[str], Mapping[str, 
   return steps
 
 
+def length(about: Mapping[str, Any]) -> str:
+  """The length of a run, and of a ticket the step that its weights come from, such as "4,000 steps from step 200"; empty if unknown.
+
+  Args:
+    about: its description, or a line of its results.
+  """
+  if "train_steps" not in about:
+    return ""
+  step = about.get("rewind_to", "").rpartition("@")[2]
+  return f"{about['train_steps']:,} steps" + (f" from step {int(step):,}" if step.isdecimal() else "")
+
+
 def sparsity_miss(result: Mapping[str, Any]) -> str | None:
   """How a result missed the requested sparsity, such as "reached 78.76%, requested 80%"; None if each layer has the right
   number of weights, to within one, or each block the right number of structures.

@@ -82,6 +82,11 @@ class ConnectionsTest(tf.test.TestCase):
     self.assertEqual(missing, [f"{TWIN}, seed 1: its line to slt-50 is not measured: {command}"])
     atomic_files.write_json(self.path, self.line)
     self.assertEqual(connections.read(studies.read(self.made.folder)), ([self.line], []))
+    other_way = {name: value[::-1] if isinstance(value, list) else value for name, value in self.line.items()}
+    atomic_files.write_json(paths.connectivity(self.made.path(TWIN), 1, "slt-50"), other_way)
+    lines, missing = connections.read(studies.read(self.made.folder))
+    self.assertEqual(missing, [])
+    self.assertLen(lines, 1)
 
   def test_a_line_of_a_run_that_is_gone_is_left_out(self):
     atomic_files.write_json(self.path, self.line)

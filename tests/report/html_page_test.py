@@ -259,7 +259,7 @@ class ReportPageTest(tf.test.TestCase):
       *(("dense", seed, {"signatures": {"bleu": "nrefs:1|tok:13a|smooth:exp"}}) for seed in (1, 2, 3, 4)),
       ("slt-50", 1, {"signatures": {"bleu": "nrefs:1|tok:char|smooth:exp"}}),
       ("slt-50", 2, {"train_steps": 4000}),
-      ("slt-50", 3, {"rewind_step": 200}),
+      ("slt-50", 3, {"rewind_to": "dense@200"}),
     ):
       for name in ("run.json", "result.json"):
         path = os.path.join(made.path(run, seed), name)
@@ -275,8 +275,8 @@ class ReportPageTest(tf.test.TestCase):
       of_slt,
       [
         "slt-50, seed 1: left out: scored with BLEU's tokenizer char, others with 13a",
-        "slt-50, seed 2: left out: trained for 4,000 steps with t = 100, other seeds for 2,000 steps with t = 100",
-        "slt-50, seed 3: left out: trained for 2,000 steps with t = 200, other seeds for 2,000 steps with t = 100",
+        "slt-50, seed 2: left out: trained for 4,000 steps from step 100, other seeds for 2,000 steps from step 100",
+        "slt-50, seed 3: left out: trained for 2,000 steps from step 200, other seeds for 2,000 steps from step 100",
       ],
     )
     (row,) = [

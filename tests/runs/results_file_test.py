@@ -61,19 +61,19 @@ class TableTest(tf.test.TestCase):
   def test_runs_of_other_lengths_or_tokenizers_are_not_averaged(self):
     by = {tok: {"bleu": f"nrefs:1|tok:{tok}|smooth:exp"} for tok in ("13a", "char")}
     lines = [
-      line("dense", 20, 60, train_steps=100, rewind_step=5, signatures=by["13a"]),
-      line("dense", 30, 60, 2, train_steps=200, rewind_step=10, signatures=by["13a"]),
-      line("dense", 40, 60, 3, train_steps=100, rewind_step=5, signatures=by["char"]),
-      line("dense", 22, 60, 4, train_steps=100, rewind_step=5, signatures=by["13a"]),
+      line("slt-50", 20, 60, train_steps=1000, rewind_to="dense@5", signatures=by["13a"]),
+      line("slt-50", 30, 60, 2, train_steps=1000, rewind_to="dense@10", signatures=by["13a"]),
+      line("slt-50", 40, 60, 3, train_steps=1000, rewind_to="dense@5", signatures=by["char"]),
+      line("slt-50", 22, 60, 4, train_steps=1000, rewind_to="dense@5", signatures=by["13a"]),
     ]
-    rows = [row.split(maxsplit=4)[2:] for row in results_file.table(lines, ["dense"]).splitlines()[1:]]
-    short, long = "train_steps=100, rewind_step=5", "train_steps=200, rewind_step=10"
+    rows = [row.split(maxsplit=4)[2:] for row in results_file.table(lines, ["slt-50"]).splitlines()[1:]]
+    early, late = "1,000 steps from step 5", "1,000 steps from step 10"
     self.assertEqual(
       rows,
       [
-        ["21.0", "60.0", f"dense, {short}, BLEU by 13a, seeds 1, 4 only"],
-        ["30.0", "60.0", f"dense, {long}, BLEU by 13a, seed 2 only"],
-        ["40.0", "60.0", f"dense, {short}, BLEU by char, seed 3 only"],
+        ["21.0", "60.0", f"slt-50, {early}, BLEU by 13a, seeds 1, 4 only"],
+        ["30.0", "60.0", f"slt-50, {late}, BLEU by 13a, seed 2 only"],
+        ["40.0", "60.0", f"slt-50, {early}, BLEU by char, seed 3 only"],
       ],
     )
 
