@@ -83,12 +83,12 @@ def main(argv):
     }
     for name, weights in zip(names, (complete, shrunk, shrunk)):
       engines[name] = inference.dense_engine(weights, name.rpartition(" ")[2])
+    float32, int8 = (megabytes(shrunk, one) for one in ("float32", "int8"))
     for count in inference.sentence_counts():
       sources = np.random.default_rng(count).integers(3, inference.SUBWORDS, (count, inference.LENGTH)).tolist()
       seconds, found = inference.measure(engines, sources, time.process_time)
       ratios = "  ".join(f"{seconds['complete float32'] / seconds[name]:{len(name) + 2}.2f}" for name in names)
       equal = np.mean([a == b for a, b in zip(found["float32"], found["zeros"])])
-      float32, int8 = (megabytes(shrunk, one) for one in ("float32", "int8"))
       print(f"{share:12g}%  {float32:5.0f}  {int8:7.0f}  {count:9}  {ratios}  {equal:.0%}", flush=True)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from absl import flags
 
 from t2t_lottery.evaluation import class_metrics
-from t2t_lottery.runs import command_flags, paths, results_file
+from t2t_lottery.runs import command_flags, paths, results_file, run_spec
 from t2t_lottery.utils import command_line, errors
 
 _RUNS = flags.DEFINE_list("runs", [], "Runs to show, in this order. Default: all with results.")
@@ -46,9 +46,7 @@ def main(argv: list[str]) -> None:
       print(f"{line['run']}, seed {line['seed']}: left out: trained on other data ({line['data']})")
     names = _RUNS.value or list(dict.fromkeys(line["run"] for line in lines))
     seeds = sorted({line["seed"] for line in lines})
-    print(
-      f"\n{runs.problem}, {runs.size}, {_what(lines)}, seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
-    )
+    print(f"\n{runs.problem}, {runs.size}, {_what(lines)}, {run_spec.named_seeds(seeds)}")
     print(results_file.table(lines, names))
     print(f"\nResults: {paths.results(runs.runs_dir)}\nRuns:    {os.path.dirname(runs.folder('x'))}")
 

@@ -228,6 +228,11 @@ def without_effect(method: Method, hparams: Mapping[str, object]) -> tuple[str, 
   )
 
 
+def computed_from(score: str) -> str:
+  """What scores of `OF_GRAPH` are computed from, for errors."""
+  return "activations" if score == ACTIVATION else "gradients"
+
+
 def score_of(controls: Sequence[str]) -> str:
   """By what the tickets of runs with these controls are scored: one of `SCORES`."""
   found = [CONTROLS.get(control, {}).get("ticket_score") for control in controls]

@@ -24,6 +24,7 @@ from t2t_lottery.report import (
 )
 from t2t_lottery.report import study as studies
 from t2t_lottery.report.aggregates import COMPARED, Entries, Entry, shown, test_set
+from t2t_lottery.runs import run_spec
 from t2t_lottery.utils import atomic_files
 
 # Names of the tables and plots that only some reports have.
@@ -74,7 +75,7 @@ def write_tables(study: studies.Study, out: str, samples: int) -> Tables:
   crosses = crossed.find(about, placed)
   related = made.relatives([relative for relative in relatives if relative.run in study.runs])
   printed = paper_scores.scores(study.problem, study.size)
-  mean = f"mean over seeds {', '.join(map(str, study.seeds))}" if len(study.seeds) > 1 else f"seed {study.seeds[0]}"
+  mean = ("mean over " if len(study.seeds) > 1 else "") + run_spec.named_seeds(study.seeds)
   of = study.title
   found = {
     "Methods": paper_tables.main_table(

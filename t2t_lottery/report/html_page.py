@@ -13,6 +13,7 @@ from t2t_lottery.report import examples, table_formats
 from t2t_lottery.report.paper_tables import Table, percent
 from t2t_lottery.report.plots import Plot
 from t2t_lottery.report.study import Study
+from t2t_lottery.runs import run_spec
 
 _HERE = os.path.dirname(__file__)
 _LANGUAGES = re.compile(r"translate_([a-z]{2})([a-z]{2})_")
@@ -91,11 +92,10 @@ def _head(title: str, style: str, script: str) -> str:
 def _header(study: Study, title: str, ids: Mapping[str, str]) -> str:
   """The title, the number of runs, and links to the sections; `ids` maps headings to their ids."""
   evaluated = sum(run.result is not None for runs in study.runs.values() for run in runs)
-  seeds = html.escape(", ".join(map(str, study.seeds)))
   links = "".join(f'<li><a href="#{ids[heading]}">{heading}</a></li>' for heading in ids)
   return f"""<header>
 <h1>Lottery tickets: {title}</h1>
-<p>{evaluated} evaluated runs, seed{"s" if len(study.seeds) > 1 else ""} {seeds}. Click a table's column heading to sort by it.</p>
+<p>{evaluated} evaluated runs, {html.escape(run_spec.named_seeds(study.seeds))}. Click a table's column heading to sort by it.</p>
 <nav aria-label="Contents"><ul>{links}</ul></nav>
 </header>"""
 

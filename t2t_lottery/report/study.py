@@ -248,7 +248,7 @@ def unfinished(study: Study) -> list[str]:
       run = next((run for run in runs if run.seed == seed), None)
       for state in _states(run):
         states.setdefault(state, []).append(seed)
-    lines += [f"{name}, {_seeds(seeds)}: {state}" for state, seeds in states.items()]
+    lines += [f"{name}, {run_spec.named_seeds(seeds)}: {state}" for state, seeds in states.items()]
   parents = {
     run.about["mask_from"].partition("@")[0] for runs in study.runs.values() for run in runs if "mask_from" in run.about
   }
@@ -288,7 +288,3 @@ def _states(run: Run | None) -> list[str]:
     except UserError as error:
       problems.append(str(error))
   return problems
-
-
-def _seeds(seeds: Sequence[int]) -> str:
-  return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

@@ -226,16 +226,13 @@ def unlike_chains(columns: Mapping[str, Sequence[Place]], about: About) -> list[
         levels = [about[name]["sparsity_asked"] for name in lineage(place.run, about)]
         chain = "-".join(f"{level * 100:g}" for level in levels if level)
         at.setdefault(place.level, {}).setdefault(chain, []).append(title)
+  join = ", ".join
   return [
-    f"At {level * 100:g}%, the levels are {' and '.join(f'{chain} of {_listed(titles)}' for chain, titles in found.items())}: "
+    f"At {level * 100:g}%, the levels are {' and '.join(f'{chain} of {join(titles)}' for chain, titles in found.items())}: "
     "more than the method differs."
     for level, found in sorted(at.items())
     if len(found) > 1
   ]
-
-
-def _listed(titles: Sequence[str]) -> str:
-  return ", ".join(dict.fromkeys(titles))
 
 
 def fill(column: dict[float, Place], names: list[str], about: About, mark: str = "") -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from t2t_lottery.data import squad, wordpiece
-from t2t_lottery.utils.errors import UserError
+from t2t_lottery.utils.errors import UsageError, UserError
 
 # In the name of an hparams set, between any set of a transformer and the method whose pruning is added to it.
 PLUS = "+"
@@ -170,6 +170,12 @@ def check_fit(train_steps: int, rewind_step: int, checkpoints: int) -> None:
     raise UserError(f"--checkpoints={checkpoints} are more than a run of {train_steps} steps can save")
   if rewind_step > train_steps:
     raise UserError(f"--rewind_step={rewind_step} is after the end of a run of {train_steps} steps")
+
+
+def check_data_seed(data_seed: int, seed: int) -> None:
+  """Raises UsageError if the seed of another order of batches is the run's own."""
+  if data_seed == seed:
+    raise UsageError(f"--data_seed={data_seed} is the seed of the run, which orders its batches: give another")
 
 
 def check_positive(hparams: Mapping[str, Any], names: Iterable[str]) -> None:

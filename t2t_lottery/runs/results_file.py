@@ -164,7 +164,7 @@ def _removed(line: dict[str, Any]) -> list[str]:
 def _fewer(lines: list[dict[str, Any]], seeds: Set[int]) -> list[str]:
   """Of a mean over some of the seeds only, which these are."""
   own = sorted({line["seed"] for line in lines})
-  return [f"seed{'s' * (len(own) > 1)} {', '.join(map(str, own))} only"] if {*own} < seeds else []
+  return [f"{run_spec.named_seeds(own)} only"] if {*own} < seeds else []
 
 
 def split_by_data(lines: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -203,22 +203,20 @@ def _other_test_sets(
   lines: list[dict[str, Any]], columns: Sequence[str], extra: Sequence[_Extra], run: str, seeds: Set[int]
 ) -> list[list[str]]:
   """A row for each further test set, of the seeds that have it."""
-  scores: dict[str, list[dict[str, float]]] = defaultdict(list)
   having: dict[str, list[dict[str, Any]]] = defaultdict(list)
   for line in lines:
     for name, found in line.get("other_test_sets", {}).items():
       if found.keys() >= {"bleu", "ter"}:
-        scores[name].append(found)
         having[name].append(line)
   return [
     [
       "",
       "",
-      *_means(found, columns),
+      *_means([line["other_test_sets"][name] for line in found], columns),
       *([""] * len(extra)),
-      ", ".join([run, name, *_fewer(having[name], seeds)]),
+      ", ".join([run, name, *_fewer(found, seeds)]),
     ]
-    for name, found in scores.items()
+    for name, found in having.items()
   ]
 
 

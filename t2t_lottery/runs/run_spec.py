@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from t2t_lottery.data import manifest
@@ -81,10 +81,7 @@ def describe(settings: config.Settings, options: Options) -> dict[str, Any]:
   if method.gradual:
     run["initial_sparsity"] = config.parse_level(options.initial_level)
   if options.data_seed is not None:
-    if options.data_seed == settings.runs.seed:
-      raise UsageError(
-        f"--data_seed={options.data_seed} is the seed of the run, which orders its batches: give another"
-      )
+    presets.check_data_seed(options.data_seed, settings.runs.seed)
     run["data_seed"] = options.data_seed
   if options.rewind_also:
     run["rewind_also"] = steps_of(options.rewind_also, settings.steps.train_steps)
@@ -274,6 +271,11 @@ def length(about: Mapping[str, Any]) -> str:
     return ""
   step = about.get("rewind_to", "").rpartition("@")[2]
   return f"{about['train_steps']:,} steps" + (f" from step {int(step):,}" if step.isdecimal() else "")
+
+
+def named_seeds(seeds: Sequence[int]) -> str:
+  """Seeds in words, such as "seed 1" or "seeds 1, 2"."""
+  return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
 def sparsity_miss(result: Mapping[str, Any]) -> str | None:

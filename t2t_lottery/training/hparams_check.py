@@ -138,7 +138,7 @@ def check_devices(hparams, config) -> None:
   method = methods.METHODS[hparams.pruning_method]
   on_one_device = not (config.train_distribute or tf_config.servers() or getattr(config, "use_xla", False))
   if method.from_ticket and hparams.ticket_score in methods.OF_GRAPH and not on_one_device:
-    what = "activations" if hparams.ticket_score == methods.ACTIVATION else "gradients"
+    what = methods.computed_from(hparams.ticket_score)
     raise UserError(
       f"ticket_score={hparams.ticket_score} takes {what} on one device: train this run without --optionally_use_dist_strat, "
       "several --gpus, --hosts, parameter servers or --xla_compile"

@@ -238,11 +238,7 @@ class ReportPageTest(tf.test.TestCase):
     made = made_up_runs.Runs(os.path.join(self.folder, "shapes"))
     for seed, hparams in ((1, "hidden_size=96"), (2, "hidden_size=96"), (3, "hidden_size=192")):
       made.evaluated("dense", "dense", 0, 27, 64, seed=seed)
-      for name in ("run.json", "result.json"):
-        path = os.path.join(made.path("dense", seed), name)
-        changed = {**json.loads(read(path)), "hparams": hparams}
-        with open(path, "w", encoding="utf-8") as file:
-          json.dump(changed, file)
+      made.change("dense", seed, hparams=hparams)
     out = os.path.join(self.folder, "shapes_out")
     missing = builder.report(studies.read(made.folder), out, None, samples=20, learning_curves=False)
     self.assertIn(
@@ -261,12 +257,7 @@ class ReportPageTest(tf.test.TestCase):
       ("slt-50", 2, {"train_steps": 4000}),
       ("slt-50", 3, {"rewind_to": "dense@200"}),
     ):
-      for name in ("run.json", "result.json"):
-        path = os.path.join(made.path(run, seed), name)
-        with open(path, encoding="utf-8") as file:
-          content = {**json.load(file), **changed}
-        with open(path, "w", encoding="utf-8") as file:
-          json.dump(content, file)
+      made.change(run, seed, **changed)
     made.evaluated("slt-50", "slt", 50, 25, 64, "dense", seed=5)
     out = os.path.join(self.folder, "tokenizers_out")
     missing = builder.report(studies.read(made.folder), out, None, samples=20, learning_curves=False)

@@ -41,6 +41,12 @@ class Runs:
     atomic_files.write_json(paths.description(self.path(run, seed)), about)
     return about
 
+  def change(self, run, seed, **fields):
+    """Changes fields of a run's description and of its result."""
+    for path in (paths.description, paths.result):
+      content = atomic_files.read_json(path(self.path(run, seed)))
+      atomic_files.write_json(path(self.path(run, seed)), {**content, **fields})
+
   def evaluated(self, run, method, percent, bleu, ter, mask_from=None, seed=1, controls=None, segments=True):
     """Writes an evaluated run with the given scores; the statistics of its sentences result in the same TER, and in a
     BLEU that increases with the given one.

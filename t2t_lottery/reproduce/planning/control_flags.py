@@ -85,7 +85,7 @@ def check_devices(controls: Sequence[str], gpus: int, has_hosts: bool) -> None:
     UserError: their scores are computed on one device.
   """
   if (gpus > 1 or has_hosts) and (score := methods.score_of(controls)) in methods.OF_GRAPH:
-    what = "activations" if score == methods.ACTIVATION else "gradients"
+    what = methods.computed_from(score)
     given = "--hosts" if has_hosts else f"--gpus={gpus}"
     raise UserError(f"{given}: tickets of {score} scores take {what} on one device: leave it out")
 

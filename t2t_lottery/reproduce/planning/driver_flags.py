@@ -261,8 +261,8 @@ def read(driver: Driver, words: Sequence[str]) -> str:
   if of_bert and values["rewind_steps"] != "0" and not values["steps"]:
     raise UserError(f'--rewind_steps="{values["rewind_steps"]}": give --steps, since the length is that of the task')
   check(values, driver.variants)
-  if plan != _OF_TABLE and values["data_seed"] and int(values["data_seed"]) == int(values["seed"]):
-    raise UserError(f"--data_seed={values['data_seed']} is the seed of the run, which orders its batches: give another")
+  if plan != _OF_TABLE and values["data_seed"]:
+    presets.check_data_seed(int(values["data_seed"]), int(values["seed"]))
   if driver.scores == methods.UNITS:
     # The weights of heads are a smaller share: `config.check_levels_after_heads`.
     _check_slt_levels(values["slt_levels"].split(), values["levels"].split()[-1])
